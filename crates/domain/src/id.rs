@@ -1,0 +1,86 @@
+//! Ids that sort by the time they were made.
+
+use crate::time::UnixMs;
+use std::fmt;
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Names one refresh: a ULID in lower case, 26 characters, sorting by time of acceptance.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefreshId(String);
+
+impl RefreshId {
+    /// Length of every id.
+    pub const LEN: usize = 26;
+
+    /// The id for a moment and 80 bits that tell ids of one moment apart (more bits are cut off).
+    #[must_use]
+    pub fn new(at: UnixMs, distinct: u128) -> Self {
+        let milliseconds = u128::from(u64::try_from(at.0).unwrap_or(0)) & ((1 << 48) - 1);
+        let bits = (milliseconds << 80) | (distinct & ((1 << 80) - 1));
+        let text = (0..Self::LEN)
+            .map(|at| {
+                let index = (bits >> (5 * (Self::LEN - 1 - at))) & 31;
+                // The mask keeps the index below 32.
+                char::from(ALPHABET[usize::try_from(index).unwrap_or(0)])
+            })
+            .collect();
+        Self(text)
+    }
+
+    /// An id as a caller sent it, where it has the form of one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == Self::LEN && text.bytes().all(|byte| ALPHABET.contains(&byte))).then(|| Self(text.to_owned()))
+    }
+
+    /// An id read back from the store.
+    #[must_use]
+    pub fn trusted(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RefreshId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RefreshId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_by_time_then_by_distinct() {
+        let ids = [
+            RefreshId::new(UnixMs(1), u128::MAX),
+            RefreshId::new(UnixMs(2), 0),
+            RefreshId::new(UnixMs(2), 1),
+            RefreshId::new(UnixMs(1_800_000_000_000), 0),
+        ];
+        assert!(ids.is_sorted());
+        for id in &ids {
+            assert_eq!(RefreshId::parse(id.as_str()).as_ref(), Some(id));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_id() {
+        for text in ["", "01arz3ndektsv4rrffq69g5fa", "01arz3ndektsv4rrffq69g5fav0", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01arz3ndektsv4rrffq69g5fa'"] {
+            assert_eq!(RefreshId::parse(text), None, "{text}");
+        }
+    }
+}

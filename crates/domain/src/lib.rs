@@ -1,0 +1,12 @@
+//! Pure rules of simgauge: no I/O, no clock, no randomness. Time and chance are passed in.
+
+pub mod accept;
+pub mod breaker;
+pub mod failure;
+pub mod fairness;
+pub mod id;
+pub mod limits;
+pub mod pace;
+pub mod reading;
+pub mod retry;
+pub mod time;

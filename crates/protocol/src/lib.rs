@@ -1,0 +1,16 @@
+//! The wire contract of the open API: the body as it was sent, its sign, the envelope, the codes and the shapes of
+//! requests and answers. No I/O and no clock; the server, the client and the command line all read this one contract.
+
+pub mod answer;
+pub mod body;
+pub mod code;
+pub mod field;
+pub mod language;
+pub mod request;
+pub mod sign;
+
+pub use answer::Envelope;
+pub use body::{Body, BodyError, Value};
+pub use code::Code;
+pub use field::FieldError;
+pub use language::Language;

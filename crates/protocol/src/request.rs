@@ -1,0 +1,156 @@
+//! The requests: what every call carries, and what each operation asks for beside that.
+
+use crate::body::Body;
+use crate::field::{self, FieldError};
+
+/// Longest card number (ICCID or EID) that is looked up.
+pub const NUMBER_MAX: usize = 64;
+/// Largest page of a list.
+pub const PAGE_SIZE_MAX: i64 = 500;
+/// Largest page number of a list.
+pub const PAGE_NUM_MAX: i64 = 1_000_000;
+/// Longest hold of an answer, in seconds: published clients give up after ten.
+pub const WAIT_MAX_SECONDS: i64 = 8;
+
+/// The card statuses of the API.
+pub const CARD_STATUSES: &[&str] = &[
+    "ACTIVATION_READY_NAME",
+    "NON_ACTIVATED_NAME",
+    "ACTIVATED_NAME",
+    "DEACTIVATED_NAME",
+    "RETIRED_NAME",
+];
+
+/// What every call carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller<'b> {
+    /// Identifies the app.
+    pub appkey: &'b str,
+    /// The caller's time in Unix seconds, 10 digits.
+    pub timestamp: i64,
+    /// 10000 to 99999, at random.
+    pub nonce: i64,
+    /// 40 hex digits.
+    pub sign: &'b str,
+}
+
+impl<'b> Caller<'b> {
+    /// Reads the four common fields.
+    ///
+    /// # Errors
+    /// [`FieldError`] names the first that is wrong.
+    pub fn read(body: &'b Body<'_>) -> Result<Self, FieldError> {
+        Ok(Self {
+            appkey: field::text(body, "appkey")?,
+            timestamp: field::unix_seconds(body, "timestamp")?,
+            nonce: field::integer(body, "nonce", 10_000..=99_999)?,
+            sign: field::text(body, "sign")?,
+        })
+    }
+}
+
+/// The two kinds of card, and how requests name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CardKind {
+    /// A physical SIM card, named by its ICCID.
+    Sim,
+    /// A cloud eSIM, named by its EID.
+    CloudEsim,
+}
+
+impl CardKind {
+    /// The field that names one card.
+    #[must_use]
+    pub const fn number_field(self) -> &'static str {
+        match self {
+            Self::Sim => "iccid",
+            Self::CloudEsim => "eid",
+        }
+    }
+
+    /// The field that names several.
+    #[must_use]
+    pub const fn list_field(self) -> &'static str {
+        match self {
+            Self::Sim => "iccids",
+            Self::CloudEsim => "eids",
+        }
+    }
+
+    /// The message of success that the documentation shows for this kind.
+    #[must_use]
+    pub const fn success_message(self) -> &'static str {
+        match self {
+            Self::Sim => "操作成功",
+            Self::CloudEsim => "success",
+        }
+    }
+}
+
+/// `refreshUsage` of either kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshUsage<'b> {
+    /// ICCID or EID.
+    pub number: &'b str,
+    /// How long the answer may be held, in seconds.
+    pub wait: u64,
+}
+
+impl<'b> RefreshUsage<'b> {
+    /// Reads the operation's fields.
+    ///
+    /// # Errors
+    /// [`FieldError`] names the first that is wrong.
+    pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
+        Ok(Self {
+            number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
+            wait: field::optional_integer(body, "wait", 0..=WAIT_MAX_SECONDS)?
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .unwrap_or(0),
+        })
+    }
+}
+
+/// A read of one card: its number.
+///
+/// # Errors
+/// [`FieldError`] where it is missing or wrong.
+pub fn card_number<'b>(body: &'b Body<'_>, kind: CardKind) -> Result<&'b str, FieldError> {
+    field::alphanumeric(body, kind.number_field(), NUMBER_MAX)
+}
+
+/// A read of one refresh: its id.
+///
+/// # Errors
+/// [`FieldError`] where it is missing or wrong.
+pub fn refresh_id<'b>(body: &'b Body<'_>) -> Result<&'b str, FieldError> {
+    field::text(body, "refreshId")
+}
+
+/// A list of cards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListCards {
+    /// From 1.
+    pub page_num: i64,
+    /// 1 to 500.
+    pub page_size: i64,
+    /// Only cards in this status.
+    pub status: Option<&'static str>,
+    /// Only these cards; empty means all.
+    pub numbers: Vec<String>,
+}
+
+impl ListCards {
+    /// Reads the operation's fields.
+    ///
+    /// # Errors
+    /// [`FieldError`] names the first that is wrong.
+    pub fn read(body: &Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
+        Ok(Self {
+            page_num: field::lenient_integer(body, "pageNum", 1..=PAGE_NUM_MAX, 1)?,
+            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, 100)?,
+            status: field::optional_one_of(body, "cardStatus", CARD_STATUSES)?,
+            numbers: field::optional_list(body, kind.list_field(), 500)?,
+        })
+    }
+}

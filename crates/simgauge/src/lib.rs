@@ -1,0 +1,1 @@
+//! The refresh button of a SIM platform.
