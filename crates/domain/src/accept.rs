@@ -101,7 +101,10 @@ mod tests {
         let last = [earlier(1400, "b"), earlier(1000, "a")];
         assert_eq!(RULE.decide(&last, "b", UnixMs::from_seconds(1401)), Decision::Same(0));
         assert_eq!(RULE.decide(&last, "a", UnixMs::from_seconds(1600)), Decision::Same(1));
-        assert_eq!(RULE.decide(&last, "a", UnixMs::from_seconds(1601)), Decision::Cooling(UnixMs::from_seconds(1700)));
+        assert_eq!(
+            RULE.decide(&last, "a", UnixMs::from_seconds(1601)),
+            Decision::Cooling(UnixMs::from_seconds(1700))
+        );
         assert_eq!(RULE.decide(&last[1..], "a", UnixMs::from_seconds(1500)), Decision::Same(0));
     }
 

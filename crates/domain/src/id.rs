@@ -31,7 +31,8 @@ impl RefreshId {
     /// An id as a caller sent it, where it has the form of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == Self::LEN && text.bytes().all(|byte| ALPHABET.contains(&byte))).then(|| Self(text.to_owned()))
+        (text.len() == Self::LEN && text.bytes().all(|byte| ALPHABET.contains(&byte)))
+            .then(|| Self(text.to_owned()))
     }
 
     /// An id read back from the store.
@@ -79,7 +80,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_id() {
-        for text in ["", "01arz3ndektsv4rrffq69g5fa", "01arz3ndektsv4rrffq69g5fav0", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01arz3ndektsv4rrffq69g5fa'"] {
+        for text in [
+            "",
+            "01arz3ndektsv4rrffq69g5fa",
+            "01arz3ndektsv4rrffq69g5fav0",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01arz3ndektsv4rrffq69g5fa'",
+        ] {
             assert_eq!(RefreshId::parse(text), None, "{text}");
         }
     }

@@ -8,5 +8,6 @@ pub mod id;
 pub mod limits;
 pub mod pace;
 pub mod reading;
+pub mod refresh;
 pub mod retry;
 pub mod time;

@@ -38,7 +38,8 @@ impl Pace {
     /// When the next call may start: `now`, or later.
     #[must_use]
     pub fn next_at(&self, now: UnixMs) -> UnixMs {
-        let mut counting: Vec<i64> = self.counted.iter().map(|(end, _)| *end).filter(|end| *end > now.0).collect();
+        let mut counting: Vec<i64> =
+            self.counted.iter().map(|(end, _)| *end).filter(|end| *end > now.0).collect();
         if counting.len() < self.limit {
             return now;
         }

@@ -53,7 +53,9 @@ impl RetryRule {
         // A last attempt just before the deadline is worth more than an early end.
         if at <= last {
             Next::RetryAt(at)
-        } else if failed.retry_after.is_none_or(|wait| now.after(wait) <= last) && now.after(self.first_pause) < last {
+        } else if failed.retry_after.is_none_or(|wait| now.after(wait) <= last)
+            && now.after(self.first_pause) < last
+        {
             Next::RetryAt(last)
         } else {
             Next::GiveUp

@@ -76,7 +76,9 @@ impl Code {
             Self::Ok => ("操作成功", "success"),
             Self::BadRequest => ("请求参数错误", "the request is wrong"),
             Self::Unauthorized => ("appkey 不存在或签名错误", "unknown appkey or wrong sign"),
-            Self::Forbidden => ("应用已停用或来源地址不在白名单", "the app is disabled or the address is not allowed"),
+            Self::Forbidden => {
+                ("应用已停用或来源地址不在白名单", "the app is disabled or the address is not allowed")
+            }
             Self::NotFound => ("未找到", "not found"),
             Self::MethodNotAllowed => ("请使用 POST", "use POST"),
             Self::Repeated => ("该签名已被使用,请重新签名", "this sign was already used; sign anew"),

@@ -144,11 +144,7 @@ fn is_alphanumeric(text: &str, max: usize) -> bool {
 ///
 /// # Errors
 /// Missing, or not such an integer.
-pub fn integer(
-    body: &Body<'_>,
-    name: &'static str,
-    range: RangeInclusive<i64>,
-) -> Result<i64, FieldError> {
+pub fn integer(body: &Body<'_>, name: &'static str, range: RangeInclusive<i64>) -> Result<i64, FieldError> {
     optional_integer(body, name, range)?.ok_or(FieldError::Missing(name))
 }
 
@@ -235,7 +231,8 @@ pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<
     };
     let entries: Vec<String> =
         text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, crate::request::NUMBER_MAX)) {
+    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, crate::request::NUMBER_MAX))
+    {
         return Err(wrong());
     }
     Ok(entries)

@@ -13,13 +13,8 @@ pub const PAGE_NUM_MAX: i64 = 1_000_000;
 pub const WAIT_MAX_SECONDS: i64 = 8;
 
 /// The card statuses of the API.
-pub const CARD_STATUSES: &[&str] = &[
-    "ACTIVATION_READY_NAME",
-    "NON_ACTIVATED_NAME",
-    "ACTIVATED_NAME",
-    "DEACTIVATED_NAME",
-    "RETIRED_NAME",
-];
+pub const CARD_STATUSES: &[&str] =
+    &["ACTIVATION_READY_NAME", "NON_ACTIVATED_NAME", "ACTIVATED_NAME", "DEACTIVATED_NAME", "RETIRED_NAME"];
 
 /// What every call carries.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,1 +1,119 @@
-//! The only place with SQL: one Store over SQLite or PostgreSQL.
+//! The only place with SQL: one [`Store`] over SQLite (embedded) or PostgreSQL (many nodes), chosen by the URL.
+//!
+//! Times are passed in; nothing here reads a clock. Three tables carry a refresh: `card` (the only row updated at random),
+//! `refresh` (appended) and `task` (appended, deleted when done).
+
+mod accept;
+mod account;
+mod card;
+mod db;
+mod error;
+mod finish;
+mod import;
+mod lane;
+mod queue;
+mod refresh;
+
+pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules};
+pub use account::{Account, App};
+pub use card::{CardFilter, CardKind, CardView, ProfileView};
+pub use error::StoreError;
+pub use finish::{Ended, Finished};
+pub use import::{ImportRow, Importer, RowError};
+pub use lane::{LaneRow, Lease};
+pub use queue::{Task, TaskKey};
+pub use refresh::RefreshView;
+
+use db::Db;
+
+/// The store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Opens a store: `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// # Errors
+    /// The URL is of no known scheme, or the database cannot be reached.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::connect(url, connections).await? })
+    }
+
+    /// Brings the schema up to this program's version; returns how many migrations were applied.
+    ///
+    /// # Errors
+    /// The database is newer than this program, or a migration failed.
+    pub async fn migrate(&self) -> Result<usize, StoreError> {
+        let before = self.applied().await?;
+        let migrator = match &self.db {
+            Db::Sqlite { .. } => sqlx::migrate!("./migrations/sqlite"),
+            Db::Postgres(_) => sqlx::migrate!("./migrations/postgres"),
+        };
+        if let Some(newer) = before.iter().find(|version| !migrator.version_exists(**version)) {
+            return Err(StoreError::NewerDatabase(*newer));
+        }
+        match &self.db {
+            Db::Sqlite { write, .. } => migrator.run(write).await,
+            Db::Postgres(pool) => migrator.run(pool).await,
+        }
+        .map_err(StoreError::Migrate)?;
+        Ok(self.applied().await?.len() - before.len())
+    }
+
+    async fn applied(&self) -> Result<Vec<i64>, StoreError> {
+        let known = db::Sql {
+            sqlite: "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+            postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+        };
+        let versions = db::Sql::both("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version");
+        db::reading!(self, |pool, sql| {
+            let tables: i64 = sqlx::query_scalar(sql(known)).fetch_one(pool).await?;
+            if tables == 0 {
+                return Ok(Vec::new());
+            }
+            Ok(sqlx::query_scalar(sql(versions)).fetch_all(pool).await?)
+        })
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// It gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        db::reading!(self, |pool, sql| {
+            let _: i64 =
+                sqlx::query_scalar(sql(db::Sql::both("SELECT CAST(1 AS BIGINT)"))).fetch_one(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// Whether the schema is the one this program was made for.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn is_current(&self) -> Result<bool, StoreError> {
+        let migrator = match &self.db {
+            Db::Sqlite { .. } => sqlx::migrate!("./migrations/sqlite"),
+            Db::Postgres(_) => sqlx::migrate!("./migrations/postgres"),
+        };
+        let expected: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
+        let applied = self.applied().await?;
+        Ok(expected.iter().all(|version| applied.contains(version)))
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn dialect(&self) -> &'static str {
+        match self.db {
+            Db::Sqlite { .. } => "sqlite",
+            Db::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Closes every connection, once what runs on it is done.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

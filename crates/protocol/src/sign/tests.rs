@@ -25,7 +25,10 @@ fn vector() {
 #[case::empties_are_left_out(r#"{"a":null,"b":"","c":[],"d":{},"e":[ ],"f":"x"}"#, "f=x")]
 #[case::sign_is_left_out(r#"{"sign":"x","a":1}"#, "a=1")]
 #[case::upper_case_before_lower(r#"{"b":1,"a":2,"Z":3,"_":4}"#, "Z=3&_=4&a=2&b=1")]
-#[case::numbers_as_written(r#"{"a":1.50,"b":1e3,"c":-0,"d":12345678901234567890}"#, "a=1.50&b=1e3&c=-0&d=12345678901234567890")]
+#[case::numbers_as_written(
+    r#"{"a":1.50,"b":1e3,"c":-0,"d":12345678901234567890}"#,
+    "a=1.50&b=1e3&c=-0&d=12345678901234567890"
+)]
 #[case::strings_decoded(r#"{"a":"\u4e2d\/%41 &="}"#, "a=中/%41 &=")]
 #[case::nested_compact(r#"{"a": {"z": "\u4e2d\/", "y": [1, 2.0]}}"#, r#"a={"z":"中/","y":[1,2.0]}"#)]
 #[case::nested_keeps_controls_escaped(r#"{"a":["\n\u0001\"\\"]}"#, r#"a=["\n\u0001\"\\"]"#)]

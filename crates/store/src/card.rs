@@ -1,0 +1,317 @@
+//! Cards as people and programs look at them.
+
+use crate::Store;
+use crate::db::{Sql, bulk, from_db, reading, rows};
+use crate::error::StoreError;
+use crate::refresh::{RefreshRow, RefreshView};
+use serde::Serialize;
+use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus};
+use simgauge_domain::time::UnixMs;
+use std::collections::HashMap;
+
+/// What a card is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CardKind {
+    /// A physical card, numbered by its ICCID.
+    Sim,
+    /// A cloud eSIM, numbered by its EID.
+    CloudEsim,
+}
+
+impl CardKind {
+    /// The name in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::CloudEsim => "cloud_esim",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Result<Self, StoreError> {
+        match name {
+            "sim" => Ok(Self::Sim),
+            "cloud_esim" => Ok(Self::CloudEsim),
+            other => Err(StoreError::Corrupt(format!("card kind {other:?}"))),
+        }
+    }
+}
+
+/// A profile with its last reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileView {
+    /// Its ICCID.
+    pub iccid: String,
+    /// Where it is read.
+    pub operator_account: String,
+    /// State at the operator, once read.
+    pub status: Option<ProfileStatus>,
+    /// The operator's word for it.
+    pub raw_status: Option<String>,
+    /// Bytes used in the period, once read.
+    pub used: Option<u64>,
+    /// Bytes allowed in the period.
+    pub total: Option<u64>,
+    /// The period.
+    pub period: Option<Period>,
+    /// The operator's time of the figure.
+    pub as_of: Option<UnixMs>,
+    /// When the reading began.
+    pub began_at: Option<UnixMs>,
+    /// When the answer was there.
+    pub synced_at: Option<UnixMs>,
+}
+
+/// A card with its profiles and its last refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardView {
+    /// ICCID or EID.
+    pub number: String,
+    /// Which of the two.
+    pub kind: CardKind,
+    /// Whose it is.
+    pub account: String,
+    /// One of the API's card statuses.
+    pub status: String,
+    /// The platform's note.
+    pub label: String,
+    /// When its last refresh was accepted.
+    pub accepted_at: Option<UnixMs>,
+    /// Its profiles by ICCID.
+    pub profiles: Vec<ProfileView>,
+    /// Its last refresh.
+    pub refresh: Option<RefreshView>,
+}
+
+/// Which cards of an account a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct CardFilter {
+    /// Only those in this status.
+    pub status: Option<String>,
+    /// Only these numbers; empty means all.
+    pub numbers: Vec<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CardRow {
+    number: String,
+    kind: String,
+    account: String,
+    status: String,
+    label: String,
+    accepted_at: Option<i64>,
+    last_refresh: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct ProfileRow {
+    pub(crate) card: String,
+    pub(crate) iccid: String,
+    pub(crate) operator_account: String,
+    status: Option<String>,
+    raw_status: Option<String>,
+    pub(crate) period_kind: Option<String>,
+    pub(crate) period_key: Option<String>,
+    period_start: Option<i64>,
+    period_end: Option<i64>,
+    pub(crate) used: Option<i64>,
+    total: Option<i64>,
+    pub(crate) as_of: Option<i64>,
+    pub(crate) began_at: Option<i64>,
+    synced_at: Option<i64>,
+}
+
+macro_rules! profile_columns {
+    () => {
+        "profile.card, profile.iccid, profile.operator_account, profile.status, profile.raw_status, \
+         profile.period_kind, profile.period_key, profile.period_start, profile.period_end, profile.used, \
+         profile.total, profile.as_of, profile.began_at, profile.synced_at"
+    };
+}
+pub(crate) use profile_columns;
+
+impl ProfileRow {
+    pub(crate) fn view(self) -> ProfileView {
+        let kind = self.period_kind.as_deref().and_then(PeriodKind::parse);
+        ProfileView {
+            iccid: self.iccid,
+            operator_account: self.operator_account,
+            status: self.status.as_deref().and_then(ProfileStatus::parse),
+            raw_status: self.raw_status,
+            used: self.used.map(from_db),
+            total: self.total.map(from_db),
+            period: kind.map(|kind| Period {
+                kind,
+                key: self.period_key.unwrap_or_default(),
+                start: self.period_start.map(UnixMs),
+                end: self.period_end.map(UnixMs),
+            }),
+            as_of: self.as_of.map(UnixMs),
+            began_at: self.began_at.map(UnixMs),
+            synced_at: self.synced_at.map(UnixMs),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Key<'a> {
+    k: &'a str,
+}
+
+fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreError> {
+    rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
+}
+
+macro_rules! card_columns {
+    () => {
+        "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh"
+    };
+}
+
+impl Store {
+    /// One card of an account.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn card(
+        &self,
+        account: &str,
+        kind: CardKind,
+        number: &str,
+    ) -> Result<Option<CardView>, StoreError> {
+        Ok(self.card_of_any(number).await?.filter(|card| card.account == account && card.kind == kind))
+    }
+
+    /// One card, whoever's it is: for the platform itself.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn card_of_any(&self, number: &str) -> Result<Option<CardView>, StoreError> {
+        let select = Sql::both(concat!("SELECT ", card_columns!(), " FROM card WHERE number = $1"));
+        let found: Vec<CardRow> =
+            reading!(self, |pool, sql| sqlx::query_as(sql(select)).bind(number).fetch_all(pool).await?);
+        Ok(self.complete(found).await?.pop())
+    }
+
+    /// A page of an account's cards by number: at most `limit`, after skipping `offset`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn cards(
+        &self,
+        account: &str,
+        kind: CardKind,
+        filter: &CardFilter,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<CardView>, StoreError> {
+        let found: Vec<CardRow> = if filter.numbers.is_empty() {
+            let select = Sql::both(concat!(
+                "SELECT ",
+                card_columns!(),
+                " FROM card WHERE account = $1 AND kind = $2 AND ($3 IS NULL OR status = $3) \
+                 ORDER BY number LIMIT $4 OFFSET $5"
+            ));
+            reading!(self, |pool, sql| {
+                sqlx::query_as(sql(select))
+                    .bind(account)
+                    .bind(kind.as_str())
+                    .bind(&filter.status)
+                    .bind(limit)
+                    .bind(offset)
+                    .fetch_all(pool)
+                    .await?
+            })
+        } else {
+            let select = bulk!(
+                concat!("SELECT ", card_columns!(), " FROM card JOIN "),
+                [k text],
+                " AS wanted ON wanted.k = card.number WHERE card.account = $2 AND card.kind = $3 \
+                 AND ($4 IS NULL OR card.status = $4) ORDER BY card.number LIMIT $5 OFFSET $6"
+            );
+            let wanted: std::collections::BTreeSet<&str> =
+                filter.numbers.iter().map(String::as_str).collect();
+            let wanted = keys(wanted)?;
+            reading!(self, |pool, sql| {
+                sqlx::query_as(sql(select))
+                    .bind(&wanted)
+                    .bind(account)
+                    .bind(kind.as_str())
+                    .bind(&filter.status)
+                    .bind(limit)
+                    .bind(offset)
+                    .fetch_all(pool)
+                    .await?
+            })
+        };
+        self.complete(found).await
+    }
+
+    /// The next cards of every account by number, after `after`: for export.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn cards_after(
+        &self,
+        account: Option<&str>,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<CardView>, StoreError> {
+        let select = Sql::both(concat!(
+            "SELECT ",
+            card_columns!(),
+            " FROM card WHERE number > $1 AND ($2 IS NULL OR account = $2) ORDER BY number LIMIT $3"
+        ));
+        let found: Vec<CardRow> = reading!(self, |pool, sql| {
+            sqlx::query_as(sql(select)).bind(after).bind(account).bind(limit).fetch_all(pool).await?
+        });
+        self.complete(found).await
+    }
+
+    /// Adds profiles and last refreshes: two more statements, however many cards.
+    async fn complete(&self, found: Vec<CardRow>) -> Result<Vec<CardView>, StoreError> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let profiles_of = bulk!(
+            concat!("SELECT ", profile_columns!(), " FROM profile JOIN "),
+            [k text],
+            " AS wanted ON wanted.k = profile.card ORDER BY profile.card, profile.iccid"
+        );
+        let refreshes_of = bulk!(
+            "SELECT refresh.* FROM refresh JOIN ",
+            [k text],
+            " AS wanted ON wanted.k = refresh.id"
+        );
+        let numbers = keys(found.iter().map(|card| card.number.as_str()))?;
+        let ids = keys(found.iter().filter_map(|card| card.last_refresh.as_deref()))?;
+        let (profiles, refreshes): (Vec<ProfileRow>, Vec<RefreshRow>) = reading!(self, |pool, sql| {
+            let profiles = sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(pool).await?;
+            let refreshes = sqlx::query_as(sql(refreshes_of)).bind(&ids).fetch_all(pool).await?;
+            (profiles, refreshes)
+        });
+        let mut profiles_by_card: HashMap<String, Vec<ProfileView>> = HashMap::new();
+        for row in profiles {
+            profiles_by_card.entry(row.card.clone()).or_default().push(row.view());
+        }
+        let mut refreshes_by_id = HashMap::new();
+        for row in refreshes {
+            refreshes_by_id.insert(row.id.clone(), row.view()?);
+        }
+        found
+            .into_iter()
+            .map(|card| {
+                Ok(CardView {
+                    kind: CardKind::parse(&card.kind)?,
+                    profiles: profiles_by_card.remove(&card.number).unwrap_or_default(),
+                    refresh: card.last_refresh.and_then(|id| refreshes_by_id.remove(&id)),
+                    number: card.number,
+                    account: card.account,
+                    status: card.status,
+                    label: card.label,
+                    accepted_at: card.accepted_at.map(UnixMs),
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! The waiting readings of a lane. Only the holder of the lane's lease takes from them.
+
+use crate::Store;
+use crate::db::{Sql, bulk, reading, rows, writing};
+use crate::error::StoreError;
+use crate::lane::{Lease, fence};
+use serde::Serialize;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::time::UnixMs;
+
+/// Names a task within its lane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct TaskKey {
+    /// Whose card.
+    pub account: String,
+    /// The refresh that made it.
+    #[serde(serialize_with = "id_text")]
+    pub refresh: RefreshId,
+    /// The profile to read.
+    pub iccid: String,
+}
+
+fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.as_str())
+}
+
+/// A waiting reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name.
+    pub key: TaskKey,
+    /// The card's number.
+    pub card: String,
+    /// Where the card is a cloud eSIM, its EID.
+    pub eid: Option<String>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the first began.
+    pub first_attempt_at: Option<UnixMs>,
+    /// Not to be tried earlier.
+    pub not_before: UnixMs,
+    /// When the last believed reading of the profile began.
+    pub last_read_at: Option<UnixMs>,
+}
+
+#[derive(sqlx::FromRow)]
+struct TaskRow {
+    refresh: String,
+    iccid: String,
+    card: String,
+    kind: String,
+    attempts: i64,
+    first_attempt_at: Option<i64>,
+    not_before: i64,
+    last_read_at: Option<i64>,
+}
+
+impl Store {
+    /// The accounts with work waiting in a lane. Jumps from account to account in the key, so the length of their queues
+    /// does not matter.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn waiting_accounts(&self, lane: &str) -> Result<Vec<String>, StoreError> {
+        let jump = Sql::both(
+            "WITH RECURSIVE hop (account) AS ( \
+                 SELECT (SELECT min(account) FROM task WHERE lane = $1) \
+                 UNION ALL \
+                 SELECT (SELECT min(account) FROM task WHERE lane = $1 AND account > hop.account) FROM hop \
+                 WHERE hop.account IS NOT NULL \
+             ) SELECT account FROM hop WHERE account IS NOT NULL",
+        );
+        reading!(self, |pool, sql| Ok(sqlx::query_scalar(sql(jump)).bind(lane).fetch_all(pool).await?))
+    }
+
+    /// How many tasks of an account wait in a lane; counts no further than `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_waiting(&self, lane: &str, account: &str, most: i64) -> Result<u64, StoreError> {
+        let count = Sql::both(
+            "SELECT count(*) FROM (SELECT 1 AS one FROM task WHERE lane = $1 AND account = $2 LIMIT $3) AS waiting",
+        );
+        reading!(self, |pool, sql| {
+            let waiting: i64 =
+                sqlx::query_scalar(sql(count)).bind(lane).bind(account).bind(most).fetch_one(pool).await?;
+            Ok(u64::try_from(waiting).unwrap_or(0))
+        })
+    }
+
+    /// The next tasks of an account in a lane, oldest first, after `after`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn tasks_after(
+        &self,
+        lane: &str,
+        account: &str,
+        after: Option<&TaskKey>,
+        limit: i64,
+    ) -> Result<Vec<Task>, StoreError> {
+        let select = Sql::both(
+            "SELECT task.refresh, task.iccid, task.card, card.kind, task.attempts, task.first_attempt_at, \
+             task.not_before, profile.began_at AS last_read_at \
+             FROM task JOIN card ON card.number = task.card \
+             LEFT JOIN profile ON profile.card = task.card AND profile.iccid = task.iccid \
+             WHERE task.lane = $1 AND task.account = $2 AND (task.refresh, task.iccid) > ($3, $4) \
+             ORDER BY task.refresh, task.iccid LIMIT $5",
+        );
+        let (refresh, iccid) = after.map_or(("", ""), |key| (key.refresh.as_str(), key.iccid.as_str()));
+        let found: Vec<TaskRow> = reading!(self, |pool, sql| {
+            sqlx::query_as(sql(select))
+                .bind(lane)
+                .bind(account)
+                .bind(refresh)
+                .bind(iccid)
+                .bind(limit)
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(found
+            .into_iter()
+            .map(|row| Task {
+                eid: (row.kind == crate::CardKind::CloudEsim.as_str()).then(|| row.card.clone()),
+                key: TaskKey {
+                    account: account.to_owned(),
+                    refresh: RefreshId::trusted(row.refresh),
+                    iccid: row.iccid,
+                },
+                card: row.card,
+                attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+                first_attempt_at: row.first_attempt_at.map(UnixMs),
+                not_before: UnixMs(row.not_before),
+                last_read_at: row.last_read_at.map(UnixMs),
+            })
+            .collect())
+    }
+
+    /// Notes that attempts begin: their refreshes are running from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or the database cannot be reached.
+    pub async fn begin(&self, lease: &Lease, tasks: &[TaskKey], now: UnixMs) -> Result<(), StoreError> {
+        let count = bulk!(
+            "UPDATE task SET attempts = task.attempts + 1, first_attempt_at = COALESCE(task.first_attempt_at, $3) FROM ",
+            [account text, refresh text, iccid text],
+            " AS begun WHERE task.lane = $2 AND task.account = begun.account AND task.refresh = begun.refresh \
+             AND task.iccid = begun.iccid"
+        );
+        let run = bulk!(
+            "UPDATE refresh SET state = 'running' FROM ",
+            [refresh text],
+            " AS begun WHERE refresh.id = begun.refresh AND refresh.state = 'queued'"
+        );
+        let keys = rows(tasks)?;
+        writing!(self, |tx, sql| {
+            fence!(tx, sql, lease);
+            sqlx::query(sql(count)).bind(&keys).bind(&lease.lane).bind(now.0).execute(&mut *tx).await?;
+            sqlx::query(sql(run)).bind(&keys).execute(&mut *tx).await?;
+        });
+        Ok(())
+    }
+
+    /// Puts a task off.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or the database cannot be reached.
+    pub async fn postpone(
+        &self,
+        lease: &Lease,
+        task: &TaskKey,
+        not_before: UnixMs,
+    ) -> Result<(), StoreError> {
+        let update = Sql::both(
+            "UPDATE task SET not_before = $5 WHERE lane = $1 AND account = $2 AND refresh = $3 AND iccid = $4",
+        );
+        writing!(self, |tx, sql| {
+            fence!(tx, sql, lease);
+            sqlx::query(sql(update))
+                .bind(&lease.lane)
+                .bind(&task.account)
+                .bind(task.refresh.as_str())
+                .bind(&task.iccid)
+                .bind(not_before.0)
+                .execute(&mut *tx)
+                .await?;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,432 @@
+//! The contract of the store, told as stories that every database has to live through.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use rstest::rstest;
+use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
+use simgauge_domain::refresh::{Failure, RefreshState};
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{
+    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, RowError,
+    Store, StoreError, TaskKey,
+};
+use std::time::Duration;
+use support::{Database, TestStore};
+
+const T0: UnixMs = UnixMs(1_800_000_000_000);
+const LANE: &str = "main";
+
+fn rules() -> CardRules {
+    let rule = AcceptRule::new(Duration::from_secs(300), Duration::from_secs(300));
+    CardRules { sim: rule, cloud_esim: rule }
+}
+
+fn at(seconds: i64) -> UnixMs {
+    UnixMs(T0.0 + seconds * 1000)
+}
+
+fn sign(n: u32) -> String {
+    format!("{n:040X}")
+}
+
+fn row(number: &str, iccid: &str) -> ImportRow {
+    ImportRow {
+        number: number.into(),
+        kind: if number.len() > 22 { CardKind::CloudEsim } else { CardKind::Sim },
+        account: "acme".into(),
+        status: "ACTIVATED_NAME".into(),
+        label: String::new(),
+        iccid: iccid.into(),
+        operator_account: LANE.into(),
+    }
+}
+
+fn call(number: &str, n: u32, now: UnixMs) -> AcceptCall {
+    AcceptCall {
+        account: "acme".into(),
+        appkey: "k".into(),
+        kind: if number.len() > 22 { CardKind::CloudEsim } else { CardKind::Sim },
+        number: number.into(),
+        sign: sign(n),
+        id: RefreshId::new(now, u128::from(n)),
+    }
+}
+
+async fn accept(store: &Store, calls: &[AcceptCall], now: UnixMs) -> Vec<AcceptOutcome> {
+    store.accept(calls, &rules(), &|_, _| Admission::Taken, now).await.unwrap()
+}
+
+fn accepted(outcome: &AcceptOutcome) -> RefreshId {
+    match outcome {
+        AcceptOutcome::Accepted { refresh, .. } => refresh.id.clone(),
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+fn reading(used: u64) -> Reading {
+    Reading {
+        period: Period { kind: PeriodKind::CalendarMonth, key: "2027-01".into(), start: None, end: None },
+        used,
+        total: Some(1000),
+        as_of: None,
+        status: Some(ProfileStatus::Active),
+        raw_status: Some("ACTIVATED".into()),
+        bundles: Vec::new(),
+    }
+}
+
+fn finished(key: &TaskKey, card: &str, began: UnixMs, outcome: Result<Reading, Failure>) -> Finished {
+    Finished {
+        task: key.clone(),
+        card: card.into(),
+        began_at: began,
+        ended_at: UnixMs(began.0 + 500),
+        outcome,
+    }
+}
+
+/// A store with account `acme`, a physical card and a cloud eSIM of two profiles.
+async fn stocked(database: Database) -> TestStore {
+    let store = TestStore::new(database).await;
+    store.create_account("acme", "zh", T0).await.unwrap();
+    store.create_account("other", "en", T0).await.unwrap();
+    store.create_app("k", "acme", "first", b"sealed", T0).await.unwrap();
+    let mut import = store.import().await.unwrap();
+    let verdicts = import
+        .add(&[
+            row("8901", "8901"),
+            row("8902", "8902"),
+            row(&"1".repeat(26), "8911"),
+            row(&"1".repeat(26), "8912"),
+        ])
+        .await
+        .unwrap();
+    assert!(verdicts.iter().all(Result::is_ok));
+    import.commit().await.unwrap();
+    store
+}
+
+#[rstest]
+#[tokio::test]
+async fn accounts_and_apps(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = stocked(database).await;
+    assert!(matches!(store.create_account("acme", "en", T0).await, Err(StoreError::Exists(_))));
+    assert!(matches!(store.create_app("k", "acme", "", b"x", T0).await, Err(StoreError::Exists(_))));
+    assert!(matches!(store.create_app("k2", "nobody", "", b"x", T0).await, Err(StoreError::Missing(_))));
+    let app = store.app("k").await.unwrap().unwrap();
+    assert_eq!(
+        (app.account.as_str(), app.language.as_str(), app.secret.as_slice()),
+        ("acme", "zh", b"sealed".as_slice())
+    );
+    assert_eq!(store.app("K").await.unwrap(), None);
+    store.set_app_disabled("k", true).await.unwrap();
+    store.set_app_secret("k", b"new").await.unwrap();
+    let app = store.app("k").await.unwrap().unwrap();
+    assert_eq!((app.disabled, app.secret.as_slice()), (1, b"new".as_slice()));
+    assert!(matches!(store.set_app_disabled("no", true).await, Err(StoreError::Missing(_))));
+    assert_eq!(store.accounts().await.unwrap().len(), 2);
+    assert_eq!(store.apps().await.unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn import_judges_each_row(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = stocked(database).await;
+    let mut import = store.import().await.unwrap();
+    let stranger = ImportRow { account: "nobody".into(), ..row("8999", "8999") };
+    let stolen = ImportRow { account: "other".into(), ..row("8901", "8901") };
+    let twisted = ImportRow { kind: CardKind::CloudEsim, ..row("8901", "8901") };
+    let renamed = ImportRow { label: "it's \"new\" 卡".into(), ..row("8901", "8901") };
+    let verdicts = import.add(&[stranger, stolen, twisted, renamed]).await.unwrap();
+    assert_eq!(
+        verdicts,
+        [
+            Err(RowError::NoAccount("nobody".into())),
+            Err(RowError::OtherAccount("acme".into())),
+            Err(RowError::OtherKind),
+            Ok(())
+        ]
+    );
+    import.commit().await.unwrap();
+    assert_eq!(store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap().label, "it's \"new\" 卡");
+    let mut import = store.import().await.unwrap();
+    import.add(&[row("8903", "8903")]).await.unwrap();
+    import.roll_back().await.unwrap();
+    assert_eq!(store.card_of_any("8903").await.unwrap(), None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn cards_are_seen_by_their_account_only(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    assert!(store.card("other", CardKind::Sim, "8901").await.unwrap().is_none());
+    assert!(store.card("acme", CardKind::CloudEsim, "8901").await.unwrap().is_none());
+    let esim = store.card("acme", CardKind::CloudEsim, &"1".repeat(26)).await.unwrap().unwrap();
+    assert_eq!(esim.profiles.iter().map(|p| p.iccid.as_str()).collect::<Vec<_>>(), ["8911", "8912"]);
+    let list = |filter: CardFilter, offset, limit| {
+        let store = store.clone();
+        async move {
+            let cards = store.cards("acme", CardKind::Sim, &filter, offset, limit).await.unwrap();
+            cards.into_iter().map(|card| card.number).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(list(CardFilter::default(), 0, 10).await, ["8901", "8902"]);
+    assert_eq!(list(CardFilter::default(), 1, 1).await, ["8902"]);
+    let some =
+        CardFilter { numbers: vec!["8902".into(), "8902".into(), "x".into()], ..CardFilter::default() };
+    assert_eq!(list(some, 0, 10).await, ["8902"]);
+    let retired = CardFilter { status: Some("RETIRED_NAME".into()), ..CardFilter::default() };
+    assert!(list(retired, 0, 10).await.is_empty());
+    let exported = store.cards_after(None, "", 2).await.unwrap();
+    assert_eq!(exported.last().unwrap().number, "8901");
+    assert_eq!(store.cards_after(Some("acme"), "8901", 9).await.unwrap()[0].number, "8902");
+}
+
+#[rstest]
+#[tokio::test]
+async fn accepting_is_decided_in_order_and_durable(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let mut store = stocked(database).await;
+    let calls = [call("8901", 1, T0), call("8901", 2, T0), call("8901", 1, T0), call("8903", 3, T0)];
+    let outcomes = accept(&store, &calls, T0).await;
+    let id = accepted(&outcomes[0]);
+    assert_eq!(outcomes[1], AcceptOutcome::Cooling { accepted_at: T0, next_at: at(300) });
+    assert!(matches!(&outcomes[2], AcceptOutcome::Same(same) if same.id == id));
+    assert_eq!(outcomes[3], AcceptOutcome::NotFound);
+    let foreign = AcceptCall { account: "other".into(), ..call("8902", 4, T0) };
+    let twisted = AcceptCall { kind: CardKind::CloudEsim, ..call("8902", 5, T0) };
+    assert_eq!(
+        accept(&store, &[foreign, twisted], T0).await,
+        [AcceptOutcome::NotFound, AcceptOutcome::NotFound]
+    );
+
+    store.reopen().await;
+    let later = accept(&store, &[call("8901", 6, at(299)), call("8901", 1, at(299))], at(299)).await;
+    assert_eq!(later[0], AcceptOutcome::Cooling { accepted_at: T0, next_at: at(300) });
+    assert!(
+        matches!(&later[1], AcceptOutcome::Same(same) if same.id == id && same.state == RefreshState::Queued)
+    );
+    let view = store.refresh("acme", &id).await.unwrap().unwrap();
+    assert_eq!((view.state, view.card.as_str(), view.appkey.as_str()), (RefreshState::Queued, "8901", "k"));
+    assert_eq!(store.refresh("other", &id).await.unwrap(), None);
+
+    let again = accept(&store, &[call("8901", 6, at(300))], at(300)).await;
+    let second = accepted(&again[0]);
+    assert!(
+        matches!(&again[0], AcceptOutcome::Accepted { lanes, .. } if lanes.is_empty()),
+        "the first reading is still waiting, so the second refresh joins it"
+    );
+    let same = accept(&store, &[call("8901", 1, at(301))], at(301)).await;
+    assert!(matches!(&same[0], AcceptOutcome::Same(same) if same.id == id), "also behind a newer refresh");
+    assert_ne!(second, id);
+    assert_eq!(store.tasks_after(LANE, "acme", None, 10).await.unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_lane_that_does_not_take_it_stores_nothing(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    for (answer, estimate) in [(Admission::TooFarBehind(1000), Some(1000)), (Admission::Unknown, None)] {
+        let outcomes = store.accept(&[call("8901", 1, T0)], &rules(), &move |_, _| answer, T0).await.unwrap();
+        assert_eq!(outcomes, [AcceptOutcome::Refused { lane: LANE.into(), estimate }]);
+    }
+    accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refresh_from_queue_to_end(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = stocked(database).await;
+    let id = accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme"]);
+    assert_eq!(store.count_waiting(LANE, "acme", 100).await.unwrap(), 1);
+    let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+    assert_eq!((task.card.as_str(), task.eid.as_deref(), task.attempts), ("8901", None, 0));
+    store.begin(&lease, std::slice::from_ref(&task.key), at(1)).await.unwrap();
+    assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().state, RefreshState::Running);
+    store.postpone(&lease, &task.key, at(5)).await.unwrap();
+    store.begin(&lease, std::slice::from_ref(&task.key), at(5)).await.unwrap();
+    let retried = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+    assert_eq!((retried.attempts, retried.first_attempt_at, retried.not_before), (2, Some(at(1)), at(5)));
+
+    let ended = store.finish(&lease, &[finished(&task.key, "8901", at(5), Ok(reading(700)))]).await.unwrap();
+    assert_eq!((ended[0].id.clone(), ended[0].state), (id.clone(), RefreshState::Succeeded));
+    let card = store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap();
+    let profile = &card.profiles[0];
+    assert_eq!(
+        (profile.used, profile.total, profile.status),
+        (Some(700), Some(1000), Some(ProfileStatus::Active))
+    );
+    assert_eq!(profile.synced_at, Some(UnixMs(at(5).0 + 500)));
+    let refresh = card.refresh.unwrap();
+    assert_eq!((refresh.state, refresh.before, refresh.after), (RefreshState::Succeeded, None, Some(700)));
+    assert!(store.tasks_after(LANE, "acme", None, 10).await.unwrap().is_empty());
+    assert!(store.waiting_accounts(LANE).await.unwrap().is_empty());
+
+    let second = accepted(&accept(&store, &[call("8901", 2, at(400))], at(400)).await[0]);
+    let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+    assert_eq!(task.last_read_at, Some(at(5)));
+    let failure =
+        Failure { kind: FailureKind::NotFound, detail: "the operator does not know this SIM".into() };
+    store.finish(&lease, &[finished(&task.key, "8901", at(401), Err(failure.clone()))]).await.unwrap();
+    let view = store.refresh("acme", &second).await.unwrap().unwrap();
+    assert_eq!(
+        (view.state, view.failure, view.before, view.after),
+        (RefreshState::Failed, Some(failure), Some(700), Some(700))
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_reading_serves_every_refresh_that_waited(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let ids = [
+        accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]),
+        accepted(&accept(&store, &[call("8901", 2, at(300))], at(300)).await[0]),
+        accepted(&accept(&store, &[call("8901", 3, at(600))], at(600)).await[0]),
+    ];
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
+    assert_eq!(tasks.len(), 1);
+    // Began after the second was accepted and before the third.
+    let ended =
+        store.finish(&lease, &[finished(&tasks[0].key, "8901", at(500), Ok(reading(1)))]).await.unwrap();
+    assert_eq!(ended.len(), 2);
+    let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
+    assert_eq!(tasks.iter().map(|task| task.key.refresh.clone()).collect::<Vec<_>>(), [ids[2].clone()]);
+    store.finish(&lease, &[finished(&tasks[0].key, "8901", at(601), Ok(reading(2)))]).await.unwrap();
+    for id in &ids {
+        assert_eq!(store.refresh("acme", id).await.unwrap().unwrap().state, RefreshState::Succeeded);
+    }
+    assert!(store.tasks_after(LANE, "acme", None, 10).await.unwrap().is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_cloud_esim_ends_when_each_profile_was_read(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let eid = "1".repeat(26);
+    let id = accepted(&accept(&store, &[call(&eid, 1, T0)], T0).await[0]);
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
+    assert_eq!(
+        tasks.iter().map(|t| (t.key.iccid.as_str(), t.eid.as_deref())).collect::<Vec<_>>(),
+        [("8911", Some(eid.as_str())), ("8912", Some(eid.as_str()))]
+    );
+    let ended = store.finish(&lease, &[finished(&tasks[0].key, &eid, at(1), Ok(reading(10)))]).await.unwrap();
+    assert!(ended.is_empty());
+    assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().state, RefreshState::Running);
+    let ended = store.finish(&lease, &[finished(&tasks[1].key, &eid, at(2), Ok(reading(5)))]).await.unwrap();
+    assert_eq!(ended[0].id, id);
+    assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().after, Some(15));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_late_reading_changes_nothing(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = stocked(database).await;
+    accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+    store
+        .finish(
+            &lease,
+            &[
+                finished(&task.key, "8901", at(5), Ok(reading(700))),
+                finished(&task.key, "8901", at(4), Ok(reading(600))),
+            ],
+        )
+        .await
+        .unwrap();
+    store.finish(&lease, &[finished(&task.key, "8901", at(3), Ok(reading(500)))]).await.unwrap();
+    let card = store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap();
+    assert_eq!((card.profiles[0].used, card.profiles[0].began_at), (Some(700), Some(at(5))));
+}
+
+#[rstest]
+#[tokio::test]
+async fn leases_exclude_and_fence(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = stocked(database).await;
+    accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
+    let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+    let first = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    assert_eq!(store.lease(LANE, "n2", at(9), at(20), false).await.unwrap(), None);
+    store.renew(&first, at(15), r#"{"health":"ok"}"#).await.unwrap();
+    assert_eq!(store.lease(LANE, "n2", at(14), at(20), false).await.unwrap(), None);
+    let second = store.lease(LANE, "n2", at(15), at(25), false).await.unwrap().unwrap();
+    assert!(second.epoch > first.epoch);
+    let lost = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::LeaseLost(_))));
+    lost(store.renew(&first, at(30), "{}").await);
+    lost(store.begin(&first, std::slice::from_ref(&task.key), at(16)).await);
+    lost(store.postpone(&first, &task.key, at(16)).await);
+    lost(store.finish(&first, &[finished(&task.key, "8901", at(16), Ok(reading(1)))]).await.map(|_| ()));
+    assert_eq!(store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap().profiles[0].used, None);
+    store.release(&first).await.unwrap();
+    assert_eq!(
+        store.lease(LANE, "n3", at(17), at(27), false).await.unwrap(),
+        None,
+        "an old release frees nothing"
+    );
+    store.release(&second).await.unwrap();
+    assert!(store.lease(LANE, "n3", at(17), at(27), false).await.unwrap().is_some());
+    assert!(store.lease(LANE, "n4", at(17), at(27), true).await.unwrap().is_some(), "seized");
+    let lanes = store.lanes().await.unwrap();
+    assert_eq!((lanes[0].holder.as_str(), lanes[0].status.as_str()), ("n4", r#"{"health":"ok"}"#));
+}
+
+#[rstest]
+#[tokio::test]
+async fn accounts_with_waiting_work_are_found_without_reading_their_queues(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let mut import = store.import().await.unwrap();
+    let others: Vec<ImportRow> = (0..20)
+        .map(|n| ImportRow { account: "other".into(), ..row(&format!("77{n:02}"), &format!("77{n:02}")) })
+        .collect();
+    import.add(&others).await.unwrap();
+    import.commit().await.unwrap();
+    let calls: Vec<AcceptCall> = (0..20)
+        .map(|n| AcceptCall { account: "other".into(), ..call(&format!("77{n:02}"), n, T0) })
+        .collect();
+    accept(&store, &calls, T0).await;
+    accept(&store, &[call("8901", 100, T0)], T0).await;
+    assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme", "other"]);
+    assert_eq!(store.count_waiting(LANE, "other", 7).await.unwrap(), 7);
+    let first = store.tasks_after(LANE, "other", None, 15).await.unwrap();
+    let rest = store.tasks_after(LANE, "other", Some(&first[14].key), 15).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (15, 5));
+    assert!(first[14].key.refresh < rest[0].key.refresh);
+}
+
+#[rstest]
+#[tokio::test]
+async fn migrations_run_once_and_a_newer_database_is_refused(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = TestStore::new(database).await;
+    assert_eq!(store.migrate().await.unwrap(), 0);
+    assert!(store.is_current().await.unwrap());
+    store.ping().await.unwrap();
+    store.run_raw("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) SELECT 9999, 'future', success, checksum, 0 FROM _sqlx_migrations LIMIT 1").await;
+    assert!(matches!(store.migrate().await, Err(StoreError::NewerDatabase(9999))));
+}
+
+#[tokio::test]
+async fn an_unknown_scheme_is_named() {
+    assert!(matches!(Store::connect("mysql://x", 1).await, Err(StoreError::UnknownScheme)));
+}

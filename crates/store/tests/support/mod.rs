@@ -1,0 +1,71 @@
+//! A store of its own for each test, on either database.
+
+use simgauge_store::Store;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Which database a story is told to.
+#[derive(Clone, Copy, Debug)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A migrated, empty store; gone when dropped (PostgreSQL's database goes with the test's cluster).
+pub struct TestStore {
+    store: Store,
+    url: String,
+    _dir: tempfile::TempDir,
+}
+
+impl TestStore {
+    pub async fn new(database: Database) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = match database {
+            Database::Sqlite => format!("sqlite://{}", dir.path().join("store.db").display()),
+            Database::Postgres => new_postgres_database().await,
+        };
+        let store = Store::connect(&url, 4).await.unwrap();
+        store.migrate().await.unwrap();
+        Self { store, url, _dir: dir }
+    }
+
+    /// Closes the store and opens it again, as a restart does.
+    pub async fn reopen(&mut self) {
+        self.store.close().await;
+        self.store = Store::connect(&self.url, 4).await.unwrap();
+    }
+
+    /// Runs a statement behind the store's back.
+    pub async fn run_raw(&self, sql: &'static str) {
+        if self.url.starts_with("sqlite") {
+            let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        } else {
+            let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        }
+    }
+}
+
+impl Deref for TestStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Creates a database in the cluster that `SIMGAUGE_TEST_POSTGRES` names. Without one the test fails: stories are told to
+/// both databases, always.
+async fn new_postgres_database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let admin = std::env::var("SIMGAUGE_TEST_POSTGRES")
+        .expect("SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or scripts/with-postgres");
+    let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let pool = sqlx::PgPool::connect(&admin).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let (base, _) = admin.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
