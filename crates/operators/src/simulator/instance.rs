@@ -95,7 +95,7 @@ impl Instance {
 
     /// The operator's own numeric id of a SIM; small enough for every JSON reader.
     pub(super) fn id_of(&self, number: &str) -> u64 {
-        let id = hash(number) >> 24;
+        let id = hash(number) >> 11;
         lock(&self.ids).entry(id).or_insert_with(|| number.into());
         id
     }

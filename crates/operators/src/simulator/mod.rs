@@ -10,6 +10,7 @@
 mod config;
 mod control;
 mod faults;
+mod figures;
 mod instance;
 mod limits;
 mod operators;

@@ -131,6 +131,13 @@ impl Ledger {
         self.changed.notify_waiters();
     }
 
+    /// A call that broke a rule which only the operator itself could see.
+    pub(super) fn violation(&self, at: UnixMs, note: &str) {
+        let mut counts = lock(&self.counts);
+        counts.violations += 1;
+        push_bounded(&mut counts.notes, ViolationNote { at, note: note.to_owned() }, NOTES_KEPT);
+    }
+
     pub(super) fn reading(&self) {
         lock(&self.counts).readings += 1;
         self.changed.notify_waiters();

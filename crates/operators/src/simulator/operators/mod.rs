@@ -1,6 +1,17 @@
 //! The operators, one file each: their calls, their answers, their errors.
 
+mod airalo;
 mod cisco;
+mod emnify;
+mod esim_go;
+mod huawei;
+mod kore;
+mod nce;
+mod oapi;
+mod onelink;
+mod simboss;
+mod soracom;
+mod telnyx;
 
 use super::instance::{Exchange, Instance};
 use super::limits::{Budget, unlimited};
@@ -105,7 +116,20 @@ pub(super) const USER: &str = "sim-user";
 pub(super) const SECRET: &str = "sim-secret";
 
 /// Every operator, in the order they are shown.
-pub(super) static OPERATORS: &[&dyn Operator] = &[&cisco::Cisco];
+pub(super) static OPERATORS: &[&dyn Operator] = &[
+    &cisco::Cisco,
+    &nce::Nce,
+    &telnyx::Telnyx,
+    &soracom::Soracom,
+    &esim_go::EsimGo,
+    &airalo::Airalo,
+    &simboss::Simboss,
+    &onelink::OneLink,
+    &emnify::Emnify,
+    &kore::Kore,
+    &huawei::Huawei,
+    &oapi::Oapi,
+];
 
 /// The operator of that name.
 pub(super) fn find(name: &str) -> Option<&'static dyn Operator> {
