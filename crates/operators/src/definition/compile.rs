@@ -1,0 +1,244 @@
+//! From the file's texts to templates, programs and formats, noting every mistake with its place.
+
+use super::error::{Problem, inside, position};
+use super::plan::{AmountPlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
+use super::raw::{RawAmount, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
+use crate::dates::{self, DateFormat};
+use crate::jq::Program;
+use crate::template::{Place, Template, Templates};
+use crate::units::{Base, Unit};
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// What every template may read.
+const ALWAYS: [&str; 11] = [
+    "iccid",
+    "iccid19",
+    "iccid20",
+    "eid",
+    "time",
+    "month_start",
+    "month_end",
+    "seq",
+    "uuid",
+    "random",
+    "range",
+];
+
+/// Compiles one definition's texts.
+pub(crate) struct Compiler<'s> {
+    source: &'s str,
+    pub(crate) templates: Templates,
+    pub(crate) problems: Vec<Problem>,
+    /// `secret.x`, `setting.x`, `login.x`, `capture.x` that exist where we are.
+    pub(crate) known: BTreeSet<String>,
+}
+
+impl<'s> Compiler<'s> {
+    pub(crate) fn new(source: &'s str) -> Self {
+        Self { source, templates: Templates::new(), problems: Vec::new(), known: BTreeSet::new() }
+    }
+
+    pub(crate) fn problem(&mut self, span: &Range<usize>, message: impl Into<String>) {
+        self.problem_at(span.start, message);
+    }
+
+    fn problem_at(&mut self, offset: usize, message: impl Into<String>) {
+        let (line, column) = position(self.source, offset);
+        self.problems.push(Problem { line, column, message: message.into() });
+    }
+
+    pub(crate) fn template(&mut self, text: &Text, place: Place) -> Option<Template> {
+        let (span, source) = (text.span(), text.get_ref());
+        match self.templates.add(source, place) {
+            Ok(template) => {
+                self.check_variables(text, &template);
+                Some(template)
+            }
+            Err(error) => {
+                let within = error.range().map_or(0, |range| range.start);
+                let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+                self.problem_at(
+                    inside(self.source, &span, source, within),
+                    format!("the template does not compile: {detail}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn check_variables(&mut self, text: &Text, template: &Template) {
+        for variable in self.templates.variables(template) {
+            let mut parts = variable.split('.');
+            let root = parts.next().unwrap_or_default();
+            let message = match (root, parts.next()) {
+                _ if ALWAYS.contains(&root) || self.known.contains(root) => continue,
+                ("secret" | "setting" | "login" | "capture", Some(name)) => {
+                    if self.known.contains(&format!("{root}.{name}")) {
+                        continue;
+                    }
+                    match root {
+                        "secret" => format!("`secret.{name}` is not declared under [secrets]"),
+                        "setting" => format!("`setting.{name}` is not declared under [settings]"),
+                        "login" => format!("the log-in captures no `{name}`"),
+                        _ => format!("no earlier step captures `{name}`"),
+                    }
+                }
+                ("secret" | "setting" | "login" | "capture", None) => format!("write `{root}.name`"),
+                _ => format!("templates know no `{root}`"),
+            };
+            let within = text.get_ref().find(root).unwrap_or(0);
+            self.problem_at(inside(self.source, &text.span(), text.get_ref(), within), message);
+        }
+    }
+
+    pub(crate) fn optional_template(&mut self, text: Option<&Text>, place: Place) -> Option<Template> {
+        text.and_then(|text| self.template(text, place))
+    }
+
+    pub(crate) fn named(&mut self, texts: &Texts, place: Place) -> Named {
+        texts.iter().filter_map(|(name, text)| Some((name.clone(), self.template(text, place)?))).collect()
+    }
+
+    pub(crate) fn headers(&mut self, texts: &Texts) -> Named {
+        for (name, text) in texts {
+            if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+                self.problem(&text.span(), format!("`{name}` is not a header's name"));
+            }
+        }
+        self.named(texts, Place::Plain)
+    }
+
+    pub(crate) fn program(&mut self, text: &Text) -> Option<Program> {
+        match Program::compile(text.get_ref()) {
+            Ok(program) => Some(program),
+            Err(error) => {
+                self.problem_at(
+                    inside(self.source, &text.span(), text.get_ref(), error.offset),
+                    format!("the jq program does not compile: {}", error.message),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn optional_program(&mut self, text: Option<&Text>) -> Option<Program> {
+        text.and_then(|text| self.program(text))
+    }
+
+    pub(crate) fn zone(&mut self, text: Option<&Text>) -> TimeZone {
+        let Some(text) = text else { return TimeZone::UTC };
+        dates::zone(text.get_ref()).unwrap_or_else(|| {
+            self.problem(&text.span(), format!("`{}` is no time zone", text.get_ref()));
+            TimeZone::UTC
+        })
+    }
+
+    pub(crate) fn format(&mut self, text: &Text) -> DateFormat {
+        DateFormat::parse(text.get_ref()).unwrap_or_else(|| {
+            self.problem(
+                &text.span(),
+                "a date format is `rfc3339`, `unix_s`, `unix_ms` or a pattern such as `%Y-%m-%d`",
+            );
+            DateFormat::Rfc3339
+        })
+    }
+
+    pub(crate) fn date(&mut self, raw: &RawDate) -> Option<DatePlan> {
+        let (format, zone) = (self.format(&raw.format), self.zone(raw.zone.as_ref()));
+        Some(DatePlan { from: self.program(&raw.from)?, format, zone })
+    }
+
+    pub(crate) fn basic(&mut self, raw: Option<&RawBasic>) -> Option<(Template, Template)> {
+        let raw = raw?;
+        let user = self.template(&raw.user, Place::Plain);
+        let password = self.template(&raw.password, Place::Plain);
+        user.zip(password)
+    }
+
+    pub(crate) fn request(&mut self, raw: &RawRequest) -> Option<RequestPlan> {
+        let base = self.optional_template(raw.base.as_ref(), Place::Plain);
+        let path = self.template(&raw.path, Place::Path);
+        if !raw.path.get_ref().is_empty() && !raw.path.get_ref().starts_with(['/', '{']) {
+            self.problem(&raw.path.span(), "a path starts with `/`");
+        }
+        let body = match (&raw.form, &raw.json) {
+            (None, None) => Some(BodyPlan::None),
+            (Some(form), None) => Some(BodyPlan::Form(self.named(form, Place::Plain))),
+            (None, Some(json)) => self.template(json, Place::Json).map(BodyPlan::Json),
+            (Some(_), Some(json)) => {
+                self.problem(&json.span(), "a request has a form or a JSON body, not both");
+                None
+            }
+        };
+        Some(RequestPlan {
+            method: raw.method,
+            base,
+            path: path?,
+            path_source: raw.path.get_ref().clone(),
+            headers: self.headers(&raw.headers),
+            query: self.named(&raw.query, Place::Plain),
+            body: body?,
+            basic: self.basic(raw.basic.as_ref()),
+        })
+    }
+
+    pub(crate) fn captures(
+        &mut self,
+        raw: &BTreeMap<String, RawCapture>,
+        owner: &Text,
+    ) -> Vec<(String, CapturePlan)> {
+        raw.iter()
+            .filter_map(|(name, capture)| {
+                let plan = match (&capture.body, &capture.header) {
+                    (Some(body), None) => CapturePlan::Body(self.program(body)?),
+                    (None, Some(header)) => CapturePlan::Header(header.get_ref().to_ascii_lowercase()),
+                    _ => {
+                        self.problem(
+                            &owner.span(),
+                            format!("capture `{name}` needs either `body` or `header`"),
+                        );
+                        return None;
+                    }
+                };
+                Some((name.clone(), plan))
+            })
+            .collect()
+    }
+
+    pub(crate) fn amount(&mut self, raw: &RawAmount) -> Option<AmountPlan> {
+        let unit = raw.unit.as_ref().map(|unit| *unit.get_ref());
+        let only_bytes = unit == Some(Unit::B) && raw.unit_from.is_none() && !raw.unit_suffix;
+        if unit.is_none() && raw.unit_from.is_none() && !raw.unit_suffix {
+            self.problem(
+                &raw.add.span(),
+                "say in which `unit` the operator counts, or where the answer says it",
+            );
+        }
+        if raw.base.is_none() && !only_bytes {
+            self.problem(&raw.add.span(), "say the `base` of the unit: 1000 or 1024");
+        }
+        Some(AmountPlan {
+            add: self.program(&raw.add)?,
+            subtract: self.optional_program(raw.subtract.as_ref()),
+            unit,
+            unit_from: self.optional_program(raw.unit_from.as_ref()),
+            unit_suffix: raw.unit_suffix,
+            base: raw.base.unwrap_or(Base::Decimal),
+            blank_is_zero: raw.blank_is_zero,
+            none_is_zero: raw.none_is_zero,
+        })
+    }
+
+    pub(crate) fn bundles(&mut self, raw: &RawBundles) -> Option<BundlesPlan> {
+        let unit = *raw.unit.get_ref();
+        if raw.base.is_none() && unit != Unit::B {
+            self.problem(&raw.unit.span(), "say the `base` of the unit: 1000 or 1024");
+        }
+        let date_format = raw.date_format.as_ref().map_or(DateFormat::Rfc3339, |format| self.format(format));
+        let zone = self.zone(raw.zone.as_ref());
+        let base = raw.base.unwrap_or(Base::Decimal);
+        Some(BundlesPlan { each: self.program(&raw.each)?, unit, base, date_format, zone })
+    }
+}

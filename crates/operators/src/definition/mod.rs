@@ -1,0 +1,307 @@
+//! Operator definitions: parsed, checked and compiled once, then only run.
+
+mod auth;
+mod compile;
+mod error;
+pub(crate) mod plan;
+pub(crate) mod raw;
+
+pub use error::{DefinitionError, Problem};
+pub use raw::Fact;
+
+use crate::template::{Place, Template, Templates};
+use compile::Compiler;
+use error::position;
+use plan::{
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, PeriodPlan, ResetFormat, RulePlan, StatusPlan, StepPlan,
+};
+use raw::{Only, RawAnswer, RawDefinition, RawErrors, RawSetting, RawStep, Text};
+use simgauge_domain::limits::{Bucket, Limits, Scope};
+use std::collections::BTreeMap;
+
+/// More steps than any operator needs.
+const MOST_STEPS: usize = 4;
+
+/// What an operator gets whose documentation states no limits.
+#[must_use]
+pub fn default_limits() -> Limits {
+    Limits {
+        buckets: vec![Bucket { scope: Scope::Credential, limit: 1, per_seconds: 1 }],
+        max_concurrent: 2,
+        min_refresh_seconds: 60,
+    }
+}
+
+/// A setting an operator account may or must give.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What it is, for people.
+    pub about: String,
+    /// What counts where the account does not give it.
+    pub default: Option<String>,
+    /// Takes the account's base URL where that is given and this is not.
+    pub follows_base_url: bool,
+}
+
+/// How to talk to one operator's API: ready to be run.
+#[derive(Debug)]
+pub struct Definition {
+    name: String,
+    title: String,
+    source: String,
+    sources: Vec<String>,
+    facts: Vec<Fact>,
+    limits: Limits,
+    declared_lag_seconds: Option<u64>,
+    freshness: Option<String>,
+    accepts_eid: bool,
+    settings: BTreeMap<String, Setting>,
+    secrets: BTreeMap<String, String>,
+    pub(crate) allow_http: bool,
+    pub(crate) templates: Templates,
+    pub(crate) base_url: Option<Template>,
+    pub(crate) auth: AuthPlan,
+    pub(crate) steps: Vec<StepPlan>,
+    pub(crate) answer: AnswerPlan,
+    pub(crate) errors: ErrorsPlan,
+}
+
+impl Definition {
+    /// Parses, checks and compiles a definition. `source_name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`DefinitionError`] with the place of every mistake found.
+    pub fn parse(source_name: &str, toml: &str) -> Result<Self, DefinitionError> {
+        let failed = |problems| DefinitionError { source_name: source_name.to_owned(), problems };
+        let raw: RawDefinition = toml::from_str(toml).map_err(|error| {
+            let (line, column) = position(toml, error.span().map_or(0, |span| span.start));
+            failed(vec![Problem { line, column, message: error.message().to_owned() }])
+        })?;
+        let mut compiler = Compiler::new(toml);
+        let compiled = compile_all(&mut compiler, &raw);
+        let Compiler { templates, mut problems, .. } = compiler;
+        match compiled {
+            Some((base_url, auth, steps, answer, errors)) if problems.is_empty() => Ok(Self {
+                name: raw.name.into_inner(),
+                title: raw.title,
+                source: toml.to_owned(),
+                sources: raw.sources,
+                facts: raw.facts,
+                limits: raw.limits.unwrap_or_else(default_limits),
+                declared_lag_seconds: raw.declared_lag_seconds,
+                freshness: raw.freshness,
+                accepts_eid: raw.accepts_eid,
+                settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
+                secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
+                allow_http: raw.allow_http,
+                templates,
+                base_url,
+                auth,
+                steps,
+                answer,
+                errors,
+            }),
+            _ => {
+                problems.sort_by_key(|problem| (problem.line, problem.column));
+                Err(failed(problems))
+            }
+        }
+    }
+
+    /// The name accounts refer to it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The operator's name for people.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The operator's pages it was written from.
+    #[must_use]
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    /// What it takes for true, and whether the operator's documentation confirms it.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The operator's limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How old a figure can be by the operator's own word; `None` where nothing is known.
+    #[must_use]
+    pub const fn declared_lag_seconds(&self) -> Option<u64> {
+        self.declared_lag_seconds
+    }
+
+    /// A sentence on how fresh figures are.
+    #[must_use]
+    pub fn freshness(&self) -> Option<&str> {
+        self.freshness.as_deref()
+    }
+
+    /// Whether a card can be asked for by its EID.
+    #[must_use]
+    pub const fn accepts_eid(&self) -> bool {
+        self.accepts_eid
+    }
+
+    /// Whether an account has to give a base URL.
+    #[must_use]
+    pub const fn needs_base_url(&self) -> bool {
+        self.base_url.is_none()
+    }
+
+    /// Settings by name.
+    #[must_use]
+    pub const fn settings(&self) -> &BTreeMap<String, Setting> {
+        &self.settings
+    }
+
+    /// Names of the settings.
+    pub fn setting_names(&self) -> impl Iterator<Item = &str> {
+        self.settings.keys().map(String::as_str)
+    }
+
+    /// Secrets by name, with what they are.
+    #[must_use]
+    pub const fn secrets(&self) -> &BTreeMap<String, String> {
+        &self.secrets
+    }
+
+    /// Names of the secrets an account has to give.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets.keys().map(String::as_str)
+    }
+}
+
+fn setting(raw: RawSetting) -> Setting {
+    Setting { about: raw.about, default: raw.default, follows_base_url: raw.follows_base_url }
+}
+
+type Compiled = (Option<Template>, AuthPlan, Vec<StepPlan>, AnswerPlan, ErrorsPlan);
+
+fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> Option<Compiled> {
+    let sound = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if !sound(raw.name.get_ref()) {
+        compiler.problem(&raw.name.span(), "a name has lower-case letters, digits and `_` only");
+    }
+    compiler.known.extend(raw.settings.keys().map(|name| format!("setting.{name}")));
+    let base_url = compiler.optional_template(raw.base_url.as_ref(), Place::Plain);
+    compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
+    let auth = auth::compile(compiler, &raw.auth, &raw.name);
+    if raw.steps.is_empty() || raw.steps.len() > MOST_STEPS {
+        compiler.problem(&raw.name.span(), format!("a definition has 1 to {MOST_STEPS} steps"));
+    }
+    let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
+    if !raw.accepts_eid
+        && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
+    {
+        compiler.problem(&step.name.span(), "a step is only for EIDs, but `accepts_eid` is not set");
+    }
+    let finds = raw.steps.iter().any(|step| step.find.is_some());
+    let answer = answer(compiler, &raw.answer, finds);
+    let errors = errors(compiler, &raw.errors, &raw.steps);
+    Some((base_url, auth, steps, answer?, errors))
+}
+
+fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {
+    let request = compiler.request(&raw.request);
+    let success = compiler.optional_program(raw.success.as_ref());
+    let find = raw.find.as_ref().and_then(|find| {
+        Some(FindPlan {
+            within: compiler.program(&find.within)?,
+            key: compiler.program(&find.key)?,
+            equals: compiler.template(&find.equals, Place::Plain)?,
+        })
+    });
+    let capture = compiler.captures(&raw.capture, &raw.name);
+    compiler.known.extend(raw.capture.keys().map(|name| format!("capture.{name}")));
+    Some(StepPlan {
+        name: raw.name.get_ref().clone(),
+        request: request?,
+        only: raw.only,
+        success,
+        find,
+        capture,
+        may_fail_with: raw.may_fail_with.clone(),
+    })
+}
+
+fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<AnswerPlan> {
+    if raw.identity.is_none() && !finds && !raw.names_no_card {
+        compiler.problem(
+            &raw.used.add.span(),
+            "say how an answer names its card (`identity`, or a step with `find`), or that it `names_no_card`",
+        );
+    }
+    let identity = compiler.optional_program(raw.identity.as_ref());
+    let used = compiler.amount(&raw.used);
+    let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
+    let period = PeriodPlan {
+        kind: raw.period.kind,
+        key: compiler.optional_program(raw.period.key.as_ref()),
+        start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
+        end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),
+        zone: compiler.zone(raw.period.zone.as_ref()),
+    };
+    let status = raw.status.as_ref().and_then(|status| {
+        Some(StatusPlan { from: compiler.program(&status.from)?, map: status.map.clone() })
+    });
+    Some(AnswerPlan {
+        identity,
+        used: used?,
+        total,
+        unlimited: compiler.optional_program(raw.unlimited.as_ref()),
+        period,
+        as_of: raw.as_of.as_ref().and_then(|date| compiler.date(date)),
+        status,
+        bundles: raw.bundles.as_ref().and_then(|bundles| compiler.bundles(bundles)),
+    })
+}
+
+fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep]) -> ErrorsPlan {
+    let reset_header = raw.reset_header.as_ref().map(|reset| {
+        let format = match reset.format.get_ref().as_str() {
+            "seconds" => ResetFormat::SecondsFromNow,
+            _ => ResetFormat::Date(compiler.format(&reset.format)),
+        };
+        (reset.name.get_ref().to_ascii_lowercase(), format)
+    });
+    let is_step = |name: &Text| {
+        name.get_ref() == "login" || steps.iter().any(|step| step.name.get_ref() == name.get_ref())
+    };
+    let rules = raw.rules.iter().map(|rule| {
+        if let Some(step) = rule.step.as_ref().filter(|step| !is_step(step)) {
+            compiler.problem(&step.span(), format!("there is no step `{}`", step.get_ref()));
+        }
+        RulePlan {
+            status: rule.status.clone(),
+            when: compiler.optional_program(rule.when.as_ref()),
+            step: rule.step.as_ref().map(|step| step.get_ref().clone()),
+            kind: rule.kind,
+            detail: rule.detail.clone(),
+            retry_after: compiler.optional_program(rule.retry_after.as_ref()),
+        }
+    });
+    let rules = rules.collect();
+    ErrorsPlan { code: compiler.optional_program(raw.code.as_ref()), reset_header, rules }
+}

@@ -1,0 +1,176 @@
+//! A definition after compiling: what the engine runs.
+
+use super::raw::{Algorithm, Method, Only, ParameterPlace, SignOutput, SignPlace};
+use crate::dates::DateFormat;
+use crate::jq::Program;
+use crate::template::Template;
+use crate::units::{Base, Unit};
+use jiff::tz::TimeZone;
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::reading::{PeriodKind, ProfileStatus};
+use std::collections::BTreeMap;
+
+/// Named templates, in the order they are sent.
+pub(crate) type Named = Vec<(String, Template)>;
+
+#[derive(Debug, Default)]
+pub(crate) struct AuthPlan {
+    pub(crate) basic: Option<(Template, Template)>,
+    pub(crate) headers: Named,
+    pub(crate) query: Named,
+    pub(crate) login: Option<LoginPlan>,
+    pub(crate) sign: Option<SignPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestPlan {
+    pub(crate) method: Method,
+    pub(crate) base: Option<Template>,
+    pub(crate) path: Template,
+    /// The path's template, as written: what may be logged instead of the rendered URL.
+    pub(crate) path_source: String,
+    pub(crate) headers: Named,
+    pub(crate) query: Named,
+    pub(crate) body: BodyPlan,
+    pub(crate) basic: Option<(Template, Template)>,
+}
+
+#[derive(Debug)]
+pub(crate) enum BodyPlan {
+    None,
+    Form(Named),
+    Json(Template),
+    /// An object of texts.
+    JsonTexts(Named),
+}
+
+#[derive(Debug)]
+pub(crate) enum CapturePlan {
+    Body(Program),
+    Header(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct LoginPlan {
+    pub(crate) request: RequestPlan,
+    pub(crate) success: Option<Program>,
+    pub(crate) capture: Vec<(String, CapturePlan)>,
+    pub(crate) ttl_seconds: u64,
+    pub(crate) ttl_from: Option<Program>,
+    pub(crate) ttl_jwt: Option<String>,
+    pub(crate) send_headers: Named,
+    pub(crate) send_query: Named,
+    pub(crate) pause_after_refusal_seconds: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct SignPlan {
+    pub(crate) parameters: ParameterPlace,
+    pub(crate) add: Named,
+    pub(crate) listed: Option<Vec<String>>,
+    pub(crate) skip_empty: bool,
+    pub(crate) encode: bool,
+    pub(crate) joiner: String,
+    pub(crate) string: Option<Template>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: Option<Template>,
+    pub(crate) output: SignOutput,
+    pub(crate) place: SignPlace,
+    pub(crate) name: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct StepPlan {
+    pub(crate) name: String,
+    pub(crate) request: RequestPlan,
+    pub(crate) only: Option<Only>,
+    pub(crate) success: Option<Program>,
+    pub(crate) find: Option<FindPlan>,
+    pub(crate) capture: Vec<(String, CapturePlan)>,
+    pub(crate) may_fail_with: Vec<FailureKind>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FindPlan {
+    pub(crate) within: Program,
+    pub(crate) key: Program,
+    pub(crate) equals: Template,
+}
+
+#[derive(Debug)]
+pub(crate) struct AnswerPlan {
+    pub(crate) identity: Option<Program>,
+    pub(crate) used: AmountPlan,
+    pub(crate) total: Option<AmountPlan>,
+    pub(crate) unlimited: Option<Program>,
+    pub(crate) period: PeriodPlan,
+    pub(crate) as_of: Option<DatePlan>,
+    pub(crate) status: Option<StatusPlan>,
+    pub(crate) bundles: Option<BundlesPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AmountPlan {
+    pub(crate) add: Program,
+    pub(crate) subtract: Option<Program>,
+    pub(crate) unit: Option<Unit>,
+    pub(crate) unit_from: Option<Program>,
+    pub(crate) unit_suffix: bool,
+    pub(crate) base: Base,
+    pub(crate) blank_is_zero: bool,
+    pub(crate) none_is_zero: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct PeriodPlan {
+    pub(crate) kind: PeriodKind,
+    pub(crate) key: Option<Program>,
+    pub(crate) start: Option<DatePlan>,
+    pub(crate) end: Option<DatePlan>,
+    pub(crate) zone: TimeZone,
+}
+
+#[derive(Debug)]
+pub(crate) struct DatePlan {
+    pub(crate) from: Program,
+    pub(crate) format: DateFormat,
+    pub(crate) zone: TimeZone,
+}
+
+#[derive(Debug)]
+pub(crate) struct StatusPlan {
+    pub(crate) from: Program,
+    pub(crate) map: BTreeMap<String, ProfileStatus>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BundlesPlan {
+    pub(crate) each: Program,
+    pub(crate) unit: Unit,
+    pub(crate) base: Base,
+    pub(crate) date_format: DateFormat,
+    pub(crate) zone: TimeZone,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ErrorsPlan {
+    pub(crate) code: Option<Program>,
+    pub(crate) reset_header: Option<(String, ResetFormat)>,
+    pub(crate) rules: Vec<RulePlan>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ResetFormat {
+    Date(DateFormat),
+    SecondsFromNow,
+}
+
+#[derive(Debug)]
+pub(crate) struct RulePlan {
+    pub(crate) status: Vec<u16>,
+    pub(crate) when: Option<Program>,
+    pub(crate) step: Option<String>,
+    pub(crate) kind: FailureKind,
+    pub(crate) detail: Option<String>,
+    pub(crate) retry_after: Option<Program>,
+}

@@ -1,0 +1,157 @@
+//! One HTTP call: within its time, within its size, without redirects, and without a word of the URL in errors.
+
+use super::account::Timeouts;
+use super::failure::ReadError;
+use crate::definition::raw::Method;
+use crate::json;
+use crate::template::RFC3986;
+use jaq_json::Val;
+use percent_encoding::utf8_percent_encode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use simgauge_domain::failure::FailureKind;
+use std::time::Duration;
+use url::{Url, form_urlencoded};
+
+/// A request with every template rendered.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    /// Base URL and path.
+    pub(crate) url: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    None,
+    Form(Vec<(String, String)>),
+    Json(serde_json::Value),
+}
+
+impl Body {
+    /// The bytes as they are sent.
+    pub(crate) fn bytes(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Form(fields) => {
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+            }
+            Self::Json(value) => value.to_string(),
+        }
+    }
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    pub(crate) text: String,
+    /// The JSON in it, where it is JSON.
+    pub(crate) body: Option<Val>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The client of one operator account: its connections are kept, and shared with nobody.
+pub(crate) fn client(timeouts: &Timeouts) -> Result<reqwest::Client, reqwest::Error> {
+    // Already installed by somebody else is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("simgauge/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // Every call has to pass the gate, so the client must not call again by itself.
+        .retry(reqwest::retry::never())
+        .connect_timeout(timeouts.step)
+        .build()
+}
+
+/// Sends it and reads the whole answer.
+pub(crate) async fn send(
+    client: &reqwest::Client,
+    outgoing: &Outgoing,
+    time: Duration,
+    cap: usize,
+) -> Result<Answer, ReadError> {
+    let request = build(outgoing)?;
+    match tokio::time::timeout(time, exchange(client, request, cap)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time.")),
+    }
+}
+
+fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
+    let wrong = |detail: &str| ReadError::new(FailureKind::BadRequest, detail);
+    let mut url = Url::parse(&outgoing.url).map_err(|_| wrong("The request's address could not be made."))?;
+    if !outgoing.query.is_empty() {
+        let encode = |text: &str| utf8_percent_encode(text, RFC3986).to_string();
+        let pairs = outgoing.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        url.set_query(Some(&pairs.collect::<Vec<_>>().join("&")));
+    }
+    let method = match outgoing.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+    };
+    let mut request = reqwest::Request::new(method, url);
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    match outgoing.body {
+        Body::None => {}
+        Body::Form(_) => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        }
+        Body::Json(_) => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+    }
+    for (name, value) in &outgoing.headers {
+        let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+        let (name, mut value) = header
+            .ok_or_else(|| wrong("A header could not be made; a credential may have a line break in it."))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    if !matches!(outgoing.body, Body::None) {
+        *request.body_mut() = Some(outgoing.body.bytes().into());
+    }
+    Ok(request)
+}
+
+async fn exchange(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+    cap: usize,
+) -> Result<Answer, ReadError> {
+    let mut response = client.execute(request).await.map_err(transport)?;
+    let status = response.status().as_u16();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if bytes.len() + chunk.len() > cap {
+            return Err(ReadError::bad_answer(format!("The operator's answer is larger than {cap} bytes."))
+                .with_status(status));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let text = json::text(&bytes);
+    let body = json::parse(&text);
+    Ok(Answer { status, headers: response.headers().clone(), text, body })
+}
+
+fn transport(error: reqwest::Error) -> ReadError {
+    let detail = if error.is_timeout() {
+        "The operator did not answer in time."
+    } else if error.is_connect() {
+        "The operator could not be reached."
+    } else {
+        "The connection to the operator broke off."
+    };
+    // Rendered URLs can carry secrets, so the error loses its URL before it is logged.
+    tracing::debug!(error = %error.without_url(), "operator call failed");
+    ReadError::new(FailureKind::Temporary, detail)
+}

@@ -1,0 +1,140 @@
+//! The signature recipe: which parameters, how joined, hashed with what, put where.
+
+use super::failure::ReadError;
+use super::http::{Body, Outgoing};
+use super::request::{named, unmade};
+use crate::definition::plan::SignPlan;
+use crate::definition::raw::{Algorithm, ParameterPlace, SignOutput, SignPlace};
+use crate::template::{RFC3986, Templates};
+use base64::Engine as _;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use minijinja::{Value, context};
+use percent_encoding::utf8_percent_encode;
+use serde_json::Value as Json;
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+use simgauge_domain::failure::FailureKind;
+
+fn wrong(detail: &str) -> ReadError {
+    ReadError::new(FailureKind::BadRequest, detail)
+}
+
+/// Adds the recipe's own parameters and the signature to a request.
+pub(crate) fn apply(
+    plan: &SignPlan,
+    templates: &Templates,
+    values: &Value,
+    outgoing: &mut Outgoing,
+) -> Result<(), ReadError> {
+    for (name, text) in named(templates, &plan.add, values)? {
+        add(plan, outgoing, name, &text, true)?;
+    }
+    let joined = join(plan, parameters(plan, outgoing));
+    let signed = match &plan.string {
+        None => joined,
+        Some(template) => {
+            let values = context! { params => joined, body => outgoing.body.bytes(), ..values.clone() };
+            templates.render(template, &values).map_err(unmade)?
+        }
+    };
+    let key = match &plan.key {
+        None => String::new(),
+        Some(key) => templates.render(key, values).map_err(unmade)?,
+    };
+    let signature = signature(plan, &key, &signed)?;
+    match plan.place {
+        SignPlace::Header => outgoing.headers.push((plan.name.clone(), signature)),
+        SignPlace::Parameter => add(plan, outgoing, plan.name.clone(), &signature, false)?,
+    }
+    Ok(())
+}
+
+fn add(
+    plan: &SignPlan,
+    outgoing: &mut Outgoing,
+    name: String,
+    text: &str,
+    is_json: bool,
+) -> Result<(), ReadError> {
+    match (plan.parameters, &mut outgoing.body) {
+        (ParameterPlace::Query, _) => outgoing.query.push((name, text.to_owned())),
+        (ParameterPlace::Form, Body::Form(fields)) => fields.push((name, text.to_owned())),
+        (ParameterPlace::Form, body @ Body::None) => *body = Body::Form(vec![(name, text.to_owned())]),
+        (ParameterPlace::Json, Body::Json(Json::Object(members))) => {
+            let value = if is_json {
+                serde_json::from_str(text).map_err(|_| wrong("A signed parameter did not become JSON."))?
+            } else {
+                Json::String(text.to_owned())
+            };
+            members.insert(name, value);
+        }
+        _ => return Err(wrong("The request has no body of the kind its signature covers.")),
+    }
+    Ok(())
+}
+
+fn parameters(plan: &SignPlan, outgoing: &Outgoing) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = match (plan.parameters, &outgoing.body) {
+        (ParameterPlace::Query, _) => outgoing.query.clone(),
+        (ParameterPlace::Form, Body::Form(fields)) => fields.clone(),
+        (ParameterPlace::Json, Body::Json(Json::Object(members))) => {
+            members.iter().map(|(name, value)| (name.clone(), text_of(value))).collect()
+        }
+        _ => Vec::new(),
+    };
+    all.retain(|(name, value)| *name != plan.name && !(plan.skip_empty && value.is_empty()));
+    match &plan.listed {
+        None => {
+            all.sort();
+            all
+        }
+        Some(listed) => {
+            listed.iter().filter_map(|wanted| all.iter().find(|(name, _)| name == wanted).cloned()).collect()
+        }
+    }
+}
+
+/// A JSON value as it enters a signature: texts raw, numbers as written, lists and objects as compact JSON.
+fn text_of(value: &Json) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Array(items) if items.is_empty() => String::new(),
+        Json::Object(members) if members.is_empty() => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn join(plan: &SignPlan, parameters: Vec<(String, String)>) -> String {
+    let encode = |text: String| {
+        if plan.encode { utf8_percent_encode(&text, RFC3986).to_string() } else { text }
+    };
+    let pairs: Vec<String> =
+        parameters.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.join(&plan.joiner)
+}
+
+fn signature(plan: &SignPlan, key: &str, signed: &str) -> Result<String, ReadError> {
+    let unusable = |_| wrong("The signing key cannot be used.");
+    let bytes = match plan.algorithm {
+        Algorithm::Md5 => Md5::digest(signed).to_vec(),
+        Algorithm::Sha1 => Sha1::digest(signed).to_vec(),
+        Algorithm::Sha256 => Sha256::digest(signed).to_vec(),
+        Algorithm::HmacSha1 => {
+            let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).map_err(unusable)?;
+            mac.update(signed.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        }
+        Algorithm::HmacSha256 => {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(unusable)?;
+            mac.update(signed.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        }
+    };
+    Ok(match plan.output {
+        SignOutput::HexLower => hex::encode(bytes),
+        SignOutput::HexUpper => hex::encode_upper(bytes),
+        SignOutput::Base64 => base64::engine::general_purpose::STANDARD.encode(bytes),
+    })
+}

@@ -1,0 +1,111 @@
+//! What a reading did, step by step, for people to look at: secrets masked.
+
+use super::failure::ReadError;
+use super::http::{Answer, Body, Outgoing};
+use crate::definition::plan::RequestPlan;
+use std::time::Duration;
+
+const LONGEST_BODY: usize = 4000;
+/// Shorter texts are not masked: they would blot out half of everything.
+const SHORTEST_SECRET: usize = 4;
+const MASK: &str = "***";
+
+/// One HTTP call of a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepTrace {
+    /// The step's name, or `login`.
+    pub step: String,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Base URL and path as called, secrets masked, and the query.
+    pub url: String,
+    /// The path as the definition has it.
+    pub path_template: String,
+    /// Headers; those that carry credentials masked.
+    pub request_headers: Vec<(String, String)>,
+    /// The body as sent, secrets masked.
+    pub request_body: String,
+    /// How long it took.
+    pub took: Duration,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The answer's text, secrets masked and cut.
+    pub answer: String,
+    /// Why there was none.
+    pub failure: Option<String>,
+}
+
+/// Collects traces, and the texts that must not be seen in them.
+#[derive(Debug, Default)]
+pub(crate) struct Tracer {
+    secrets: Vec<String>,
+    pub(crate) traces: Vec<StepTrace>,
+}
+
+impl Tracer {
+    pub(crate) fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a String>) {
+        self.secrets.extend(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET).cloned());
+        // The longest first, so that a secret within a secret leaves nothing behind.
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for trace in &mut self.traces {
+            for text in [&mut trace.answer, &mut trace.url, &mut trace.request_body] {
+                *text = masked(&self.secrets, text);
+            }
+        }
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        step: &str,
+        plan: &RequestPlan,
+        outgoing: &Outgoing,
+        took: Duration,
+        outcome: &Result<Answer, ReadError>,
+    ) {
+        let mask = |text: &str| masked(&self.secrets, text);
+        let pairs = |pairs: &[(String, String)]| {
+            let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", mask(value)));
+            pairs.collect::<Vec<_>>().join("&")
+        };
+        let query =
+            if outgoing.query.is_empty() { String::new() } else { format!("?{}", pairs(&outgoing.query)) };
+        let open = ["accept", "content-type"];
+        self.traces.push(StepTrace {
+            step: step.to_owned(),
+            method: match outgoing.method {
+                crate::definition::raw::Method::Get => "GET",
+                crate::definition::raw::Method::Post => "POST",
+            },
+            url: format!("{}{query}", mask(&outgoing.url)),
+            path_template: plan.path_source.clone(),
+            request_headers: outgoing
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    let shown = if open.contains(&name.to_ascii_lowercase().as_str()) {
+                        mask(value)
+                    } else {
+                        MASK.into()
+                    };
+                    (name.clone(), shown)
+                })
+                .collect(),
+            request_body: match &outgoing.body {
+                Body::None => String::new(),
+                Body::Form(fields) => pairs(fields),
+                Body::Json(value) => mask(&value.to_string()),
+            },
+            took,
+            status: outcome.as_ref().map_or_else(|error| error.http_status, |answer| Some(answer.status)),
+            answer: outcome
+                .as_ref()
+                .map(|answer| mask(&answer.text.chars().take(LONGEST_BODY).collect::<String>()))
+                .unwrap_or_default(),
+            failure: outcome.as_ref().err().map(ToString::to_string),
+        });
+    }
+}
+
+fn masked(secrets: &[String], text: &str) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
+}

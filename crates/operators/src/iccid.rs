@@ -1,0 +1,66 @@
+//! ICCIDs come with and without their check digit, with letters at some operators, and padded with an `F`.
+
+/// The check digit Luhn's rule gives `digits`; `None` where they are not all digits.
+#[must_use]
+pub fn luhn_digit(digits: &str) -> Option<char> {
+    let mut sum = 0;
+    for (index, byte) in digits.bytes().rev().enumerate() {
+        let digit = u32::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
+        let doubled = if index % 2 == 0 { digit * 2 } else { digit };
+        sum += if doubled > 9 { doubled - 9 } else { doubled };
+    }
+    char::from_digit((10 - sum % 10) % 10, 10)
+}
+
+/// The first 19 characters, without padding.
+#[must_use]
+pub fn nineteen(iccid: &str) -> String {
+    iccid.chars().take(19).collect()
+}
+
+/// With its check digit: a 19-character number gets one, a longer one stays.
+#[must_use]
+pub fn twenty(iccid: &str) -> String {
+    match luhn_digit(iccid) {
+        Some(digit) if iccid.len() == 19 => format!("{iccid}{digit}"),
+        _ => iccid.to_owned(),
+    }
+}
+
+/// Whether both name the same SIM: equal, or one is the other plus its check digit (or the padding `F`).
+#[must_use]
+pub fn same(one: &str, other: &str) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return !one.is_empty();
+    }
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    if short.len() < 18 || long.len() != short.len() + 1 || !long.is_ascii() {
+        return false;
+    }
+    let (head, last) = long.split_at(short.len());
+    head.eq_ignore_ascii_case(short)
+        && match luhn_digit(short) {
+            Some(digit) => last.eq_ignore_ascii_case("f") || last.starts_with(digit),
+            // With letters in it there is no check digit to compute.
+            None => true,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_and_without_check_digit() {
+        assert_eq!(luhn_digit("7992739871"), Some('3'));
+        assert_eq!(twenty("8988308650100524999").len(), 20);
+        assert!(same("8988308650100524999", "8988308650100524999"));
+        assert!(same("8988308650100524999", &twenty("8988308650100524999")));
+        assert!(same("8988308650100524999F", "8988308650100524999"));
+        assert!(same("898600d6991330004146", "898600D6991330004146"));
+        assert!(!same("8988308650100524999", "8988308650100524998"));
+        assert!(!same("8988308650100524999", "89883086501005249990"));
+        assert!(!same("89", "891"));
+        assert!(!same("", ""));
+    }
+}

@@ -1,0 +1,196 @@
+//! jq programs of a definition: compiled once, run over one answer.
+
+use crate::iccid;
+use jaq_core::data::JustLut;
+use jaq_core::load::lex::{Lexer, Tok, Token};
+use jaq_core::load::{Arena, File, Loader, span};
+use jaq_core::native::{run, unary, v};
+use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
+use jaq_json::{Num, Val};
+use std::fmt;
+
+/// More outputs than this are a mistake in the definition or an attack in the answer.
+const MOST_OUTPUTS: usize = 10_000;
+
+/// Functions that reach outside of the answer, or that end the process.
+const FORBIDDEN: [&str; 14] = [
+    "env",
+    "halt",
+    "halt_error",
+    "input",
+    "inputs",
+    "debug",
+    "stderr",
+    "now",
+    "localtime",
+    "strflocaltime",
+    "input_filename",
+    "input_line_number",
+    "import",
+    "include",
+];
+
+/// What every program can use beside its input.
+const GLOBALS: [&str; 4] = ["$iccid", "$eid", "$now", "$answers"];
+
+/// A compiled jq program.
+pub(crate) struct Program {
+    filter: Filter<JustLut<Val>>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+/// A program that does not compile: where in its text, and why.
+#[derive(Debug)]
+pub(crate) struct CompileError {
+    pub(crate) offset: usize,
+    pub(crate) message: String,
+}
+
+/// A program that ended in an error. What it said is dropped: it quotes the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RunError;
+
+/// Values of [`GLOBALS`].
+#[derive(Clone, Debug)]
+pub(crate) struct Globals {
+    pub(crate) iccid: Val,
+    pub(crate) eid: Val,
+    pub(crate) now: Val,
+    pub(crate) answers: Val,
+}
+
+impl Program {
+    pub(crate) fn compile(code: &str) -> Result<Self, CompileError> {
+        refuse_forbidden(code)?;
+        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        let same: jaq_core::RunPtr<JustLut<Val>> =
+            |cv| unary(cv, |this, other| Ok(Val::from(iccid::same(&text_of(&this), &text_of(&other)))));
+        let funs = jaq_core::funs()
+            .chain(jaq_std::funs())
+            .chain(jaq_json::funs())
+            .chain(std::iter::once(run::<JustLut<Val>>(("same_iccid", v(1), same))));
+        let arena = Arena::default();
+        let modules = Loader::new(defs)
+            .load(&arena, File { code, path: () })
+            .map_err(|errors| load_error(code, errors))?;
+        let filter = Compiler::default().with_funs(funs).with_global_vars(GLOBALS).compile(modules).map_err(
+            |errors| {
+                let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
+                first.map_or_else(
+                    || CompileError { offset: 0, message: "does not compile".into() },
+                    |(name, kind)| CompileError {
+                        offset: within(code, name),
+                        message: format!("undefined {} `{name}`", kind.as_str()),
+                    },
+                )
+            },
+        )?;
+        Ok(Self { filter })
+    }
+
+    /// Every output, in order.
+    pub(crate) fn outputs(&self, input: &Val, globals: &Globals) -> Result<Vec<Val>, RunError> {
+        let Globals { iccid, eid, now, answers } = globals.clone();
+        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([iccid, eid, now, answers]));
+        let mut outputs = Vec::new();
+        for output in self.filter.id.run((context, input.clone())) {
+            outputs.push(output.map_err(|_: Exn<'_, Val>| RunError)?);
+            if outputs.len() > MOST_OUTPUTS {
+                return Err(RunError);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The one output; `None` where there is none or it is `null`. More than one is an error.
+    pub(crate) fn one(&self, input: &Val, globals: &Globals) -> Result<Option<Val>, RunError> {
+        let mut outputs = self.outputs(input, globals)?;
+        match (outputs.pop(), outputs.is_empty()) {
+            (None | Some(Val::Null), true) => Ok(None),
+            (only, true) => Ok(only),
+            _ => Err(RunError),
+        }
+    }
+
+    /// Whether its one output is `true`; an error or anything else is not.
+    pub(crate) fn holds(&self, input: &Val, globals: &Globals) -> bool {
+        matches!(self.one(input, globals), Ok(Some(Val::Bool(true))))
+    }
+}
+
+fn within(code: &str, part: &str) -> usize {
+    let range = code.as_bytes().as_ptr_range();
+    if range.contains(&part.as_ptr()) || part.as_ptr() == range.end { span(code, part).start } else { 0 }
+}
+
+fn load_error(code: &str, errors: jaq_core::load::Errors<&str, ()>) -> CompileError {
+    use jaq_core::load::Error;
+    let first = errors.into_iter().next().map(|(_, error)| error);
+    let (offset, message) = match first {
+        Some(Error::Lex(mut errors)) if !errors.is_empty() => {
+            let (expected, at) = errors.swap_remove(0);
+            (within(code, at), format!("expected {}", expected.as_str()))
+        }
+        Some(Error::Parse(mut errors)) if !errors.is_empty() => {
+            let (expected, found) = errors.swap_remove(0);
+            (within(code, found), format!("expected {}", expected.as_str()))
+        }
+        Some(Error::Io(mut errors)) if !errors.is_empty() => {
+            let (at, message) = errors.swap_remove(0);
+            (within(code, at), message)
+        }
+        _ => (0, "does not parse".into()),
+    };
+    CompileError { offset, message }
+}
+
+fn refuse_forbidden(code: &str) -> Result<(), CompileError> {
+    // What does not lex is reported by the compiler proper.
+    let Ok(tokens) = Lexer::new(code).lex() else { return Ok(()) };
+    let mut waiting: Vec<&Token<&str>> = tokens.iter().collect();
+    while let Some(Token(text, kind)) = waiting.pop() {
+        match kind {
+            Tok::Word if FORBIDDEN.contains(text) => {
+                return Err(CompileError {
+                    offset: within(code, text),
+                    message: format!("`{text}` is not available in definitions"),
+                });
+            }
+            Tok::Block(inner) => waiting.extend(inner),
+            Tok::Str(parts) => waiting.extend(parts.iter().filter_map(|part| match part {
+                jaq_core::load::lex::StrPart::Term(token) => Some(token),
+                _ => None,
+            })),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A scalar as text: strings as they are, numbers as their token was written; empty for anything else.
+pub(crate) fn text_of(value: &Val) -> String {
+    match value {
+        Val::TStr(bytes) | Val::BStr(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Val::Num(Num::Dec(token)) => token.to_string(),
+        Val::Num(_) | Val::Bool(_) => value.to_string(),
+        Val::Null | Val::Arr(_) | Val::Obj(_) => String::new(),
+    }
+}
+
+/// A text value.
+pub(crate) fn string(text: &str) -> Val {
+    Val::utf8_str(text.to_owned())
+}
+
+/// The member of that name, where `value` is an object that has it and it is not `null`.
+pub(crate) fn member<'v>(value: &'v Val, name: &str) -> Option<&'v Val> {
+    match value {
+        Val::Obj(members) => members.get(&string(name)).filter(|member| !matches!(member, Val::Null)),
+        _ => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! An operator's answer as JSON, with care: strict, bounded in depth, numbers kept as they were written.
+
+use jaq_json::Val;
+use serde_json::value::RawValue;
+
+/// Deeper nesting than this is an attack on the reader's stack, not an answer.
+const MOST_DEPTH: usize = 64;
+/// A longer number is nonsense, and slow to read.
+const MOST_NUMBER: usize = 64;
+
+/// The answer's text: UTF-8 as it is (a byte order mark dropped), anything else taken as ISO-8859-1.
+pub(crate) fn text(body: &[u8]) -> String {
+    match std::str::from_utf8(body) {
+        Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
+        Err(_) => body.iter().copied().map(char::from).collect(),
+    }
+}
+
+/// The JSON value in `text`; `None` where it is not JSON or not of sane shape.
+pub(crate) fn parse(text: &str) -> Option<Val> {
+    let sane = is_sane(text.as_bytes()) && serde_json::from_str::<&RawValue>(text).is_ok();
+    if sane { jaq_json::read::parse_single(text.as_bytes()).ok() } else { None }
+}
+
+fn is_sane(text: &[u8]) -> bool {
+    let (mut depth, mut number, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text {
+        if in_string {
+            (in_string, escaped) = match byte {
+                _ if escaped => (true, false),
+                b'\\' => (true, true),
+                b'"' => (false, false),
+                _ => (true, false),
+            };
+            continue;
+        }
+        number = if byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E') {
+            number + 1
+        } else {
+            0
+        };
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MOST_DEPTH || number > MOST_NUMBER {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jq::{member, text_of};
+
+    #[test]
+    fn numbers_keep_their_text() {
+        let value = parse(r#"{"volume": 410.2500000000000000001, "big": 9223372036854775808}"#);
+        let value = value.as_ref().expect("JSON");
+        let text = |name| member(value, name).map(text_of).unwrap_or_default();
+        assert_eq!(text("volume"), "410.2500000000000000001");
+        assert_eq!(text("big"), "9223372036854775808");
+    }
+
+    #[test]
+    fn what_only_looks_like_json_is_none() {
+        let deep = "[".repeat(100_000);
+        let long = "9".repeat(100_000);
+        for text in
+            ["", "NaN", "{\"a\": NaN}", "<html></html>", "{'a':1}", "{\"a\":1} x", "[1,]", &deep, &long]
+        {
+            assert!(parse(text).is_none(), "{}", text.chars().take(20).collect::<String>());
+        }
+    }
+
+    #[test]
+    fn latin_1_is_tolerated() {
+        assert_eq!(text(b"\"caf\xe9\""), "\"caf\u{e9}\"");
+        assert_eq!(text(b"\xef\xbb\xbf{}"), "{}");
+    }
+}

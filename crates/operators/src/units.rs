@@ -1,0 +1,353 @@
+//! Amounts of data: from an operator's number to integer bytes, by decimal arithmetic only.
+//!
+//! Rounding: terms are added exactly, the sum is multiplied by the unit exactly, and only then rounded, half up, to a
+//! whole byte. What cannot be done exactly in 128 bits is refused instead of approximated.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Above this an amount is nonsense: it would not fit a signed 64-bit column.
+const MOST_BYTES: i128 = i64::MAX as i128;
+const MOST_DIGITS: usize = 34;
+
+/// Why an amount could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AmountError {
+    /// Nothing there, or only blanks.
+    #[error("is blank")]
+    Blank,
+    /// Not a decimal number.
+    #[error("is not a number")]
+    NotANumber,
+    /// Below zero.
+    #[error("is negative")]
+    Negative,
+    /// Too large, or with too many digits to be computed exactly.
+    #[error("is out of range")]
+    OutOfRange,
+    /// A unit we do not know.
+    #[error("has a unit the definition does not know")]
+    UnknownUnit,
+}
+
+/// An exact decimal number: `mantissa` / 10^`scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    mantissa: i128,
+    scale: u32,
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+
+    /// Reads `-12.340`, `.5`, `1e3`; blanks around it are ignored.
+    ///
+    /// # Errors
+    /// [`AmountError`] for whatever is not such a number.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(AmountError::Blank);
+        }
+        let (digits, exponent) = match text.split_once(['e', 'E']) {
+            None => (text, 0),
+            Some((digits, exponent)) => {
+                let sound = exponent.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit());
+                if !sound {
+                    return Err(AmountError::NotANumber);
+                }
+                match exponent.parse::<i32>() {
+                    Ok(exponent) if exponent.abs() <= 40 => (digits, exponent),
+                    Ok(_) => return Err(AmountError::OutOfRange),
+                    Err(_) if exponent.len() > 5 => return Err(AmountError::OutOfRange),
+                    Err(_) => return Err(AmountError::NotANumber),
+                }
+            }
+        };
+        let (negative, digits) = match digits.as_bytes().first() {
+            Some(b'-') => (true, &digits[1..]),
+            Some(b'+') => (false, &digits[1..]),
+            _ => (false, digits),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !numeric(whole) || !numeric(fraction) {
+            return Err(AmountError::NotANumber);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        let joined = format!("{whole}{fraction}");
+        let significant = joined.trim_start_matches('0');
+        if significant.len() > MOST_DIGITS || fraction.len() > MOST_DIGITS {
+            return Err(AmountError::OutOfRange);
+        }
+        let mantissa: i128 = if significant.is_empty() {
+            0
+        } else {
+            significant.parse().map_err(|_| AmountError::OutOfRange)?
+        };
+        let mantissa = if negative { -mantissa } else { mantissa };
+        let scale = i32::try_from(fraction.len()).unwrap_or(i32::MAX) - exponent;
+        match u32::try_from(scale) {
+            Ok(scale) => Ok(Self { mantissa, scale }),
+            Err(_) => {
+                let mantissa = power_of_ten(scale.unsigned_abs())
+                    .and_then(|power| mantissa.checked_mul(power))
+                    .ok_or(AmountError::OutOfRange)?;
+                Ok(Self { mantissa, scale: 0 })
+            }
+        }
+    }
+
+    /// The sum, exactly.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    pub fn plus(self, other: Self) -> Result<Self, AmountError> {
+        let scale = self.scale.max(other.scale);
+        let raise = |number: Self| {
+            power_of_ten(scale - number.scale)
+                .and_then(|power| number.mantissa.checked_mul(power))
+                .ok_or(AmountError::OutOfRange)
+        };
+        let mantissa = raise(self)?.checked_add(raise(other)?).ok_or(AmountError::OutOfRange)?;
+        Ok(Self { mantissa, scale })
+    }
+
+    /// The difference, exactly.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    pub fn minus(self, other: Self) -> Result<Self, AmountError> {
+        self.plus(Self { mantissa: -other.mantissa, scale: other.scale })
+    }
+
+    /// Times a whole number, exactly.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    pub fn times(self, factor: u64) -> Result<Self, AmountError> {
+        let mantissa = self.mantissa.checked_mul(i128::from(factor)).ok_or(AmountError::OutOfRange)?;
+        Ok(Self { mantissa, scale: self.scale })
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    /// As whole bytes, a half rounded up.
+    ///
+    /// # Errors
+    /// [`AmountError::Negative`] below zero, [`AmountError::OutOfRange`] from 2^63 on.
+    pub fn to_bytes(self) -> Result<u64, AmountError> {
+        if self.is_negative() {
+            return Err(AmountError::Negative);
+        }
+        let whole = match power_of_ten(self.scale) {
+            Some(power) => {
+                let (whole, rest) = (self.mantissa / power, self.mantissa % power);
+                if rest >= power - rest { whole + 1 } else { whole }
+            }
+            None => 0,
+        };
+        if whole > MOST_BYTES {
+            return Err(AmountError::OutOfRange);
+        }
+        u64::try_from(whole).map_err(|_| AmountError::OutOfRange)
+    }
+}
+
+const fn power_of_ten(exponent: u32) -> Option<i128> {
+    10_i128.checked_pow(exponent)
+}
+
+/// What a kilobyte is at this operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub enum Base {
+    /// 1 KB = 1000 bytes.
+    Decimal,
+    /// 1 KB = 1024 bytes.
+    Binary,
+}
+
+impl TryFrom<u32> for Base {
+    type Error = &'static str;
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        match number {
+            1000 => Ok(Self::Decimal),
+            1024 => Ok(Self::Binary),
+            _ => Err("base must be 1000 or 1024"),
+        }
+    }
+}
+
+/// A unit an operator counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Unit {
+    /// Bytes.
+    B,
+    /// Kilobytes.
+    KB,
+    /// Megabytes.
+    MB,
+    /// Gigabytes.
+    GB,
+    /// Terabytes.
+    TB,
+}
+
+impl Unit {
+    /// The unit of that name, in any letter case; `M` and `MiB` read as `MB`, since the base is the definition's to state.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "b" | "byte" | "bytes" => Self::B,
+            "k" | "kb" | "kib" => Self::KB,
+            "m" | "mb" | "mib" => Self::MB,
+            "g" | "gb" | "gib" => Self::GB,
+            "t" | "tb" | "tib" => Self::TB,
+            _ => return None,
+        })
+    }
+
+    /// How many bytes one of it is.
+    #[must_use]
+    pub const fn bytes(self, base: Base) -> u64 {
+        let kilo: u64 = match base {
+            Base::Decimal => 1000,
+            Base::Binary => 1024,
+        };
+        kilo.pow(match self {
+            Self::B => 0,
+            Self::KB => 1,
+            Self::MB => 2,
+            Self::GB => 3,
+            Self::TB => 4,
+        })
+    }
+}
+
+impl TryFrom<String> for Unit {
+    type Error = &'static str;
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::parse(&name).ok_or("unit must be B, KB, MB, GB or TB")
+    }
+}
+
+/// Splits `12.5MB` into its number and its unit; no unit where there is none.
+///
+/// # Errors
+/// [`AmountError::UnknownUnit`] for letters that are no unit, and what [`Decimal::parse`] refuses.
+pub fn split_unit(text: &str) -> Result<(Decimal, Option<Unit>), AmountError> {
+    let text = text.trim();
+    let number_ends = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
+    let (number, unit) = text.split_at(number_ends);
+    if number.is_empty() && !unit.is_empty() {
+        return Err(AmountError::NotANumber);
+    }
+    let number = Decimal::parse(number)?;
+    if unit.is_empty() {
+        return Ok((number, None));
+    }
+    Unit::parse(unit).map(|unit| (number, Some(unit))).ok_or(AmountError::UnknownUnit)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes(text: &str, unit: Unit, base: Base) -> Result<u64, AmountError> {
+        Decimal::parse(text)?.times(unit.bytes(base))?.to_bytes()
+    }
+
+    #[test]
+    fn known_amounts() {
+        assert_eq!(bytes("0.030001", Unit::MB, Base::Decimal), Ok(30_001));
+        assert_eq!(bytes("410.25", Unit::MB, Base::Binary), Ok(430_178_304));
+        assert_eq!(bytes("0.0000005", Unit::MB, Base::Decimal), Ok(1), "a half rounds up");
+        assert_eq!(bytes("0.00000049", Unit::MB, Base::Decimal), Ok(0));
+        assert_eq!(bytes("1e3", Unit::B, Base::Decimal), Ok(1000));
+        assert_eq!(bytes(" 7 ", Unit::B, Base::Decimal), Ok(7));
+        assert_eq!(
+            bytes("9223372036854775807", Unit::B, Base::Decimal),
+            Ok(u64::try_from(i64::MAX).unwrap())
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        use AmountError::{Blank, Negative, NotANumber, OutOfRange};
+        for (text, error) in [
+            ("", Blank),
+            (" ", Blank),
+            ("-1", Negative),
+            ("NaN", NotANumber),
+            ("Infinity", NotANumber),
+            ("1,5", NotANumber),
+            ("0x10", NotANumber),
+            (".", NotANumber),
+            ("1e", NotANumber),
+            ("--1", NotANumber),
+            ("9223372036854775808", OutOfRange),
+            ("1e999999999999", OutOfRange),
+            ("1e30", OutOfRange),
+            ("123456789012345678901234567890123456789", OutOfRange),
+        ] {
+            assert_eq!(bytes(text, Unit::B, Base::Decimal), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn suffixes() {
+        assert_eq!(split_unit("1.00MB").unwrap().1, Some(Unit::MB));
+        assert_eq!(split_unit("100").unwrap().1, None);
+        assert_eq!(split_unit("1.00XB"), Err(AmountError::UnknownUnit));
+        assert_eq!(split_unit("MB"), Err(AmountError::NotANumber));
+    }
+
+    proptest! {
+        #[test]
+        fn whole_bytes_stay_as_they_are(n in 0_u64..=i64::MAX as u64) {
+            prop_assert_eq!(bytes(&n.to_string(), Unit::B, Base::Binary), Ok(n));
+        }
+
+        #[test]
+        fn megabytes_with_six_decimals_are_exact(n in 0_u64..1_000_000_000_000_000) {
+            let text = format!("{}.{:06}", n / 1_000_000, n % 1_000_000);
+            prop_assert_eq!(bytes(&text, Unit::MB, Base::Decimal), Ok(n));
+        }
+
+        #[test]
+        fn binary_units_agree_with_integer_arithmetic(n in 0_u64..1_000_000_000, unit in 0_usize..4) {
+            let unit = [Unit::B, Unit::KB, Unit::MB, Unit::GB][unit];
+            prop_assert_eq!(bytes(&n.to_string(), unit, Base::Binary), Ok(n * unit.bytes(Base::Binary)));
+        }
+
+        #[test]
+        fn adding_and_taking_away_gives_the_same(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, s in 0_u32..9) {
+            let (a, b) = (Decimal { mantissa: a.into(), scale: s }, Decimal { mantissa: b.into(), scale: 9 - s });
+            let back = a.plus(b).unwrap().minus(b).unwrap();
+            prop_assert!(!back.minus(a).unwrap().is_negative() && !a.minus(back).unwrap().is_negative());
+        }
+
+        #[test]
+        fn rounding_is_never_off_by_more_than_half(n in 0_u64..1_000_000_000_000, s in 1_u32..9) {
+            let exact = Decimal { mantissa: n.into(), scale: s };
+            let power = 10_u64.pow(s);
+            let rounded = exact.to_bytes().unwrap();
+            prop_assert!((i128::from(rounded * power) - i128::from(n)).abs() * 2 <= i128::from(power));
+        }
+
+        #[test]
+        fn any_text_is_answered_without_panic(text in ".{0,40}") {
+            let _ = split_unit(&text);
+            let _ = bytes(&text, Unit::TB, Base::Binary);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The definition engine over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod simulated;
+mod support;
