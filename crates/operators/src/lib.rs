@@ -1,6 +1,7 @@
 //! Operator definitions as data, the engine that runs them, and the operator simulator.
 
 pub mod catalog;
+pub mod check;
 pub mod dates;
 pub mod definition;
 pub mod engine;
