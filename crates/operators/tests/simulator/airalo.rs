@@ -1,0 +1,71 @@
+use crate::support::{Answer, SIM, UNKNOWN, World, form, json, send};
+use serde_json::json as j;
+use std::time::Duration;
+
+async fn log_in(world: &World, secret: &str) -> Answer {
+    let pairs = [("client_id", "sim-user"), ("client_secret", secret), ("grant_type", "client_credentials")];
+    send(form(world.post("airalo/v2/token"), &pairs)).await
+}
+
+async fn token(world: &World) -> String {
+    log_in(world, "sim-secret").await.json()["data"]["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn ask(world: &World, token: &str, iccid: &str) -> Answer {
+    send(world.get(&format!("airalo/v2/sims/{iccid}/usage")).bearer_auth(token)).await
+}
+
+#[tokio::test]
+async fn answers_are_whole_megabytes_and_twenty_minutes_old() {
+    let world = World::growing().await;
+    world.simulator.set_usage("airalo", SIM, 724_000_000);
+    let token = token(&world).await;
+    let first = ask(&world, &token, SIM).await.json();
+    assert_eq!((&first["data"]["remaining"], &first["data"]["total"]), (&300.into(), &1_024.into()));
+    assert_eq!(first["data"]["expired_at"], "2026-07-01 00:00:00");
+    assert_eq!(first["meta"]["message"], "success");
+    world.pass(Duration::from_secs(1_199));
+    assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 300);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 240);
+    // What is set by hand is seen at once.
+    world.simulator.set_usage("airalo", SIM, 24_000_000);
+    assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 1_000);
+}
+
+#[tokio::test]
+async fn limits_are_per_sim_per_account_and_per_log_in() {
+    let world = World::fixed().await;
+    let token = token(&world).await;
+    for _ in 0..10 {
+        assert_eq!(ask(&world, &token, SIM).await.status, 200);
+        world.pass(Duration::from_secs(1));
+    }
+    let refused = ask(&world, &token, SIM).await;
+    assert_eq!((refused.status, refused.text.as_str()), (429, r#"{"message":"Too Many Attempts."}"#));
+    // Refused calls count: ten others arrived since the second.
+    assert_eq!(refused.header("retry-after"), Some("51"));
+    let others = ["8988308650100525012", "8988308650100525020", "8988308650100525038", "8988308650100525046"];
+    for other in others {
+        assert_eq!(ask(&world, &token, other).await.status, 200);
+    }
+    assert_eq!(ask(&world, &token, others[0]).await.status, 429);
+    for status in [200, 200, 429] {
+        assert_eq!(log_in(&world, "sim-secret").await.status, status);
+    }
+    assert_eq!(world.simulator.stats("airalo").violations, 3);
+}
+
+#[tokio::test]
+async fn a_missing_sim_changes_the_type_of_data() {
+    let world = World::fixed().await;
+    assert_eq!(log_in(&world, "x").await.status, 401);
+    let body =
+        j!({"client_id": "sim-user", "client_secret": "sim-secret", "grant_type": "client_credentials"});
+    let answer = send(json(world.post("airalo/v2/token"), &body)).await.json();
+    let token = answer["data"]["access_token"].as_str().unwrap();
+    let unknown = ask(&world, token, UNKNOWN).await;
+    assert_eq!(unknown.status, 404);
+    assert_eq!(unknown.text, r#"{"data":[],"meta":{"message":"messages.resource_not_found"}}"#);
+    assert_eq!(ask(&world, "x", SIM).await.status, 401);
+}
