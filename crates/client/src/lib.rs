@@ -1,1 +1,37 @@
-//! Typed async client of the open API.
+//! Typed async client of the open API; also verifies the notifications it sends.
+//!
+//! ```no_run
+//! use simgauge_client::{Client, RefreshOptions, SecretString};
+//!
+//! # async fn example() -> Result<(), simgauge_client::ClientError> {
+//! let client = Client::builder("https://sim.example.com", "my-appkey", SecretString::from("my-secret")).build()?;
+//! let options = RefreshOptions { wait: Some(8) };
+//! match client.refresh_sim("8988308650100524999", options).await {
+//!     Ok(answer) => println!("{}: {:?}", answer.refresh_id, answer.usage),
+//!     Err(error) => match error.refusal().and_then(|refusal| refusal.retry_after_seconds()) {
+//!         Some(seconds) => println!("the card is cooling down; again in {seconds} s"),
+//!         None => return Err(error),
+//!     },
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every call has a time-out and is retried with growing, jittered pauses within a budget; only where no answer came or
+//! the server said 5xx, and not before its `Retry-After`. A refresh repeats the identical signed request, which the API
+//! answers alike without asking an operator twice; a read signs anew, since the API takes a read's sign only once.
+
+mod builder;
+mod call;
+mod client;
+mod error;
+mod notification;
+mod request;
+
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::{ClientError, Refusal};
+pub use notification::{NotificationError, verify_notification};
+pub use request::{ListQuery, RefreshOptions};
+pub use secrecy::SecretString;
+pub use simgauge_protocol::{Code, Language, answer};

@@ -1,0 +1,58 @@
+//! What the operations are asked with.
+
+use serde_json::{Map, Value};
+use simgauge_protocol::request::CardKind;
+
+/// How a refresh is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefreshOptions {
+    /// Seconds (0 to 8) that the server may hold its answer until the refresh is done, which then carries the usage.
+    pub wait: Option<u8>,
+}
+
+/// Which page of which cards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    /// From 1.
+    pub page_num: u32,
+    /// 1 to 500.
+    pub page_size: u16,
+    /// Only cards in this status, such as `ACTIVATED_NAME`.
+    pub status: Option<String>,
+    /// Only these ICCIDs or EIDs; empty means all.
+    pub numbers: Vec<String>,
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self { page_num: 1, page_size: 100, status: None, numbers: Vec::new() }
+    }
+}
+
+/// The fields of a request beside the four that every call carries.
+pub(crate) type Fields = Map<String, Value>;
+
+pub(crate) fn one(name: &str, value: &str) -> Fields {
+    Fields::from_iter([(name.to_owned(), value.into())])
+}
+
+pub(crate) fn refresh(kind: CardKind, number: &str, options: RefreshOptions) -> Fields {
+    let mut fields = one(kind.number_field(), number);
+    if let Some(seconds) = options.wait {
+        fields.insert("wait".to_owned(), seconds.into());
+    }
+    fields
+}
+
+pub(crate) fn list(kind: CardKind, query: &ListQuery) -> Fields {
+    let mut fields = Fields::new();
+    fields.insert("pageNum".to_owned(), query.page_num.into());
+    fields.insert("pageSize".to_owned(), query.page_size.into());
+    if let Some(status) = &query.status {
+        fields.insert("cardStatus".to_owned(), status.as_str().into());
+    }
+    if !query.numbers.is_empty() {
+        fields.insert(kind.list_field().to_owned(), query.numbers.join(",").into());
+    }
+    fields
+}
