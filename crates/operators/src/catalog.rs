@@ -27,7 +27,20 @@ struct BuiltIn {
 }
 
 /// Every built-in definition: the one list.
-const BUILT_IN: &[BuiltIn] = built_in!["cisco_control_center"];
+const BUILT_IN: &[BuiltIn] = built_in![
+    "cisco_control_center",
+    "1nce",
+    "telnyx",
+    "soracom",
+    "esim_go",
+    "airalo",
+    "simboss",
+    "onelink_v5",
+    "oapi",
+    "emnify",
+    "kore_super_sim",
+    "huawei_gsl",
+];
 
 /// The built-in definitions: name and text.
 pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -258,6 +258,7 @@ fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<A
     let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
     let period = PeriodPlan {
         kind: raw.period.kind,
+        kind_from: compiler.optional_program(raw.period.kind_from.as_ref()),
         key: compiler.optional_program(raw.period.key.as_ref()),
         start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
         end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),

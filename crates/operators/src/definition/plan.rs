@@ -124,6 +124,7 @@ pub(crate) struct AmountPlan {
 #[derive(Debug)]
 pub(crate) struct PeriodPlan {
     pub(crate) kind: PeriodKind,
+    pub(crate) kind_from: Option<Program>,
     pub(crate) key: Option<Program>,
     pub(crate) start: Option<DatePlan>,
     pub(crate) end: Option<DatePlan>,

@@ -344,6 +344,8 @@ pub(crate) struct RawAmount {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawPeriod {
     pub(crate) kind: PeriodKind,
+    /// jq: the kind's name, where the answer says it; `kind` where it yields nothing.
+    pub(crate) kind_from: Option<Text>,
     /// jq: what tells periods apart; made from `start` where not given.
     pub(crate) key: Option<Text>,
     pub(crate) start: Option<RawDate>,

@@ -2,7 +2,7 @@
 
 use super::ProfileRef;
 use super::failure::ReadError;
-use crate::dates::{self, Month};
+use crate::dates;
 use crate::definition::plan::{AmountPlan, AnswerPlan, BundlesPlan, DatePlan, PeriodPlan};
 use crate::iccid;
 use crate::jq::{Globals, Program, member, text_of};
@@ -178,20 +178,26 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, now: UnixMs) -> Resu
         Some(key) => value(key, body, globals, "period")?.map(|key| word(&key)),
         None => None,
     };
-    if plan.kind == PeriodKind::CalendarMonth {
-        let month = dates::month_of(start.unwrap_or(now), &plan.zone);
-        let Month { key: month_key, start, end } =
-            month.ok_or_else(|| ReadError::bad_answer("A date in the operator's answer is out of range."))?;
-        return Ok(Period {
-            kind: plan.kind,
-            key: key.unwrap_or(month_key),
-            start: Some(start),
-            end: Some(end),
-        });
+    let told = match &plan.kind_from {
+        Some(from) => value(from, body, globals, "period")?,
+        None => None,
+    };
+    let kind = match told {
+        None => plan.kind,
+        Some(name) => PeriodKind::parse(&text_of(&name)).ok_or_else(|| {
+            ReadError::bad_answer("The period in the operator's answer is of no known kind.")
+        })?,
+    };
+    if kind == PeriodKind::CalendarMonth {
+        let month = dates::month_of(start.unwrap_or(now), &plan.zone)
+            .ok_or_else(|| ReadError::bad_answer("A date in the operator's answer is out of range."))?;
+        // An operator that tells both ends knows its own zone better.
+        let (start, end) = start.zip(end).unwrap_or((month.start, month.end));
+        return Ok(Period { kind, key: key.unwrap_or(month.key), start: Some(start), end: Some(end) });
     }
     // Where only the end is known the key stays empty: ends move when a bundle is prolonged.
     let key = key.or_else(|| start.map(|start| start.seconds().to_string())).unwrap_or_default();
-    Ok(Period { kind: plan.kind, key, start, end })
+    Ok(Period { kind, key, start, end })
 }
 
 fn bundles(plan: &BundlesPlan, body: &Val, globals: &Globals) -> Result<Vec<Bundle>, ReadError> {
