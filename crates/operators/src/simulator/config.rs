@@ -10,7 +10,7 @@ pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
 /// Settings of a simulator; the default is a lively operator world that keeps to the documented limits.
 #[derive(Clone, Debug)]
 pub struct SimulatorConfig {
-    /// How fast every SIM's usage grows.
+    /// How fast every SIM's usage grows. It grows on over the turn of a month, whatever period the operator counts in.
     pub growth_bytes_per_second: u64,
     /// What every answered reading adds, so that two readings in one instant differ too.
     pub step_bytes: u64,

@@ -68,6 +68,14 @@ pub(super) fn month_away(moment: &Zoned, months: i32) -> Zoned {
     start.checked_add(months.months()).unwrap_or(start)
 }
 
+/// The first instant of a year that many years later. Bundles begin and end there, so that they stay the same ones for
+/// as long as a simulator is likely to run.
+pub(super) fn year_start(moment: &Zoned, years: i32) -> Zoned {
+    let start =
+        moment.first_of_year().and_then(|first| first.start_of_day()).unwrap_or_else(|_| moment.clone());
+    start.checked_add(years.years()).unwrap_or(start)
+}
+
 /// `2026-05-01 10:00:00`.
 pub(super) fn plain_date(moment: &Zoned) -> String {
     moment.strftime("%Y-%m-%d %H:%M:%S").to_string()

@@ -71,7 +71,11 @@ impl Instance {
         self.sims.with(iccid, |sim| {
             sim.asked = sim.asked.saturating_add(1);
             match bucket {
-                Some(bucket) => sim.extra().window.get_or_insert_with(|| Window::new(bucket)).arrive(now),
+                Some(bucket) => {
+                    // Limits may have been replaced since the last call.
+                    let kept = sim.extra().window.take().filter(|window| window.is_of(bucket));
+                    sim.extra().window.insert(kept.unwrap_or_else(|| Window::new(bucket))).arrive(now)
+                }
                 None => Ok(()),
             }
         })
@@ -165,7 +169,9 @@ impl Exchange<'_> {
             return Figure { iccid: iccid.to_owned(), used };
         }
         let figure = self.read(iccid);
-        self.instance.sims.with(iccid, |sim| sim.extra().cached = Some((figure.used, self.now)));
+        if !self.twist.wrong_card {
+            self.instance.sims.with(iccid, |sim| sim.extra().cached = Some((figure.used, self.now)));
+        }
         figure
     }
 

@@ -45,6 +45,12 @@ impl Window {
         }
     }
 
+    /// Whether it counts what this bucket says.
+    pub(super) fn is_of(&self, bucket: &Bucket) -> bool {
+        self.limit == bucket.limit.max(1) as usize
+            && self.per == Duration::from_secs(u64::from(bucket.per_seconds))
+    }
+
     /// Counts an arrival. `Err` carries the time to wait when it is one too many. Refused calls count as well: the
     /// documented limits speak of calls, not of successes, and a client that hammers stays refused.
     pub(super) fn arrive(&mut self, now: UnixMs) -> Result<(), Duration> {

@@ -22,7 +22,7 @@ async fn answers_are_whole_megabytes_and_twenty_minutes_old() {
     let token = token(&world).await;
     let first = ask(&world, &token, SIM).await.json();
     assert_eq!((&first["data"]["remaining"], &first["data"]["total"]), (&300.into(), &1_024.into()));
-    assert_eq!(first["data"]["expired_at"], "2026-07-01 00:00:00");
+    assert_eq!(first["data"]["expired_at"], "2028-01-01 00:00:00");
     assert_eq!(first["meta"]["message"], "success");
     world.pass(Duration::from_secs(1_199));
     assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 300);

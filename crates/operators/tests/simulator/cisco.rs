@@ -1,5 +1,6 @@
 use crate::support::{SIM, UNKNOWN, World, send};
-use simgauge_operators::simulator::SimulatorConfig;
+use simgauge_domain::limits::{Bucket, Limits, Scope};
+use simgauge_operators::simulator::{Fault, FaultSpan, SimulatorConfig};
 use std::time::Duration;
 
 fn ask(world: &World, operator: &str, iccid: &str) -> reqwest::RequestBuilder {
@@ -95,12 +96,12 @@ async fn a_sixth_call_in_any_second_is_a_violation() {
 
 #[tokio::test]
 async fn a_second_call_at_once_is_a_violation() {
-    let world =
-        World::new(SimulatorConfig { latency: Duration::from_millis(300), ..SimulatorConfig::fixed() }).await;
+    let world = World::fixed().await;
+    world.simulator.set_fault(CISCO, None, Fault::Hang, FaultSpan::Count(1));
     let first = tokio::spawn(send(ask(&world, CISCO, SIM)));
     world.simulator.wait_until(CISCO, |stats| stats.requests == 1).await;
     assert_eq!(send(ask(&world, CISCO, SIM)).await.status, 429);
-    assert_eq!(first.await.unwrap().status, 200);
+    first.abort();
     let stats = world.simulator.stats(CISCO);
     assert_eq!((stats.violations, stats.max_concurrent_seen), (1, 2));
     assert_eq!(stats.violation_notes[0].note, "2 calls at once, 1 allowed");
@@ -111,6 +112,21 @@ async fn without_enforcement_violations_are_only_counted() {
     let world = World::new(SimulatorConfig { enforce_limits: false, ..SimulatorConfig::fixed() }).await;
     for _ in 0..7 {
         assert_eq!(send(ask(&world, CISCO, SIM)).await.status, 200);
+    }
+    assert_eq!(world.simulator.stats(CISCO).violations, 2);
+}
+
+#[tokio::test]
+async fn limits_can_be_replaced() {
+    let world = World::fixed().await;
+    let bucket = |limit, per_seconds| Bucket { scope: Scope::Iccid, limit, per_seconds };
+    let limits =
+        |limit| Limits { buckets: vec![bucket(limit, 60)], max_concurrent: 9, min_refresh_seconds: 0 };
+    for (limit, statuses) in [(1, vec![200, 429]), (2, vec![200, 200, 429])] {
+        world.simulator.set_limits(CISCO, limits(limit));
+        for status in statuses {
+            assert_eq!(send(ask(&world, CISCO, SIM)).await.status, status);
+        }
     }
     assert_eq!(world.simulator.stats(CISCO).violations, 2);
 }

@@ -41,8 +41,8 @@ async fn many_callers_at_once() {
         assert_eq!((stats.requests, stats.readings, stats.asked.len()), (500, 500, 500));
         assert_eq!(stats.count_for("8988308650199999999"), 250);
         assert_eq!(stats.sims_touched, 251);
-        // The clock stands: all but the first five are one too many.
-        assert_eq!(stats.violations, 495);
+        // The clock stands: all but the first five are too many, and those may have come at once.
+        assert!((495..500).contains(&stats.violations), "{stats:?}");
     }
 }
 

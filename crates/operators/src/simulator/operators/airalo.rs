@@ -1,7 +1,7 @@
 //! Airalo: OAuth2; whole MB; answers are cached for twenty minutes and limited per SIM.
 
 use super::{Op, Operator, Problem, SECRET, USER};
-use crate::simulator::figures::{MB, at, month_away, plain_date, topped_up};
+use crate::simulator::figures::{MB, at, plain_date, topped_up, year_start};
 use crate::simulator::instance::{Exchange, Instance};
 use crate::simulator::limits::{Budget, bucket};
 use crate::simulator::wire::{Call, Reply};
@@ -53,7 +53,7 @@ impl Operator for Airalo {
             "data": {
                 "remaining": total - used,
                 "total": total,
-                "expired_at": plain_date(&month_away(&at(exchange.now, 0), 2)),
+                "expired_at": plain_date(&year_start(&at(exchange.now, 0), 2)),
                 "is_unlimited": false,
                 "status": "ACTIVE",
                 "remaining_voice": 0,

@@ -1,7 +1,7 @@
 //! eSIM Go: a static header; bundles with their assignments, in bytes; the limit is told in headers.
 
 use super::{Op, Operator, Problem, SECRET};
-use crate::simulator::figures::{at, month_away, month_start, rfc3339};
+use crate::simulator::figures::{at, rfc3339, year_start};
 use crate::simulator::instance::{Exchange, Instance};
 use crate::simulator::limits::{Budget, bucket};
 use crate::simulator::wire::{Call, Reply};
@@ -57,8 +57,8 @@ impl Operator for EsimGo {
             .retain(|one| with_used || !matches!(one["bundleState"].as_str(), Some("depleted" | "expired")));
         assignments.truncate(most.unwrap_or(DEFAULT_ASSIGNMENTS));
         Reply::ok(&json!({"bundles": [{
-            "name": "esim_1GB_30D_GB_V2",
-            "description": "eSIM, 1GB, 30 Days, United Kingdom, V2",
+            "name": "esim_1GB_365D_GB_V2",
+            "description": "eSIM, 1GB, 365 Days, United Kingdom, V2",
             "assignments": assignments,
         }]}))
     }
@@ -92,8 +92,8 @@ impl Operator for EsimGo {
 fn assignments(exchange: &Exchange<'_>, used: u64) -> Vec<Value> {
     let size = GB * (used / (GB * MOST_USED_UP) + 1);
     let used_up = used / size;
-    let month = month_start(&at(exchange.now, 0));
-    let (start, end) = (rfc3339(&month), rfc3339(&month_away(&month, 1)));
+    let now = at(exchange.now, 0);
+    let (start, end) = (rfc3339(&year_start(&now, 0)), rfc3339(&year_start(&now, 1)));
     let data = |id: u64, initial: u64, remaining: u64, state: &str| {
         json!({
             "id": id.to_string(),

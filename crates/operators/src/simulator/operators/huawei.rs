@@ -1,7 +1,7 @@
 //! Huawei Cloud GSL: the token comes in a header; one element per plan of a SIM; MB with two decimals.
 
 use super::{Op, Operator, Problem, SECRET, USER};
-use crate::simulator::figures::{MIB, fraction, topped_up};
+use crate::simulator::figures::{MIB, at, fraction, rfc3339_millis, topped_up};
 use crate::simulator::instance::{Exchange, Instance};
 use crate::simulator::sims::hash;
 use crate::simulator::wire::{Call, Reply};
@@ -95,7 +95,7 @@ impl Huawei {
             return self.problem(&Problem::BadCredentials);
         }
         let end = exchange.now.after(std::time::Duration::from_secs(exchange.config.token_ttl_seconds));
-        let ends = crate::simulator::figures::rfc3339_millis(&crate::simulator::figures::at(end, 0));
+        let ends = rfc3339_millis(&at(end, 0));
         let token = json!({"expires_at": ends, "methods": ["password"], "user": {"name": USER}});
         Reply::json(201, &json!({ "token": token })).with("x-subject-token", exchange.new_token("MIIF"))
     }

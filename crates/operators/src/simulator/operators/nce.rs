@@ -1,7 +1,7 @@
 //! 1NCE: OAuth2 with a JSON body; a lifetime quota whose `volume` is what is left, in MB.
 
 use super::{Op, Operator, Problem, SECRET, USER};
-use crate::simulator::figures::{MB, at, days, fixed, month_away, number, rfc3339_millis, topped_up};
+use crate::simulator::figures::{MB, days, fixed, number, topped_up};
 use crate::simulator::instance::{Exchange, Instance};
 use crate::simulator::wire::{Call, Reply};
 use jiff::civil::Date;
@@ -131,7 +131,7 @@ fn quota(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     Reply::ok(&json!({
         "volume": number(total - used, MB, 6),
         "total_volume": number(total, MB, 6),
-        "expiry_date": rfc3339_millis(&month_away(&at(exchange.now, 0), 60)),
+        "expiry_date": "2036-06-01T00:00:00.000Z",
         "peak_throughput": 1_000_000,
         "last_volume_added": number(VOLUME, MB, 6),
         "last_status_change_date": "2026-01-02T03:04:05.000Z",
