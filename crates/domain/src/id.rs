@@ -41,6 +41,16 @@ impl RefreshId {
         Self(text)
     }
 
+    /// The moment in the id.
+    #[must_use]
+    pub fn made_at(&self) -> UnixMs {
+        let milliseconds = self.0.bytes().take(10).fold(0_i64, |sum, byte| {
+            let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
+            (sum << 5) | i64::try_from(digit).unwrap_or(0)
+        });
+        UnixMs(milliseconds)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -73,6 +83,7 @@ mod tests {
             RefreshId::new(UnixMs(1_800_000_000_000), 0),
         ];
         assert!(ids.is_sorted());
+        assert_eq!(ids[3].made_at(), UnixMs(1_800_000_000_000));
         for id in &ids {
             assert_eq!(RefreshId::parse(id.as_str()).as_ref(), Some(id));
         }

@@ -1,1 +1,12 @@
-//! The refresh button of a SIM platform.
+//! The refresh button of a SIM platform: the program as a library, so that tests can start it whole.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod lanes;
+pub mod logging;
+pub mod reason;
+pub mod refresh;
+pub mod secrets;

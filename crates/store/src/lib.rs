@@ -21,7 +21,7 @@ pub use error::StoreError;
 pub use finish::{Ended, Finished};
 pub use import::{ImportRow, Importer, RowError};
 pub use lane::{LaneRow, Lease};
-pub use queue::{Task, TaskKey};
+pub use queue::{Postponed, Task, TaskKey};
 pub use refresh::RefreshView;
 
 use db::Db;

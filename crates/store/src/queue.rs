@@ -43,6 +43,20 @@ pub struct Task {
     pub last_read_at: Option<UnixMs>,
 }
 
+/// A task that is put off.
+#[derive(Clone, Debug, Serialize)]
+pub struct Postponed {
+    /// Its name.
+    #[serde(flatten)]
+    pub key: TaskKey,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the first began.
+    pub first_attempt_at: UnixMs,
+    /// Not to be tried earlier.
+    pub not_before: UnixMs,
+}
+
 #[derive(sqlx::FromRow)]
 struct TaskRow {
     refresh: String,
@@ -136,17 +150,11 @@ impl Store {
             .collect())
     }
 
-    /// Notes that attempts begin: their refreshes are running from now on.
+    /// Notes that refreshes have begun to be read: for those who look at them while it takes long.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or the database cannot be reached.
-    pub async fn begin(&self, lease: &Lease, tasks: &[TaskKey], now: UnixMs) -> Result<(), StoreError> {
-        let count = bulk!(
-            "UPDATE task SET attempts = task.attempts + 1, first_attempt_at = COALESCE(task.first_attempt_at, $3) FROM ",
-            [account text, refresh text, iccid text],
-            " AS begun WHERE task.lane = $2 AND task.account = begun.account AND task.refresh = begun.refresh \
-             AND task.iccid = begun.iccid"
-        );
+    pub async fn mark_running(&self, lease: &Lease, tasks: &[TaskKey]) -> Result<(), StoreError> {
         let run = bulk!(
             "UPDATE refresh SET state = 'running' FROM ",
             [refresh text],
@@ -155,35 +163,27 @@ impl Store {
         let keys = rows(tasks)?;
         writing!(self, |tx, sql| {
             fence!(tx, sql, lease);
-            sqlx::query(sql(count)).bind(&keys).bind(&lease.lane).bind(now.0).execute(&mut *tx).await?;
             sqlx::query(sql(run)).bind(&keys).execute(&mut *tx).await?;
         });
         Ok(())
     }
 
-    /// Puts a task off.
+    /// Puts tasks off after a failed attempt.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or the database cannot be reached.
-    pub async fn postpone(
-        &self,
-        lease: &Lease,
-        task: &TaskKey,
-        not_before: UnixMs,
-    ) -> Result<(), StoreError> {
-        let update = Sql::both(
-            "UPDATE task SET not_before = $5 WHERE lane = $1 AND account = $2 AND refresh = $3 AND iccid = $4",
+    pub async fn postpone(&self, lease: &Lease, tasks: &[Postponed]) -> Result<(), StoreError> {
+        let update = bulk!(
+            "UPDATE task SET attempts = put_off.attempts, first_attempt_at = put_off.first_attempt_at, \
+             not_before = put_off.not_before FROM ",
+            [account text, refresh text, iccid text, attempts bigint, first_attempt_at bigint, not_before bigint],
+            " AS put_off WHERE task.lane = $2 AND task.account = put_off.account AND task.refresh = put_off.refresh \
+             AND task.iccid = put_off.iccid"
         );
+        let keys = rows(tasks)?;
         writing!(self, |tx, sql| {
             fence!(tx, sql, lease);
-            sqlx::query(sql(update))
-                .bind(&lease.lane)
-                .bind(&task.account)
-                .bind(task.refresh.as_str())
-                .bind(&task.iccid)
-                .bind(not_before.0)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql(update)).bind(&keys).bind(&lease.lane).execute(&mut *tx).await?;
         });
         Ok(())
     }

@@ -11,7 +11,7 @@ use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, RowError,
+    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, Postponed, RowError,
     Store, StoreError, TaskKey,
 };
 use std::time::Duration;
@@ -87,6 +87,10 @@ fn finished(key: &TaskKey, card: &str, began: UnixMs, outcome: Result<Reading, F
         ended_at: UnixMs(began.0 + 500),
         outcome,
     }
+}
+
+fn put_off(key: &TaskKey, attempts: u32) -> Postponed {
+    Postponed { key: key.clone(), attempts, first_attempt_at: at(1), not_before: at(5) }
 }
 
 /// A store with account `acme`, a physical card and a cloud eSIM of two profiles.
@@ -252,10 +256,9 @@ async fn a_refresh_from_queue_to_end(#[values(Database::Sqlite, Database::Postgr
     assert_eq!(store.count_waiting(LANE, "acme", 100).await.unwrap(), 1);
     let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
     assert_eq!((task.card.as_str(), task.eid.as_deref(), task.attempts), ("8901", None, 0));
-    store.begin(&lease, std::slice::from_ref(&task.key), at(1)).await.unwrap();
+    store.mark_running(&lease, std::slice::from_ref(&task.key)).await.unwrap();
     assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().state, RefreshState::Running);
-    store.postpone(&lease, &task.key, at(5)).await.unwrap();
-    store.begin(&lease, std::slice::from_ref(&task.key), at(5)).await.unwrap();
+    store.postpone(&lease, &[put_off(&task.key, 2)]).await.unwrap();
     let retried = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
     assert_eq!((retried.attempts, retried.first_attempt_at, retried.not_before), (2, Some(at(1)), at(5)));
 
@@ -371,8 +374,8 @@ async fn leases_exclude_and_fence(#[values(Database::Sqlite, Database::Postgres)
     assert!(second.epoch > first.epoch);
     let lost = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::LeaseLost(_))));
     lost(store.renew(&first, at(30), "{}").await);
-    lost(store.begin(&first, std::slice::from_ref(&task.key), at(16)).await);
-    lost(store.postpone(&first, &task.key, at(16)).await);
+    lost(store.mark_running(&first, std::slice::from_ref(&task.key)).await);
+    lost(store.postpone(&first, &[put_off(&task.key, 1)]).await);
     lost(store.finish(&first, &[finished(&task.key, "8901", at(16), Ok(reading(1)))]).await.map(|_| ()));
     assert_eq!(store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap().profiles[0].used, None);
     store.release(&first).await.unwrap();

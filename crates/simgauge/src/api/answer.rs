@@ -1,0 +1,208 @@
+//! Every way a call can end, and the one place where each becomes an envelope.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+use simgauge_protocol::answer::{Envelope, InternalDetail, RetryDetail, UnauthorizedDetail};
+use simgauge_protocol::{Code, FieldError, Language};
+use simgauge_store::StoreError;
+
+/// How long a caller should stay away from a server that is overloaded or stopping, in seconds.
+const SHED_RETRY_SECONDS: u64 = 1;
+
+/// Why a call was not done: a closed list.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// The body or a field is wrong.
+    Field(FieldError),
+    /// Unknown appkey or wrong sign; nobody can tell which.
+    WrongSign { string_to_sign: String, server_time: i64 },
+    /// The timestamp is outside the window.
+    Timestamp { server_time: i64, window_seconds: u64 },
+    /// The app is disabled.
+    Disabled,
+    /// No such card under this account.
+    NoCard,
+    /// No such refresh under this account.
+    NoRefresh,
+    /// A read with a sign that was already used.
+    Repeated,
+    /// The card is cooling down.
+    Cooling { retry_after_seconds: u64, next_refresh_at: i64 },
+    /// The operator's lane is too far behind.
+    LaneBehind { estimated_seconds: u64 },
+    /// The card's operator account is not configured on this platform.
+    LaneUnknown,
+    /// Too much to do.
+    Overloaded,
+    /// The process stops.
+    Stopping,
+    /// The path is none of ours.
+    NoPath,
+    /// The path takes POST only.
+    Method,
+    /// The body is over the limit.
+    TooLarge { limit: usize },
+    /// Our fault; the cause is in the log under the request id.
+    Internal,
+}
+
+impl From<FieldError> for ApiError {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::Internal
+    }
+}
+
+impl ApiError {
+    const fn code(&self) -> Code {
+        match self {
+            Self::Field(_) => Code::BadRequest,
+            Self::WrongSign { .. } | Self::Timestamp { .. } => Code::Unauthorized,
+            Self::Disabled => Code::Forbidden,
+            Self::NoCard | Self::NoRefresh | Self::NoPath => Code::NotFound,
+            Self::Method => Code::MethodNotAllowed,
+            Self::Repeated => Code::Repeated,
+            Self::TooLarge { .. } => Code::TooLarge,
+            Self::Cooling { .. } => Code::TooMany,
+            Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
+                Code::Unavailable
+            }
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// What reaches an operation answers HTTP 200, since published clients throw the body away on anything else; what does
+    /// not reach one answers as HTTP wants it.
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::NoPath => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overloaded | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::OK,
+        }
+    }
+
+    fn message(&self, language: Language) -> String {
+        match self {
+            Self::Field(error) => error.message(language),
+            Self::Timestamp { window_seconds, .. } => language.pick(
+                format!("timestamp 与服务器时间相差超过 {window_seconds} 秒"),
+                format!("the field `timestamp` is more than {window_seconds} s off the server's time"),
+            ),
+            Self::NoCard => language.pick("卡片不存在", "no such card").into(),
+            Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
+            Self::NoPath => language.pick("接口不存在", "no such operation").into(),
+            Self::Cooling { retry_after_seconds, .. } => language.pick(
+                format!("该卡片 5 分钟内仅可刷新一次,请 {retry_after_seconds} 秒后再试"),
+                format!("this card was refreshed a short while ago; try again in {retry_after_seconds} s"),
+            ),
+            Self::LaneBehind { estimated_seconds } => language.pick(
+                format!("运营商同步排队过长(约 {estimated_seconds} 秒),请稍后再试"),
+                format!(
+                    "the queue at the operator is too long (about {estimated_seconds} s); try again later"
+                ),
+            ),
+            Self::LaneUnknown => language
+                .pick("该卡片的运营商未接入", "the operator of this card is not set up on this platform")
+                .into(),
+            Self::Stopping => language.pick("服务正在停止,请重试", "stopping; try again").into(),
+            Self::TooLarge { limit } => language.pick(
+                format!("请求体不得超过 {limit} 字节"),
+                format!("the body must not exceed {limit} bytes"),
+            ),
+            Self::WrongSign { .. }
+            | Self::Disabled
+            | Self::Repeated
+            | Self::Method
+            | Self::Overloaded
+            | Self::Internal => self.code().default_message(language).into(),
+        }
+    }
+
+    /// The answer for a caller.
+    pub(super) fn answer(&self, language: Language, request_id: &str) -> Response {
+        let message = self.message(language);
+        let code = self.code();
+        let retry = |seconds, next_refresh_at, estimated_seconds| RetryDetail {
+            retry_after_seconds: seconds,
+            next_refresh_at,
+            estimated_seconds,
+        };
+        match self {
+            Self::WrongSign { string_to_sign, server_time } => {
+                let detail = UnauthorizedDetail {
+                    server_time: *server_time,
+                    string_to_sign: Some(string_to_sign.clone()),
+                };
+                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
+            }
+            Self::Timestamp { server_time, .. } => {
+                let detail = UnauthorizedDetail { server_time: *server_time, string_to_sign: None };
+                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
+            }
+            Self::Cooling { retry_after_seconds: seconds, next_refresh_at } => {
+                let detail = retry(*seconds, Some(*next_refresh_at), None);
+                respond(
+                    self.status(),
+                    &Envelope::new(code, message, Some(detail)),
+                    Some(*seconds),
+                    request_id,
+                )
+            }
+            Self::LaneBehind { estimated_seconds } => {
+                // Half the wait is when the queue may have become short enough.
+                let seconds = (estimated_seconds / 2).max(1);
+                let detail = retry(seconds, None, Some(*estimated_seconds));
+                respond(self.status(), &Envelope::new(code, message, Some(detail)), Some(seconds), request_id)
+            }
+            Self::Internal => {
+                let detail = InternalDetail { request_id: request_id.to_owned() };
+                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
+            }
+            Self::Overloaded | Self::Stopping => {
+                let detail = retry(SHED_RETRY_SECONDS, None, None);
+                let envelope = Envelope::new(code, message, Some(detail));
+                respond(self.status(), &envelope, Some(SHED_RETRY_SECONDS), request_id)
+            }
+            _ => respond(self.status(), &Envelope::<()>::new(code, message, None), None, request_id),
+        }
+    }
+}
+
+/// The answer of an operation that was done.
+pub(super) fn done<T: Serialize>(message: &str, data: T, request_id: &str) -> Response {
+    respond(StatusCode::OK, &Envelope::new(Code::Ok, message, Some(data)), None, request_id)
+}
+
+fn respond<T: Serialize>(
+    status: StatusCode,
+    envelope: &Envelope<T>,
+    retry_after: Option<u64>,
+    request_id: &str,
+) -> Response {
+    // Our own types always serialize.
+    let body = serde_json::to_vec(envelope).unwrap_or_default();
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}

@@ -1,0 +1,190 @@
+//! The operations on cards of either kind: refresh, read one, list.
+
+use super::answer::{ApiError, done};
+use super::gate::{self, Caller};
+use super::router::Operation;
+use super::{ApiState, view};
+use crate::refresh::NotAccepted;
+use axum::response::Response;
+use simgauge_domain::accept::cooling_until;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
+use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
+use simgauge_protocol::{Body, Code, Language};
+use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind};
+use std::time::Duration;
+
+/// `refreshUsage`.
+#[derive(Clone, Copy)]
+pub(super) struct Refresh(pub(super) CardKind);
+
+/// `getCardsInfo`, `get`.
+#[derive(Clone, Copy)]
+pub(super) struct Get(pub(super) CardKind);
+
+/// `getAllCardInfo`, `list`.
+#[derive(Clone, Copy)]
+pub(super) struct List(pub(super) CardKind);
+
+const fn stored(kind: CardKind) -> StoredKind {
+    match kind {
+        CardKind::Sim => StoredKind::Sim,
+        CardKind::CloudEsim => StoredKind::CloudEsim,
+    }
+}
+
+impl Operation for Refresh {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        asked: Option<Language>,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter(state, body, asked, |body| RefreshUsage::read(body, self.0))?;
+        let (accepted, lanes) = accept(state, &caller, self.0, fields.number).await?;
+        let cooldown = state.rules.of(stored(self.0)).cooldown;
+        let mut answer = RefreshAnswer {
+            refresh_id: accepted.id.to_string(),
+            state: view::state_of(accepted.state),
+            accepted_at: accepted.accepted_at.seconds(),
+            next_refresh_at: view::seconds_up(accepted.accepted_at.after(cooldown)),
+            estimated_seconds: lanes.iter().map(|lane| state.board.estimate(lane, &caller.account)).max(),
+            usage: None,
+            refresh: None,
+            warning: None,
+        };
+        if fields.wait > 0 {
+            hold(state, &caller, self.0, fields, &accepted.id, &mut answer).await?;
+        }
+        Ok(done(self.0.success_message(), answer, request_id))
+    }
+}
+
+/// Takes a call to the store; the lanes are those with new work.
+async fn accept(
+    state: &ApiState,
+    caller: &Caller,
+    kind: CardKind,
+    number: &str,
+) -> Result<(Accepted, Vec<String>), ApiError> {
+    let now = state.clock.now();
+    if let Some(accepted_at) = state.accepter.cooling(&caller.account, stored(kind), number, &caller.sign) {
+        let cooldown = state.rules.of(stored(kind)).cooldown;
+        if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
+            return Err(cooling(next_at, now));
+        }
+    }
+    let call = AcceptCall {
+        account: caller.account.to_string(),
+        appkey: caller.appkey.to_string(),
+        kind: stored(kind),
+        number: number.to_owned(),
+        sign: hex::encode_upper(caller.sign),
+        // The accepter gives the id, in the order in which it commits.
+        id: RefreshId::new(now, 0),
+    };
+    match state.accepter.accept(call).await {
+        Ok(AcceptOutcome::Accepted { refresh, lanes }) => Ok((refresh, lanes)),
+        Ok(AcceptOutcome::Same(refresh)) => Ok((refresh, Vec::new())),
+        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
+        Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
+        Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
+            Err(ApiError::LaneBehind { estimated_seconds })
+        }
+        Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
+            tracing::error!(lane, number, "a card's operator account is not configured");
+            Err(ApiError::LaneUnknown)
+        }
+        Err(NotAccepted::QueueFull) => Err(ApiError::Overloaded),
+        Err(NotAccepted::Stopping) => Err(ApiError::Stopping),
+        Err(NotAccepted::Store) => Err(ApiError::Internal),
+    }
+}
+
+fn cooling(next_at: UnixMs, now: UnixMs) -> ApiError {
+    ApiError::Cooling {
+        retry_after_seconds: whole_seconds_up(next_at.since(now)).max(1),
+        next_refresh_at: view::seconds_up(next_at),
+    }
+}
+
+/// Holds the answer until the refresh ended or the time is up, then adds what is known.
+async fn hold(
+    state: &ApiState,
+    caller: &Caller,
+    kind: CardKind,
+    fields: RefreshUsage<'_>,
+    id: &RefreshId,
+    answer: &mut RefreshAnswer,
+) -> Result<(), ApiError> {
+    let patience = Duration::from_secs(fields.wait);
+    // A stopping process lets its callers go: the refresh is durable and they can ask for it.
+    let stopping = state.stopping.cancelled();
+    let waiting = state.waiters.wait(&state.store, &caller.account, id, patience);
+    let refresh = tokio::select! {
+        refresh = waiting => refresh?,
+        () = stopping => state.store.refresh(&caller.account, id).await?,
+    };
+    let Some(refresh) = refresh else { return Ok(()) };
+    answer.state = view::state_of(refresh.state);
+    if answer.state == RefreshState::Succeeded {
+        let card = state.store.card(&caller.account, stored(kind), fields.number).await?;
+        answer.usage = card.and_then(|card| view::card_usage(state, &card.profiles, state.clock.now()));
+    }
+    if refresh.state.is_ended() {
+        answer.estimated_seconds = None;
+        answer.refresh = Some(view::refresh_report(refresh, Some(stored(kind)), caller.language));
+    }
+    Ok(())
+}
+
+impl Operation for Get {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        asked: Option<Language>,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, number) = gate::enter(state, body, asked, |body| request::card_number(body, self.0))?;
+        if !state.replay.is_first(&caller.sign) {
+            return Err(ApiError::Repeated);
+        }
+        let card =
+            state.store.card(&caller.account, stored(self.0), number).await?.ok_or(ApiError::NoCard)?;
+        let answer = view::card_answer(state, card, caller.language);
+        Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
+    }
+}
+
+impl Operation for List {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        asked: Option<Language>,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter(state, body, asked, |body| ListCards::read(body, self.0))?;
+        if !state.replay.is_first(&caller.sign) {
+            return Err(ApiError::Repeated);
+        }
+        let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
+        let offset = (fields.page_num - 1) * fields.page_size;
+        // One more than the page, to know whether there is another.
+        let mut cards =
+            state.store.cards(&caller.account, stored(self.0), &filter, offset, fields.page_size + 1).await?;
+        let page_size = usize::try_from(fields.page_size).unwrap_or(usize::MAX);
+        let has_more = cards.len() > page_size;
+        cards.truncate(page_size);
+        let page = CardPage {
+            page_num: fields.page_num,
+            page_size: fields.page_size,
+            has_more,
+            list: cards.into_iter().map(|card| view::card_answer(state, card, caller.language)).collect(),
+        };
+        Ok(done(Code::Ok.default_message(caller.language), page, request_id))
+    }
+}

@@ -1,0 +1,102 @@
+//! The open API over HTTP.
+
+mod answer;
+mod card;
+mod directory;
+mod gate;
+mod health;
+mod refresh;
+mod replay;
+mod router;
+mod view;
+
+pub use directory::AppDirectory;
+pub use router::router;
+
+use crate::clock::Clock;
+use crate::lanes::Board;
+use crate::refresh::{Accepter, Waiters};
+use replay::ReplayGuard;
+use simgauge_store::{CardRules, Store};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// What the API needs. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+/// The parts of [`ApiState`].
+pub struct Inner {
+    /// The time.
+    pub clock: Clock,
+    /// The store, for reads.
+    pub store: Store,
+    /// Who may call.
+    pub apps: AppDirectory,
+    /// The way into the store for refreshes.
+    pub accepter: Accepter,
+    /// Calls that wait for the end of a refresh.
+    pub waiters: Waiters,
+    /// What is known of the lanes.
+    pub board: Board,
+    /// Cooldowns.
+    pub rules: CardRules,
+    /// How far a timestamp may be off.
+    pub timestamp_window: Duration,
+    /// Set once the process stops.
+    pub stopping: CancellationToken,
+    /// One permit for each call under way.
+    pub slots: Arc<Semaphore>,
+    replay: ReplayGuard,
+    request_ids: RequestIds,
+}
+
+/// Ids of calls: a prefix of this process and a count.
+struct RequestIds {
+    process: u32,
+    next: AtomicU64,
+}
+
+impl ApiState {
+    /// Puts the parts together.
+    #[must_use]
+    #[allow(clippy::too_many_arguments)] // Each part has a type of its own, so none can be mistaken for another.
+    pub fn new(
+        clock: Clock,
+        store: Store,
+        apps: AppDirectory,
+        accepter: Accepter,
+        waiters: Waiters,
+        board: Board,
+        rules: CardRules,
+        timestamp_window: Duration,
+        stopping: CancellationToken,
+        max_in_flight: usize,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            replay: ReplayGuard::new(timestamp_window * 2),
+            clock,
+            store,
+            apps,
+            accepter,
+            waiters,
+            board,
+            rules,
+            timestamp_window,
+            stopping,
+            slots: Arc::new(Semaphore::new(max_in_flight)),
+            request_ids: RequestIds { process: rand::random(), next: AtomicU64::new(1) },
+        }))
+    }
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

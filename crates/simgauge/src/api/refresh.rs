@@ -1,0 +1,33 @@
+//! `/api/v3/refresh/get`: how a refresh stands.
+
+use super::answer::{ApiError, done};
+use super::gate;
+use super::router::Operation;
+use super::{ApiState, view};
+use axum::response::Response;
+use simgauge_domain::id::RefreshId;
+use simgauge_protocol::{Body, Code, Language, request};
+
+/// The operation.
+#[derive(Clone, Copy)]
+pub(super) struct Get;
+
+impl Operation for Get {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        asked: Option<Language>,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, id) = gate::enter(state, body, asked, request::refresh_id)?;
+        if !state.replay.is_first(&caller.sign) {
+            return Err(ApiError::Repeated);
+        }
+        let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
+        let refresh = state.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
+        let card = state.store.card_of_any(&refresh.card).await?;
+        let report = view::refresh_report(refresh, card.map(|card| card.kind), caller.language);
+        Ok(done(Code::Ok.default_message(caller.language), report, request_id))
+    }
+}

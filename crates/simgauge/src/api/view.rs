@@ -1,0 +1,122 @@
+//! From what the store holds to what the API answers.
+
+use super::ApiState;
+use simgauge_domain::accept::cooling_until;
+use simgauge_domain::refresh::RefreshState as Stored;
+use simgauge_domain::time::UnixMs;
+use simgauge_protocol::Language;
+use simgauge_protocol::answer::{CardAnswer, ProfileAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
+use simgauge_store::{CardKind, CardView, ProfileView, RefreshView};
+
+pub(super) fn state_of(state: Stored) -> RefreshState {
+    match state {
+        Stored::Queued => RefreshState::Queued,
+        Stored::Running => RefreshState::Running,
+        Stored::Succeeded => RefreshState::Succeeded,
+        Stored::Failed => RefreshState::Failed,
+    }
+}
+
+/// A number as the field that fits the kind of card.
+fn numbered(kind: Option<CardKind>, number: String) -> (Option<String>, Option<String>) {
+    match kind {
+        Some(CardKind::CloudEsim) => (None, Some(number)),
+        _ => (Some(number), None),
+    }
+}
+
+pub(super) fn refresh_report(
+    refresh: RefreshView,
+    kind: Option<CardKind>,
+    language: Language,
+) -> RefreshReport {
+    let (iccid, eid) = numbered(kind, refresh.card);
+    RefreshReport {
+        refresh_id: refresh.id.to_string(),
+        iccid,
+        eid,
+        state: state_of(refresh.state),
+        accepted_at: refresh.accepted_at.seconds(),
+        finished_at: refresh.finished_at.map(UnixMs::seconds),
+        before: refresh.before,
+        after: refresh.after,
+        reason: refresh.failure.as_ref().map(|failure| failure.kind.as_str().to_owned()),
+        reason_text: refresh.failure.map(|failure| crate::reason::sentence(&failure, language)),
+    }
+}
+
+pub(super) fn card_answer(state: &ApiState, card: CardView, language: Language) -> CardAnswer {
+    let now = state.clock.now();
+    let cooldown = state.rules.of(card.kind).cooldown;
+    let next_refresh_at = card.accepted_at.and_then(|at| cooling_until(at, now, cooldown)).map(seconds_up);
+    let (iccid, eid) = numbered(Some(card.kind), card.number);
+    CardAnswer {
+        iccid,
+        eid,
+        card_status: card.status,
+        label: card.label,
+        usage: card_usage(state, &card.profiles, now),
+        packages: Vec::new(),
+        profiles: card.profiles.iter().map(|profile| profile_answer(state, profile, now)).collect(),
+        refresh: card.refresh.map(|refresh| refresh_report(refresh, Some(card.kind), language)),
+        next_refresh_at,
+    }
+}
+
+/// A time rounded up to whole seconds: never earlier than the time itself.
+pub(super) fn seconds_up(at: UnixMs) -> i64 {
+    UnixMs(at.0.saturating_add(999)).seconds()
+}
+
+fn profile_answer(state: &ApiState, profile: &ProfileView, now: UnixMs) -> ProfileAnswer {
+    ProfileAnswer {
+        iccid: profile.iccid.clone(),
+        status: profile.status.map(|status| status.as_str().to_owned()),
+        usage: profile_usage(state, profile, now),
+    }
+}
+
+fn profile_usage(state: &ApiState, profile: &ProfileView, now: UnixMs) -> Option<Usage> {
+    let (used, synced_at, period) = (profile.used?, profile.synced_at?, profile.period.as_ref()?);
+    Some(Usage {
+        used_bytes: used,
+        total_bytes: profile.total,
+        remaining_bytes: profile.total.map(|total| total.saturating_sub(used)),
+        as_of: profile.as_of.map(UnixMs::seconds),
+        synced_at: synced_at.seconds(),
+        age_seconds: (now.seconds() - profile.as_of.unwrap_or(synced_at).seconds()).max(0),
+        declared_lag_seconds: state.board.declared_lag_seconds(&profile.operator_account),
+        period: UsagePeriod {
+            kind: period.kind.as_str().to_owned(),
+            start: period.start.map(UnixMs::seconds),
+            end: period.end.map(UnixMs::seconds),
+        },
+    })
+}
+
+/// The sum over a card's profiles; nothing before each was read once, since a part would look like the whole. The sum is as
+/// old as its oldest part.
+pub(super) fn card_usage(state: &ApiState, profiles: &[ProfileView], now: UnixMs) -> Option<Usage> {
+    let mut parts =
+        profiles.iter().map(|profile| profile_usage(state, profile, now)).collect::<Option<Vec<_>>>()?;
+    let mut sum = parts.pop()?;
+    for part in parts {
+        sum.used_bytes = sum.used_bytes.saturating_add(part.used_bytes);
+        sum.total_bytes = sum.total_bytes.zip(part.total_bytes).map(|(a, b)| a.saturating_add(b));
+        sum.as_of = sum.as_of.zip(part.as_of).map(|(a, b)| a.min(b));
+        sum.synced_at = sum.synced_at.min(part.synced_at);
+        sum.age_seconds = sum.age_seconds.max(part.age_seconds);
+        sum.declared_lag_seconds = sum.declared_lag_seconds.max(part.declared_lag_seconds);
+        if sum.period.kind != part.period.kind {
+            "mixed".clone_into(&mut sum.period.kind);
+        }
+        if sum.period.start != part.period.start {
+            sum.period.start = None;
+        }
+        if sum.period.end != part.period.end {
+            sum.period.end = None;
+        }
+    }
+    sum.remaining_bytes = sum.total_bytes.map(|total| total.saturating_sub(sum.used_bytes));
+    Some(sum)
+}

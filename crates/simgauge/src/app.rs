@@ -1,0 +1,167 @@
+//! The server put together: started with a configuration and a listener, stopped gracefully.
+
+use crate::api::{ApiState, AppDirectory, router};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::lanes::{self, Board, LaneSettings, LaneSetup};
+use crate::refresh::{Accepter, Waiters};
+use crate::secrets::Sealer;
+use anyhow::{Context as _, bail};
+use simgauge_store::Store;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    stopping: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    lanes: JoinSet<()>,
+    store: Store,
+    stop_timeout: Duration,
+    /// Held as long as this process serves an embedded store.
+    _only_server: Option<File>,
+}
+
+impl App {
+    /// Starts serving; ready when it returns.
+    ///
+    /// # Errors
+    /// The configuration does not fit, the store cannot be reached or is newer than this program, or another process serves
+    /// the same SQLite file.
+    pub async fn start(config: &Config, listener: TcpListener, clock: Clock) -> anyhow::Result<Self> {
+        let setups = lanes::operators_of(config, &clock)?;
+        let only_server = match config.sqlite_file() {
+            Some(file) => Some(lock_database(&file)?),
+            None => None,
+        };
+        let sealer = Sealer::load(config)?;
+        let store = open_store(config).await?;
+        let apps = AppDirectory::load(store.clone(), sealer).await?;
+        let board = board_of(config, &setups);
+        let waiters = Waiters::default();
+        let stopping = CancellationToken::new();
+        let rules = config.card_rules();
+        let accepter =
+            Accepter::start(store.clone(), board.clone(), rules, clock.clone(), config.refresh.accept_queue);
+        tokio::spawn(
+            apps.clone()
+                .keep_fresh(Duration::from_secs(config.api.app_reload_seconds.max(1)), stopping.clone()),
+        );
+        let settings = LaneSettings {
+            store: store.clone(),
+            clock: clock.clone(),
+            board: board.clone(),
+            waiters: waiters.clone(),
+            node: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
+            lease: Duration::from_secs(config.lanes.lease_seconds),
+            poll: Duration::from_secs_f64(config.lanes.poll_seconds),
+            retry: config.retry_rule(),
+            breaker: config.breaker_rule(),
+            alone: only_server.is_some(),
+        };
+        // Lanes stop after the API has: what is accepted until then may still be read.
+        let lanes = lanes::start(setups, &settings, &stopping);
+        let state = ApiState::new(
+            clock,
+            store.clone(),
+            apps,
+            accepter,
+            waiters,
+            board,
+            rules,
+            Duration::from_secs(config.api.timestamp_window_seconds),
+            stopping.clone(),
+            config.server.max_in_flight,
+        );
+        let address = listener.local_addr()?;
+        let server =
+            axum::serve(listener, router(state)).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        Ok(Self {
+            address,
+            stopping,
+            server: tokio::spawn(server.into_future()),
+            lanes,
+            store,
+            stop_timeout: Duration::from_secs(config.server.stop_timeout_seconds),
+            _only_server: only_server,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The store it serves.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Finishes what runs and keeps what waits in the store.
+    ///
+    /// # Errors
+    /// Something was still running when the time for stopping was up.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stopping.cancel();
+        let wind_up = async {
+            let _ = (&mut self.server).await;
+            while self.lanes.join_next().await.is_some() {}
+        };
+        let in_time = tokio::time::timeout(self.stop_timeout, wind_up).await;
+        self.store.close().await;
+        in_time
+            .ok()
+            .context("not everything ended in time; what was accepted is kept and goes on at the next start")
+    }
+}
+
+/// Opens the store and brings its schema up to date.
+///
+/// # Errors
+/// It cannot be reached, or is newer than this program.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    // Database errors can carry the URL, and with it a password: they are named here and never printed whole.
+    let store = Store::connect(&config.store.url, config.store.connections).await.map_err(|error| {
+        anyhow::anyhow!("the store cannot be opened: {}", without_url(&error, &config.store.url))
+    })?;
+    store.migrate().await.map_err(|error| anyhow::anyhow!("{}", without_url(&error, &config.store.url)))?;
+    Ok(store)
+}
+
+fn without_url(error: &simgauge_store::StoreError, url: &str) -> String {
+    error.to_string().replace(url, "(store.url)")
+}
+
+fn board_of(config: &Config, setups: &[LaneSetup]) -> Board {
+    let entries = setups.iter().map(LaneSetup::board_entry).collect();
+    let max_wait = config.refresh.max_wait_seconds;
+    Board::new(entries, (max_wait > 0).then(|| Duration::from_secs(max_wait)))
+}
+
+/// Makes sure that no other process serves this SQLite file: a lane's lease left by a crash can then be taken at once.
+fn lock_database(database: &Path) -> anyhow::Result<File> {
+    let mut name = database.file_name().context("store.url names no file")?.to_owned();
+    name.push(".lock");
+    let path = database.with_file_name(name);
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty() && !dir.exists()) {
+        bail!("the folder of the store, {}, does not exist", dir.display());
+    }
+    let file = File::create(&path).with_context(|| format!("{} cannot be created", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!("another simgauge serves {} already", database.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The command line: one command per file. Each has its arguments and a `run` that prints and says how it went: 0 is
+//! done, 1 refused or failed; wrong usage (2) is what the argument parser finds.
+
+pub mod account;
+pub mod app;
+pub mod card;
+pub mod connection;
+pub mod human;
+pub mod input;
+pub mod operator;
+pub mod output;
+pub mod refresh;
+pub mod sign;
+pub mod usage;
+pub mod verify;
+
+pub use output::Output;

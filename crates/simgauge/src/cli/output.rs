@@ -1,0 +1,135 @@
+//! What commands print: lines and tables for people, or JSON for programs.
+
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+/// How a command prints.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Output {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Output {
+    /// Prints `value` as JSON, or `text` for people.
+    ///
+    /// # Errors
+    /// Standard output takes nothing more; a reader that has gone is no error.
+    pub fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let mut out = if self.json { serde_json::to_string_pretty(value)? } else { text() };
+        if !out.ends_with('\n') {
+            out.push('\n');
+        }
+        match io::stdout().write_all(out.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Columns of text, aligned.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with this header.
+    #[must_use]
+    pub fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(|&name| name.to_owned()).collect()] }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table, or `empty` where it has no row.
+    #[must_use]
+    pub fn or(&self, empty: &str) -> String {
+        if self.rows.len() > 1 { aligned(&self.rows) } else { format!("{empty}\n") }
+    }
+}
+
+/// Lines of a name and a value, the values aligned.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    rows: Vec<Vec<String>>,
+}
+
+impl Fields {
+    /// No line yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a line.
+    #[must_use]
+    pub fn line(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.rows.push(vec![name.to_owned(), value.into()]);
+        self
+    }
+
+    /// Adds a line where there is a value.
+    #[must_use]
+    pub fn maybe(self, name: &str, value: Option<impl Into<String>>) -> Self {
+        match value {
+            Some(value) => self.line(name, value),
+            None => self,
+        }
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn text(&self) -> String {
+        aligned(&self.rows)
+    }
+}
+
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |row: &Vec<String>, at: usize| row.get(at).map(|cell| plain(cell)).unwrap_or_default();
+    let widths: Vec<usize> =
+        (0..columns).map(|at| rows.iter().map(|row| width(&cell(row, at))).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (at, column) in widths.iter().enumerate() {
+            let text = cell(row, at);
+            // Writing into a String cannot fail.
+            let _ = write!(line, "{text}{:pad$}", "", pad = column + 2 - width(&text));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Text from elsewhere must not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Columns that a terminal uses: East Asian characters take two.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}') { 2 } else { 1 }).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_also_with_wide_characters() {
+        let mut table = Table::new(&["NAME", "NOTE"]);
+        table.row(["测试".to_owned(), "x".to_owned()]);
+        table.row(["a".to_owned(), "\u{1b}[31m".to_owned()]);
+        assert_eq!(table.or("none"), "NAME  NOTE\n测试  x\na     \u{fffd}[31m\n");
+        assert_eq!(Table::new(&["NAME"]).or("none"), "none\n");
+        assert_eq!(Fields::new().line("a", "1").maybe("b", None::<String>).line("long", "2").text(), "a     1\nlong  2\n");
+    }
+}

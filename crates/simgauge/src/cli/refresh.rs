@@ -1,0 +1,231 @@
+//! `simgauge refresh`: has a card read from its operator now, and shows what came of it.
+
+use super::connection::{CardNumber, Connection, report};
+use super::human;
+use super::output::{Fields, Output};
+use crate::clock::Clock;
+use serde::Serialize;
+use simgauge_client::answer::{RefreshAnswer, RefreshReport, RefreshState};
+use simgauge_client::{Client, ClientError, RefreshOptions};
+use simgauge_protocol::request::WAIT_MAX_SECONDS;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Have a card's usage read from its operator now.
+#[derive(Debug, clap::Args)]
+pub struct RefreshArgs {
+    #[command(flatten)]
+    card: CardNumber,
+    /// Wait for the refresh to end and show the usage before and after. SECONDS (0 to 8) is how long the server may hold
+    /// its answer; after that it is asked again and again until --timeout.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "8",
+        value_parser = clap::value_parser!(u8).range(0..=WAIT_MAX_SECONDS))]
+    wait: Option<u8>,
+    /// How long to wait in all, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+    timeout: u64,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// An accepted refresh, followed to its end where that was asked for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Followed {
+    #[serde(flatten)]
+    answer: RefreshAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference_bytes: Option<i128>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The answer cannot be printed; that a call failed is told and is exit code 1.
+pub async fn run(args: RefreshArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    let now = || Clock::default().now().seconds();
+    let followed = match args.connection.client() {
+        Ok(client) => follow(&client, &args).await,
+        Err(error) => Err(error),
+    };
+    let followed = match followed {
+        Ok(followed) => followed,
+        // Such a platform has done it and tells no more.
+        Err(ClientError::NoData { message }) => {
+            output.print(&serde_json::json!({ "message": message }), || message.clone())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return report(&error, now(), output),
+    };
+    let ended = followed.answer.refresh.as_ref().map(|refresh| refresh.state);
+    output.print(&followed, || in_words(&followed, args.wait.is_some(), now()))?;
+    Ok(match ended {
+        Some(RefreshState::Succeeded) => ExitCode::SUCCESS,
+        None if args.wait.is_none() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+async fn follow(client: &Client, args: &RefreshArgs) -> Result<Followed, ClientError> {
+    let deadline = Instant::now() + Duration::from_secs(args.timeout);
+    let options = RefreshOptions { wait: args.wait };
+    let mut answer = match &args.card {
+        CardNumber { eid: Some(eid), .. } => client.refresh_cloud_esim(eid, options).await?,
+        CardNumber { iccid, .. } => client.refresh_sim(iccid.as_deref().unwrap_or_default(), options).await?,
+    };
+    if args.wait.is_some() {
+        let held = answer.refresh.take().filter(has_ended);
+        answer.refresh = match held {
+            Some(report) => Some(report),
+            None => poll(client, &answer.refresh_id, deadline).await?,
+        };
+        if let Some(report) = &answer.refresh {
+            answer.state = report.state;
+            if answer.usage.is_none() && report.state == RefreshState::Succeeded {
+                answer.usage = args.card.read(client).await?.usage;
+            }
+        }
+    }
+    let difference_bytes = answer
+        .refresh
+        .as_ref()
+        .and_then(|report| Some(i128::from(report.after?) - i128::from(report.before?)));
+    Ok(Followed { answer, difference_bytes })
+}
+
+fn has_ended(report: &RefreshReport) -> bool {
+    matches!(report.state, RefreshState::Succeeded | RefreshState::Failed)
+}
+
+/// Asks until the refresh has ended; nothing where it has not by the deadline.
+async fn poll(
+    client: &Client,
+    refresh_id: &str,
+    deadline: Instant,
+) -> Result<Option<RefreshReport>, ClientError> {
+    let mut pause = Duration::from_millis(500);
+    while Instant::now() + pause < deadline {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_secs(3));
+        let report = client.refresh(refresh_id).await?;
+        if has_ended(&report) {
+            return Ok(Some(report));
+        }
+    }
+    Ok(None)
+}
+
+fn in_words(followed: &Followed, waited: bool, now: i64) -> String {
+    let answer = &followed.answer;
+    let amount = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), human::bytes_exact);
+    let mut fields = Fields::new().line("refresh", &answer.refresh_id);
+    fields = match &answer.refresh {
+        Some(report) if report.state == RefreshState::Succeeded => {
+            let seconds = report.finished_at.map_or(0, |at| at.saturating_sub(report.accepted_at));
+            let usage = answer.usage.as_ref();
+            fields
+                .line("state", format!("succeeded in {seconds} s"))
+                .line("used before", amount(report.before))
+                .line("used after", amount(report.after))
+                .maybe(
+                    "difference",
+                    report.before.zip(report.after).map(|(before, after)| human::change(before, after)),
+                )
+                .maybe("total", usage.and_then(|usage| usage.total_bytes).map(human::bytes_exact))
+                .maybe("remaining", usage.and_then(|usage| usage.remaining_bytes).map(human::bytes_exact))
+        }
+        Some(report) => fields
+            .line("state", "failed")
+            .line("reason", report.reason.as_deref().unwrap_or("unknown"))
+            .maybe("", report.reason_text.as_deref()),
+        None if waited => fields
+            .line("state", "not ended within the time-out; it goes on by itself")
+            .line("", "`simgauge usage` shows what becomes of it"),
+        None => fields.line("state", "accepted").maybe(
+            "estimate",
+            answer.estimated_seconds.map(|seconds| format!("about {}", human::duration(seconds))),
+        ),
+    };
+    fields
+        .line("next refresh", human::time_and_distance(answer.next_refresh_at, now))
+        .maybe("warning", answer.warning.as_deref())
+        .text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RefreshArgs,
+    }
+
+    fn parse(line: &str) -> Result<RefreshArgs, clap::Error> {
+        let common = ["refresh", "--appkey", "k", "--secret", "s"];
+        Line::try_parse_from(common.into_iter().chain(line.split_whitespace())).map(|line| line.args)
+    }
+
+    #[test]
+    fn arguments() {
+        assert_eq!(parse("--iccid 1").expect("parsed").wait, None);
+        assert_eq!(parse("--eid 1 --wait").expect("parsed").wait, Some(8));
+        let args = parse("--wait 3 --timeout 20 --iccid 1").expect("parsed");
+        assert_eq!((args.wait, args.timeout), (Some(3), 20));
+        assert!(!format!("{args:?}").contains("\"s\""), "the secret is not shown");
+        for wrong in ["", "--iccid 1 --eid 2", "--iccid 1 --wait 9", "--iccid 1 --timeout 5"] {
+            assert_eq!(parse(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
+        }
+    }
+
+    fn followed(report: Option<RefreshReport>) -> Followed {
+        let answer = RefreshAnswer {
+            refresh_id: "01j".into(),
+            state: RefreshState::Queued,
+            accepted_at: 1_800_000_000,
+            next_refresh_at: 1_800_000_300,
+            estimated_seconds: None,
+            usage: None,
+            refresh: report,
+            warning: None,
+        };
+        Followed { answer, difference_bytes: None }
+    }
+
+    #[test]
+    fn before_after_and_difference() {
+        let report = RefreshReport {
+            refresh_id: "01j".into(),
+            iccid: None,
+            eid: None,
+            state: RefreshState::Succeeded,
+            accepted_at: 1_800_000_000,
+            finished_at: Some(1_800_000_002),
+            before: Some(1_000_000),
+            after: Some(4_123_456),
+            reason: None,
+            reason_text: None,
+        };
+        let text = in_words(&followed(Some(report.clone())), true, 1_800_000_003);
+        for part in [
+            "succeeded in 2 s",
+            "used before   1.0 MB (1,000,000 bytes)",
+            "used after    4.1 MB (4,123,456 bytes)",
+            "difference    +3.1 MB (+3,123,456 bytes)",
+            "in 4 min 57 s",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let failed = RefreshReport {
+            state: RefreshState::Failed,
+            reason: Some("not_found".into()),
+            reason_text: Some("the operator does not know this SIM".into()),
+            ..report
+        };
+        let text = in_words(&followed(Some(failed)), true, 1_800_000_003);
+        assert!(text.contains("not_found") && text.contains("does not know this SIM"), "{text}");
+        assert!(in_words(&followed(None), true, 0).contains("goes on by itself"));
+    }
+}

@@ -1,0 +1,346 @@
+//! The configuration: the defaults in `config.default.toml`, then the user's file, then the environment; checked once.
+
+use anyhow::{Context as _, bail};
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use secrecy::SecretString;
+use serde::Deserialize;
+use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::breaker::BreakerRule;
+use simgauge_domain::limits::Limits;
+use simgauge_domain::retry::RetryRule;
+use simgauge_store::CardRules;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The only defaults, documented where they stand.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The listener.
+    pub server: Server,
+    /// The database.
+    pub store: StoreConfig,
+    /// Logs.
+    pub log: Log,
+    /// The open API.
+    pub api: Api,
+    /// Rules of a refresh.
+    pub refresh: Refresh,
+    /// How lanes are worked.
+    pub lanes: Lanes,
+    /// Keys.
+    pub secrets: Secrets,
+    /// Operator definitions.
+    pub operators: Operators,
+    /// Logins at operators.
+    #[serde(default, rename = "operator_account")]
+    pub operator_accounts: Vec<OperatorAccountConfig>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // config.default.toml documents each field of this and the following sections.
+pub struct Server {
+    pub listen: SocketAddr,
+    pub max_in_flight: usize,
+    pub stop_timeout_seconds: u64,
+}
+
+/// `[store]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct StoreConfig {
+    pub url: String,
+    pub connections: u32,
+}
+
+impl std::fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL can hold a password.
+        f.debug_struct("StoreConfig").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[api]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Api {
+    pub timestamp_window_seconds: u64,
+    pub app_reload_seconds: u64,
+}
+
+/// `[refresh]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Refresh {
+    pub sim_cooldown_seconds: u64,
+    pub cloud_esim_cooldown_seconds: u64,
+    pub deadline_seconds: u64,
+    pub first_pause_seconds: f64,
+    pub longest_pause_seconds: f64,
+    pub max_wait_seconds: u64,
+    pub accept_queue: usize,
+}
+
+/// `[lanes]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Lanes {
+    pub lease_seconds: u64,
+    pub poll_seconds: f64,
+    pub breaker_failures: u32,
+    pub breaker_pause_seconds: f64,
+    pub breaker_longest_pause_seconds: f64,
+}
+
+/// `[secrets]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Secrets {
+    pub key_file: PathBuf,
+}
+
+/// `[operators]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Operators {
+    pub definitions_dir: PathBuf,
+}
+
+/// `[[operator_account]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OperatorAccountConfig {
+    pub name: String,
+    pub definition: String,
+    pub base_url: Option<String>,
+    #[serde(default)]
+    pub allow_http: bool,
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSource>,
+    pub limits: Option<Limits>,
+    pub step_timeout_seconds: Option<u64>,
+    pub total_timeout_seconds: Option<u64>,
+}
+
+/// Where an operator's secret comes from; never the configuration file itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file; white space at its end does not count.
+    File(PathBuf),
+    /// Made up by this very program (the demo's simulator); cannot be written in a file.
+    #[serde(skip)]
+    Given(SecretString),
+}
+
+impl SecretSource {
+    /// The secret.
+    ///
+    /// # Errors
+    /// The variable or file is missing or empty.
+    pub fn read(&self) -> anyhow::Result<SecretString> {
+        let text = match self {
+            Self::Env(name) => {
+                std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))?
+            }
+            Self::File(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("the secret file {} cannot be read", path.display()))?,
+            Self::Given(secret) => return Ok(secret.clone()),
+        };
+        let text = text.trim_end();
+        if text.is_empty() {
+            bail!("the secret from {self:?} is empty");
+        }
+        Ok(text.into())
+    }
+}
+
+impl Config {
+    /// The defaults, then `file`, then the environment.
+    ///
+    /// # Errors
+    /// The file is missing or wrong; the message names the file, the key and what it must be.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(path) = file {
+            if !path.is_file() {
+                bail!("the configuration file {} does not exist", path.display());
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let config: Self = figment
+            .merge(Env::prefixed("SIMGAUGE__").split("__"))
+            .extract()
+            .map_err(|error| anyhow::anyhow!("the configuration is wrong: {error}"))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let mut names = std::collections::HashSet::new();
+        for account in &self.operator_accounts {
+            let good = !account.name.is_empty()
+                && account.name.len() <= 64
+                && account.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+            if !good {
+                bail!(
+                    "operator_account name {:?}: use 1 to 64 letters, digits, '-', '_' or '.'",
+                    account.name
+                );
+            }
+            if !names.insert(&account.name) {
+                bail!("operator_account {:?} stands twice", account.name);
+            }
+        }
+        for (name, value) in [
+            ("refresh.first_pause_seconds", self.refresh.first_pause_seconds),
+            ("refresh.longest_pause_seconds", self.refresh.longest_pause_seconds),
+            ("lanes.poll_seconds", self.lanes.poll_seconds),
+            ("lanes.breaker_pause_seconds", self.lanes.breaker_pause_seconds),
+            ("lanes.breaker_longest_pause_seconds", self.lanes.breaker_longest_pause_seconds),
+        ] {
+            if !(0.001..=86_400.0).contains(&value) {
+                bail!("{name} must be between 0.001 and 86400");
+            }
+        }
+        if !(1..=86_400).contains(&self.api.timestamp_window_seconds) {
+            bail!("api.timestamp_window_seconds must be between 1 and 86400");
+        }
+        if self.lanes.lease_seconds < 2 {
+            bail!("lanes.lease_seconds must be at least 2");
+        }
+        if self.server.max_in_flight == 0 || self.refresh.accept_queue == 0 {
+            bail!("server.max_in_flight and refresh.accept_queue must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// The accept rule for each kind of card.
+    #[must_use]
+    pub fn card_rules(&self) -> CardRules {
+        let rule = |cooldown| {
+            AcceptRule::new(
+                Duration::from_secs(cooldown),
+                Duration::from_secs(self.api.timestamp_window_seconds),
+            )
+        };
+        CardRules {
+            sim: rule(self.refresh.sim_cooldown_seconds),
+            cloud_esim: rule(self.refresh.cloud_esim_cooldown_seconds),
+        }
+    }
+
+    /// The retry rule.
+    #[must_use]
+    pub fn retry_rule(&self) -> RetryRule {
+        RetryRule {
+            first_pause: Duration::from_secs_f64(self.refresh.first_pause_seconds),
+            longest_pause: Duration::from_secs_f64(self.refresh.longest_pause_seconds),
+            deadline: Duration::from_secs(self.refresh.deadline_seconds),
+        }
+    }
+
+    /// The breaker rule.
+    #[must_use]
+    pub fn breaker_rule(&self) -> BreakerRule {
+        BreakerRule {
+            failures: self.lanes.breaker_failures.max(1),
+            first_pause: Duration::from_secs_f64(self.lanes.breaker_pause_seconds),
+            longest_pause: Duration::from_secs_f64(self.lanes.breaker_longest_pause_seconds),
+        }
+    }
+
+    /// The SQLite file of the store, where it is embedded.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let rest = self.store.url.strip_prefix("sqlite:")?;
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// The folder of the user's definitions, if there is one.
+    #[must_use]
+    pub fn definitions_dir(&self) -> Option<&Path> {
+        let dir = self.operators.definitions_dir.as_path();
+        (!dir.as_os_str().is_empty()).then_some(dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> anyhow::Result<Config> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), text)?;
+        Config::load(Some(file.path()))
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let config = load("").expect("defaults");
+        assert_eq!(config.refresh.sim_cooldown_seconds, 300);
+        assert_eq!(config.sqlite_file(), Some(PathBuf::from("simgauge.db")));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, expected) in [
+            ("[server]\nlisten = 7", "listen"),
+            ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
+            ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
+            (
+                "[[operator_account]]\nname = \"a\"\ndefinition = \"x\"\nsecrets = { key = \"plain\" }",
+                "secrets.key",
+            ),
+        ] {
+            let error = load(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        assert!(
+            Config::load(Some(Path::new("/nonexistent.toml")))
+                .expect_err("missing")
+                .to_string()
+                .contains("does not exist")
+        );
+    }
+}

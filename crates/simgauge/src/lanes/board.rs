@@ -1,0 +1,183 @@
+//! What every part of a process may know of the lanes: how long their queues are, how fast they go, and a bell to wake them.
+
+use simgauge_domain::fairness::turns_ahead;
+use simgauge_store::Admission;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The lanes by operator account. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Board {
+    lanes: Arc<HashMap<String, LaneBoard>>,
+    max_wait: Option<Duration>,
+}
+
+/// A lane as entered on the board.
+pub struct BoardEntry {
+    /// The operator account.
+    pub lane: String,
+    /// Readings per second that its limits allow.
+    pub readings_per_second: f64,
+    /// How old an answer can be by the operator's documentation.
+    pub declared_lag_seconds: Option<u64>,
+}
+
+struct LaneBoard {
+    readings_per_second: f64,
+    declared_lag_seconds: Option<u64>,
+    queues: Mutex<Queues>,
+    bell: Notify,
+}
+
+#[derive(Default)]
+struct Queues {
+    /// Waiting tasks of each account, as far as is known.
+    waiting: BTreeMap<String, u64>,
+    /// Accounts with new work since the lane last looked.
+    news: Vec<String>,
+}
+
+impl Board {
+    /// A board of these lanes; a refresh whose turn would come later than `max_wait` is not admitted.
+    #[must_use]
+    pub fn new(entries: Vec<BoardEntry>, max_wait: Option<Duration>) -> Self {
+        let lanes = entries
+            .into_iter()
+            .map(|entry| {
+                let board = LaneBoard {
+                    readings_per_second: entry.readings_per_second.max(1e-6),
+                    declared_lag_seconds: entry.declared_lag_seconds,
+                    queues: Mutex::default(),
+                    bell: Notify::new(),
+                };
+                (entry.lane, board)
+            })
+            .collect();
+        Self { lanes: Arc::new(lanes), max_wait }
+    }
+
+    /// Whether a lane takes one more task of an account.
+    #[must_use]
+    pub fn admit(&self, lane: &str, account: &str) -> Admission {
+        let Some(board) = self.lanes.get(lane) else { return Admission::Unknown };
+        let Some(max_wait) = self.max_wait else { return Admission::Taken };
+        match board.estimate(account) {
+            seconds if seconds > max_wait.as_secs() => Admission::TooFarBehind(seconds),
+            _ => Admission::Taken,
+        }
+    }
+
+    /// About how many seconds until the newest task of an account is read.
+    #[must_use]
+    pub fn estimate(&self, lane: &str, account: &str) -> u64 {
+        self.lanes.get(lane).map_or(0, |board| board.estimate(account))
+    }
+
+    /// How old an answer can be by the operator's documentation.
+    #[must_use]
+    pub fn declared_lag_seconds(&self, lane: &str) -> Option<u64> {
+        self.lanes.get(lane)?.declared_lag_seconds
+    }
+
+    /// One more task waits: counts it and wakes the lane.
+    pub fn added(&self, lane: &str, account: &str) {
+        let Some(board) = self.lanes.get(lane) else { return };
+        {
+            let mut queues = board.lock();
+            match queues.waiting.get_mut(account) {
+                Some(waiting) => *waiting += 1,
+                None => {
+                    queues.waiting.insert(account.to_owned(), 1);
+                }
+            }
+            if queues.news.last().is_none_or(|last| last != account) {
+                queues.news.push(account.to_owned());
+            }
+        }
+        board.bell.notify_one();
+    }
+
+    /// Tasks are done.
+    pub(super) fn removed(&self, lane: &str, account: &str, count: u64) {
+        let Some(board) = self.lanes.get(lane) else { return };
+        let mut queues = board.lock();
+        if let Some(waiting) = queues.waiting.get_mut(account) {
+            *waiting = waiting.saturating_sub(count);
+            if *waiting == 0 {
+                queues.waiting.remove(account);
+            }
+        }
+    }
+
+    /// Replaces what is known by what was counted: other nodes add tasks, too.
+    pub(super) fn counted(&self, lane: &str, waiting: BTreeMap<String, u64>) {
+        if let Some(board) = self.lanes.get(lane) {
+            board.lock().waiting = waiting;
+        }
+    }
+
+    /// All waiting tasks of a lane.
+    pub(super) fn waiting(&self, lane: &str) -> u64 {
+        self.lanes.get(lane).map_or(0, |board| board.lock().waiting.values().sum())
+    }
+
+    /// Accounts with new work since the last call.
+    pub(super) fn take_news(&self, lane: &str) -> Vec<String> {
+        self.lanes.get(lane).map(|board| std::mem::take(&mut board.lock().news)).unwrap_or_default()
+    }
+
+    /// Waits for new work.
+    pub(super) async fn bell(&self, lane: &str) {
+        match self.lanes.get(lane) {
+            Some(board) => board.bell.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl LaneBoard {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn estimate(&self, account: &str) -> u64 {
+        let queues = self.lock();
+        let own = queues.waiting.get(account).copied().unwrap_or(0);
+        let others = queues.waiting.iter().filter(|(name, _)| *name != account).map(|(_, waiting)| *waiting);
+        let turns = turns_ahead(own.saturating_sub(1), others);
+        // An estimate in whole seconds: neither precision nor range are lost in a way that matters.
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let seconds = (turns as f64 / self.readings_per_second).ceil() as u64;
+        seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(max_wait: u64) -> Board {
+        let entry = BoardEntry { lane: "l".into(), readings_per_second: 2.0, declared_lag_seconds: None };
+        Board::new(vec![entry], Some(Duration::from_secs(max_wait)))
+    }
+
+    #[test]
+    fn estimates_follow_the_turns() {
+        let board = board(60);
+        for _ in 0..200 {
+            board.added("l", "busy");
+        }
+        assert_eq!(board.estimate("l", "busy"), 100);
+        assert_eq!(board.admit("l", "busy"), Admission::TooFarBehind(100));
+        assert_eq!(board.estimate("l", "newcomer"), 1, "two turns at two a second");
+        assert_eq!(board.admit("l", "newcomer"), Admission::Taken);
+        assert_eq!(board.admit("no", "busy"), Admission::Unknown);
+        board.removed("l", "busy", 150);
+        assert_eq!(board.waiting("l"), 50);
+        assert_eq!(board.admit("l", "busy"), Admission::Taken);
+        assert_eq!(board.take_news("l"), ["busy"]);
+        assert!(board.take_news("l").is_empty());
+    }
+}

@@ -1,0 +1,104 @@
+//! Writing down what became of readings, in groups, beside the lane that goes on reading.
+
+use crate::refresh::Waiters;
+use simgauge_domain::refresh::RefreshState;
+use simgauge_store::{Ended, Finished, Lease, Postponed, Store, StoreError, TaskKey};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Notes in one transaction at most.
+const GROUP_MAX: usize = 256;
+/// Pause after the store failed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Something to write down.
+pub(super) enum Note {
+    /// A reading ended for good.
+    Finished(Box<Finished>),
+    /// A reading failed and is put off.
+    Postponed(Postponed),
+    /// A reading has been under way for a while.
+    Running(TaskKey),
+}
+
+/// What the lane hears back.
+pub(super) enum Written {
+    /// The tasks are out of the store; whether one of these accounts has to be looked at again is the lane's to find out.
+    Done(Vec<TaskKey>),
+    /// Another node has the lane: nothing of the group was written.
+    LeaseLost,
+}
+
+/// Writes until the lane drops its end of the channel; then everything is written or the lease is lost.
+pub(super) async fn write_notes(
+    store: Store,
+    lease: Lease,
+    waiters: Waiters,
+    mut notes: mpsc::UnboundedReceiver<Note>,
+    written: mpsc::UnboundedSender<Written>,
+    give_up: CancellationToken,
+) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while notes.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let (mut finished, mut postponed, mut running) = (Vec::new(), Vec::new(), Vec::new());
+        for note in group.drain(..) {
+            match note {
+                Note::Finished(one) => finished.push(*one),
+                Note::Postponed(one) => postponed.push(one),
+                Note::Running(key) => running.push(key),
+            }
+        }
+        // One that has ended meanwhile is no longer running.
+        running.retain(|key| !finished.iter().any(|one| one.task == *key));
+        loop {
+            match write_group(&store, &lease, &finished, &postponed, &running).await {
+                Ok(ended) => {
+                    log_ended(&ended);
+                    waiters.ended(&ended);
+                    break;
+                }
+                Err(StoreError::LeaseLost(_)) => {
+                    let _ = written.send(Written::LeaseLost);
+                    return;
+                }
+                Err(error) => {
+                    // The readings are not lost: they are written when the store is back, or made again by who comes next.
+                    tracing::error!(lane = lease.lane, %error, "readings could not be written; trying again");
+                    if give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+        if !finished.is_empty() {
+            let _ = written.send(Written::Done(finished.into_iter().map(|one| one.task).collect()));
+        }
+    }
+}
+
+async fn write_group(
+    store: &Store,
+    lease: &Lease,
+    finished: &[Finished],
+    postponed: &[Postponed],
+    running: &[TaskKey],
+) -> Result<Vec<Ended>, StoreError> {
+    if !running.is_empty() {
+        store.mark_running(lease, running).await?;
+    }
+    if !postponed.is_empty() {
+        store.postpone(lease, postponed).await?;
+    }
+    if finished.is_empty() { Ok(Vec::new()) } else { store.finish(lease, finished).await }
+}
+
+fn log_ended(ended: &[Ended]) {
+    for one in ended {
+        if one.state == RefreshState::Failed {
+            tracing::warn!(refresh = %one.id, card = one.card, "refresh failed");
+        } else {
+            tracing::debug!(refresh = %one.id, card = one.card, "refresh succeeded");
+        }
+    }
+}

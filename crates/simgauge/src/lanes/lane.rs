@@ -1,0 +1,414 @@
+//! One lane: takes the lease, then works the queue until the lease is lost or the process stops.
+
+use super::LaneSettings;
+use super::finisher::{Note, Written, write_notes};
+use super::pacer::{HostPaces, Pacer};
+use super::setup::LaneSetup;
+use super::status::LaneStatus;
+use super::window::Window;
+use crate::refresh::read::{ReadOutcome, read_profile};
+use simgauge_domain::breaker::Breaker;
+use simgauge_domain::refresh::Failure;
+use simgauge_domain::retry::{FailedAttempt, Next};
+use simgauge_domain::time::UnixMs;
+use simgauge_operators::ReadError;
+use simgauge_store::{Finished, Lease, Postponed, StoreError, Task, TaskKey};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// A reading that takes longer than this is shown as running; a faster one is not worth a write of its own.
+const SHOW_RUNNING_AFTER: Duration = Duration::from_millis(150);
+/// Waiting tasks of one account are counted up to here.
+const COUNT_MAX: i64 = 100_000;
+/// How long a lane that the operator limits without saying for how long stays quiet.
+const LIMITED_PAUSE: Duration = Duration::from_secs(2);
+
+/// Everything one lane works with.
+pub(super) struct LaneContext {
+    setup: LaneSetup,
+    settings: LaneSettings,
+    pacer: Pacer,
+}
+
+impl LaneContext {
+    pub(super) fn new(setup: LaneSetup, settings: LaneSettings, hosts: &HostPaces) -> Self {
+        let pacer = Pacer::new(&setup.limits, setup.operator.host(), hosts);
+        Self { setup, settings, pacer }
+    }
+}
+
+/// Works a lane whenever its lease can be had.
+pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
+    let lane = context.setup.name.as_str();
+    let settings = &context.settings;
+    // The first time only: later a lease of somebody else is alive.
+    let mut seize = settings.alone;
+    while !stopping.is_cancelled() {
+        let now = settings.clock.now();
+        match settings.store.lease(lane, &settings.node, now, now.after(settings.lease), seize).await {
+            Ok(Some(lease)) => {
+                tracing::debug!(lane, epoch = lease.epoch, "lane taken");
+                Shift::new(&context, lease.clone()).work(&stopping).await;
+                if let Err(error) = settings.store.release(&lease).await {
+                    tracing::warn!(lane, %error, "the lease could not be given back; it will run out");
+                }
+                seize = settings.alone;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(lane, %error, "the lane could not be taken; trying again"),
+        }
+        stopping.run_until_cancelled(tokio::time::sleep(settings.lease / 4)).await;
+    }
+}
+
+/// One reading under way.
+struct UnderWay {
+    began: Instant,
+    shown: bool,
+}
+
+/// One holding of the lease.
+struct Shift<'a> {
+    context: &'a LaneContext,
+    lease: Lease,
+    window: Window,
+    breaker: Breaker,
+    readings: JoinSet<(Task, UnixMs, ReadOutcome)>,
+    under_way: HashMap<TaskKey, UnderWay>,
+    /// The operator asked for quiet until then.
+    quiet_until: Instant,
+    status: LaneStatus,
+    notes: mpsc::UnboundedSender<Note>,
+    written: mpsc::UnboundedReceiver<Written>,
+    writer: tokio::task::JoinHandle<()>,
+    give_up: CancellationToken,
+}
+
+/// Why a shift is over.
+enum Over {
+    Stopping,
+    LeaseLost,
+    /// A reading panicked. Its task is still in the store; the next shift takes it up.
+    Broken(tokio::task::JoinError),
+}
+
+impl<'a> Shift<'a> {
+    fn new(context: &'a LaneContext, lease: Lease) -> Self {
+        let (notes, notes_in) = mpsc::unbounded_channel();
+        let (written_out, written) = mpsc::unbounded_channel();
+        let give_up = CancellationToken::new();
+        let settings = &context.settings;
+        let writer = tokio::spawn(write_notes(
+            settings.store.clone(),
+            lease.clone(),
+            settings.waiters.clone(),
+            notes_in,
+            written_out,
+            give_up.clone(),
+        ));
+        Self {
+            context,
+            lease,
+            window: Window::default(),
+            breaker: Breaker::new(settings.breaker),
+            readings: JoinSet::new(),
+            under_way: HashMap::new(),
+            quiet_until: Instant::now(),
+            status: LaneStatus { health: "ok".into(), ..LaneStatus::default() },
+            notes,
+            written,
+            writer,
+            give_up,
+        }
+    }
+
+    fn now(&self) -> UnixMs {
+        self.context.settings.clock.now()
+    }
+
+    fn lane(&self) -> &'a str {
+        &self.context.setup.name
+    }
+
+    async fn work(mut self, stopping: &CancellationToken) {
+        let settings = &self.context.settings;
+        let lane = self.lane();
+        let mut heartbeat = tokio::time::interval(settings.lease / 4);
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut poll = tokio::time::interval(settings.poll);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut show = tokio::time::interval(SHOW_RUNNING_AFTER);
+        show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut held_until = Instant::now() + settings.lease;
+
+        let over = loop {
+            let wake_at = self.start_readings().await;
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => break Over::Stopping,
+                // Without a sign of life from the store the lease may be somebody else's by now.
+                () = sleep_until(held_until) => break Over::LeaseLost,
+                Some(written) = self.written.recv() => match written {
+                    Written::Done(keys) => self.forget(keys),
+                    Written::LeaseLost => break Over::LeaseLost,
+                },
+                Some(joined) = self.readings.join_next() => match joined {
+                    Ok(ended) => self.ended(ended),
+                    Err(error) => break Over::Broken(error),
+                },
+                _ = heartbeat.tick() => match self.renew().await {
+                    Ok(Some(until)) => held_until = until,
+                    Ok(None) => {}
+                    Err(over) => break over,
+                },
+                _ = poll.tick() => self.poll().await,
+                () = settings.board.bell(lane) => {
+                    for account in settings.board.take_news(lane) {
+                        self.window.look_again(&account);
+                    }
+                }
+                _ = show.tick(), if !self.under_way.is_empty() => self.show_running(),
+                () = sleep_until(wake_at) => {}
+            }
+        };
+        self.wind_up(over).await;
+    }
+
+    /// Starts as many readings as limits allow; answers when to look again.
+    async fn start_readings(&mut self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let most = usize::try_from(self.context.setup.limits.max_concurrent).unwrap_or(usize::MAX);
+        while self.readings.len() < most {
+            while let Some(account) = self.window.wants() {
+                if !self.fetch(&account).await {
+                    return Instant::now() + self.context.settings.poll;
+                }
+            }
+            let now = self.now();
+            if !self.window.has_ready(now) {
+                return self.window.next_due().map_or(far, |at| Instant::now() + at.since(now));
+            }
+            let ready_at = self.quiet_until.max(Instant::now() + self.context.pacer.wait_for_step());
+            if ready_at > Instant::now() {
+                // Times are cut to whole milliseconds.
+                return ready_at + Duration::from_millis(1);
+            }
+            let Some(task) = self.window.next(now) else { return far };
+            if let Some(at) = self.too_soon(&task, now) {
+                self.window.put_off(Task { not_before: at, ..task });
+                continue;
+            }
+            if let Err(again) = self.breaker.admit(now) {
+                self.window.give_back(task);
+                return again.map_or(far, |at| Instant::now() + at.since(now));
+            }
+            self.start(task);
+            // The call's place in the pace is taken when the reading first runs.
+            tokio::task::yield_now().await;
+        }
+        far
+    }
+
+    /// When this SIM may be read again, if the operator wants more time between two readings of one.
+    fn too_soon(&self, task: &Task, now: UnixMs) -> Option<UnixMs> {
+        let least = Duration::from_secs(self.context.setup.limits.min_refresh_seconds.into());
+        task.last_read_at.map(|at| at.after(least)).filter(|at| *at > now)
+    }
+
+    async fn fetch(&mut self, account: &str) -> bool {
+        let limit = self.window.fetch_limit();
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        match self.context.settings.store.tasks_after(self.lane(), account, None, most).await {
+            Ok(tasks) => {
+                let now = self.now();
+                self.window.fetched(account, tasks, limit, now);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(lane = self.lane(), %error, "waiting tasks could not be read; trying again");
+                false
+            }
+        }
+    }
+
+    fn start(&mut self, task: Task) {
+        // Never earlier than the acceptance, whatever the clocks of two nodes say: it was read from the store after it.
+        let began_at = self.now().max(task.key.refresh.made_at());
+        self.under_way.insert(task.key.clone(), UnderWay { began: Instant::now(), shown: false });
+        let operator = std::sync::Arc::clone(&self.context.setup.operator);
+        let pacer = self.context.pacer.clone();
+        self.readings.spawn(async move {
+            let outcome = read_profile(&operator, &task, &pacer).await;
+            (task, began_at, outcome)
+        });
+    }
+
+    fn ended(&mut self, (task, began_at, outcome): (Task, UnixMs, ReadOutcome)) {
+        self.under_way.remove(&task.key);
+        match outcome {
+            Ok(reading) => {
+                self.breaker.succeeded();
+                self.status.succeeded += 1;
+                self.status.last_success_at = Some(self.now().seconds());
+                self.status.health = "ok".into();
+                self.finish(task, began_at, Ok(reading));
+            }
+            Err(error) => self.failed(task, began_at, &error),
+        }
+    }
+
+    fn failed(&mut self, mut task: Task, began_at: UnixMs, error: &ReadError) {
+        let now = self.now();
+        tracing::warn!(
+            lane = self.lane(),
+            card = task.card,
+            iccid = task.key.iccid,
+            refresh = %task.key.refresh,
+            attempt = task.attempts + 1,
+            kind = %error.kind,
+            http_status = error.http_status,
+            detail = error.detail,
+            "a reading failed"
+        );
+        if error.kind.is_operators() {
+            self.breaker.failed(now);
+        } else {
+            self.breaker.succeeded();
+        }
+        if error.kind == simgauge_domain::failure::FailureKind::RateLimited {
+            // It is the credential that is limited, not this SIM.
+            self.quiet_until = Instant::now() + error.retry_after.unwrap_or(LIMITED_PAUSE);
+        }
+        self.status.failed += 1;
+        self.status.health = match self.breaker.name() {
+            "closed" => "failing".into(),
+            other => other.into(),
+        };
+        self.status.last_error = Some(format!("{}: {}", error.kind, error.detail));
+        self.status.last_error_at = Some(now.seconds());
+        task.attempts += 1;
+        let first_attempt_at = *task.first_attempt_at.get_or_insert(began_at);
+        let attempt = FailedAttempt {
+            kind: error.kind,
+            attempts: task.attempts,
+            first_attempt_at,
+            retry_after: error.retry_after,
+        };
+        match self.context.settings.retry.next(&attempt, now, rand::random()) {
+            Next::RetryAt(at) => {
+                task.not_before = at;
+                let _ = self.notes.send(Note::Postponed(Postponed {
+                    key: task.key.clone(),
+                    attempts: task.attempts,
+                    first_attempt_at,
+                    not_before: at,
+                }));
+                self.window.put_off(task);
+            }
+            Next::GiveUp => {
+                let failure = Failure { kind: error.kind, detail: error.detail.clone() };
+                self.finish(task, began_at, Err(failure));
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        task: Task,
+        began_at: UnixMs,
+        outcome: Result<simgauge_domain::reading::Reading, Failure>,
+    ) {
+        let finished = Finished { task: task.key, card: task.card, began_at, ended_at: self.now(), outcome };
+        // The writer outlives the shift, so this is heard.
+        let _ = self.notes.send(Note::Finished(Box::new(finished)));
+    }
+
+    fn forget(&mut self, keys: Vec<TaskKey>) {
+        let mut done: BTreeMap<String, u64> = BTreeMap::new();
+        for key in keys {
+            self.window.forget(&key);
+            *done.entry(key.account).or_default() += 1;
+        }
+        for (account, count) in done {
+            self.context.settings.board.removed(self.lane(), &account, count);
+            // A refresh accepted while the reading ran may have left a new task.
+            self.window.look_again(&account);
+        }
+    }
+
+    fn show_running(&mut self) {
+        for (key, under_way) in &mut self.under_way {
+            if !under_way.shown && under_way.began.elapsed() >= SHOW_RUNNING_AFTER {
+                under_way.shown = true;
+                let _ = self.notes.send(Note::Running(key.clone()));
+            }
+        }
+    }
+
+    /// Extends the lease; answers until when it is held, by this machine's steady clock.
+    async fn renew(&mut self) -> Result<Option<Instant>, Over> {
+        let settings = &self.context.settings;
+        self.status.queue = settings.board.waiting(self.lane());
+        self.status.running = self.readings.len();
+        self.status.budget = self.context.pacer.room();
+        let status = serde_json::to_string(&self.status).unwrap_or_default();
+        let asked = Instant::now();
+        match settings.store.renew(&self.lease, self.now().after(settings.lease), &status).await {
+            Ok(()) => Ok(Some(asked + settings.lease)),
+            Err(StoreError::LeaseLost(_)) => Err(Over::LeaseLost),
+            Err(error) => {
+                tracing::warn!(lane = self.lane(), %error, "the lease could not be extended; trying again");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Looks for work that nobody told of, and counts what waits.
+    async fn poll(&mut self) {
+        let store = &self.context.settings.store;
+        let accounts = match store.waiting_accounts(self.lane()).await {
+            Ok(accounts) => accounts,
+            Err(error) => {
+                tracing::warn!(lane = self.lane(), %error, "the queue could not be looked at; trying again");
+                return;
+            }
+        };
+        let mut waiting = BTreeMap::new();
+        for account in accounts {
+            self.window.look_again(&account);
+            match store.count_waiting(self.lane(), &account, COUNT_MAX).await {
+                Ok(count) => drop(waiting.insert(account, count)),
+                Err(_) => return,
+            }
+        }
+        self.context.settings.board.counted(self.lane(), waiting);
+    }
+
+    /// Lease lost: nothing more is written, and what runs is dropped. Otherwise what runs is finished and written.
+    async fn wind_up(mut self, over: Over) {
+        match over {
+            Over::Stopping => {}
+            Over::Broken(error) => {
+                tracing::error!(lane = self.lane(), %error, "a reading broke; starting the lane anew")
+            }
+            Over::LeaseLost => {
+                tracing::warn!(lane = self.lane(), "the lane's lease was lost; leaving it to its new holder");
+                self.readings.abort_all();
+                self.writer.abort();
+                return;
+            }
+        }
+        while let Some(joined) = self.readings.join_next().await {
+            if let Ok(ended) = joined {
+                self.ended(ended);
+            }
+        }
+        self.give_up.cancel();
+        drop(self.notes);
+        let _ = self.writer.await;
+    }
+}

@@ -1,0 +1,165 @@
+//! Keeping one operator account under its limits: every single HTTP call asks here first.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use simgauge_domain::limits::{Limits, Scope};
+use simgauge_domain::pace::{Pace, Ticket};
+use simgauge_domain::time::UnixMs;
+use simgauge_operators::{CallGate, CallKind};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// SIMs whose own buckets are kept before idle ones are dropped.
+const ICCID_PACES_SWEEP: usize = 4096;
+
+type SharedPace = Arc<Mutex<Pace>>;
+
+/// Buckets per host, shared by all lanes of this process towards that host.
+#[derive(Clone, Default)]
+pub(super) struct HostPaces(Arc<Mutex<HashMap<(String, usize), SharedPace>>>);
+
+impl HostPaces {
+    fn get(&self, host: &str, index: usize, pace: &Pace) -> SharedPace {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            hosts.entry((host.to_owned(), index)).or_insert_with(|| Arc::new(Mutex::new(pace.clone()))),
+        )
+    }
+}
+
+/// The paces of one lane. Time here is that of a clock that never jumps, counted from the lane's start.
+#[derive(Clone)]
+pub(super) struct Pacer(Arc<Inner>);
+
+struct Inner {
+    started: Instant,
+    /// For calls of any kind.
+    every_call: Vec<SharedPace>,
+    /// For log-ins, beside those.
+    login: Vec<SharedPace>,
+    /// What each SIM's own paces look like.
+    iccid_buckets: Vec<Pace>,
+    iccids: Mutex<HashMap<String, Vec<SharedPace>>>,
+}
+
+impl Pacer {
+    pub(super) fn new(limits: &Limits, host: &str, hosts: &HostPaces) -> Self {
+        let of = |scope| {
+            limits
+                .buckets
+                .iter()
+                .filter(move |bucket| bucket.scope == scope)
+                .map(|bucket| Pace::new(bucket.limit, Duration::from_secs(bucket.per_seconds.into())))
+        };
+        let own = of(Scope::Credential).map(|pace| Arc::new(Mutex::new(pace)));
+        let shared = of(Scope::Host).enumerate().map(|(index, pace)| hosts.get(host, index, &pace));
+        Self(Arc::new(Inner {
+            started: Instant::now(),
+            every_call: own.chain(shared).collect(),
+            login: of(Scope::Login).map(|pace| Arc::new(Mutex::new(pace))).collect(),
+            iccid_buckets: of(Scope::Iccid).collect(),
+            iccids: Mutex::default(),
+        }))
+    }
+
+    fn now(&self) -> UnixMs {
+        UnixMs(i64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// When a step of any reading could start, as a wait from now.
+    pub(super) fn wait_for_step(&self) -> Duration {
+        let now = self.now();
+        self.0.every_call.iter().map(|pace| lock(pace).next_at(now).since(now)).max().unwrap_or_default()
+    }
+
+    /// Calls that could start now; nothing where there is no limit.
+    pub(super) fn room(&self) -> Option<usize> {
+        let now = self.now();
+        self.0.every_call.iter().map(|pace| lock(pace).room(now)).min()
+    }
+
+    /// Readings per second in the long run, if each takes so many calls.
+    pub(super) fn readings_per_second(limits: &Limits, calls_per_reading: u32) -> Option<f64> {
+        limits
+            .buckets
+            .iter()
+            .filter(|bucket| matches!(bucket.scope, Scope::Credential | Scope::Host))
+            .map(|bucket| f64::from(bucket.limit) / f64::from(bucket.per_seconds.max(1)))
+            .min_by(f64::total_cmp)
+            .map(|calls| calls / f64::from(calls_per_reading.max(1)))
+    }
+
+    fn paces_of(&self, kind: CallKind, iccid: &str) -> Vec<SharedPace> {
+        let mut paces = self.0.every_call.clone();
+        match kind {
+            CallKind::Login => paces.extend(self.0.login.iter().cloned()),
+            CallKind::Step => paces.extend(self.iccid_paces(iccid)),
+        }
+        paces
+    }
+
+    fn iccid_paces(&self, iccid: &str) -> Vec<SharedPace> {
+        if self.0.iccid_buckets.is_empty() {
+            return Vec::new();
+        }
+        let now = self.now();
+        let mut iccids = self.0.iccids.lock().unwrap_or_else(PoisonError::into_inner);
+        if iccids.len() >= ICCID_PACES_SWEEP {
+            iccids.retain(|_, paces| paces.iter().any(|pace| !lock(pace).is_idle(now)));
+        }
+        let fresh = || self.0.iccid_buckets.iter().map(|pace| Arc::new(Mutex::new(pace.clone()))).collect();
+        iccids.entry(iccid.to_owned()).or_insert_with(fresh).clone()
+    }
+
+    /// Starts a call in every pace if each has room now; else when to look again.
+    fn try_start(&self, paces: &[SharedPace]) -> Result<Vec<(SharedPace, Ticket)>, Duration> {
+        let now = self.now();
+        let mut guards: Vec<MutexGuard<'_, Pace>> = paces.iter().map(lock).collect();
+        let wait = guards.iter().map(|pace| pace.next_at(now).since(now)).max().unwrap_or_default();
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        let tickets: Vec<Ticket> = guards.iter_mut().map(|pace| pace.start(now)).collect();
+        drop(guards);
+        Ok(paces.iter().cloned().zip(tickets).collect())
+    }
+}
+
+fn lock(pace: &SharedPace) -> MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A call under way; its end is noted when this is dropped.
+struct UnderWay {
+    pacer: Pacer,
+    counted: Vec<(SharedPace, Ticket)>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let now = self.pacer.now();
+        for (pace, ticket) in &self.counted {
+            lock(pace).finish(*ticket, now);
+        }
+    }
+}
+
+impl CallGate for Pacer {
+    fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
+        async move {
+            let paces = self.paces_of(kind, iccid);
+            loop {
+                match self.try_start(&paces) {
+                    Ok(counted) => {
+                        return Box::new(UnderWay { pacer: self.clone(), counted }) as Box<dyn Send>;
+                    }
+                    // A millisecond more, since times are cut to whole ones.
+                    Err(wait) => tokio::time::sleep(wait + Duration::from_millis(1)).await,
+                }
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,30 @@
+//! What a lane's holder says of it, for people on any node: kept with the lease in the store.
+
+use serde::{Deserialize, Serialize};
+
+/// A lane as its holder sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneStatus {
+    /// `ok`, `failing` (the last reading failed), `open` (standing back from an operator that keeps failing), `probing`.
+    pub health: String,
+    /// Waiting tasks.
+    pub queue: u64,
+    /// Readings under way.
+    pub running: usize,
+    /// Calls that could start at once; absent where the operator states no rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<usize>,
+    /// Readings that ended well since the lane was taken.
+    pub succeeded: u64,
+    /// Attempts that failed since the lane was taken.
+    pub failed: u64,
+    /// The last failure: its kind and a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When it was, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error_at: Option<i64>,
+    /// When a reading last ended well, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success_at: Option<i64>,
+}

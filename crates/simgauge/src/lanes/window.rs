@@ -1,0 +1,216 @@
+//! The part of a lane's queue that is in memory: a bounded window of each account's waiting tasks, those put off until later,
+//! and whose turn it is.
+
+use simgauge_domain::fairness::Turns;
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{Task, TaskKey};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+/// Tasks of one account that are read at once.
+pub(super) const WINDOW: usize = 256;
+/// Tasks put off before a lane takes up no new ones: an operator that fails for so many SIMs at once has to be waited for.
+const PUT_OFF_MAX: usize = 4096;
+
+/// Tasks in memory.
+#[derive(Default)]
+pub(super) struct Window {
+    turns: Turns,
+    accounts: HashMap<String, Waiting>,
+    put_off: BTreeMap<(UnixMs, TaskKey), Task>,
+    /// Every task that is in memory or being read, so that none is taken twice.
+    known: HashSet<TaskKey>,
+}
+
+struct Waiting {
+    tasks: VecDeque<Task>,
+    /// Whether the store may hold more than is here.
+    more: bool,
+}
+
+impl Window {
+    /// There may be new work of an account.
+    pub(super) fn look_again(&mut self, account: &str) {
+        self.accounts
+            .entry(account.to_owned())
+            .and_modify(|waiting| waiting.more = true)
+            .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: true });
+        self.turns.join(account);
+    }
+
+    /// The account whose tasks have to be fetched before the next turn can be given.
+    pub(super) fn wants(&self) -> Option<String> {
+        if self.put_off.len() >= PUT_OFF_MAX {
+            return None;
+        }
+        self.accounts
+            .iter()
+            .find(|(_, waiting)| waiting.tasks.is_empty() && waiting.more)
+            .map(|(account, _)| account.clone())
+    }
+
+    /// How many tasks of the store to fetch so that, beside those known already, a window's worth is new.
+    pub(super) fn fetch_limit(&self) -> usize {
+        WINDOW + self.known.len()
+    }
+
+    /// Takes in what was fetched from the start of an account's queue.
+    pub(super) fn fetched(&mut self, account: &str, tasks: Vec<Task>, limit: usize, now: UnixMs) {
+        let more = tasks.len() >= limit;
+        let mut fresh = VecDeque::new();
+        for task in tasks {
+            if !self.known.insert(task.key.clone()) {
+                continue;
+            }
+            if task.not_before > now {
+                self.put_off.insert((task.not_before, task.key.clone()), task);
+            } else {
+                fresh.push_back(task);
+            }
+        }
+        if let Some(waiting) = self.accounts.get_mut(account) {
+            waiting.tasks.extend(fresh);
+            waiting.more = more;
+            if waiting.tasks.is_empty() && !more {
+                self.accounts.remove(account);
+                self.turns.leave(account);
+            }
+        }
+    }
+
+    /// The next task in turn; it stays known until [`Self::forget`] or [`Self::put_off`].
+    pub(super) fn next(&mut self, now: UnixMs) -> Option<Task> {
+        self.ripen(now);
+        let accounts = &self.accounts;
+        let account =
+            self.turns.next(|account| accounts.get(account).is_some_and(|one| !one.tasks.is_empty()))?;
+        let waiting = self.accounts.get_mut(&account)?;
+        let task = waiting.tasks.pop_front();
+        if waiting.tasks.is_empty() && !waiting.more {
+            self.accounts.remove(&account);
+            self.turns.leave(&account);
+        }
+        task
+    }
+
+    /// Puts tasks whose time has come back in front of their accounts' queues: they have waited longest.
+    fn ripen(&mut self, now: UnixMs) {
+        while let Some(entry) = self.put_off.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let task = entry.remove();
+            let account = task.key.account.clone();
+            self.turns.join(&account);
+            self.accounts
+                .entry(account)
+                .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: false })
+                .tasks
+                .push_front(task);
+        }
+    }
+
+    /// Puts a task off.
+    pub(super) fn put_off(&mut self, task: Task) {
+        self.put_off.insert((task.not_before, task.key.clone()), task);
+    }
+
+    /// Gives a task back that was not begun.
+    pub(super) fn give_back(&mut self, task: Task) {
+        let account = task.key.account.clone();
+        self.turns.join(&account);
+        self.accounts
+            .entry(account)
+            .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: false })
+            .tasks
+            .push_front(task);
+    }
+
+    /// A task is done and out of the store.
+    pub(super) fn forget(&mut self, key: &TaskKey) {
+        self.known.remove(key);
+    }
+
+    /// When the next task that was put off may be tried.
+    pub(super) fn next_due(&self) -> Option<UnixMs> {
+        self.put_off.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Whether a task could be given out now.
+    pub(super) fn has_ready(&self, now: UnixMs) -> bool {
+        self.next_due().is_some_and(|at| at <= now) || self.accounts.values().any(|one| !one.tasks.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simgauge_domain::id::RefreshId;
+
+    fn task(account: &str, n: u32, not_before: i64) -> Task {
+        Task {
+            key: TaskKey {
+                account: account.into(),
+                refresh: RefreshId::new(UnixMs(1), n.into()),
+                iccid: n.to_string(),
+            },
+            card: n.to_string(),
+            eid: None,
+            attempts: 0,
+            first_attempt_at: None,
+            not_before: UnixMs(not_before),
+            last_read_at: None,
+        }
+    }
+
+    fn fill(window: &mut Window, account: &str, count: u32) {
+        window.look_again(account);
+        assert_eq!(window.wants().as_deref(), Some(account));
+        let limit = window.fetch_limit();
+        window.fetched(account, (0..count).map(|n| task(account, n, 0)).collect(), limit, UnixMs(5));
+    }
+
+    #[test]
+    fn accounts_take_turns() {
+        let mut window = Window::default();
+        fill(&mut window, "many", 5);
+        assert_eq!(window.next(UnixMs(5)).expect("task").key.account, "many");
+        fill(&mut window, "one", 1);
+        let order: Vec<String> =
+            std::iter::from_fn(|| window.next(UnixMs(5))).map(|task| task.key.account).collect();
+        assert_eq!(order, ["many", "one", "many", "many", "many"]);
+        assert_eq!(window.wants(), None);
+    }
+
+    #[test]
+    fn a_task_is_taken_once_until_it_is_forgotten() {
+        let mut window = Window::default();
+        fill(&mut window, "a", 2);
+        let first = window.next(UnixMs(5)).expect("task");
+        window.look_again("a");
+        let again = vec![task("a", 0, 0), task("a", 1, 0), task("a", 2, 0)];
+        window.fetched("a", again, 100, UnixMs(5));
+        assert_eq!(window.next(UnixMs(5)).expect("task").card, "1");
+        assert_eq!(window.next(UnixMs(5)).expect("task").card, "2");
+        assert_eq!(window.next(UnixMs(5)), None);
+        window.forget(&first.key);
+        window.look_again("a");
+        window.fetched("a", vec![task("a", 0, 0)], 100, UnixMs(5));
+        assert_eq!(window.next(UnixMs(5)).expect("task").card, "0");
+    }
+
+    #[test]
+    fn what_is_put_off_comes_back_first_when_its_time_has_come() {
+        let mut window = Window::default();
+        fill(&mut window, "a", 2);
+        let mut first = window.next(UnixMs(5)).expect("task");
+        first.not_before = UnixMs(50);
+        window.put_off(first);
+        assert_eq!(window.next_due(), Some(UnixMs(50)));
+        assert_eq!(window.next(UnixMs(50)).expect("task").card, "0");
+        assert_eq!(window.next(UnixMs(50)).expect("task").card, "1");
+        window.look_again("a");
+        window.fetched("a", vec![task("a", 7, 99)], 100, UnixMs(50));
+        assert_eq!(window.next(UnixMs(98)), None);
+        assert_eq!(window.next(UnixMs(99)).expect("task").card, "7");
+    }
+}

@@ -1,0 +1,117 @@
+//! Making calls durable, many in one transaction: whatever comes in while one group commits makes up the next.
+
+use super::cooldown_cache::CooldownCache;
+use crate::clock::Clock;
+use crate::lanes::Board;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Calls in one transaction at most.
+const GROUP_MAX: usize = 1024;
+
+/// Why a call was neither accepted nor refused by the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAccepted {
+    /// Too many calls wait to be made durable.
+    QueueFull,
+    /// The process stops.
+    Stopping,
+    /// The store failed; nothing was stored.
+    Store,
+}
+
+struct Pending {
+    call: AcceptCall,
+    reply: oneshot::Sender<Result<AcceptOutcome, NotAccepted>>,
+}
+
+/// The way into the store. Cheap to clone; the task behind it ends when the last clone is gone.
+#[derive(Clone)]
+pub struct Accepter {
+    queue: mpsc::Sender<Pending>,
+    cache: Arc<CooldownCache>,
+}
+
+impl Accepter {
+    /// Starts the task that commits.
+    #[must_use]
+    pub fn start(store: Store, board: Board, rules: CardRules, clock: Clock, queue: usize) -> Self {
+        let (sender, receiver) = mpsc::channel(queue);
+        let cache = Arc::new(CooldownCache::new());
+        tokio::spawn(commit_groups(receiver, store, board, rules, clock, Arc::clone(&cache)));
+        Self { queue: sender, cache }
+    }
+
+    /// When a card was accepted last, if this process knows it without asking the store and this call is not the accepted
+    /// one itself.
+    #[must_use]
+    pub fn cooling(&self, account: &str, kind: CardKind, number: &str, sign: &[u8; 20]) -> Option<UnixMs> {
+        self.cache.get(account, kind, number, sign)
+    }
+
+    /// Takes a call to the store; answers after the commit. The call's id is replaced.
+    ///
+    /// # Errors
+    /// [`NotAccepted`]; then nothing was stored.
+    pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Pending { call, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => NotAccepted::Stopping,
+        })?;
+        answer.await.unwrap_or(Err(NotAccepted::Stopping))
+    }
+}
+
+async fn commit_groups(
+    mut queue: mpsc::Receiver<Pending>,
+    store: Store,
+    board: Board,
+    rules: CardRules,
+    clock: Clock,
+    cache: Arc<CooldownCache>,
+) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    // Ids of one process are distinct and grow in the order of commits, also within a millisecond; where they start keeps
+    // processes apart.
+    let mut last_id = u128::from(rand::random::<u64>()) << 15;
+    while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let now = clock.now();
+        let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
+            group.drain(..).map(|pending| (pending.call, pending.reply)).unzip();
+        for call in &mut calls {
+            last_id += 1;
+            call.id = RefreshId::new(now, last_id);
+        }
+        let admission = |lane: &str, account: &str| board.admit(lane, account);
+        let outcomes = match store.accept(&calls, &rules, &admission, now).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) => {
+                tracing::error!(%error, calls = calls.len(), "a group of refreshes could not be stored");
+                vec![Err(NotAccepted::Store); calls.len()]
+            }
+        };
+        for ((call, reply), outcome) in calls.iter().zip(replies).zip(outcomes) {
+            remember(&cache, call, outcome.as_ref());
+            if let Ok(AcceptOutcome::Accepted { lanes, .. }) = &outcome {
+                for lane in lanes {
+                    board.added(lane, &call.account);
+                }
+            }
+            // A caller that went away finds its refresh later.
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+fn remember(cache: &CooldownCache, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {
+    if let Ok(AcceptOutcome::Accepted { refresh, .. }) = outcome {
+        let mut sign = [0; 20];
+        if hex::decode_to_slice(&call.sign, &mut sign).is_ok() {
+            cache.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! From a call that passed the gate to a durable refresh, and back to whoever waits for its end.
+
+mod accept;
+mod cooldown_cache;
+pub(crate) mod read;
+mod waiters;
+
+pub use accept::{Accepter, NotAccepted};
+pub use waiters::Waiters;

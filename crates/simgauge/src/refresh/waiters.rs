@@ -1,0 +1,90 @@
+//! Calls that wait for the end of a refresh.
+
+use simgauge_domain::id::RefreshId;
+use simgauge_store::{Ended, RefreshView, Store, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// How often a waiter looks by itself: another node may have ended the refresh.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Who waits for what. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Waiters {
+    waiting: Arc<Mutex<HashMap<RefreshId, Entry>>>,
+}
+
+struct Entry {
+    notify: Arc<Notify>,
+    count: usize,
+}
+
+impl Waiters {
+    /// Tells those who wait that refreshes ended.
+    pub fn ended(&self, ended: &[Ended]) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in ended {
+            if let Some(entry) = waiting.get(&one.id) {
+                entry.notify.notify_waiters();
+            }
+        }
+    }
+
+    /// Waits until a refresh ended, at most `patience`; answers how it stands then.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn wait(
+        &self,
+        store: &Store,
+        account: &str,
+        id: &RefreshId,
+        patience: Duration,
+    ) -> Result<Option<RefreshView>, StoreError> {
+        let deadline = Instant::now() + patience;
+        let entry = self.join(id);
+        loop {
+            // Registered before the store is asked, so that an end in between is not missed.
+            let notified = entry.notify.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            let refresh = store.refresh(account, id).await?;
+            let now = Instant::now();
+            if now >= deadline || refresh.as_ref().is_none_or(|refresh| refresh.state.is_ended()) {
+                return Ok(refresh);
+            }
+            // Either way it looks again.
+            let _ = timeout_at(deadline.min(now + LOOK_EVERY), notified).await;
+        }
+    }
+
+    fn join(&self, id: &RefreshId) -> Waiting<'_> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry =
+            waiting.entry(id.clone()).or_insert_with(|| Entry { notify: Arc::new(Notify::new()), count: 0 });
+        entry.count += 1;
+        Waiting { waiters: self, id: id.clone(), notify: Arc::clone(&entry.notify) }
+    }
+}
+
+/// Leaves the list when it is dropped, however the wait ended.
+struct Waiting<'a> {
+    waiters: &'a Waiters,
+    id: RefreshId,
+    notify: Arc<Notify>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.waiters.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = waiting.get_mut(&self.id) {
+            entry.count -= 1;
+            if entry.count == 0 {
+                waiting.remove(&self.id);
+            }
+        }
+    }
+}
