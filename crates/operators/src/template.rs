@@ -17,6 +17,9 @@ pub(crate) const RFC3986: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.'
 /// Enough for any request; a template that loops on and on stops here.
 const FUEL: u64 = 100_000;
 
+/// How errors about the arguments of `time` and its like begin.
+const UNKNOWN_TIME: &str = "unknown time";
+
 /// Where a rendered text goes, and so how the values printed into it are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -96,6 +99,29 @@ impl Templates {
         }
     }
 
+    /// Renders it with values made up, to find what only shows then: an unknown filter or zone. Tells what and where.
+    pub(crate) fn trial(&mut self, template: &Template, values: &Value) -> Option<(String, usize)> {
+        self.environment.set_debug(true);
+        let outcome = self.environment.get_template(&template.0).and_then(|found| found.render(values));
+        self.environment.set_debug(false);
+        let error = outcome.err()?;
+        let certain = match error.kind() {
+            ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownMethod
+            | ErrorKind::MissingArgument
+            | ErrorKind::TooManyArguments => true,
+            ErrorKind::InvalidOperation => {
+                error.detail().is_some_and(|detail| detail.starts_with(UNKNOWN_TIME))
+            }
+            // Anything else may be owed to the values.
+            _ => false,
+        };
+        let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        certain.then(|| (detail, error.range().map_or(0, |range| range.start)))
+    }
+
     /// Renders it. The error says what is wrong with the template, never what the values are.
     pub(crate) fn render(&self, template: &Template, values: &Value) -> Result<String, RenderError> {
         self.environment
@@ -173,9 +199,8 @@ fn zone_of(options: &Kwargs) -> Result<TimeZone, Error> {
     let name: Option<String> = options.get("zone")?;
     match name {
         None => Ok(TimeZone::UTC),
-        Some(name) => {
-            dates::zone(&name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "unknown time zone"))
-        }
+        Some(name) => dates::zone(&name)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("{UNKNOWN_TIME} zone"))),
     }
 }
 
@@ -187,7 +212,7 @@ fn month(now: UnixMs, options: &Kwargs) -> Result<dates::Month, Error> {
 fn written(at: UnixMs, format: &str, options: &Kwargs) -> Result<Value, Error> {
     let zone = zone_of(options)?;
     options.assert_all_used()?;
-    let wrong = || Error::new(ErrorKind::InvalidOperation, "unknown time format");
+    let wrong = || Error::new(ErrorKind::InvalidOperation, format!("{UNKNOWN_TIME} format"));
     let format = DateFormat::parse(format).ok_or_else(wrong)?;
     // Numbers stay numbers, so that they are printed without quotes in JSON.
     Ok(match format {

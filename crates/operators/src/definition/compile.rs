@@ -5,11 +5,16 @@ use super::plan::{AmountPlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Name
 use super::raw::{RawAmount, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
 use crate::jq::Program;
-use crate::template::{Place, Template, Templates};
+use crate::template::{self, AccountValues, Place, Template, Templates};
 use crate::units::{Base, Unit};
 use jiff::tz::TimeZone;
+use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
+
+/// Stands in for a real one when templates are tried out.
+const TRIAL_ICCID: &str = "8900000000000000001";
 
 /// What every template may read.
 const ALWAYS: [&str; 11] = [
@@ -53,7 +58,11 @@ impl<'s> Compiler<'s> {
         let (span, source) = (text.span(), text.get_ref());
         match self.templates.add(source, place) {
             Ok(template) => {
+                let before = self.problems.len();
                 self.check_variables(text, &template);
+                if self.problems.len() == before {
+                    self.try_out(text, &template);
+                }
                 Some(template)
             }
             Err(error) => {
@@ -90,6 +99,25 @@ impl<'s> Compiler<'s> {
             };
             let within = text.get_ref().find(root).unwrap_or(0);
             self.problem_at(inside(self.source, &text.span(), text.get_ref(), within), message);
+        }
+    }
+
+    fn try_out(&mut self, text: &Text, template: &Template) {
+        let named = |root: &str| -> BTreeMap<String, String> {
+            let names = self.known.iter().filter_map(|known| known.strip_prefix(root)?.strip_prefix('.'));
+            names.map(|name| (name.to_owned(), "1".to_owned())).collect()
+        };
+        let account = AccountValues {
+            settings: named("setting"),
+            secrets: template::map(&named("secret")),
+            sequence: Arc::default(),
+        };
+        let (login, capture) = (named("login"), named("capture"));
+        let made_up = template::values(&account, TRIAL_ICCID, Some(TRIAL_ICCID), UnixMs(0), &login, &capture);
+        let made_up = minijinja::context! { params => "", body => "", ..made_up };
+        if let Some((detail, within)) = self.templates.trial(template, &made_up) {
+            let at = inside(self.source, &text.span(), text.get_ref(), within);
+            self.problem_at(at, format!("the template does not compile: {detail}"));
         }
     }
 

@@ -18,6 +18,7 @@ use plan::{
 use raw::{Only, RawAnswer, RawDefinition, RawErrors, RawSetting, RawStep, Text};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// More steps than any operator needs.
 const MOST_STEPS: usize = 4;
@@ -44,7 +45,6 @@ pub struct Setting {
 }
 
 /// How to talk to one operator's API: ready to be run.
-#[derive(Debug)]
 pub struct Definition {
     name: String,
     title: String,
@@ -64,6 +64,12 @@ pub struct Definition {
     pub(crate) steps: Vec<StepPlan>,
     pub(crate) answer: AnswerPlan,
     pub(crate) errors: ErrorsPlan,
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Definition {
@@ -142,6 +148,12 @@ impl Definition {
     #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// HTTP calls that one reading takes, log-ins not counted.
+    #[must_use]
+    pub fn calls_per_reading(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
     }
 
     /// How old a figure can be by the operator's own word; `None` where nothing is known.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bad_answers;
+mod definitions;
 mod fixtures;
+mod logins;
+mod setup;
 mod simulated;
 mod support;

@@ -1,20 +1,123 @@
 //! Every built-in definition reads the simulator's operator of the same name.
 
 use crate::support::{ICCID, NOW, built_in, operator, profile};
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::NoGate;
-use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_operators::simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
+use simgauge_operators::{NoGate, ProfileRef, builtin_definitions};
 use std::sync::Arc;
 
+/// A whole number of MB both of 1,000,000 and of 1,048,576 bytes.
+const USED: u64 = 16_384_000_000;
+const EID: &str = "11111111111111111111111111";
+
 async fn simulator() -> Simulator {
+    start(SimulatorConfig::fixed()).await
+}
+
+async fn start(config: SimulatorConfig) -> Simulator {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Simulator::start(listener, SimulatorConfig::fixed(), Arc::new(|| UnixMs(NOW))).await.unwrap()
+    Simulator::start(listener, config, Arc::new(|| UnixMs(NOW))).await.unwrap()
 }
 
 #[tokio::test]
-async fn cisco_control_center() {
+async fn every_built_in_definition_reads_the_bytes_the_simulator_counts() {
     let simulator = simulator().await;
-    let operator = operator(&built_in("cisco_control_center"), &simulator.base_url("cisco_control_center"));
-    let reading = operator.read(&profile(ICCID), &NoGate).await.unwrap();
-    assert_eq!(reading.raw_status.as_deref(), Some("ACTIVATED"));
+    for (name, _) in builtin_definitions() {
+        simulator.set_usage(name, ICCID, USED);
+        let operator = operator(&built_in(name), &simulator.base_url(name));
+        let reading = operator.read(&profile(ICCID), &NoGate).await;
+        let reading = reading.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(reading.used, USED, "{name}");
+        simulator.set_usage(name, ICCID, 0);
+        let simulator_repeats = name == "airalo" || name == "oapi";
+        let reading = operator.read(&profile(ICCID), &NoGate).await;
+        let reading = reading.unwrap_or_else(|error| panic!("{name}, unused: {error}"));
+        assert!(reading.used == 0 || simulator_repeats, "{name}, unused: {}", reading.used);
+        let stats = simulator.stats(name);
+        assert_eq!(stats.violations, 0, "{name}: {stats:?}");
+    }
+}
+
+#[tokio::test]
+async fn definitions_that_take_eids_ask_by_them() {
+    let simulator = simulator().await;
+    for name in ["oapi", "emnify"] {
+        simulator.set_usage(name, EID, USED);
+        let operator = operator(&built_in(name), &simulator.base_url(name));
+        let profile = ProfileRef { iccid: ICCID, eid: Some(EID) };
+        let reading =
+            operator.read(&profile, &NoGate).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(reading.used, USED, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_sim_is_not_found_everywhere() {
+    let simulator = simulator().await;
+    for (name, _) in builtin_definitions() {
+        simulator.set_unknown(name, ICCID, true);
+        let operator = operator(&built_in(name), &simulator.base_url(name));
+        let error = operator.read(&profile(ICCID), &NoGate).await.unwrap_err();
+        assert_eq!(error.kind, FailureKind::NotFound, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_that_has_run_out_is_renewed_once() {
+    let simulator = simulator().await;
+    for (name, _) in builtin_definitions() {
+        let definition = built_in(name);
+        let operator = operator(&definition, &simulator.base_url(name));
+        simulator.set_usage(name, ICCID, USED);
+        operator.read(&profile(ICCID), &NoGate).await.unwrap();
+        if operator.definition().source().contains("[auth.login")
+            || operator.definition().source().contains("[auth.oauth2")
+        {
+            simulator.set_fault(name, None, Fault::AuthExpired, FaultSpan::Count(1));
+            let reading = operator.read(&profile(ICCID), &NoGate).await;
+            assert_eq!(reading.unwrap_or_else(|error| panic!("{name}: {error}")).used, USED, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_has_the_same_kind_at_every_operator() {
+    let simulator = start(SimulatorConfig { enforce_limits: false, ..SimulatorConfig::fixed() }).await;
+    for (name, _) in builtin_definitions() {
+        let operator = operator(&built_in(name), &simulator.base_url(name));
+        simulator.set_usage(name, ICCID, USED);
+        operator.read(&profile(ICCID), &NoGate).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (fault, kind) in [
+            (Fault::Nonsense, FailureKind::BadAnswer),
+            (Fault::EmptyBody, FailureKind::BadAnswer),
+            (Fault::MissingUsed, FailureKind::BadAnswer),
+            (Fault::Huge, FailureKind::BadAnswer),
+            (Fault::Redirect("http://127.0.0.1:9/".into()), FailureKind::BadAnswer),
+            (Fault::HangUp, FailureKind::Temporary),
+            (Fault::Status(500), FailureKind::Temporary),
+        ] {
+            simulator.set_fault(name, None, fault.clone(), FaultSpan::Forever);
+            let outcome = operator.read(&profile(ICCID), &NoGate).await;
+            let error = outcome.expect_err(&format!("{name}, {fault:?}"));
+            assert_eq!(error.kind, kind, "{name}, {fault:?}: {error}");
+            simulator.clear_faults();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_sim_is_never_believed_where_answers_name_one() {
+    let simulator = simulator().await;
+    for (name, toml) in builtin_definitions() {
+        if toml.contains("names_no_card = true") {
+            continue;
+        }
+        simulator.set_usage(name, ICCID, USED);
+        let operator = operator(&built_in(name), &simulator.base_url(name));
+        operator.read(&profile(ICCID), &NoGate).await.unwrap();
+        simulator.set_fault(name, None, Fault::WrongCard, FaultSpan::Forever);
+        let error = operator.read(&profile(ICCID), &NoGate).await.expect_err(name);
+        assert!(matches!(error.kind, FailureKind::BadAnswer | FailureKind::NotFound), "{name}: {error}");
+    }
 }

@@ -1,10 +1,13 @@
 //! Operators made for tests.
 
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, Response};
 use secrecy::SecretString;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{Catalog, Clock, Definition, Operator, OperatorAccount, ProfileRef};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// 2026-05-08T10:11:12Z.
 pub(crate) const NOW: i64 = 1_778_235_072_000;
@@ -35,7 +38,96 @@ pub(crate) fn account(definition: &Definition, base_url: &str) -> OperatorAccoun
 }
 
 pub(crate) fn built_in(name: &str) -> Arc<Definition> {
-    Arc::clone(Catalog::builtin().unwrap().get(name).unwrap())
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    Arc::clone(CATALOG.get_or_init(|| Catalog::builtin().unwrap()).get(name).unwrap())
+}
+
+/// A definition of the tests' own: one call, JSON `{"iccid", "used"}`.
+pub(crate) const SIMPLE: &str = r#"
+name = "simple"
+title = "Simple"
+[secrets.key]
+about = "key"
+[auth]
+headers = { X-Key = "{{ secret.key }}" }
+[[steps]]
+name = "usage"
+request = { path = "/sims/{{ iccid }}" }
+[answer]
+identity = ".iccid"
+used = { add = ".used", unit = "B" }
+period = { kind = "billing_cycle" }
+[errors]
+code = ".code"
+"#;
+
+pub(crate) fn parse(toml: &str) -> Arc<Definition> {
+    Arc::new(Definition::parse("test.toml", toml).unwrap())
+}
+
+/// What a stub server was asked, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+}
+
+type Answers = Arc<dyn Fn(&Asked) -> Response<Body> + Send + Sync>;
+
+/// An HTTP server that answers as a function says.
+pub(crate) struct Stub {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Stub {
+    pub(crate) async fn new(answers: impl Fn(&Asked) -> Response<Body> + Send + Sync + 'static) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answers, notes): (Answers, _) = (Arc::new(answers), Arc::clone(&asked));
+        let router = Router::new().fallback(move |request: Request<Body>| {
+            let (answers, notes) = (Arc::clone(&answers), Arc::clone(&notes));
+            async move {
+                let (head, _) = request.into_parts();
+                let asked = Asked {
+                    path: head.uri.path().into(),
+                    query: head.uri.query().unwrap_or_default().into(),
+                    headers: head.headers,
+                };
+                notes.lock().unwrap().push(asked.clone());
+                answers(&asked)
+            }
+        });
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, asked, task }
+    }
+
+    /// Always the same text.
+    pub(crate) async fn saying(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(move |_| ok(&text)).await
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn ok(text: &str) -> Response<Body> {
+    Response::new(Body::from(text.to_owned()))
+}
+
+pub(crate) fn status(code: u16, text: &str) -> Response<Body> {
+    Response::builder().status(code).body(Body::from(text.to_owned())).unwrap()
 }
 
 pub(crate) fn operator(definition: &Arc<Definition>, base_url: &str) -> Operator {

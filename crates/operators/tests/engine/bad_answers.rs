@@ -1,0 +1,215 @@
+//! Answers that must not be believed, and must not hurt.
+
+use crate::support::{Asked, ICCID, SIMPLE, Stub, account, clock, ok, operator, parse, profile, status};
+use axum::body::{Body, Bytes};
+use futures::StreamExt as _;
+use http::Response;
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::reading::Reading;
+use simgauge_operators::{NoGate, Operator, OperatorAccount, ReadError, Timeouts};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+async fn read(stub: &Stub) -> Result<Reading, ReadError> {
+    operator(&parse(SIMPLE), &stub.url).read(&profile(ICCID), &NoGate).await
+}
+
+async fn said(text: &str) -> Result<Reading, ReadError> {
+    read(&Stub::saying(text).await).await
+}
+
+fn used(number: &str) -> String {
+    format!(r#"{{"iccid":"{ICCID}","used":{number}}}"#)
+}
+
+#[tokio::test]
+async fn a_good_answer_is_read() {
+    assert_eq!(said(&used("5")).await.unwrap().used, 5);
+    assert_eq!(said(&used("9223372036854775807")).await.unwrap().used, i64::MAX as u64);
+    assert_eq!(said(&used("\"12\"")).await.unwrap().used, 12);
+}
+
+#[tokio::test]
+async fn nonsense_is_a_bad_answer_and_quotes_nothing() {
+    for text in [
+        "<html><body>secret-page</body></html>",
+        "",
+        "   ",
+        "{",
+        "[]",
+        "null",
+        "secret-page",
+        &used("-1"),
+        &used("9223372036854775808"),
+        &used("1e300"),
+        &used("NaN"),
+        &used("\"NaN\""),
+        &used("\"Infinity\""),
+        &used("\"\""),
+        &used("\" \""),
+        &used("\"5 apples\""),
+        &used("null"),
+        &used("true"),
+        &used("[5]"),
+        &used("{\"bytes\":5}"),
+        r#"{"iccid":"8988308650100524999","usage":5}"#,
+        r#"{"iccid":"8988308650100524998","used":5}"#,
+        r#"{"iccid":null,"used":5}"#,
+        r#"{"used":5}"#,
+        &format!(r#"{{"iccid":"{ICCID}","used":{}}}"#, "[".repeat(100_000)),
+    ] {
+        let error = said(text).await.expect_err(text);
+        assert_eq!(error.kind, FailureKind::BadAnswer, "{text}: {error}");
+        assert!(!error.detail.contains("secret-page") && !error.detail.contains("127.0.0.1"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_inside_a_200_is_an_error() {
+    let toml = SIMPLE.replace("name = \"usage\"", "name = \"usage\"\nsuccess = '.code == null'");
+    let stub = Stub::saying(r#"{"code":"E-77","iccid":"8988308650100524999","used":5}"#).await;
+    let error = operator(&parse(&toml), &stub.url).read(&profile(ICCID), &NoGate).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::BadAnswer);
+    assert!(error.detail.ends_with("(operator code E-77)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_code_that_is_no_code_is_not_quoted() {
+    let stub = Stub::new(|_| status(400, r#"{"code":"<script>alert(1)</script>"}"#)).await;
+    let error = read(&stub).await.unwrap_err();
+    assert_eq!((error.kind, error.http_status), (FailureKind::BadRequest, Some(400)));
+    assert!(!error.detail.contains("script"), "{error}");
+}
+
+#[tokio::test]
+async fn statuses_without_a_rule_have_their_plain_meaning() {
+    for (code, text, kind) in [
+        (401, "", FailureKind::Auth),
+        (403, "{}", FailureKind::Auth),
+        (404, "", FailureKind::NotFound),
+        (404, "{}", FailureKind::NotFound),
+        (404, "<html>", FailureKind::BadAnswer),
+        (429, "", FailureKind::RateLimited),
+        (422, "", FailureKind::BadRequest),
+        (500, "", FailureKind::Temporary),
+        (503, "{}", FailureKind::Temporary),
+        (302, "", FailureKind::BadAnswer),
+        (204, "", FailureKind::BadAnswer),
+    ] {
+        let stub = Stub::new(move |_| status(code, text)).await;
+        let error = read(&stub).await.expect_err(text);
+        assert_eq!((error.kind, error.http_status), (kind, Some(code)), "{code} {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_50_mb_is_cut_at_the_cap() {
+    let stub = Stub::new(|_| {
+        let chunk = Bytes::from(vec![b' '; 1 << 20]);
+        let chunks = futures::stream::iter((0..50).map(move |_| Ok::<_, Infallible>(chunk.clone())));
+        Response::new(Body::from_stream(chunks))
+    })
+    .await;
+    let error = read(&stub).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::BadAnswer);
+    assert!(error.detail.contains("larger than 1048576 bytes"), "{error}");
+}
+
+/// One byte a second, for ever.
+fn trickle() -> Response<Body> {
+    let bytes = futures::stream::unfold(0_u8, |turn| async move {
+        if turn > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), 1))
+    });
+    Response::new(Body::from_stream(bytes.boxed()))
+}
+
+fn impatient(base_url: &str, toml: &str, step: u64, total: u64) -> Operator {
+    let definition = parse(toml);
+    let timeouts = Timeouts {
+        step: Duration::from_millis(step),
+        total: Duration::from_millis(total),
+        ..Timeouts::default()
+    };
+    let account = OperatorAccount { timeouts, ..account(&definition, base_url) };
+    Operator::new(Arc::clone(&definition), account, clock()).unwrap()
+}
+
+#[tokio::test]
+async fn a_trickling_answer_hits_the_step_limit() {
+    let stub = Stub::new(|_| trickle()).await;
+    let began = Instant::now();
+    let error = impatient(&stub.url, SIMPLE, 300, 5_000).read(&profile(ICCID), &NoGate).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::Temporary, "{error}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn slow_steps_together_hit_the_total_limit() {
+    let step = |name| format!("[[steps]]\nname = \"{name}\"\nrequest = {{ path = \"/{name}\" }}\n");
+    let toml = SIMPLE.replace("[answer]\n", &format!("{}{}[answer]\n", step("two"), step("three")));
+    let stub = Stub::new(|asked: &Asked| if asked.path == "/three" { ok(&used("5")) } else { late() }).await;
+    let error = impatient(&stub.url, &toml, 5_000, 300).read(&profile(ICCID), &NoGate).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::Temporary, "{error}");
+    assert!(stub.asked().iter().all(|asked| asked.path != "/three"), "the time was up before the third step");
+}
+
+fn late() -> Response<Body> {
+    let late = futures::stream::once(async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<_, Infallible>(Bytes::from_static(b"{}"))
+    });
+    Response::new(Body::from_stream(late.boxed()))
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_is_refused_and_credentials_stay_here() {
+    let elsewhere = Stub::saying(used("5")).await;
+    let target = elsewhere.url.clone();
+    let stub = Stub::new(move |_| {
+        Response::builder().status(307).header("location", target.as_str()).body(Body::empty()).unwrap()
+    })
+    .await;
+    let error = read(&stub).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::BadAnswer);
+    assert!(error.detail.contains("redirect"), "{error}");
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_there_is_temporary_and_names_no_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = operator(&parse(SIMPLE), &url).read(&profile(ICCID), &NoGate).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::Temporary);
+    assert!(!error.detail.contains("127.0.0.1"), "{error}");
+}
+
+#[tokio::test]
+async fn iso_8859_1_is_read() {
+    let body = format!("{{\"name\":\"caf\u{e9}\",\"iccid\":\"{ICCID}\",\"used\":5}}");
+    let latin: Vec<u8> = body.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let stub = Stub::new(move |_| Response::new(Body::from(latin.clone()))).await;
+    assert_eq!(read(&stub).await.unwrap().used, 5);
+}
+
+#[tokio::test]
+async fn an_iccid_cannot_leave_its_place_in_the_path() {
+    let stub = Stub::saying(used("5")).await;
+    let operator = operator(&parse(SIMPLE), &stub.url);
+    for (iccid, path) in [
+        ("89/../admin?x=1#y", Some("/sims/89%2F..%2Fadmin%3Fx%3D1%23y")),
+        ("898600D6991330004146", Some("/sims/898600D6991330004146")),
+        ("..", None),
+        ("", None),
+    ] {
+        let before = stub.asked().len();
+        let _ = operator.read(&profile(iccid), &NoGate).await;
+        let asked = stub.asked();
+        assert_eq!(asked.get(before).map(|asked| asked.path.as_str()), path, "{iccid}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Setting up: what is missing or not allowed is named before anything is asked.
+
+use crate::support::{ICCID, SIMPLE, Stub, account, built_in, clock, parse, profile};
+use secrecy::SecretString;
+use simgauge_operators::check::check_live;
+use simgauge_operators::{Catalog, Definition, NoGate, Operator, OperatorAccount, SetupError};
+use std::sync::Arc;
+
+const HTTPS: &str = "https://operator.example";
+
+fn refused(definition: &Arc<Definition>, account: OperatorAccount) -> SetupError {
+    Operator::new(Arc::clone(definition), account, clock()).unwrap_err()
+}
+
+#[test]
+fn a_missing_secret_is_named() {
+    let definition = parse(SIMPLE);
+    let given = OperatorAccount { secrets: [].into(), ..account(&definition, HTTPS) };
+    assert_eq!(refused(&definition, given).to_string(), "operator account `test`: missing secret(s) `key`");
+    let empty = [("key".to_owned(), SecretString::from(""))].into();
+    let given = OperatorAccount { secrets: empty, ..account(&definition, HTTPS) };
+    assert!(matches!(refused(&definition, given), SetupError::MissingSecrets { .. }));
+}
+
+#[test]
+fn a_misspelt_secret_or_setting_is_named() {
+    let definition = parse(SIMPLE);
+    let mut given = account(&definition, HTTPS);
+    given.secrets.insert("kee".into(), SecretString::from("value-of-it"));
+    let error = refused(&definition, given).to_string();
+    assert!(error.contains("`kee`") && !error.contains("value-of-it"), "{error}");
+    let settings = [("regoin".to_owned(), "eu".to_owned())].into();
+    let given = OperatorAccount { settings, ..account(&definition, HTTPS) };
+    assert!(refused(&definition, given).to_string().contains("`regoin`"));
+}
+
+#[test]
+fn plain_http_needs_leave() {
+    let definition = parse(SIMPLE);
+    let given = OperatorAccount { allow_http: false, ..account(&definition, "http://operator.example") };
+    assert!(matches!(refused(&definition, given.clone()), SetupError::PlainHttp { .. }));
+    Operator::new(Arc::clone(&definition), OperatorAccount { allow_http: true, ..given }, clock()).unwrap();
+    let allowing = parse(&format!("allow_http = true\n{SIMPLE}"));
+    let given = OperatorAccount { allow_http: false, ..account(&allowing, "http://operator.example") };
+    Operator::new(allowing, given, clock()).unwrap();
+}
+
+#[test]
+fn urls_that_are_none_are_refused() {
+    let definition = parse(SIMPLE);
+    for url in
+        ["operator.example", "ftp://operator.example", "https://user:pass@operator.example", "https://x/?a=b"]
+    {
+        let error = refused(&definition, account(&definition, url));
+        assert!(matches!(error, SetupError::BadUrl { .. }), "{url}: {error}");
+        assert!(!error.to_string().contains("pass"), "{error}");
+    }
+    let given = OperatorAccount { base_url: None, ..account(&definition, HTTPS) };
+    assert!(matches!(refused(&definition, given), SetupError::NoBaseUrl { .. }));
+}
+
+#[test]
+fn a_log_in_follows_the_base_url_unless_told_otherwise() {
+    let definition = built_in("kore_super_sim");
+    let http = "http://127.0.0.1:1/kore_super_sim";
+    let operator = Operator::new(Arc::clone(&definition), account(&definition, http), clock()).unwrap();
+    assert_eq!(operator.host(), "127.0.0.1:1");
+    let settings = [("auth_base_url".to_owned(), "http://other.example".to_owned())].into();
+    let given = OperatorAccount { settings, allow_http: false, ..account(&definition, HTTPS) };
+    assert!(matches!(refused(&definition, given), SetupError::PlainHttp { .. }));
+}
+
+#[test]
+fn built_ins_need_nothing_but_credentials_and_where_the_base_url_is_the_customers_own_that() {
+    for definition in Catalog::builtin().unwrap().iter() {
+        let base_url = definition.needs_base_url().then(|| HTTPS.to_owned());
+        assert_eq!(base_url.is_some(), definition.name() == "cisco_control_center");
+        let given = OperatorAccount { base_url, allow_http: false, ..account(definition, HTTPS) };
+        let operator = Operator::new(Arc::clone(definition), given, clock()).unwrap();
+        assert!(!operator.host().is_empty());
+        assert!(!definition.sources().is_empty() && !definition.facts().is_empty(), "{}", definition.name());
+    }
+}
+
+#[tokio::test]
+async fn a_live_check_tells_every_step_and_no_secret() {
+    let stub = Stub::saying(format!(r#"{{"iccid":"{ICCID}","used":5,"echo":"the-secret-key"}}"#)).await;
+    let definition = parse(&SIMPLE.replace("/sims/{{ iccid }}", "/{{ secret.key }}/sims/{{ iccid }}"));
+    let secrets = [("key".to_owned(), SecretString::from("the-secret-key"))].into();
+    let given = OperatorAccount { secrets, ..account(&definition, &stub.url) };
+    let operator = Operator::new(definition, given, clock()).unwrap();
+    let report = check_live(&operator, ICCID, None).await;
+    assert_eq!(report.outcome.as_ref().unwrap().used, 5);
+    let told = format!("{report:?} {operator:?}");
+    assert!(!told.contains("the-secret-key"), "{told}");
+    let step = &report.steps[0];
+    assert_eq!((step.step.as_str(), step.method, step.status), ("usage", "GET", Some(200)));
+    assert!(step.url.ends_with(&format!("/***/sims/{ICCID}")), "{}", step.url);
+    assert!(operator.read(&profile(ICCID), &NoGate).await.is_ok());
+}
