@@ -141,8 +141,7 @@ impl std::fmt::Display for RenderError {
     }
 }
 
-/// What does not change between two readings of one operator account.
-#[derive(Debug)]
+/// What does not change between two readings of one operator account. Holds secrets, so it cannot be printed.
 pub(crate) struct AccountValues {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) secrets: Value,

@@ -12,8 +12,7 @@ use simgauge_domain::failure::FailureKind;
 use std::time::Duration;
 use url::{Url, form_urlencoded};
 
-/// A request with every template rendered.
-#[derive(Debug)]
+/// A request with every template rendered. Holds secrets, so it cannot be printed.
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
     /// Base URL and path.
@@ -23,7 +22,6 @@ pub(crate) struct Outgoing {
     pub(crate) body: Body,
 }
 
-#[derive(Debug)]
 pub(crate) enum Body {
     None,
     Form(Vec<(String, String)>),
@@ -44,7 +42,6 @@ impl Body {
 }
 
 /// A complete answer.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: HeaderMap,

@@ -20,15 +20,13 @@ const EARLY: Duration = Duration::from_secs(60);
 /// No log-in is trusted for longer, whatever the operator says.
 const LONGEST: u64 = 30 * 24 * 3600;
 
-/// What a log-in yielded.
-#[derive(Debug)]
+/// What a log-in yielded. Holds tokens, so it cannot be printed.
 pub(crate) struct Session {
     pub(crate) values: BTreeMap<String, String>,
     renew_at: UnixMs,
     generation: u64,
 }
 
-#[derive(Debug)]
 struct Failed {
     at: Instant,
     /// Refused credentials are not tried again before this: operators lock accounts.
@@ -36,7 +34,7 @@ struct Failed {
     error: ReadError,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     session: Option<Arc<Session>>,
     failed: Option<Failed>,
@@ -44,7 +42,7 @@ struct State {
 }
 
 /// The log-in of one operator account.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Logins {
     state: Mutex<State>,
 }

@@ -3,11 +3,11 @@
 use super::failure::ReadError;
 use super::http::{Answer, Body, Outgoing};
 use crate::definition::plan::RequestPlan;
+use crate::template::RFC3986;
+use percent_encoding::utf8_percent_encode;
 use std::time::Duration;
 
 const LONGEST_BODY: usize = 4000;
-/// Shorter texts are not masked: they would blot out half of everything.
-const SHORTEST_SECRET: usize = 4;
 const MASK: &str = "***";
 
 /// One HTTP call of a reading.
@@ -36,7 +36,7 @@ pub struct StepTrace {
 }
 
 /// Collects traces, and the texts that must not be seen in them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tracer {
     secrets: Vec<String>,
     pub(crate) traces: Vec<StepTrace>,
@@ -44,7 +44,13 @@ pub(crate) struct Tracer {
 
 impl Tracer {
     pub(crate) fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a String>) {
-        self.secrets.extend(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET).cloned());
+        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+            // As it stands in a URL and in JSON too.
+            let json = serde_json::Value::from(secret.as_str()).to_string();
+            self.secrets.push(utf8_percent_encode(secret, RFC3986).to_string());
+            self.secrets.push(json.trim_matches('"').to_owned());
+            self.secrets.push(secret.clone());
+        }
         // The longest first, so that a secret within a secret leaves nothing behind.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         for trace in &mut self.traces {
@@ -99,7 +105,7 @@ impl Tracer {
             status: outcome.as_ref().map_or_else(|error| error.http_status, |answer| Some(answer.status)),
             answer: outcome
                 .as_ref()
-                .map(|answer| mask(&answer.text.chars().take(LONGEST_BODY).collect::<String>()))
+                .map(|answer| mask(&answer.text).chars().take(LONGEST_BODY).collect())
                 .unwrap_or_default(),
             failure: outcome.as_ref().err().map(ToString::to_string),
         });

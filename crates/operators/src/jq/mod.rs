@@ -1,9 +1,11 @@
 //! jq programs of a definition: compiled once, run over one answer.
 
+mod prelude;
+
 use crate::iccid;
 use jaq_core::data::JustLut;
-use jaq_core::load::lex::{Lexer, Tok, Token};
-use jaq_core::load::{Arena, File, Loader, span};
+use jaq_core::load::lex::Token;
+use jaq_core::load::{Arena, File, Lexer, Loader, span};
 use jaq_core::native::{run, unary, v};
 use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
 use jaq_json::{Num, Val};
@@ -66,8 +68,9 @@ pub(crate) struct Globals {
 
 impl Program {
     pub(crate) fn compile(code: &str) -> Result<Self, CompileError> {
-        refuse_forbidden(code)?;
-        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        // What does not lex is reported by the compiler proper.
+        let tokens = Lexer::new(code).lex().unwrap_or_default();
+        refuse_forbidden(code, &tokens)?;
         let same: jaq_core::RunPtr<JustLut<Val>> =
             |cv| unary(cv, |this, other| Ok(Val::from(iccid::same(&text_of(&this), &text_of(&other)))));
         let funs = jaq_core::funs()
@@ -75,7 +78,7 @@ impl Program {
             .chain(jaq_json::funs())
             .chain(std::iter::once(run::<JustLut<Val>>(("same_iccid", v(1), same))));
         let arena = Arena::default();
-        let modules = Loader::new(defs)
+        let modules = Loader::new(prelude::needed(&tokens))
             .load(&arena, File { code, path: () })
             .map_err(|errors| load_error(code, errors))?;
         let filter = Compiler::default().with_funs(funs).with_global_vars(GLOBALS).compile(modules).map_err(
@@ -149,27 +152,14 @@ fn load_error(code: &str, errors: jaq_core::load::Errors<&str, ()>) -> CompileEr
     CompileError { offset, message }
 }
 
-fn refuse_forbidden(code: &str) -> Result<(), CompileError> {
-    // What does not lex is reported by the compiler proper.
-    let Ok(tokens) = Lexer::new(code).lex() else { return Ok(()) };
-    let mut waiting: Vec<&Token<&str>> = tokens.iter().collect();
-    while let Some(Token(text, kind)) = waiting.pop() {
-        match kind {
-            Tok::Word if FORBIDDEN.contains(text) => {
-                return Err(CompileError {
-                    offset: within(code, text),
-                    message: format!("`{text}` is not available in definitions"),
-                });
-            }
-            Tok::Block(inner) => waiting.extend(inner),
-            Tok::Str(parts) => waiting.extend(parts.iter().filter_map(|part| match part {
-                jaq_core::load::lex::StrPart::Term(token) => Some(token),
-                _ => None,
-            })),
-            _ => {}
-        }
+fn refuse_forbidden(code: &str, tokens: &[Token<&str>]) -> Result<(), CompileError> {
+    match prelude::words(tokens).into_iter().find(|word| FORBIDDEN.contains(word)) {
+        None => Ok(()),
+        Some(word) => Err(CompileError {
+            offset: within(code, word),
+            message: format!("`{word}` is not available in definitions"),
+        }),
     }
-    Ok(())
 }
 
 /// A scalar as text: strings as they are, numbers as their token was written; empty for anything else.
