@@ -193,8 +193,8 @@ async fn play(
         secrets: secrets.collect(),
         ..OperatorAccount::default()
     };
-    let operator =
-        Operator::new(Arc::clone(definition), account, Arc::new(move || now)).map_err(|error| error.to_string())?;
+    let operator = Operator::new(Arc::clone(definition), account, Arc::new(move || now))
+        .map_err(|error| error.to_string())?;
     let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
     let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &NoGate).await;
     differences.extend(server.finish().await);
@@ -223,7 +223,9 @@ fn compare(case: &Case, outcome: &Result<Reading, ReadError>, differences: &mut 
         (Ok(reading), None, Some(wanted)) => {
             differences.push(format!("it reads {reading:?} instead of failing with `{}`", wanted.kind));
         }
-        (Err(error), Some(_), None) => differences.push(format!("it fails with `{error}` instead of reading")),
+        (Err(error), Some(_), None) => {
+            differences.push(format!("it fails with `{error}` instead of reading"))
+        }
         _ => differences.push("a case expects either a `reading` or a `failure`".into()),
     }
 }

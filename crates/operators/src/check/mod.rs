@@ -90,7 +90,8 @@ pub async fn check_file(path: &Path) -> Result<Report, CatalogError> {
     if let Ok(entries) = fs::read_dir(&folder) {
         let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         files.sort();
-        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        {
             fixtures.push((file.display().to_string(), read(file)?));
         }
     }

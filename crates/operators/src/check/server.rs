@@ -66,7 +66,11 @@ async fn answer(State(expected): State<Shared>, request: Request<Body>) -> Respo
     let body = to_bytes(body, 1024 * 1024).await.unwrap_or_default();
     let mut expected = lock(&expected);
     let Some(exchange) = expected.exchanges.pop_front() else {
-        expected.differences.push(format!("one request more than expected: {} {}", head.method, head.uri.path()));
+        expected.differences.push(format!(
+            "one request more than expected: {} {}",
+            head.method,
+            head.uri.path()
+        ));
         return plain(StatusCode::IM_A_TEAPOT);
     };
     if let Some(wanted) = &exchange.request {
