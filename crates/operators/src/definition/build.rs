@@ -1,0 +1,125 @@
+//! From a file's parts to a definition's plans.
+
+use super::auth;
+use super::compile::Compiler;
+use super::plan::{
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, PeriodPlan, ResetFormat, RulePlan, StatusPlan, StepPlan,
+};
+use super::raw::{Only, RawAnswer, RawDefinition, RawErrors, RawStep, Text};
+use crate::template::{Place, Template};
+
+/// More steps than any operator needs.
+const MOST_STEPS: usize = 4;
+
+/// What a definition runs on: base URL, auth, steps, answer, errors.
+pub(super) type Compiled = (Option<Template>, AuthPlan, Vec<StepPlan>, AnswerPlan, ErrorsPlan);
+
+pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> Option<Compiled> {
+    let sound = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if !sound(raw.name.get_ref()) {
+        compiler.problem(&raw.name.span(), "a name has lower-case letters, digits and `_` only");
+    }
+    compiler.known.extend(raw.settings.keys().map(|name| format!("setting.{name}")));
+    let base_url = compiler.optional_template(raw.base_url.as_ref(), Place::Plain);
+    compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
+    let auth = auth::compile(compiler, &raw.auth, &raw.name);
+    if raw.steps.is_empty() || raw.steps.len() > MOST_STEPS {
+        compiler.problem(&raw.name.span(), format!("a definition has 1 to {MOST_STEPS} steps"));
+    }
+    let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
+    if !raw.accepts_eid
+        && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
+    {
+        compiler.problem(&step.name.span(), "a step is only for EIDs, but `accepts_eid` is not set");
+    }
+    let finds = raw.steps.iter().any(|step| step.find.is_some());
+    let answer = answer(compiler, &raw.answer, finds);
+    let errors = errors(compiler, &raw.errors, &raw.steps);
+    Some((base_url, auth, steps, answer?, errors))
+}
+
+fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {
+    let request = compiler.request(&raw.request);
+    let success = compiler.optional_program(raw.success.as_ref());
+    let find = raw.find.as_ref().and_then(|find| {
+        Some(FindPlan {
+            within: compiler.program(&find.within)?,
+            key: compiler.program(&find.key)?,
+            equals: compiler.template(&find.equals, Place::Plain)?,
+        })
+    });
+    let capture = compiler.captures(&raw.capture, &raw.name);
+    compiler.known.extend(raw.capture.keys().map(|name| format!("capture.{name}")));
+    Some(StepPlan {
+        name: raw.name.get_ref().clone(),
+        request: request?,
+        only: raw.only,
+        success,
+        find,
+        capture,
+        may_fail_with: raw.may_fail_with.clone(),
+    })
+}
+
+fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<AnswerPlan> {
+    if raw.identity.is_none() && !finds && !raw.names_no_card {
+        compiler.problem(
+            &raw.used.add.span(),
+            "say how an answer names its card (`identity`, or a step with `find`), or that it `names_no_card`",
+        );
+    }
+    let identity = compiler.optional_program(raw.identity.as_ref());
+    let used = compiler.amount(&raw.used);
+    let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
+    let period = PeriodPlan {
+        kind: raw.period.kind,
+        kind_from: compiler.optional_program(raw.period.kind_from.as_ref()),
+        key: compiler.optional_program(raw.period.key.as_ref()),
+        start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
+        end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),
+        zone: compiler.zone(raw.period.zone.as_ref()),
+    };
+    let status = raw.status.as_ref().and_then(|status| {
+        Some(StatusPlan { from: compiler.program(&status.from)?, map: status.map.clone() })
+    });
+    Some(AnswerPlan {
+        identity,
+        used: used?,
+        total,
+        unlimited: compiler.optional_program(raw.unlimited.as_ref()),
+        period,
+        as_of: raw.as_of.as_ref().and_then(|date| compiler.date(date)),
+        status,
+        bundles: raw.bundles.as_ref().and_then(|bundles| compiler.bundles(bundles)),
+    })
+}
+
+fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep]) -> ErrorsPlan {
+    let reset_header = raw.reset_header.as_ref().map(|reset| {
+        let format = match reset.format.get_ref().as_str() {
+            "seconds" => ResetFormat::SecondsFromNow,
+            _ => ResetFormat::Date(compiler.format(&reset.format)),
+        };
+        (reset.name.get_ref().to_ascii_lowercase(), format)
+    });
+    let is_step = |name: &Text| {
+        name.get_ref() == "login" || steps.iter().any(|step| step.name.get_ref() == name.get_ref())
+    };
+    let rules = raw.rules.iter().map(|rule| {
+        if let Some(step) = rule.step.as_ref().filter(|step| !is_step(step)) {
+            compiler.problem(&step.span(), format!("there is no step `{}`", step.get_ref()));
+        }
+        RulePlan {
+            status: rule.status.clone(),
+            when: compiler.optional_program(rule.when.as_ref()),
+            step: rule.step.as_ref().map(|step| step.get_ref().clone()),
+            kind: rule.kind,
+            detail: rule.detail.clone(),
+            retry_after: compiler.optional_program(rule.retry_after.as_ref()),
+        }
+    });
+    let rules = rules.collect();
+    ErrorsPlan { code: compiler.optional_program(raw.code.as_ref()), reset_header, rules }
+}
