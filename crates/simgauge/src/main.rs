@@ -1,7 +1,7 @@
 //! `simgauge`: the command line.
 
 use clap::Parser as _;
-use simgauge::cli::Cli;
+use simgauge::cli::command::{self, Cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(simgauge::cli::run(cli)) {
+    match runtime.block_on(command::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -112,7 +112,8 @@ fn in_words(error: &ClientError, now: i64) -> String {
         }
     }
     if let Some(string) = refusal.string_to_sign() {
-        let _ = write!(text, "\nthe server signed: {string}\nso the appkey, or the secret, is not the right one");
+        let _ =
+            write!(text, "\nthe server signed: {string}\nso the appkey, or the secret, is not the right one");
     }
     if refusal.known_code() == Some(Code::Unauthorized)
         && let Some(server_time) = refusal.server_time()
@@ -148,9 +149,14 @@ mod tests {
 
     #[test]
     fn refusals_in_words() {
-        let cooling = in_words(&refused("429", json!({"retryAfterSeconds": 123, "nextRefreshAt": 1_800_000_123})), 0);
-        assert!(cooling.starts_with("refused: no (code 429)\nagain in 123 s, at 2027-01-15 08:02:03 UTC"), "{cooling}");
-        let unsigned = in_words(&refused("401", json!({"serverTime": 1000, "stringToSign": "a=1&secret=***"})), 400);
+        let cooling =
+            in_words(&refused("429", json!({"retryAfterSeconds": 123, "nextRefreshAt": 1_800_000_123})), 0);
+        assert!(
+            cooling.starts_with("refused: no (code 429)\nagain in 123 s, at 2027-01-15 08:02:03 UTC"),
+            "{cooling}"
+        );
+        let unsigned =
+            in_words(&refused("401", json!({"serverTime": 1000, "stringToSign": "a=1&secret=***"})), 400);
         assert!(unsigned.contains("the server signed: a=1&secret=***"), "{unsigned}");
         assert!(unsigned.contains("this machine's clock is 10 min behind the server's"), "{unsigned}");
         assert_eq!(in_words(&refused("404", json!(null)), 0), "refused: no (code 404)");

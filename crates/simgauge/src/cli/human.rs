@@ -20,8 +20,10 @@ pub fn bytes(amount: u64) -> String {
     }
     // Rounded first: 999,960 bytes are 1.0 MB, not 1000.0 kB.
     let tenths = |unit: u64| (u128::from(amount) * 10 + u128::from(unit) / 2) / u128::from(unit);
-    let (name, unit) =
-        UNITS.into_iter().find(|(name, unit)| tenths(*unit) < 10_000 || *name == "EB").unwrap_or(("kB", 1_000));
+    let (name, unit) = UNITS
+        .into_iter()
+        .find(|(name, unit)| tenths(*unit) < 10_000 || *name == "EB")
+        .unwrap_or(("kB", 1_000));
     let tenths = tenths(unit);
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
@@ -88,7 +90,11 @@ fn time_in(unix_seconds: i64, zone: &TimeZone) -> String {
 #[must_use]
 pub fn duration(seconds: u64) -> String {
     let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
-        if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+        if small == 0 {
+            format!("{large} {large_unit}")
+        } else {
+            format!("{large} {large_unit} {small} {small_unit}")
+        }
     };
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -135,7 +141,10 @@ mod tests {
         assert_eq!(change(1_000, 4_123_456), "+4.1 MB (+4,122,456 bytes)");
         assert_eq!(change(500, 1), "-499 bytes");
         assert_eq!(change(5, 5), "none");
-        assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [count(0), count(999), count(1_000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 
     #[test]

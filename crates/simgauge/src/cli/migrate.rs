@@ -6,7 +6,7 @@ use simgauge_store::Store;
 use std::process::ExitCode;
 
 /// Migrates.
-pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let store = Store::connect(&config.store.url, 2)
         .await
         .map_err(|error| anyhow::anyhow!("the store cannot be opened: {}", error.to_string().replace(&config.store.url, "(store.url)")))?;
@@ -17,6 +17,6 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<ExitC
         1 => "1 migration applied".to_owned(),
         many => format!("{many} migrations applied"),
     };
-    output.message(&text, &serde_json::json!({ "applied": applied }));
+    output.print(&serde_json::json!({ "applied": applied }), || text)?;
     Ok(ExitCode::SUCCESS)
 }

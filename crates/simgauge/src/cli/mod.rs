@@ -4,13 +4,18 @@
 pub mod account;
 pub mod app;
 pub mod card;
+pub mod command;
 pub mod connection;
+pub mod demo;
 pub mod human;
 pub mod input;
+pub mod migrate;
 pub mod operator;
 pub mod output;
 pub mod refresh;
+pub mod serve;
 pub mod sign;
+pub mod simulate;
 pub mod usage;
 pub mod verify;
 

@@ -130,6 +130,9 @@ mod tests {
         table.row(["a".to_owned(), "\u{1b}[31m".to_owned()]);
         assert_eq!(table.or("none"), "NAME  NOTE\n测试  x\na     \u{fffd}[31m\n");
         assert_eq!(Table::new(&["NAME"]).or("none"), "none\n");
-        assert_eq!(Fields::new().line("a", "1").maybe("b", None::<String>).line("long", "2").text(), "a     1\nlong  2\n");
+        assert_eq!(
+            Fields::new().line("a", "1").maybe("b", None::<String>).line("long", "2").text(),
+            "a     1\nlong  2\n"
+        );
     }
 }

@@ -83,7 +83,10 @@ fn in_words(card: &CardAnswer, now: i64) -> String {
 fn usage_lines(fields: Fields, usage: &Usage) -> Fields {
     fields
         .line("used", human::bytes_exact(usage.used_bytes))
-        .line("total", usage.total_bytes.map_or_else(|| "unlimited or unknown".to_owned(), human::bytes_exact))
+        .line(
+            "total",
+            usage.total_bytes.map_or_else(|| "unlimited or unknown".to_owned(), human::bytes_exact),
+        )
         .maybe("remaining", usage.remaining_bytes.map(human::bytes_exact))
         .maybe("as of", usage.as_of.map(|at| format!("{}, by the operator's clock", human::time(at))))
         .line("synced", human::time(usage.synced_at))
@@ -149,7 +152,11 @@ mod tests {
             label: String::new(),
             usage: Some(usage.clone()),
             packages: Vec::new(),
-            profiles: vec![ProfileAnswer { iccid: "8988308650100524999".into(), status: None, usage: Some(usage) }],
+            profiles: vec![ProfileAnswer {
+                iccid: "8988308650100524999".into(),
+                status: None,
+                usage: Some(usage),
+            }],
             refresh: None,
             next_refresh_at: None,
         };

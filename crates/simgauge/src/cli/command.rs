@@ -1,0 +1,96 @@
+//! Every command on one page, and what each of them gets.
+
+use super::{Output, account, app, card, demo, migrate, refresh, serve, sign, simulate, usage, verify};
+use crate::app::open_store;
+use crate::config::Config;
+use crate::secrets::Sealer;
+use clap::{Parser, Subcommand};
+use simgauge_store::Store;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The refresh button of a SIM platform.
+#[derive(Debug, Parser)]
+#[command(name = "simgauge", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file; without one the defaults and the environment count.
+    #[arg(long, global = true, env = "SIMGAUGE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine, with simulated operators.
+    Demo(demo::DemoArgs),
+    /// Run the server.
+    Serve,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Accounts: the customers of the platform.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Apps: appkeys and their secrets.
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Cards: what customers refresh.
+    #[command(subcommand)]
+    Card(card::CardCommand),
+    /// Simulate operators as a server of its own.
+    SimulateOperator(simulate::SimulateArgs),
+    /// Refresh a card over the open API.
+    Refresh(refresh::RefreshArgs),
+    /// Show a card's usage over the open API.
+    Usage(usage::UsageArgs),
+    /// Sign a JSON body from standard input.
+    Sign(sign::SignArgs),
+    /// Verify the sign of a JSON body from standard input.
+    Verify(verify::VerifyArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever keeps it from being done, as one sentence for people.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = || Config::load(cli.config.as_deref());
+    let output = Output { json: cli.json };
+    match cli.command {
+        Command::Demo(args) => demo::run(args, config()?).await,
+        Command::Serve => serve::run(&config()?).await,
+        Command::Migrate => migrate::run(&config()?, &output).await,
+        Command::SimulateOperator(args) => simulate::run(args).await,
+        Command::Refresh(args) => refresh::run(args, &output).await,
+        Command::Usage(args) => usage::run(args, &output).await,
+        Command::Sign(args) => sign::run(args, &output).await,
+        Command::Verify(args) => verify::run(args, &output).await,
+        Command::Account(command) => {
+            let store = open_store(&config()?).await?;
+            closing(&store, account::run(command, &store, &output)).await
+        }
+        Command::App(command) => {
+            let config = config()?;
+            let sealer = Sealer::load(&config)?;
+            let store = open_store(&config).await?;
+            let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
+            closing(&store, app::run(command, &store, &seal, &output)).await
+        }
+        Command::Card(command) => {
+            let config = config()?;
+            let store = open_store(&config).await?;
+            let names: Vec<String> = config.operator_accounts.iter().map(|account| account.name.clone()).collect();
+            closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
+        }
+    }
+}
+
+/// Closes the store whatever became of the command: SQLite then leaves one file and no log beside it.
+async fn closing(store: &Store, work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let result = work.await;
+    store.close().await;
+    result
+}

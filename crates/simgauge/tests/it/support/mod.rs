@@ -1,0 +1,203 @@
+//! A server of its own for each test, with its own database and its own simulated operator.
+
+pub mod call;
+pub mod process;
+
+use simgauge::app::{App, open_store};
+use simgauge::clock::Clock;
+use simgauge::config::{Config, OperatorAccountConfig, SecretSource};
+use simgauge::secrets::Sealer;
+use simgauge_domain::limits::{Bucket, Limits, Scope};
+use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_store::{CardKind, ImportRow, Store};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::net::TcpListener;
+
+/// The documentation's own card.
+pub const ICCID: &str = "8988308650100524999";
+/// The documentation's own cloud eSIM.
+pub const EID: &str = "11111111111111111111111111";
+/// Its profiles.
+pub const EID_PROFILES: [&str; 2] = ["8988308650100525004", "8988308650100525012"];
+/// A card of another account.
+pub const OTHERS_ICCID: &str = "8986000000000000001";
+pub const SECRET: &str = "test-secret";
+pub const OPERATOR: &str = "cisco_control_center";
+pub const LANE: &str = "main";
+
+#[derive(Clone, Copy, Debug)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Starts a [`TestServer`].
+pub struct Builder {
+    database: Database,
+    simulator: SimulatorConfig,
+    configure: Box<dyn Fn(&mut Config) + Send + Sync>,
+}
+
+pub fn server() -> Builder {
+    let simulator = SimulatorConfig { enforce_limits: false, ..SimulatorConfig::fixed() };
+    Builder { database: Database::Sqlite, simulator, configure: Box::new(|_| {}) }
+}
+
+pub struct TestServer {
+    app: Option<App>,
+    pub url: String,
+    pub clock: Clock,
+    pub simulator: Simulator,
+    pub config: Config,
+    http: reqwest::Client,
+    _dir: tempfile::TempDir,
+}
+
+impl Builder {
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = database;
+        self
+    }
+
+    pub fn simulator(mut self, config: SimulatorConfig) -> Self {
+        self.simulator = config;
+        self
+    }
+
+    pub fn configure(mut self, configure: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        self.configure = Box::new(configure);
+        self
+    }
+
+    pub async fn start(self) -> TestServer {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let simulator = Simulator::start(listener, self.simulator, clock.as_fn()).await.unwrap();
+        let mut config = Config::load(None).unwrap();
+        config.store.url = match self.database {
+            Database::Sqlite => format!("sqlite://{}", dir.path().join("simgauge.db").display()),
+            Database::Postgres => new_postgres_database().await,
+        };
+        config.secrets.key_file = dir.path().join("key");
+        config.operator_accounts = vec![operator_account(LANE, &simulator.base_url(OPERATOR))];
+        (self.configure)(&mut config);
+        let store = open_store(&config).await.unwrap();
+        furnish(&store, &Sealer::load(&config).unwrap(), &clock).await;
+        store.close().await;
+        let mut server = TestServer {
+            app: None,
+            url: String::new(),
+            clock,
+            simulator,
+            config,
+            http: reqwest::Client::builder().build().unwrap(),
+            _dir: dir,
+        };
+        server.start().await;
+        server
+    }
+}
+
+impl TestServer {
+    pub async fn start(&mut self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let app = App::start(&self.config, listener, self.clock.clone()).await.unwrap();
+        self.url = format!("http://{}", app.address());
+        self.app = Some(app);
+    }
+
+    pub async fn stop(&mut self) {
+        self.app.take().unwrap().stop().await.unwrap();
+    }
+
+    pub fn store(&self) -> &Store {
+        self.app.as_ref().unwrap().store()
+    }
+
+    /// Moves the server's and the operator's clock.
+    pub fn travel_to(&self, offset_seconds: i64) {
+        self.clock.set_offset_ms(offset_seconds * 1000);
+    }
+
+    /// Imports physical cards `89860000000001NNNNN` of the first account.
+    pub async fn add_cards(&self, count: u32) -> Vec<String> {
+        let numbers: Vec<String> = (0..count).map(|n| format!("89860000000001{n:05}")).collect();
+        let rows: Vec<ImportRow> = numbers.iter().map(|number| row(number, number, "acme")).collect();
+        import(self.store(), &rows).await;
+        numbers
+    }
+}
+
+pub fn operator_account(name: &str, base_url: &str) -> OperatorAccountConfig {
+    OperatorAccountConfig {
+        name: name.into(),
+        definition: OPERATOR.into(),
+        base_url: Some(base_url.into()),
+        allow_http: true,
+        settings: Default::default(),
+        secrets: [
+            ("username".to_owned(), SecretSource::Given("sim-user".into())),
+            ("api_key".to_owned(), SecretSource::Given("sim-secret".into())),
+        ]
+        .into(),
+        limits: Some(Limits {
+            buckets: vec![Bucket { scope: Scope::Credential, limit: 1000, per_seconds: 1 }],
+            max_concurrent: 8,
+            min_refresh_seconds: 0,
+        }),
+        step_timeout_seconds: None,
+        total_timeout_seconds: None,
+    }
+}
+
+pub fn row(number: &str, iccid: &str, account: &str) -> ImportRow {
+    ImportRow {
+        number: number.into(),
+        kind: if number == EID { CardKind::CloudEsim } else { CardKind::Sim },
+        account: account.into(),
+        status: "ACTIVATED_NAME".into(),
+        label: String::new(),
+        iccid: iccid.into(),
+        operator_account: LANE.into(),
+    }
+}
+
+pub async fn import(store: &Store, rows: &[ImportRow]) {
+    let mut import = store.import().await.unwrap();
+    assert!(import.add(rows).await.unwrap().iter().all(Result::is_ok));
+    import.commit().await.unwrap();
+}
+
+/// Account `acme` (app `k`, and `off`, which is disabled) with the documentation's cards, account `other` (English, app `k2`)
+/// with one.
+pub async fn furnish(store: &Store, sealer: &Sealer, clock: &Clock) {
+    for (account, language) in [("acme", "zh"), ("other", "en")] {
+        store.create_account(account, language, clock.now()).await.unwrap();
+    }
+    for (appkey, account) in [("k", "acme"), ("off", "acme"), ("k2", "other")] {
+        let sealed = sealer.seal(SECRET, appkey).unwrap();
+        store.create_app(appkey, account, "", &sealed, clock.now()).await.unwrap();
+    }
+    store.set_app_disabled("off", true).await.unwrap();
+    let rows = [
+        row(ICCID, ICCID, "acme"),
+        row(EID, EID_PROFILES[0], "acme"),
+        row(EID, EID_PROFILES[1], "acme"),
+        row(OTHERS_ICCID, OTHERS_ICCID, "other"),
+    ];
+    import(store, &rows).await;
+}
+
+pub async fn new_postgres_database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let admin = std::env::var("SIMGAUGE_TEST_POSTGRES")
+        .expect("SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or scripts/with-postgres");
+    let name = format!("it_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let pool = sqlx::PgPool::connect(&admin).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let (base, _) = admin.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
