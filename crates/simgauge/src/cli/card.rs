@@ -1,1 +1,49 @@
-//! `simgauge card`.
+//! `simgauge card`: bringing cards in and out, and looking at them.
+
+mod cells;
+mod check;
+mod errors;
+mod export;
+mod import;
+mod lines;
+mod rows;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use super::output::Output;
+use simgauge_store::{CardRules, Store};
+use std::process::ExitCode;
+
+/// Cards: what customers refresh.
+#[derive(Debug, clap::Subcommand)]
+pub enum CardCommand {
+    /// Bring cards in from a CSV file.
+    Import(import::ImportArgs),
+    /// Write cards as a CSV file that `card import` takes.
+    Export(export::ExportArgs),
+    /// List cards by number.
+    List(show::ListArgs),
+    /// Show a card with its profiles, usage, last refresh and cooldown.
+    Show(show::ShowArgs),
+}
+
+/// Runs the command. `operator_accounts` are the names of the configured operator accounts, which an import checks its
+/// rows against (not where there is none); `rules` hold the cooldowns.
+///
+/// # Errors
+/// A file cannot be read or written, or the store failed.
+pub async fn run(
+    command: CardCommand,
+    store: &Store,
+    operator_accounts: &[String],
+    rules: &CardRules,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        CardCommand::Import(args) => import::run(args, store, operator_accounts, output).await,
+        CardCommand::Export(args) => export::run(args, store, output).await,
+        CardCommand::List(args) => show::list(args, store, output).await,
+        CardCommand::Show(args) => show::show(args, store, rules, output).await,
+    }
+}

@@ -1,0 +1,125 @@
+//! The columns of a card file, and cells that no spreadsheet takes for a formula.
+
+use std::borrow::Cow;
+
+/// The columns, in the order an export writes them.
+pub(super) const COLUMNS: [&str; 7] =
+    ["iccid", "eid", "account", "operator_account", "status", "label", "profile_iccid"];
+/// Columns of a file of refused rows, passed over so that the mended file can be imported as it is.
+const IGNORED: [&str; 2] = ["line", "reason"];
+const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
+
+/// Which column stands where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The names as they were written.
+    pub(super) names: Vec<String>,
+    places: [Option<usize>; COLUMNS.len()],
+}
+
+impl Header {
+    /// Reads the first line.
+    pub(super) fn read(names: Vec<String>) -> anyhow::Result<Self> {
+        let mut places = [None; COLUMNS.len()];
+        for (place, name) in names.iter().enumerate() {
+            let name = name.trim().to_ascii_lowercase();
+            let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
+                if IGNORED.contains(&name.as_str()) {
+                    continue;
+                }
+                let hint = if name.contains([';', '\t']) { "; separate columns by commas" } else { "" };
+                anyhow::bail!("unknown column {name:?}; the columns are: {}{hint}", COLUMNS.join(", "));
+            };
+            if places[column].replace(place).is_some() {
+                anyhow::bail!("the column {name:?} stands twice");
+            }
+        }
+        let header = Self { names, places };
+        let missing: Vec<&str> = REQUIRED.into_iter().filter(|name| header.place(name).is_none()).collect();
+        if !missing.is_empty() {
+            anyhow::bail!(
+                "the first line must name the columns; missing: {} (all columns: {})",
+                missing.join(", "),
+                COLUMNS.join(", ")
+            );
+        }
+        Ok(header)
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        let column = COLUMNS.iter().position(|column| *column == name)?;
+        self.places.get(column).copied().flatten()
+    }
+
+    /// The cell of a column, without white space around it and without the guard; empty where there is none.
+    pub(super) fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
+        let cell = self.place(name).and_then(|place| cells.get(place)).copied().unwrap_or_default();
+        unguard(cell.trim())
+    }
+}
+
+fn starts_formula(c: char) -> bool {
+    matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r')
+}
+
+/// Puts `'` before what a spreadsheet would run as a formula, and before what would be taken for such a guard.
+pub(super) fn guard(cell: &str) -> Cow<'_, str> {
+    let mut chars = cell.chars();
+    let guarded = match chars.next() {
+        Some('\'') => chars.next().is_some_and(|next| next == '\'' || starts_formula(next)),
+        Some(first) => starts_formula(first),
+        None => false,
+    };
+    if guarded { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+}
+
+/// Takes off what [`guard`] has put on.
+fn unguard(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(|c| c == '\'' || starts_formula(c)) => rest,
+        _ => cell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(line: &str) -> anyhow::Result<Header> {
+        Header::read(line.split(',').map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn columns_in_any_order() {
+        let header = header("Account, operator_account ,ICCID,reason").expect("header");
+        assert_eq!(header.cell(&["a", "o", " 8988 ", "x"], "iccid"), "8988");
+        assert_eq!(header.cell(&["a", "o", "8988"], "label"), "");
+        assert_eq!(header.cell(&["a"], "iccid"), "");
+    }
+
+    #[test]
+    fn wrong_headers_are_named() {
+        for (line, says) in [
+            ("iccid,account,operator_account,colour", "unknown column \"colour\""),
+            ("iccid,iccid,account,operator_account", "\"iccid\" stands twice"),
+            ("iccid,label", "missing: account, operator_account"),
+            ("iccid;eid;account", "separate columns by commas"),
+            ("8988308650100524999,,acme,main", "unknown column \"8988308650100524999\""),
+        ] {
+            let error = header(line).expect_err(line).to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn guarding_is_undone_exactly() {
+        for cell in
+            ["", "x", "'", "''", "'x", "=1+1", "+1", "-1", "@a", "'=1", "''=1", "'''", "'-", "\tx", "卡"]
+        {
+            let guarded = guard(cell);
+            assert!(!guarded.starts_with(starts_formula), "{guarded}");
+            assert_eq!(unguard(&guarded), cell, "{guarded}");
+        }
+        assert_eq!(guard("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+    }
+}

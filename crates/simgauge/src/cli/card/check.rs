@@ -1,0 +1,224 @@
+//! What a row must be. Reasons are for the person who mends the file.
+
+use super::cells::Header;
+use crate::cli::input;
+use simgauge_protocol::request::CARD_STATUSES;
+use simgauge_store::{CardKind, ImportRow};
+use std::ops::AddAssign;
+
+const DEFAULT_STATUS: &str = "ACTIVATED_NAME";
+
+/// What is odd about accepted rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Warnings {
+    /// ICCIDs that do not end in a Luhn check digit.
+    pub(super) iccid_check_digits: u64,
+    /// EIDs that are not 32 digits with right check digits.
+    pub(super) eid_check_digits: u64,
+}
+
+impl AddAssign for Warnings {
+    fn add_assign(&mut self, other: Self) {
+        self.iccid_check_digits += other.iccid_check_digits;
+        self.eid_check_digits += other.eid_check_digits;
+    }
+}
+
+/// Reads a row, or says why it cannot be taken. Whether its account exists is the store's to say.
+pub(super) fn check(
+    header: &Header,
+    cells: &[&str],
+    operator_accounts: &[String],
+) -> Result<(ImportRow, Warnings), String> {
+    if cells.len() != header.names.len() {
+        return Err(format!(
+            "{} cells, but the first line names {} columns",
+            cells.len(),
+            header.names.len()
+        ));
+    }
+    if cells.iter().any(|cell| cell.chars().any(char::is_control)) {
+        return Err("a cell holds a control character".to_owned());
+    }
+    let cell = |name| header.cell(cells, name);
+    let eid = cell("eid");
+    let profile = Some(cell("profile_iccid")).filter(|iccid| !iccid.is_empty());
+    let number = match cell("iccid") {
+        "" if !eid.is_empty() && profile.is_some() => profile.unwrap_or_default(),
+        number => number,
+    };
+    let number = iccid("iccid", number)?;
+    let profile = profile.map(|profile| iccid("profile_iccid", profile)).transpose()?;
+    let profile = profile.unwrap_or_else(|| number.clone());
+
+    let mut warnings = Warnings { iccid_check_digits: u64::from(!luhn(&profile)), eid_check_digits: 0 };
+    let (kind, number) = if eid.is_empty() {
+        (CardKind::Sim, number)
+    } else {
+        if profile != number {
+            return Err("a row with an eid names its profile by iccid; leave profile_iccid empty".to_owned());
+        }
+        if !(26..=32).contains(&eid.len()) || !eid.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(number_reason("eid", eid, "must be 26 to 32 digits"));
+        }
+        warnings.eid_check_digits = u64::from(!eid_check_digits(eid));
+        (CardKind::CloudEsim, eid.to_owned())
+    };
+
+    let account = named("account", cell("account"))?;
+    let operator_account = named("operator_account", cell("operator_account"))?;
+    if !operator_accounts.is_empty() && !operator_accounts.contains(&operator_account) {
+        return Err(format!("there is no operator account {operator_account:?} in the configuration"));
+    }
+    let status = match cell("status") {
+        "" => DEFAULT_STATUS,
+        status if CARD_STATUSES.contains(&status) => status,
+        _ => return Err(format!("status must be one of {}", CARD_STATUSES.join(", "))),
+    };
+    let label = input::label(cell("label")).map_err(|reason| format!("label {reason}"))?;
+    let status = status.to_owned();
+    Ok((ImportRow { number, kind, account, status, label, iccid: profile, operator_account }, warnings))
+}
+
+/// An ICCID: its letters upper-cased.
+fn iccid(column: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(format!("{column} is empty"));
+    }
+    let upper = text.to_ascii_uppercase();
+    let good = |b: u8| b.is_ascii_digit() || matches!(b, b'A'..=b'F');
+    if (18..=20).contains(&upper.len()) && upper.bytes().all(good) {
+        Ok(upper)
+    } else {
+        Err(number_reason(column, text, "must be 18 to 20 digits (or letters A to F)"))
+    }
+}
+
+fn number_reason(column: &str, text: &str, must: &str) -> String {
+    // What spreadsheets make of long numbers.
+    if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'E' | b'e' | b'+'))
+        && text.contains(['.', '+'])
+    {
+        return format!(
+            "{column} was turned into a rounded number by a spreadsheet; format the column as text"
+        );
+    }
+    format!("{column} {must}")
+}
+
+fn named(column: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(format!("{column} is empty"));
+    }
+    input::name(text).map_err(|reason| format!("{column} {reason}"))
+}
+
+/// Whether the digits end in their Luhn check digit.
+fn luhn(text: &str) -> bool {
+    let mut sum = 0;
+    for (at, byte) in text.bytes().rev().enumerate() {
+        if !byte.is_ascii_digit() {
+            return false;
+        }
+        let digit = u32::from(byte - b'0');
+        let doubled = digit * 2;
+        sum += if at % 2 == 0 { digit } else { doubled / 10 + doubled % 10 };
+    }
+    sum % 10 == 0
+}
+
+/// Whether an EID has its 32 digits and they leave 1 when divided by 97 (ISO 7064 mod 97-10).
+fn eid_check_digits(eid: &str) -> bool {
+    eid.len() == 32 && eid.bytes().fold(0, |rest, byte| (rest * 10 + u32::from(byte - b'0')) % 97) == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ICCID: &str = "8988308650100524999";
+    const EID: &str = "89049032123451234512345678901235";
+
+    fn run(line: &str) -> Result<(ImportRow, Warnings), String> {
+        let header = Header::read(
+            "iccid,eid,account,operator_account,status,label,profile_iccid"
+                .split(',')
+                .map(str::to_owned)
+                .collect(),
+        )
+        .expect("header");
+        check(&header, &line.split(',').collect::<Vec<_>>(), &["main".to_owned()])
+    }
+
+    #[test]
+    fn check_digits() {
+        assert!(luhn(ICCID));
+        assert!(!luhn("8988308650100524998") && !luhn("898600D6991330004146"));
+        assert!(eid_check_digits(EID));
+        assert!(!eid_check_digits("89049032123451234512345678901234") && !eid_check_digits(&"1".repeat(26)));
+    }
+
+    #[test]
+    fn good_rows() {
+        let (row, warnings) = run(&format!("{ICCID},,acme,main,,卡 1,")).expect("row");
+        assert_eq!(
+            row,
+            ImportRow {
+                number: ICCID.into(),
+                kind: CardKind::Sim,
+                account: "acme".into(),
+                status: DEFAULT_STATUS.into(),
+                label: "卡 1".into(),
+                iccid: ICCID.into(),
+                operator_account: "main".into(),
+            }
+        );
+        assert_eq!(warnings, Warnings::default());
+        let (row, _) = run(&format!("{ICCID},{EID},acme,main,RETIRED_NAME,,")).expect("row");
+        assert_eq!((row.number.as_str(), row.kind, row.iccid.as_str()), (EID, CardKind::CloudEsim, ICCID));
+        let (row, warnings) = run("8988308650100524999,,acme,main,,'=x,898600d6991330004146").expect("row");
+        assert_eq!(
+            (row.number.as_str(), row.iccid.as_str(), row.label.as_str()),
+            (ICCID, "898600D6991330004146", "=x")
+        );
+        assert_eq!(warnings, Warnings { iccid_check_digits: 1, eid_check_digits: 0 });
+        let (_, warnings) = run(&format!("{ICCID},{},acme,main,,,", "1".repeat(26))).expect("row");
+        assert_eq!(warnings, Warnings { iccid_check_digits: 0, eid_check_digits: 1 });
+    }
+
+    #[test]
+    fn bad_rows_say_why() {
+        for (line, reason) in [
+            (",,acme,main,,,".to_owned(), "iccid is empty"),
+            ("89883,,acme,main,,,".to_owned(), "iccid must be 18 to 20 digits (or letters A to F)"),
+            (
+                "898830865010052499X,,acme,main,,,".to_owned(),
+                "iccid must be 18 to 20 digits (or letters A to F)",
+            ),
+            (
+                "8.98831E+18,,acme,main,,,".to_owned(),
+                "iccid was turned into a rounded number by a spreadsheet; format the column as text",
+            ),
+            (format!("{ICCID},123,acme,main,,,"), "eid must be 26 to 32 digits"),
+            (
+                format!("{ICCID},{EID},acme,main,,,898600D6991330004146"),
+                "a row with an eid names its profile by iccid; leave profile_iccid empty",
+            ),
+            (format!("{ICCID},,,main,,,"), "account is empty"),
+            (format!("{ICCID},,a b,main,,,"), "account must be 1 to 64 letters, digits, '_', '-' or '.'"),
+            (
+                format!("{ICCID},,acme,other,,,"),
+                "there is no operator account \"other\" in the configuration",
+            ),
+            (
+                format!("{ICCID},,acme,main,ACTIVE,,"),
+                "status must be one of ACTIVATION_READY_NAME, NON_ACTIVATED_NAME, ACTIVATED_NAME, DEACTIVATED_NAME, RETIRED_NAME",
+            ),
+            (format!("{ICCID},,acme,main,,{},", "x".repeat(201)), "label must have at most 200 characters"),
+            (format!("{ICCID},,acme,main,,a\u{7}b,"), "a cell holds a control character"),
+            (format!("{ICCID},,acme,main"), "4 cells, but the first line names 7 columns"),
+        ] {
+            assert_eq!(run(&line).expect_err(&line), reason);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! From a file to checked rows, in chunks, on a thread of its own.
+
+use super::cells::Header;
+use super::check::{Warnings, check};
+use super::lines::{Line, Lines, Splitter};
+use anyhow::Context as _;
+use simgauge_store::ImportRow;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::io::{BufReader, Read};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Rows of a chunk: one transaction, which must not keep a running server from writing for long.
+pub(super) const CHUNK_ROWS: usize = 5_000;
+
+/// A row that was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) line: u64,
+    pub(super) reason: String,
+    pub(super) cells: Vec<String>,
+}
+
+/// A good row, with its line for what the store may have against it.
+#[derive(Debug)]
+pub(super) struct Good {
+    pub(super) row: ImportRow,
+    line: Line,
+}
+
+impl Good {
+    pub(super) fn refused(&self, reason: String) -> Refused {
+        refused(&mut Splitter::new(), &self.line, reason)
+    }
+}
+
+/// Some rows of the file.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) good: Vec<Good>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) warnings: Warnings,
+    /// How far in the file it ends.
+    pub(super) position: u64,
+}
+
+/// A file whose first line was read.
+pub(super) struct Rows {
+    pub(super) header: Header,
+    lines: Lines<BufReader<Box<dyn Read + Send>>>,
+}
+
+impl Rows {
+    pub(super) fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
+        let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, from));
+        let first = lines.next().context("the file cannot be read")?.context("the file is empty")?;
+        let names = Splitter::new()
+            .split(&first)
+            .map(|cells| cells.into_iter().map(str::to_owned).collect())
+            .map_err(|reason| anyhow::anyhow!("line {}: {reason}", first.number))?;
+        let header = Header::read(names).with_context(|| format!("line {}", first.number))?;
+        Ok(Self { header, lines })
+    }
+
+    /// Reads and checks the rest in the background. The channel's end is the file's, or an error.
+    pub(super) fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::task::spawn_blocking(move || {
+            let mut checker = Checker::new(self.header, operator_accounts);
+            let mut lines = self.lines;
+            loop {
+                let chunk = checker.chunk(&mut lines);
+                let ended = chunk.as_ref().map_or(true, Option::is_none);
+                if let Some(chunk) = chunk.transpose()
+                    && sender.blocking_send(chunk).is_err()
+                {
+                    // Nobody wants the rest.
+                    return;
+                }
+                if ended {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+}
+
+struct Checker {
+    header: Header,
+    operator_accounts: Arc<[String]>,
+    splitter: Splitter,
+    /// A hash of each card and profile so far: 8 to 18 bytes a row instead of the numbers themselves. Two different rows
+    /// of ten million share one with a chance of about 3 in a million; then the later is refused as a duplicate.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Checker {
+    fn new(header: Header, operator_accounts: Arc<[String]>) -> Self {
+        let (splitter, seen, hasher) = (Splitter::new(), HashSet::new(), RandomState::new());
+        Self { header, operator_accounts, splitter, seen, hasher }
+    }
+
+    /// The next chunk; nothing at the end of the file.
+    fn chunk<R: std::io::BufRead>(&mut self, lines: &mut Lines<R>) -> anyhow::Result<Option<Chunk>> {
+        let mut chunk = Chunk::default();
+        while chunk.good.len() + chunk.refused.len() < CHUNK_ROWS {
+            let Some(line) = lines.next().context("the file cannot be read")? else { break };
+            match self.row(&line) {
+                Ok(None) => {}
+                Ok(Some((row, warnings))) => {
+                    chunk.warnings += warnings;
+                    chunk.good.push(Good { row, line });
+                }
+                Err(reason) => chunk.refused.push(refused(&mut self.splitter, &line, reason)),
+            }
+        }
+        chunk.position = lines.position();
+        Ok(Some(chunk).filter(|chunk| !chunk.good.is_empty() || !chunk.refused.is_empty()))
+    }
+
+    /// The row of a line; nothing where every cell is empty, as spreadsheets leave lines at the end.
+    fn row(&mut self, line: &Line) -> Result<Option<(ImportRow, Warnings)>, String> {
+        let cells = self.splitter.split(line)?;
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
+            return Ok(None);
+        }
+        let (row, warnings) = check(&self.header, &cells, &self.operator_accounts)?;
+        if !self.seen.insert(self.hasher.hash_one((&row.number, &row.iccid))) {
+            return Err(if row.number == row.iccid {
+                "this card stands in the file already".to_owned()
+            } else {
+                "this card with this profile stands in the file already".to_owned()
+            });
+        }
+        Ok(Some((row, warnings)))
+    }
+}
+
+fn refused(splitter: &mut Splitter, line: &Line, reason: String) -> Refused {
+    let cells = match splitter.split(line) {
+        Ok(cells) => cells.into_iter().map(str::to_owned).collect(),
+        // No cells: the line as a whole, so that nothing is lost.
+        Err(_) => vec![String::from_utf8_lossy(&line.bytes).into_owned()],
+    };
+    Refused { line: line.number, reason, cells }
+}
