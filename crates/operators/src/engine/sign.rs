@@ -138,3 +138,120 @@ fn signature(plan: &SignPlan, key: &str, signed: &str) -> Result<String, ReadErr
         SignOutput::Base64 => base64::engine::general_purpose::STANDARD.encode(bytes),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::Definition;
+    use crate::definition::raw::Method;
+    use crate::template;
+    use simgauge_domain::time::UnixMs;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// The signature a recipe gives a request with these parameters.
+    fn signed(recipe: &str, query: &[(&str, &str)], body: Body) -> Outgoing {
+        let toml = format!(
+            "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n[auth.sign]\nname = \"sign\"\n{recipe}\n\
+             [[steps]]\nname = \"s\"\nrequest = {{ path = \"/\" }}\n\
+             [answer]\nnames_no_card = true\nused = {{ add = \".\", unit = \"B\" }}\nperiod = {{ kind = \"bundle\" }}\n"
+        );
+        let definition = Definition::parse("x.toml", &toml).expect("a sound recipe");
+        let secrets = BTreeMap::from([("key".to_owned(), "testsecret".to_owned())]);
+        let account = template::AccountValues {
+            settings: BTreeMap::new(),
+            secrets: template::map(&secrets),
+            sequence: Arc::default(),
+        };
+        let nothing = BTreeMap::new();
+        let values = template::values(&account, "1", None, UnixMs(0), &nothing, &nothing);
+        let mut outgoing = Outgoing {
+            method: Method::Get,
+            url: String::new(),
+            query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: Vec::new(),
+            body,
+        };
+        let plan = definition.auth.sign.as_ref().expect("a recipe");
+        apply(plan, &definition.templates, &values, &mut outgoing).expect("signed");
+        outgoing
+    }
+
+    fn parameter(outgoing: &Outgoing, name: &str) -> String {
+        let found = outgoing.query.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// The published vector of Alibaba Cloud's RPC style: RFC 3986 twice, HMAC-SHA1 with `&` after the key.
+    #[test]
+    fn rpc_style() {
+        let outgoing = signed(
+            r#"
+parameters = "query"
+encode = true
+string = "GET&%2F&{{ params | rfc3986 }}"
+algorithm = "hmac-sha1"
+key = "{{ secret.key }}&"
+output = "base64"
+place = "parameter"
+"#,
+            &[
+                ("Timestamp", "2016-02-23T12:46:24Z"),
+                ("Format", "XML"),
+                ("AccessKeyId", "testid"),
+                ("Action", "DescribeRegions"),
+                ("SignatureMethod", "HMAC-SHA1"),
+                ("SignatureNonce", "3ee8c1b8-83d3-44af-a94f-4e0ad82fd6cf"),
+                ("Version", "2014-05-26"),
+                ("SignatureVersion", "1.0"),
+            ],
+            Body::None,
+        );
+        assert_eq!(parameter(&outgoing, "sign"), "OLeaidS1JvxuMvnyHOwuJ+uX5qY=");
+    }
+
+    /// The vector of the open API: empty values left out, sorted, SHA-1 in capitals, put into the JSON body.
+    #[test]
+    fn json_body() {
+        let body = r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"no":null,"e":""}"#;
+        let outgoing = signed(
+            r#"
+parameters = "json"
+skip_empty = true
+string = "{{ params }}&secret=a1b1c1d1"
+algorithm = "sha1"
+output = "hex-upper"
+place = "parameter"
+"#,
+            &[],
+            Body::Json(serde_json::from_str(body).expect("JSON")),
+        );
+        assert!(outgoing.body.bytes().ends_with(r#","sign":"963A56BAEBED746F2746E4D9B3B77BE0F2E171E7"}"#));
+    }
+
+    #[test]
+    fn listed_parameters_and_the_raw_body_in_a_header() {
+        let listed = signed(
+            "parameters = \"query\"\nlisted = [\"b\", \"a\"]\njoiner = \"\"\nalgorithm = \"md5\"\noutput = \"hex-lower\"\n\
+             place = \"parameter\"",
+            &[("a", "1"), ("b", "2"), ("c", "3")],
+            Body::None,
+        );
+        // md5("b=2a=1")
+        assert_eq!(parameter(&listed, "sign"), "3f5e55130be741b9809aebfa2477c908");
+        let body = signed(
+            "parameters = \"json\"\nstring = \"{{ body }}\"\nalgorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\n\
+             output = \"hex-lower\"\nplace = \"header\"",
+            &[],
+            Body::Json(serde_json::json!({"iccid": "1"})),
+        );
+        // hmac-sha256("testsecret", {"iccid":"1"})
+        assert_eq!(
+            body.headers,
+            [(
+                "sign".to_owned(),
+                "5ff36c1ca2ef0f65aabf0ae2f383a07690156ba7974772e05dd060b298f0e7c6".to_owned()
+            )]
+        );
+    }
+}

@@ -196,3 +196,17 @@ kind = "billing_cycle"
     assert_eq!(report.cases[0].differences.len(), 2, "{report:?}");
     assert!(!report.is_ok());
 }
+
+/// The worked example of the documentation is checked as a reader would check it.
+#[tokio::test]
+async fn the_documentations_example_works() {
+    let page = include_str!("../../../../docs/operators.md");
+    let mut blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let (definition, fixture) = (blocks.next().unwrap(), blocks.next().unwrap());
+    let fixtures = [("reading.toml".to_owned(), fixture.to_owned())];
+    let report = check_definition("example.toml", definition, &fixtures).await;
+    assert!(report.is_ok() && report.cases.len() == 1, "{report:?}");
+    for (name, _) in simgauge_operators::builtin_definitions() {
+        assert!(page.contains(&format!("| `{name}` |")), "{name} is missing in the table");
+    }
+}
