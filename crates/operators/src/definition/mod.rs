@@ -16,7 +16,7 @@ use error::position;
 use plan::{AnswerPlan, AuthPlan, ErrorsPlan, StepPlan};
 use raw::{RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What an operator gets whose documentation states no limits.
@@ -53,6 +53,7 @@ pub struct Definition {
     accepts_eid: bool,
     settings: BTreeMap<String, Setting>,
     secrets: BTreeMap<String, String>,
+    identifying: BTreeSet<String>,
     pub(crate) allow_http: bool,
     pub(crate) templates: Templates,
     pub(crate) base_url: Option<Template>,
@@ -84,6 +85,7 @@ impl Definition {
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
             Some((base_url, auth, steps, answer, errors)) if problems.is_empty() => Ok(Self {
+                identifying: identifying(&raw),
                 name: raw.name.into_inner(),
                 title: raw.title,
                 source: toml.to_owned(),
@@ -193,10 +195,20 @@ impl Definition {
         &self.secrets
     }
 
+    /// Whether a secret says who asks (a user name, an app id) rather than proving it.
+    #[must_use]
+    pub fn secret_identifies(&self, name: &str) -> bool {
+        self.identifying.contains(name)
+    }
+
     /// Names of the secrets an account has to give.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secrets.keys().map(String::as_str)
     }
+}
+
+fn identifying(raw: &RawDefinition) -> BTreeSet<String> {
+    raw.secrets.iter().filter(|(_, secret)| secret.identifies).map(|(name, _)| name.clone()).collect()
 }
 
 fn setting(raw: RawSetting) -> Setting {

@@ -8,6 +8,7 @@ use crate::iccid;
 use crate::jq::{Globals, Program, member, text_of};
 use crate::units::{AmountError, Base, Decimal, Unit, split_unit};
 use jaq_json::{Num, Val};
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::time::UnixMs;
 
@@ -15,13 +16,20 @@ use simgauge_domain::time::UnixMs;
 const MOST_BUNDLES: usize = 500;
 const LONGEST_WORD: usize = 100;
 
+/// When a reading began and ended, by our clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) began: UnixMs,
+    pub(crate) ended: UnixMs,
+}
+
 /// Reads the answer `body` as the definition says.
 pub(crate) fn reading(
     plan: &AnswerPlan,
     body: &Val,
     globals: &Globals,
     profile: &ProfileRef<'_>,
-    now: UnixMs,
+    span: Span,
 ) -> Result<Reading, ReadError> {
     if let Some(identity) = &plan.identity {
         check_identity(identity, body, globals, profile)?;
@@ -45,7 +53,7 @@ pub(crate) fn reading(
         .zip(raw_status.as_ref())
         .map(|(plan, raw)| plan.map.get(raw).copied().unwrap_or(ProfileStatus::Unknown));
     Ok(Reading {
-        period: period(&plan.period, body, globals, now)?,
+        period: period(&plan.period, body, globals, span)?,
         used,
         total,
         as_of,
@@ -171,7 +179,7 @@ fn date(plan: Option<&DatePlan>, body: &Val, globals: &Globals) -> Result<Option
     read.map(Some).ok_or_else(|| ReadError::bad_answer("A date in the operator's answer cannot be read."))
 }
 
-fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, now: UnixMs) -> Result<Period, ReadError> {
+fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Result<Period, ReadError> {
     let start = date(plan.start.as_ref(), body, globals)?;
     let end = date(plan.end.as_ref(), body, globals)?;
     let key = match &plan.key {
@@ -189,8 +197,16 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, now: UnixMs) -> Resu
         })?,
     };
     if kind == PeriodKind::CalendarMonth {
-        let month = dates::month_of(start.unwrap_or(now), &plan.zone)
-            .ok_or_else(|| ReadError::bad_answer("A date in the operator's answer is out of range."))?;
+        let month_of = |at| {
+            dates::month_of(at, &plan.zone)
+                .ok_or_else(|| ReadError::bad_answer("A date in the operator's answer is out of range."))
+        };
+        let month = month_of(start.unwrap_or(span.began))?;
+        if start.is_none() && month != month_of(span.ended)? {
+            // Booked on the wrong month, a new month's small figure would look like a correction.
+            let detail = "The month ended while the operator was asked.";
+            return Err(ReadError::new(FailureKind::Temporary, detail));
+        }
         // An operator that tells both ends knows its own zone better.
         let (start, end) = start.zip(end).unwrap_or((month.start, month.end));
         return Ok(Period { kind, key: key.unwrap_or(month.key), start: Some(start), end: Some(end) });

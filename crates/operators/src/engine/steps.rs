@@ -40,7 +40,8 @@ impl Operator {
         let Some((status, body)) = last else {
             return Err(ReadError::bad_answer("No step of the definition yielded an answer."));
         };
-        read::reading(&definition.answer, &body, &run.globals(), &run.profile, run.began)
+        let span = read::Span { began: run.began, ended: self.now() };
+        read::reading(&definition.answer, &body, &run.globals(), &run.profile, span)
             .map_err(|error| error.with_status(status))
     }
 

@@ -6,9 +6,11 @@ use futures::StreamExt as _;
 use http::Response;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
+use simgauge_domain::time::UnixMs;
 use simgauge_operators::{NoGate, Operator, OperatorAccount, ReadError, Timeouts};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 async fn read(stub: &Stub) -> Result<Reading, ReadError> {
@@ -187,6 +189,20 @@ async fn nobody_there_is_temporary_and_names_no_address() {
     let error = operator(&parse(SIMPLE), &url).read(&profile(ICCID), &NoGate).await.unwrap_err();
     assert_eq!(error.kind, FailureKind::Temporary);
     assert!(!error.detail.contains("127.0.0.1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_month_that_ends_while_asked_is_asked_again() {
+    let toml = SIMPLE.replace("\"billing_cycle\"", "\"calendar_month\"");
+    let definition = parse(&toml);
+    let stub = Stub::saying(used("5")).await;
+    // 2026-05-31T23:59:59.990Z, and 5 ms later at every look.
+    let now = AtomicI64::new(1_780_271_999_990);
+    let clock = Arc::new(move || UnixMs(now.fetch_add(5, Ordering::SeqCst)));
+    let operator = Operator::new(Arc::clone(&definition), account(&definition, &stub.url), clock).unwrap();
+    let error = operator.read(&profile(ICCID), &NoGate).await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::Temporary, "{error}");
+    assert_eq!(operator.read(&profile(ICCID), &NoGate).await.unwrap().period.key, "2026-06");
 }
 
 #[tokio::test]

@@ -23,9 +23,8 @@ pub(crate) fn profile(iccid: &str) -> ProfileRef<'_> {
 
 /// An account with what the simulator accepts: `sim-user` for whatever names somebody, `sim-secret` for the rest.
 pub(crate) fn account(definition: &Definition, base_url: &str) -> OperatorAccount {
-    let names = ["username", "user", "client_id", "app_id", "auth_key_id", "appkey"];
     let secrets = definition.secret_names().map(|name| {
-        let value = if names.contains(&name) { "sim-user" } else { "sim-secret" };
+        let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };
         (name.to_owned(), SecretString::from(value))
     });
     OperatorAccount {

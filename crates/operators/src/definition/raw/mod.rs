@@ -75,6 +75,9 @@ pub(crate) struct RawSetting {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSecret {
     pub(crate) about: String,
+    /// Says who asks (a user name, an app id) rather than proving it.
+    #[serde(default)]
+    pub(crate) identifies: bool,
 }
 
 #[derive(Debug, Deserialize)]
