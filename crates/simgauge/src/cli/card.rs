@@ -19,6 +19,11 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Subcommand)]
 pub enum CardCommand {
     /// Bring cards in from a CSV file.
+    ///
+    /// The first line names the columns, in any order: iccid, account and operator_account are needed; eid, status, label
+    /// and profile_iccid are optional. A row with an eid is a profile (its iccid) of that cloud eSIM; several rows of one
+    /// eid are several profiles. A physical card with several profiles repeats its iccid with different profile_iccid. A
+    /// card that is known already gets the row's status, label and operator account, and keeps its usage and history.
     Import(import::ImportArgs),
     /// Write cards as a CSV file that `card import` takes.
     Export(export::ExportArgs),

@@ -1,10 +1,12 @@
 //! Every command on one page, and what each of them gets.
 
+use super::operator::{self, OperatorCommand};
 use super::{Output, account, app, card, demo, migrate, refresh, serve, sign, simulate, usage, verify};
 use crate::app::open_store;
 use crate::config::Config;
 use crate::secrets::Sealer;
 use clap::{Parser, Subcommand};
+use simgauge_operators::Catalog;
 use simgauge_store::Store;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +42,9 @@ enum Command {
     /// Cards: what customers refresh.
     #[command(subcommand)]
     Card(card::CardCommand),
+    /// Operators: accounts with their lanes, and definitions of their APIs.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Simulate operators as a server of its own.
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
@@ -82,14 +87,33 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Card(command) => {
             let config = config()?;
             let store = open_store(&config).await?;
-            let names: Vec<String> = config.operator_accounts.iter().map(|account| account.name.clone()).collect();
+            let names = operator_accounts(&config);
             closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
+        }
+        Command::Operator(OperatorCommand::List) => {
+            let config = config()?;
+            let store = open_store(&config).await?;
+            let names = operator_accounts(&config);
+            closing(&store, operator::list(&store, &names, &output)).await
+        }
+        Command::Operator(OperatorCommand::Definitions) => {
+            operator::definitions(&Catalog::load(config()?.definitions_dir())?, &output)
+        }
+        Command::Operator(OperatorCommand::Show { name }) => {
+            operator::show(&name, &Catalog::load(config()?.definitions_dir())?, &output)
         }
     }
 }
 
+fn operator_accounts(config: &Config) -> Vec<String> {
+    config.operator_accounts.iter().map(|account| account.name.clone()).collect()
+}
+
 /// Closes the store whatever became of the command: SQLite then leaves one file and no log beside it.
-async fn closing(store: &Store, work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+async fn closing(
+    store: &Store,
+    work: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
     let result = work.await;
     store.close().await;
     result

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// A person waits: give up sooner than a program would.
-const RETRY_BUDGET: Duration = Duration::from_secs(15);
+const RETRY_BUDGET: Duration = Duration::from_secs(5);
 
 /// Where the server is and who calls.
 #[derive(Clone, Debug, clap::Args)]
@@ -108,7 +108,7 @@ fn in_words(error: &ClientError, now: i64) -> String {
     if let Some(seconds) = refusal.retry_after_seconds() {
         let _ = write!(text, "\nagain in {seconds} s");
         if let Some(at) = refusal.next_refresh_at() {
-            let _ = write!(text, ", at {}", human::time(at));
+            let _ = write!(text, ", from {} on", human::time(at));
         }
     }
     if let Some(string) = refusal.string_to_sign() {
@@ -152,7 +152,7 @@ mod tests {
         let cooling =
             in_words(&refused("429", json!({"retryAfterSeconds": 123, "nextRefreshAt": 1_800_000_123})), 0);
         assert!(
-            cooling.starts_with("refused: no (code 429)\nagain in 123 s, at 2027-01-15 08:02:03 UTC"),
+            cooling.starts_with("refused: no (code 429)\nagain in 123 s, from 2027-01-15 08:02:03 UTC"),
             "{cooling}"
         );
         let unsigned =

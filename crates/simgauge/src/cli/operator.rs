@@ -40,24 +40,16 @@ pub async fn list(store: &Store, configured: &[String], output: &Output) -> anyh
         let mut table = Table::new(&["OPERATOR ACCOUNT", "LANE", "HEALTH", "WAITING", "LAST ERROR"]);
         for (name, lane) in &lanes {
             let status = lane.as_ref().map(status).unwrap_or_default();
-            let told = |names: &[&str]| {
-                let value = names.iter().find_map(|name| status.get(name).filter(|value| !value.is_null()));
-                value.map_or_else(
-                    || "-".to_owned(),
-                    |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-                )
+            let told = |name: &str| match status.get(name) {
+                None | Some(Value::Null) => "-".to_owned(),
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
             };
             let mut lane = lane.as_ref().map_or_else(|| "not started".to_owned(), |lane| in_words(lane, now));
             if !configured.contains(name) {
                 lane.push_str(", not in the configuration");
             }
-            table.row([
-                name.clone(),
-                lane,
-                told(&["health", "state"]),
-                told(&["waiting", "queue", "queued"]),
-                told(&["lastError", "last_error"]),
-            ]);
+            table.row([name.clone(), lane, told("health"), told("queue"), told("last_error")]);
         }
         table.or("no operator accounts; add [[operator_account]] to the configuration")
     })?;

@@ -2,7 +2,7 @@
 
 use super::cells::{COLUMNS, guard};
 use crate::cli::human;
-use crate::cli::output::Output;
+use crate::cli::output::{Fields, Output};
 use anyhow::Context as _;
 use serde_json::json;
 use simgauge_store::{CardKind, CardView, ProfileView, Store};
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// Cards read at a time.
 const PAGE: i64 = 2_000;
 
-/// Write cards as a CSV file that `card import` takes.
+/// The arguments of `card export`.
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
     /// Only cards of this account.
@@ -54,12 +54,11 @@ pub(super) async fn run(args: ExportArgs, store: &Store, output: &Output) -> any
     };
     std::fs::rename(&part, &path).with_context(|| format!("{} cannot be created", path.display()))?;
     output.print(&json!({ "cards": written.cards, "rows": written.rows, "file": path }), || {
-        format!(
-            "{} cards in {} rows written to {}",
-            human::count(written.cards),
-            human::count(written.rows),
-            path.display()
-        )
+        Fields::new()
+            .line("cards", human::count(written.cards))
+            .line("rows", human::count(written.rows))
+            .line("file", path.display().to_string())
+            .text()
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -18,12 +18,7 @@ use std::time::Instant;
 /// So many refused rows are shown at once; the rest is in the errors file.
 const SHOWN_ROWS: usize = 5;
 
-/// Bring cards in from a CSV file.
-///
-/// The first line names the columns, in any order: iccid, account and operator_account are needed; eid, status, label and
-/// profile_iccid are optional. A row with an eid is a profile (its iccid) of that cloud eSIM; several rows of one eid are
-/// several profiles. A physical card with several profiles repeats its iccid with different profile_iccid. A card that is
-/// known already gets the row's status, label and operator account, and keeps its usage and history.
+/// The arguments of `card import`.
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
     /// The file; - is standard input.

@@ -10,7 +10,7 @@ use simgauge_domain::time::UnixMs;
 use simgauge_store::{CardKind, CardRules, CardView, ProfileView, RefreshView, Store};
 use std::process::ExitCode;
 
-/// List cards by number.
+/// The arguments of `card list`.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// Only cards of this account.
@@ -24,7 +24,7 @@ pub struct ListArgs {
     limit: i64,
 }
 
-/// Show one card.
+/// The arguments of `card show`.
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
     /// Its ICCID or EID.
