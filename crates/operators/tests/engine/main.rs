@@ -6,6 +6,7 @@ mod bad_answers;
 mod definitions;
 mod fixtures;
 mod logins;
+mod logs;
 mod setup;
 mod simulated;
 mod support;

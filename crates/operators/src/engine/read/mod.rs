@@ -263,3 +263,6 @@ fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
         end: when("end")?,
     })
 }
+
+#[cfg(test)]
+mod tests;
