@@ -7,6 +7,8 @@ use super::plan::{
 };
 use super::raw::{Only, RawAnswer, RawDefinition, RawErrors, RawStep, Text};
 use crate::template::{Place, Template};
+use simgauge_domain::limits::Limits;
+use std::collections::BTreeSet;
 
 /// More steps than any operator needs.
 const MOST_STEPS: usize = 4;
@@ -28,6 +30,13 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     if raw.steps.is_empty() || raw.steps.len() > MOST_STEPS {
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MOST_STEPS} steps"));
     }
+    check_limits(compiler, raw);
+    let mut names = BTreeSet::from(["login"]);
+    for step in &raw.steps {
+        if !names.insert(step.name.get_ref().as_str()) {
+            compiler.problem(&step.name.span(), "steps have names of their own, and none is called `login`");
+        }
+    }
     let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
     if !raw.accepts_eid
         && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
@@ -38,6 +47,16 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     let answer = answer(compiler, &raw.answer, finds);
     let errors = errors(compiler, &raw.errors, &raw.steps);
     Some((base_url, auth, steps, answer?, errors))
+}
+
+/// A limit of nothing would keep a lane waiting for ever.
+fn check_limits(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
+    let Some(limits) = &raw.limits else { return };
+    let Limits { buckets, max_concurrent, .. } = limits.get_ref();
+    if *max_concurrent == 0 || buckets.iter().any(|bucket| bucket.limit == 0 || bucket.per_seconds == 0) {
+        let message = "`max_concurrent`, and `limit` and `per_seconds` of a bucket, are at least 1";
+        compiler.problem(&limits.span(), message);
+    }
 }
 
 fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {

@@ -18,6 +18,7 @@ use raw::{RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use toml::Spanned;
 
 /// What an operator gets whose documentation states no limits.
 #[must_use]
@@ -91,7 +92,7 @@ impl Definition {
                 source: toml.to_owned(),
                 sources: raw.sources,
                 facts: raw.facts,
-                limits: raw.limits.unwrap_or_else(default_limits),
+                limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
                 declared_lag_seconds: raw.declared_lag_seconds,
                 freshness: raw.freshness,
                 accepts_eid: raw.accepts_eid,

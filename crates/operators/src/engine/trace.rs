@@ -5,6 +5,7 @@ use super::http::{Answer, Body, Outgoing};
 use crate::definition::plan::RequestPlan;
 use crate::template::RFC3986;
 use percent_encoding::utf8_percent_encode;
+use std::fmt;
 use std::time::Duration;
 
 const LONGEST_BODY: usize = 4000;
@@ -33,6 +34,24 @@ pub struct StepTrace {
     pub answer: String,
     /// Why there was none.
     pub failure: Option<String>,
+}
+
+impl fmt::Display for StepTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} {}", self.step, self.method, self.url)?;
+        for (name, value) in &self.request_headers {
+            writeln!(f, "  > {name}: {value}")?;
+        }
+        for line in self.request_body.lines() {
+            writeln!(f, "  > {line}")?;
+        }
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
+        writeln!(f, "  < {status} after {} ms", self.took.as_millis())?;
+        for line in self.answer.lines() {
+            writeln!(f, "  < {line}")?;
+        }
+        self.failure.iter().try_for_each(|failure| writeln!(f, "  {failure}"))
+    }
 }
 
 /// Collects traces, and the texts that must not be seen in them.

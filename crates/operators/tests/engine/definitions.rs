@@ -40,6 +40,8 @@ fn mistakes_are_told_with_line_and_column() {
         ("unit = \"B\"", "unit = \"MB\"", "\".used\"", "1000 or 1024"),
         ("unit = \"B\"", "unit = \"MB\", base = 999", "999", "1000 or 1024"),
         ("identity = \".iccid\"\n", "", "\".used\"", "names its card"),
+        ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
+        ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
     ] {
         let toml = SIMPLE.replacen(from, to, 1);

@@ -95,6 +95,8 @@ async fn a_live_check_tells_every_step_and_no_secret() {
     assert!(!told.contains("the-secret-key"), "{told}");
     let step = &report.steps[0];
     assert_eq!((step.step.as_str(), step.method, step.status), ("usage", "GET", Some(200)));
+    let printed = step.to_string();
+    assert!(printed.contains("< HTTP 200 after") && printed.contains("> X-Key: ***"), "{printed}");
     assert!(step.url.ends_with(&format!("/***/sims/{ICCID}")), "{}", step.url);
     assert!(operator.read(&profile(ICCID), &NoGate).await.is_ok());
 }

@@ -3,6 +3,7 @@
 use super::{RawCapture, RawRequest, Text, Texts};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +46,7 @@ const fn a_minute() -> u64 {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawTtl {
     /// Used as it is, or where the answer does not say.
-    pub(crate) seconds: u64,
+    pub(crate) seconds: NonZeroU64,
     /// jq: seconds the log-in is good for.
     pub(crate) from: Option<Text>,
     /// Name of a capture that is a JWT, whose `exp` counts.
@@ -74,13 +75,13 @@ pub(crate) struct RawOauth2 {
     pub(crate) token: Option<Text>,
     pub(crate) expires_in: Option<Text>,
     #[serde(default = "an_hour")]
-    pub(crate) ttl_seconds: u64,
+    pub(crate) ttl_seconds: NonZeroU64,
     #[serde(default = "a_minute")]
     pub(crate) pause_after_refusal_seconds: u64,
 }
 
-const fn an_hour() -> u64 {
-    3600
+fn an_hour() -> NonZeroU64 {
+    NonZeroU64::MIN.saturating_add(3599)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -38,7 +38,7 @@ pub(crate) struct RawDefinition {
     pub(crate) freshness: Option<String>,
     #[serde(default)]
     pub(crate) facts: Vec<Fact>,
-    pub(crate) limits: Option<Limits>,
+    pub(crate) limits: Option<Spanned<Limits>>,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, RawSetting>,
     #[serde(default)]
