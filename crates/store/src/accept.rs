@@ -40,15 +40,24 @@ pub struct Accepted {
     pub state: RefreshState,
 }
 
+/// A task that a refresh made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWork {
+    /// The operator account.
+    pub lane: String,
+    /// When the last believed reading of the profile began.
+    pub last_read_at: Option<UnixMs>,
+}
+
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AcceptOutcome {
-    /// A new refresh; `lanes` have work they did not have before.
+    /// A new refresh.
     Accepted {
         /// The refresh.
         refresh: Accepted,
-        /// Operator accounts with a new task.
-        lanes: Vec<String>,
+        /// The new tasks.
+        tasks: Vec<NewWork>,
     },
     /// The very request that was accepted before.
     Same(Accepted),
@@ -110,13 +119,21 @@ struct Found {
     iccid: Option<String>,
     operator_account: Option<String>,
     used: Option<i64>,
+    began_at: Option<i64>,
+}
+
+#[derive(Clone)]
+struct Profile {
+    iccid: String,
+    lane: String,
+    last_read_at: Option<UnixMs>,
 }
 
 #[derive(Default)]
 struct CardState {
     kind: String,
     account: String,
-    profiles: Vec<(String, String)>,
+    profiles: Vec<Profile>,
     used: Option<i64>,
     /// Newest first.
     earlier: Vec<EarlierRefresh>,
@@ -181,7 +198,7 @@ impl Store {
     ) -> Result<Vec<AcceptOutcome>, StoreError> {
         let find = bulk!(
             "SELECT card.number, card.kind, card.account, card.last_refresh, profile.iccid, \
-             profile.operator_account, profile.used FROM ",
+             profile.operator_account, profile.used, profile.began_at FROM ",
             [k text],
             " AS wanted JOIN card ON card.number = wanted.k LEFT JOIN profile ON profile.card = card.number"
         );
@@ -244,7 +261,7 @@ fn gather(found: Vec<Found>) -> (HashMap<String, CardState>, HashMap<String, Str
             ..CardState::default()
         });
         if let (Some(iccid), Some(lane)) = (row.iccid, row.operator_account) {
-            card.profiles.push((iccid, lane));
+            card.profiles.push(Profile { iccid, lane, last_read_at: row.began_at.map(UnixMs) });
         }
         if let Some(used) = row.used {
             card.used = Some(card.used.unwrap_or(0).saturating_add(used));
@@ -290,9 +307,9 @@ fn link(
 struct New<'a> {
     call: &'a AcceptCall,
     previous: Option<RefreshId>,
-    profiles: Vec<(String, String)>,
+    profiles: Vec<Profile>,
     /// Those of `profiles` that need a task of their own; the others are waited for already.
-    tasks: Vec<(String, String)>,
+    tasks: Vec<Profile>,
     before: Option<i64>,
 }
 
@@ -328,7 +345,7 @@ impl AcceptedCalls<'_> {
                     remaining: new
                         .profiles
                         .iter()
-                        .map(|(iccid, _)| iccid.as_str())
+                        .map(|profile| profile.iccid.as_str())
                         .collect::<Vec<_>>()
                         .join(","),
                     before: new.before,
@@ -343,11 +360,11 @@ impl AcceptedCalls<'_> {
                 .0
                 .iter()
                 .flat_map(|new| {
-                    new.tasks.iter().map(|(iccid, lane)| NewTask {
-                        lane,
+                    new.tasks.iter().map(|profile| NewTask {
+                        lane: &profile.lane,
                         account: &new.call.account,
                         refresh: new.call.id.as_str(),
-                        iccid,
+                        iccid: &profile.iccid,
                         card: &new.call.number,
                     })
                 })
@@ -405,12 +422,12 @@ fn accept_one<'a>(
             .iter()
             .any(|one| !one.accepted.state.is_ended() && one.remaining.iter().any(|i| i == iccid))
     };
-    let tasks: Vec<(String, String)> =
-        card.profiles.iter().filter(|(iccid, _)| !waited_for(iccid)).cloned().collect();
+    let tasks: Vec<Profile> =
+        card.profiles.iter().filter(|profile| !waited_for(&profile.iccid)).cloned().collect();
     if card.profiles.is_empty() {
         return Err(AcceptOutcome::Refused { lane: String::new(), estimate: None });
     }
-    for (_, lane) in &tasks {
+    for Profile { lane, .. } in &tasks {
         let estimate = match admission(lane, &call.account) {
             Admission::Taken => continue,
             Admission::TooFarBehind(seconds) => Some(seconds),
@@ -419,8 +436,10 @@ fn accept_one<'a>(
         return Err(AcceptOutcome::Refused { lane: lane.clone(), estimate });
     }
     let refresh = Accepted { id: call.id.clone(), accepted_at: now, state: RefreshState::Queued };
-    let mut lanes: Vec<String> = tasks.iter().map(|(_, lane)| lane.clone()).collect();
-    lanes.dedup();
+    let work = tasks
+        .iter()
+        .map(|profile| NewWork { lane: profile.lane.clone(), last_read_at: profile.last_read_at })
+        .collect();
     let new = New {
         call,
         previous: card.earlier.first().map(|one| one.accepted.id.clone()),
@@ -433,8 +452,8 @@ fn accept_one<'a>(
         EarlierRefresh {
             accepted: refresh.clone(),
             sign: call.sign.clone(),
-            remaining: card.profiles.iter().map(|(iccid, _)| iccid.clone()).collect(),
+            remaining: card.profiles.iter().map(|profile| profile.iccid.clone()).collect(),
         },
     );
-    Ok((AcceptOutcome::Accepted { refresh, lanes }, new))
+    Ok((AcceptOutcome::Accepted { refresh, tasks: work }, new))
 }

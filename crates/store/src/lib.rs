@@ -14,7 +14,7 @@ mod lane;
 mod queue;
 mod refresh;
 
-pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules};
+pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules, NewWork};
 pub use account::{Account, App};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use error::StoreError;

@@ -11,8 +11,8 @@ use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, Postponed, RowError,
-    Store, StoreError, TaskKey,
+    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, Postponed,
+    RowError, Store, StoreError, TaskKey,
 };
 use std::time::Duration;
 use support::{Database, TestStore};
@@ -224,7 +224,7 @@ async fn accepting_is_decided_in_order_and_durable(
     let again = accept(&store, &[call("8901", 6, at(300))], at(300)).await;
     let second = accepted(&again[0]);
     assert!(
-        matches!(&again[0], AcceptOutcome::Accepted { lanes, .. } if lanes.is_empty()),
+        matches!(&again[0], AcceptOutcome::Accepted { tasks, .. } if tasks.is_empty()),
         "the first reading is still waiting, so the second refresh joins it"
     );
     let same = accept(&store, &[call("8901", 1, at(301))], at(301)).await;

@@ -101,7 +101,7 @@ impl ApiError {
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
             Self::NoPath => language.pick("接口不存在", "no such operation").into(),
             Self::Cooling { retry_after_seconds, .. } => language.pick(
-                format!("该卡片 5 分钟内仅可刷新一次,请 {retry_after_seconds} 秒后再试"),
+                format!("该卡片刚刷新过,请 {retry_after_seconds} 秒后再试"),
                 format!("this card was refreshed a short while ago; try again in {retry_after_seconds} s"),
             ),
             Self::LaneBehind { estimated_seconds } => language.pick(

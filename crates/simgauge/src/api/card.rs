@@ -12,7 +12,7 @@ use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
 use simgauge_protocol::{Body, Code, Language};
-use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind};
+use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind, NewWork};
 use std::time::Duration;
 
 /// `refreshUsage`.
@@ -43,14 +43,19 @@ impl Operation for Refresh {
         request_id: &str,
     ) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, body, asked, |body| RefreshUsage::read(body, self.0))?;
-        let (accepted, lanes) = accept(state, &caller, self.0, fields.number).await?;
+        let (accepted, tasks) = accept(state, &caller, self.0, fields.number).await?;
         let cooldown = state.rules.of(stored(self.0)).cooldown;
         let mut answer = RefreshAnswer {
             refresh_id: accepted.id.to_string(),
             state: view::state_of(accepted.state),
             accepted_at: accepted.accepted_at.seconds(),
             next_refresh_at: view::seconds_up(accepted.accepted_at.after(cooldown)),
-            estimated_seconds: lanes.iter().map(|lane| state.board.estimate(lane, &caller.account)).max(),
+            estimated_seconds: tasks
+                .iter()
+                .map(|task| {
+                    state.board.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
+                })
+                .max(),
             usage: None,
             refresh: None,
             warning: None,
@@ -62,13 +67,13 @@ impl Operation for Refresh {
     }
 }
 
-/// Takes a call to the store; the lanes are those with new work.
+/// Takes a call to the store; answers with the tasks that it made.
 async fn accept(
     state: &ApiState,
     caller: &Caller,
     kind: CardKind,
     number: &str,
-) -> Result<(Accepted, Vec<String>), ApiError> {
+) -> Result<(Accepted, Vec<NewWork>), ApiError> {
     let now = state.clock.now();
     if let Some(accepted_at) = state.accepter.cooling(&caller.account, stored(kind), number, &caller.sign) {
         let cooldown = state.rules.of(stored(kind)).cooldown;
@@ -86,7 +91,7 @@ async fn accept(
         id: RefreshId::new(now, 0),
     };
     match state.accepter.accept(call).await {
-        Ok(AcceptOutcome::Accepted { refresh, lanes }) => Ok((refresh, lanes)),
+        Ok(AcceptOutcome::Accepted { refresh, tasks }) => Ok((refresh, tasks)),
         Ok(AcceptOutcome::Same(refresh)) => Ok((refresh, Vec::new())),
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),

@@ -1,11 +1,15 @@
 //! Every command on one page, and what each of them gets.
 
+use super::operator::OperatorCommand;
 use super::operator::{self, OperatorCommand};
-use super::{Output, account, app, card, demo, migrate, refresh, serve, sign, simulate, usage, verify};
+use super::{
+    Output, account, app, card, demo, migrate, operator, refresh, serve, sign, simulate, usage, verify,
+};
 use crate::app::open_store;
 use crate::config::Config;
 use crate::secrets::Sealer;
 use clap::{Parser, Subcommand};
+use simgauge_operators::Catalog;
 use simgauge_operators::Catalog;
 use simgauge_store::Store;
 use std::path::PathBuf;
@@ -45,6 +49,9 @@ enum Command {
     /// Operators: accounts with their lanes, and definitions of their APIs.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Operators: accounts, lanes and definitions.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
     /// Simulate operators as a server of its own.
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
@@ -73,6 +80,19 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Usage(args) => usage::run(args, &output).await,
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
+        Command::Operator(command) => {
+            let config = config()?;
+            let catalog = || Catalog::load(config.definitions_dir());
+            match command {
+                OperatorCommand::Definitions => operator::definitions(&catalog()?, &output),
+                OperatorCommand::Show { name } => operator::show(&name, &catalog()?, &output),
+                OperatorCommand::Check(args) => operator::check::run(args, &config, &output).await,
+                OperatorCommand::List => {
+                    let store = open_store(&config).await?;
+                    closing(&store, operator::list(&store, &names_of(&config), &output)).await
+                }
+            }
+        }
         Command::Account(command) => {
             let store = open_store(&config()?).await?;
             closing(&store, account::run(command, &store, &output)).await
@@ -106,6 +126,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn operator_accounts(config: &Config) -> Vec<String> {
+    config.operator_accounts.iter().map(|account| account.name.clone()).collect()
+}
+
+fn names_of(config: &Config) -> Vec<String> {
     config.operator_accounts.iter().map(|account| account.name.clone()).collect()
 }
 

@@ -9,8 +9,8 @@ use crate::logging;
 use crate::secrets::Sealer;
 use anyhow::Context as _;
 use clap::Args;
-use simgauge_operators::Catalog;
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_operators::{Catalog, Definition};
 use simgauge_protocol::Body;
 use simgauge_protocol::sign::{self, Scope};
 use simgauge_store::{CardKind, ImportRow, Store, StoreError};
@@ -27,6 +27,8 @@ const SECRET: &str = "demo-secret";
 const ICCID: &str = "8988308650100524999";
 /// The documentation's own cloud eSIM.
 const EID: &str = "11111111111111111111111111";
+/// What definitions call the part of a login that names somebody; every other secret proves it.
+const NAMES_SOMEBODY: [&str; 5] = ["username", "client_id", "app_id", "auth_key_id", "appkey"];
 /// Cards beside those two.
 const MORE_CARDS: u32 = 100;
 
@@ -74,35 +76,35 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> anyhow::Result<Ex
 fn operator_accounts(simulator: &Simulator) -> anyhow::Result<Vec<OperatorAccountConfig>> {
     let catalog = Catalog::load(None)?;
     let spoken = Simulator::operators();
+    let root = format!("{}/", simulator.url());
     let accounts = catalog
         .iter()
         .filter(|definition| spoken.contains(&definition.name()))
-        .map(|definition| simulated_account(definition, simulator))
+        .map(|definition| simulated_account(definition, &root))
         .collect();
     Ok(accounts)
 }
 
-fn simulated_account(
-    definition: &simgauge_operators::Definition,
-    simulator: &Simulator,
-) -> OperatorAccountConfig {
-    let base_url = simulator.base_url(definition.name());
+/// A login at one operator of a simulator: `root` is its URL with a slash at the end.
+#[must_use]
+pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccountConfig {
+    let base_url = format!("{root}{}", definition.name());
     let secrets = definition
         .secret_names()
         .map(|name| {
-            // The simulator's one login: whatever names somebody is the user, whatever proves it is the secret.
-            let names_somebody = ["user", "id"]
-                .iter()
-                .any(|part| name.split('_').any(|word| word.starts_with(part) || word.ends_with(part)));
-            let value = if names_somebody { "sim-user" } else { "sim-secret" };
+            let value = if NAMES_SOMEBODY.contains(&name) { "sim-user" } else { "sim-secret" };
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();
     // Where an operator logs in at a host of its own, the simulator's is the same as for everything else.
     let settings = definition
-        .setting_names()
-        .filter(|name| name.ends_with("_url"))
-        .map(|name| (name.to_owned(), base_url.clone()))
+        .settings()
+        .iter()
+        .filter_map(|(name, setting)| match setting.default {
+            _ if name.ends_with("_url") => Some((name.clone(), base_url.clone())),
+            None => Some((name.clone(), "sim".to_owned())),
+            Some(_) => None,
+        })
         .collect();
     OperatorAccountConfig {
         name: format!("demo-{}", definition.name().replace('_', "-")),

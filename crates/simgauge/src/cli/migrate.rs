@@ -7,9 +7,12 @@ use std::process::ExitCode;
 
 /// Migrates.
 pub(super) async fn run(config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.store.url, 2)
-        .await
-        .map_err(|error| anyhow::anyhow!("the store cannot be opened: {}", error.to_string().replace(&config.store.url, "(store.url)")))?;
+    let store = Store::connect(&config.store.url, 2).await.map_err(|error| {
+        anyhow::anyhow!(
+            "the store cannot be opened: {}",
+            error.to_string().replace(&config.store.url, "(store.url)")
+        )
+    })?;
     let applied = store.migrate().await?;
     store.close().await;
     let text = match applied {

@@ -1,5 +1,7 @@
 //! `simgauge operator`: operator accounts and their lanes, and the definitions of operators' APIs.
 
+pub mod check;
+
 use super::human;
 use super::output::{Fields, Output, Table};
 use crate::clock::Clock;
@@ -25,6 +27,8 @@ pub enum OperatorCommand {
         /// Its name.
         name: String,
     },
+    /// Check definitions: their text, their fixtures, or with --live an operator account against the real operator.
+    Check(check::CheckArgs),
 }
 
 /// `operator list`: the configured operator accounts and whatever lane the store knows, by name.

@@ -1,6 +1,7 @@
 //! What every part of a process may know of the lanes: how long their queues are, how fast they go, and a bell to wake them.
 
 use simgauge_domain::fairness::turns_ahead;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_store::Admission;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,12 +21,15 @@ pub struct BoardEntry {
     pub lane: String,
     /// Readings per second that its limits allow.
     pub readings_per_second: f64,
+    /// Least time between two readings of one SIM.
+    pub least_interval: Duration,
     /// How old an answer can be by the operator's documentation.
     pub declared_lag_seconds: Option<u64>,
 }
 
 struct LaneBoard {
     readings_per_second: f64,
+    least_interval: Duration,
     declared_lag_seconds: Option<u64>,
     queues: Mutex<Queues>,
     bell: Notify,
@@ -48,6 +52,7 @@ impl Board {
             .map(|entry| {
                 let board = LaneBoard {
                     readings_per_second: entry.readings_per_second.max(1e-6),
+                    least_interval: entry.least_interval,
                     declared_lag_seconds: entry.declared_lag_seconds,
                     queues: Mutex::default(),
                     bell: Notify::new(),
@@ -69,10 +74,12 @@ impl Board {
         }
     }
 
-    /// About how many seconds until the newest task of an account is read.
+    /// About how many seconds until the newest task of an account is read, given when its profile was read last.
     #[must_use]
-    pub fn estimate(&self, lane: &str, account: &str) -> u64 {
-        self.lanes.get(lane).map_or(0, |board| board.estimate(account))
+    pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
+        let Some(board) = self.lanes.get(lane) else { return 0 };
+        let may_be_read = last_read_at.map_or(Duration::ZERO, |at| at.after(board.least_interval).since(now));
+        board.estimate(account).max(whole_seconds_up(may_be_read))
     }
 
     /// How old an answer can be by the operator's documentation.
@@ -159,7 +166,12 @@ mod tests {
     use super::*;
 
     fn board(max_wait: u64) -> Board {
-        let entry = BoardEntry { lane: "l".into(), readings_per_second: 2.0, declared_lag_seconds: None };
+        let entry = BoardEntry {
+            lane: "l".into(),
+            readings_per_second: 2.0,
+            least_interval: Duration::from_secs(60),
+            declared_lag_seconds: None,
+        };
         Board::new(vec![entry], Some(Duration::from_secs(max_wait)))
     }
 
@@ -169,9 +181,15 @@ mod tests {
         for _ in 0..200 {
             board.added("l", "busy");
         }
-        assert_eq!(board.estimate("l", "busy"), 100);
+        let now = UnixMs(100_000);
+        assert_eq!(board.estimate("l", "busy", None, now), 100);
         assert_eq!(board.admit("l", "busy"), Admission::TooFarBehind(100));
-        assert_eq!(board.estimate("l", "newcomer"), 1, "two turns at two a second");
+        assert_eq!(board.estimate("l", "newcomer", None, now), 1, "two turns at two a second");
+        assert_eq!(
+            board.estimate("l", "newcomer", Some(UnixMs(70_000)), now),
+            30,
+            "the SIM was read 30 s ago"
+        );
         assert_eq!(board.admit("l", "newcomer"), Admission::Taken);
         assert_eq!(board.admit("no", "busy"), Admission::Unknown);
         board.removed("l", "busy", 150);

@@ -86,6 +86,7 @@ impl LaneSetup {
             lane: self.name.clone(),
             readings_per_second: Pacer::readings_per_second(&self.limits, self.calls_per_reading)
                 .unwrap_or(unstated),
+            least_interval: Duration::from_secs(self.limits.min_refresh_seconds.into()),
             declared_lag_seconds: self.declared_lag_seconds,
         }
     }

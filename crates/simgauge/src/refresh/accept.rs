@@ -96,9 +96,9 @@ async fn commit_groups(
         };
         for ((call, reply), outcome) in calls.iter().zip(replies).zip(outcomes) {
             remember(&cache, call, outcome.as_ref());
-            if let Ok(AcceptOutcome::Accepted { lanes, .. }) = &outcome {
-                for lane in lanes {
-                    board.added(lane, &call.account);
+            if let Ok(AcceptOutcome::Accepted { tasks, .. }) = &outcome {
+                for task in tasks {
+                    board.added(&task.lane, &call.account);
                 }
             }
             // A caller that went away finds its refresh later.

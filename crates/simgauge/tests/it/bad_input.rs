@@ -53,7 +53,8 @@ async fn deep_nesting() {
 #[tokio::test]
 async fn each_required_field(
     #[values("appkey", "timestamp", "nonce", "sign", "iccid")] field: &str,
-    #[values(None, Some(json!(null)), Some(json!("")), Some(json!(true)), Some(json!([1])), Some(json!({"a": 1})))] wrong: Option<Value>,
+    #[values(None, Some(json!(null)), Some(json!("")), Some(json!(true)), Some(json!([1])), Some(json!({"a": 1})))]
+    wrong: Option<Value>,
 ) {
     let server = server().start().await;
     let mut body = server.signed(json!({ "iccid": ICCID }));
@@ -104,7 +105,8 @@ async fn fields_of_the_wrong_kind(#[case] field: &str, #[case] value: Value) {
 async fn timestamps_outside_the_window(#[case] off: i64, #[case] good: bool) {
     let server = server().start().await;
     let now = server.clock.now().seconds();
-    let answer = server.post(PATH, server.signed(json!({ "iccid": ICCID, "timestamp": now + off })).to_string()).await;
+    let answer =
+        server.post(PATH, server.signed(json!({ "iccid": ICCID, "timestamp": now + off })).to_string()).await;
     if good {
         answer.expect("200");
         return;
@@ -125,12 +127,16 @@ async fn wrong_signs() {
     without_operator.as_object_mut().unwrap().shift_remove("operator");
     without_operator.as_object_mut().unwrap().shift_remove("sign");
     let partial = sign_body(without_operator, SECRET)["sign"].as_str().unwrap().to_owned();
-    for wrong in [&sign[..39], &format!("{}{flipped}", &sign[..39]), &partial, &format!("{sign}0"), "签名"] {
+    for wrong in [&sign[..39], &format!("{}{flipped}", &sign[..39]), &partial, &format!("{sign}0"), "签名"]
+    {
         let mut body = good.clone();
         body["sign"] = json!(wrong);
         let answer = server.post(PATH, body.to_string()).await;
         refused(&answer, "401", "签名");
-        assert!(answer.data()["stringToSign"].as_str().unwrap().contains("operator=5"), "undeclared fields are signed");
+        assert!(
+            answer.data()["stringToSign"].as_str().unwrap().contains("operator=5"),
+            "undeclared fields are signed"
+        );
         assert!(answer.data()["serverTime"].is_i64());
         assert!(!answer.body.to_string().contains(SECRET));
     }
@@ -144,7 +150,11 @@ async fn wrong_signs() {
 #[tokio::test]
 async fn unknown_appkey_and_unknown_card() {
     let server = server().start().await;
-    refused(&server.post(PATH, server.signed_as("nobody", json!({ "iccid": ICCID })).to_string()).await, "401", "appkey");
+    refused(
+        &server.post(PATH, server.signed_as("nobody", json!({ "iccid": ICCID })).to_string()).await,
+        "401",
+        "appkey",
+    );
     refused(&server.refresh_sim("8900000000000000000").await, "404", "卡片");
     refused(&server.refresh_sim(crate::support::OTHERS_ICCID).await, "404", "卡片");
     // An EID is no ICCID, and the other way round.

@@ -25,7 +25,10 @@ async fn a_card_is_refreshed_end_to_end(#[values(Database::Sqlite, Database::Pos
     assert!((accepted_at + 300..=accepted_at + 301).contains(&data["nextRefreshAt"].as_i64().unwrap()));
 
     let report = server.ended(data["refreshId"].as_str().unwrap(), PATIENCE).await;
-    assert_eq!((&report["state"], &report["iccid"], &report["after"]), (&json!("succeeded"), &json!(ICCID), &json!(5_000_000)));
+    assert_eq!(
+        (&report["state"], &report["iccid"], &report["after"]),
+        (&json!("succeeded"), &json!(ICCID), &json!(5_000_000))
+    );
     let card = server.card(ICCID).await.expect("200").clone();
     assert_eq!((&card["iccid"], &card["cardStatus"]), (&json!(ICCID), &json!("ACTIVATED_NAME")));
     assert_eq!(card["usage"]["usedBytes"], 5_000_000);
@@ -53,7 +56,9 @@ async fn a_cloud_esim_is_refreshed_over_all_its_profiles(
     let card = card.expect("200");
     assert_eq!((&card["eid"], &card["usage"]["usedBytes"]), (&json!(EID), &json!(123)));
     assert_eq!(card["profiles"].as_array().unwrap().len(), 2);
-    let list = server.post("/api/v3/cloudesim/list", server.signed(json!({ "pageNum": 1, "pageSize": 10 })).to_string()).await;
+    let list = server
+        .post("/api/v3/cloudesim/list", server.signed(json!({ "pageNum": 1, "pageSize": 10 })).to_string())
+        .await;
     assert_eq!(list.expect("200")["list"][0]["eid"], EID);
 }
 
@@ -91,14 +96,19 @@ async fn lists_are_paged_and_filtered() {
     let server = server().start().await;
     let numbers = server.add_cards(5).await;
     let list = async |fields: Value| {
-        server.post("/api/v3/card/getAllCardInfo", server.signed(fields).to_string()).await.expect("200").clone()
+        server
+            .post("/api/v3/card/getAllCardInfo", server.signed(fields).to_string())
+            .await
+            .expect("200")
+            .clone()
     };
     let first = list(json!({ "pageNum": "1", "pageSize": 4 })).await;
     assert_eq!((first["list"].as_array().unwrap().len(), &first["hasMore"]), (4, &json!(true)));
     let second = list(json!({ "pageNum": 2, "pageSize": "4" })).await;
     assert_eq!((second["list"].as_array().unwrap().len(), &second["hasMore"]), (2, &json!(false)));
     let some = list(json!({ "iccids": format!("{},{},{OTHERS_ICCID}", numbers[3], numbers[1]) })).await;
-    let found: Vec<&str> = some["list"].as_array().unwrap().iter().map(|card| card["iccid"].as_str().unwrap()).collect();
+    let found: Vec<&str> =
+        some["list"].as_array().unwrap().iter().map(|card| card["iccid"].as_str().unwrap()).collect();
     assert_eq!(found, [&numbers[1], &numbers[3]], "another account's card is not there");
     assert_eq!(list(json!({ "cardStatus": "RETIRED_NAME" })).await["list"], json!([]));
 }
@@ -160,7 +170,8 @@ async fn answers_carry_request_ids() {
     let server = server().start().await;
     let one = server.refresh_sim(ICCID).await;
     let two = server.refresh_sim(ICCID).await;
-    let id = |answer: &crate::support::call::Answer| answer.headers["x-request-id"].to_str().unwrap().to_owned();
+    let id =
+        |answer: &crate::support::call::Answer| answer.headers["x-request-id"].to_str().unwrap().to_owned();
     assert_ne!(id(&one), id(&two));
 }
 
@@ -183,7 +194,8 @@ async fn unknown_appkey_and_wrong_sign_look_alike() {
         let mut body: Value = serde_json::from_str(text).unwrap();
         body["data"]["serverTime"] = json!(0);
         let string = body["data"]["stringToSign"].as_str().unwrap().to_owned();
-        let cut = string.split('&').filter(|part| !part.starts_with("timestamp=")).collect::<Vec<_>>().join("&");
+        let cut =
+            string.split('&').filter(|part| !part.starts_with("timestamp=")).collect::<Vec<_>>().join("&");
         body["data"]["stringToSign"] = json!(cut);
         body
     };

@@ -58,8 +58,11 @@ async fn an_identical_request_is_answered_alike_and_triggers_nothing() {
     let now = server.clock.now().seconds();
     // A timestamp from a clock that goes ahead: the request stays good after the cooldown.
     let body = server.signed(json!({ "iccid": ICCID, "timestamp": now + 290 })).to_string();
-    let ids: Vec<String> =
-        join_all((0..20).map(|_| server.post(PATH, body.clone()))).await.iter().map(|answer| answer.refresh_id()).collect();
+    let ids: Vec<String> = join_all((0..20).map(|_| server.post(PATH, body.clone())))
+        .await
+        .iter()
+        .map(|answer| answer.refresh_id())
+        .collect();
     assert!(ids.iter().all(|id| *id == ids[0]));
     server.ended(&ids[0], PATIENCE).await;
     server.travel_to(305);

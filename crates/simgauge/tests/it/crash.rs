@@ -12,7 +12,9 @@ use std::time::Duration;
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answered_refresh_ends_after_a_crash(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+async fn every_answered_refresh_ends_after_a_crash(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
     let mut server = server()
         .database(database)
         .configure(|config| {
@@ -32,7 +34,8 @@ async fn every_answered_refresh_ends_after_a_crash(#[values(Database::Sqlite, Da
     let process = Process::serve(&server, dir.path());
     let http = reqwest::Client::new();
     let url = format!("{}/api/v3/card/refreshUsage", process.url);
-    let bodies: Vec<String> = numbers.iter().map(|number| server.signed(json!({ "iccid": number })).to_string()).collect();
+    let bodies: Vec<String> =
+        numbers.iter().map(|number| server.signed(json!({ "iccid": number })).to_string()).collect();
     let calls = bodies.into_iter().map(|body| {
         let request = http.post(&url).body(body);
         async move { Some(read(request.send().await.ok()?).await) }
@@ -41,8 +44,14 @@ async fn every_answered_refresh_ends_after_a_crash(#[values(Database::Sqlite, Da
     let seen = server.simulator.wait_until(OPERATOR, |stats| stats.requests >= 20).await;
     assert!(seen.requests < 200, "the crash has to come before the end");
     process.kill();
-    let accepted: Vec<String> =
-        answers.await.unwrap().into_iter().flatten().filter(|answer| answer.code() == "200").map(|answer| answer.refresh_id()).collect();
+    let accepted: Vec<String> = answers
+        .await
+        .unwrap()
+        .into_iter()
+        .flatten()
+        .filter(|answer| answer.code() == "200")
+        .map(|answer| answer.refresh_id())
+        .collect();
     assert!(!accepted.is_empty());
 
     server.simulator.clear_faults();

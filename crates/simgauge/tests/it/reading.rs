@@ -19,7 +19,8 @@ fn hasty(config: &mut simgauge::config::Config) {
 
 #[tokio::test]
 async fn wait_returns_the_new_usage_in_the_same_answer() {
-    let server = server().simulator(SimulatorConfig { step_bytes: 1000, ..SimulatorConfig::fixed() }).start().await;
+    let server =
+        server().simulator(SimulatorConfig { step_bytes: 1000, ..SimulatorConfig::fixed() }).start().await;
     server.simulator.set_usage(OPERATOR, ICCID, 7_000);
     let refresh = async || {
         let body = server.signed(json!({ "iccid": ICCID, "wait": 5 }));
@@ -51,10 +52,13 @@ async fn wait_ends_when_its_time_is_up_and_shows_the_refresh_running() {
 
 #[tokio::test]
 async fn an_operator_that_fails_for_a_while_is_tried_again() {
-    let server = server().configure(|config| {
-        hasty(config);
-        config.refresh.deadline_seconds = 30;
-    }).start().await;
+    let server = server()
+        .configure(|config| {
+            hasty(config);
+            config.refresh.deadline_seconds = 30;
+        })
+        .start()
+        .await;
     let until = server.clock.now().after(Duration::from_secs(2));
     server.simulator.set_fault(OPERATOR, None, Fault::Status(500), FaultSpan::Until(until));
     let id = server.refresh_sim(ICCID).await.refresh_id();
@@ -91,7 +95,9 @@ async fn nonsense_moves_no_usage() {
     let server = server().configure(hasty).start().await;
     server.simulator.set_usage(OPERATOR, ICCID, 4_000);
     server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
-    for (n, fault) in [Fault::Nonsense, Fault::EmptyBody, Fault::WrongCard, Fault::MissingUsed].into_iter().enumerate() {
+    for (n, fault) in
+        [Fault::Nonsense, Fault::EmptyBody, Fault::WrongCard, Fault::MissingUsed].into_iter().enumerate()
+    {
         server.travel_to(301 * (i64::try_from(n).unwrap() + 1));
         server.simulator.clear_faults();
         server.simulator.set_fault(OPERATOR, None, fault, FaultSpan::Forever);
@@ -135,10 +141,13 @@ async fn a_lane_too_far_behind_refuses_and_uses_no_cooldown() {
 
 #[tokio::test]
 async fn lanes_say_how_they_are() {
-    let server = server().configure(|config| {
-        hasty(config);
-        config.lanes.lease_seconds = 2;
-    }).start().await;
+    let server = server()
+        .configure(|config| {
+            hasty(config);
+            config.lanes.lease_seconds = 2;
+        })
+        .start()
+        .await;
     server.simulator.set_fault(OPERATOR, None, Fault::Status(500), FaultSpan::Forever);
     server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
     let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -146,7 +155,9 @@ async fn lanes_say_how_they_are() {
         let lanes = server.store().lanes().await.unwrap();
         let status: Value = serde_json::from_str(&lanes[0].status).unwrap();
         assert_eq!(lanes[0].name, LANE);
-        if status["last_error"].as_str().is_some_and(|error| error.contains("temporary")) && status["health"] != "ok" {
+        if status["last_error"].as_str().is_some_and(|error| error.contains("temporary"))
+            && status["health"] != "ok"
+        {
             break;
         }
         assert!(tokio::time::Instant::now() < deadline, "{status}");

@@ -30,7 +30,11 @@ async fn what_runs_is_finished_and_what_waits_is_kept() {
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1, "no new reading began");
     server.simulator.clear_faults();
     server.start().await;
-    assert_eq!(server.refresh(&ids[0]).await.expect("200")["state"], "succeeded", "the one that ran was finished");
+    assert_eq!(
+        server.refresh(&ids[0]).await.expect("200")["state"],
+        "succeeded",
+        "the one that ran was finished"
+    );
     for id in &ids[1..] {
         assert_eq!(server.ended(id, Duration::from_secs(10)).await["state"], "succeeded");
     }

@@ -1,0 +1,198 @@
+//! `simgauge operator check`: definitions against themselves and their fixtures, or one operator account against the real
+//! operator.
+
+use crate::cli::Output;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::lanes::operators_of;
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use simgauge_operators::check::{LiveReport, Report, check_builtin, check_file, check_live};
+use simgauge_operators::{Catalog, Problem, StepTrace, builtin_definitions};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// A definition's name or a file; without one, every definition there is.
+    definition: Option<String>,
+    /// Ask the real operator through this operator account of the configuration.
+    #[arg(long, value_name = "OPERATOR_ACCOUNT", conflicts_with = "definition", requires = "iccid")]
+    live: Option<String>,
+    /// The SIM to ask about with --live.
+    #[arg(long, requires = "live")]
+    iccid: Option<String>,
+    /// The cloud eSIM the SIM is on, where the operator looks it up by its EID.
+    #[arg(long, requires = "live")]
+    eid: Option<String>,
+}
+
+/// Checks; 1 where something is wrong.
+///
+/// # Errors
+/// There is no such definition, file or operator account.
+pub async fn run(args: CheckArgs, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    if let (Some(account), Some(iccid)) = (&args.live, &args.iccid) {
+        return live(account, iccid, args.eid.as_deref(), config, output).await;
+    }
+    let reports = match &args.definition {
+        Some(name) => vec![check_one(name, config.definitions_dir()).await?],
+        None => check_all(config.definitions_dir()).await?,
+    };
+    let good = reports.iter().all(Report::is_ok);
+    output
+        .print(&reports.iter().map(as_json).collect::<Vec<_>>(), || reports.iter().map(in_words).collect())?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn check_one(name: &str, dir: Option<&Path>) -> anyhow::Result<Report> {
+    let named = Path::new(name);
+    if named.is_file() {
+        return Ok(check_file(named).await?);
+    }
+    // A file of the user's comes before a built-in definition of the same name, as it does for the server.
+    if let Some(path) = dir.map(|dir| dir.join(format!("{name}.toml"))).filter(|path| path.is_file()) {
+        return Ok(check_file(&path).await?);
+    }
+    check_builtin(name).await.with_context(|| {
+        let names: Vec<&str> = builtin_definitions().map(|(name, _)| name).collect();
+        format!("there is no definition or file {name:?}; the built-in ones are: {}", names.join(", "))
+    })
+}
+
+async fn check_all(dir: Option<&Path>) -> anyhow::Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    for (name, _) in builtin_definitions() {
+        reports.extend(check_builtin(name).await);
+    }
+    let Some(dir) = dir else { return Ok(reports) };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .with_context(|| format!("the folder {} cannot be read", dir.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    for file in files {
+        reports.push(check_file(&file).await?);
+    }
+    // What only shows when they stand together, such as a name that two files claim.
+    if reports.iter().all(Report::is_ok) {
+        Catalog::load(Some(dir))?;
+    }
+    Ok(reports)
+}
+
+fn as_json(report: &Report) -> Value {
+    let cases: Vec<Value> = report
+        .cases
+        .iter()
+        .map(|case| json!({ "file": case.file, "what": case.what, "differences": case.differences }))
+        .collect();
+    let problems: Vec<String> = report.problems.iter().map(placed).collect();
+    json!({ "name": report.name, "ok": report.is_ok(), "problems": problems, "cases": cases })
+}
+
+fn placed(problem: &Problem) -> String {
+    format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
+}
+
+fn in_words(report: &Report) -> String {
+    let mut text = String::new();
+    let bad = report.cases.iter().filter(|case| !case.differences.is_empty()).count();
+    // Writing into a String cannot fail.
+    let _ = match (report.problems.len(), bad) {
+        (0, 0) if report.cases.is_empty() => {
+            writeln!(text, "ok    {}: compiles; it has no fixtures", report.name)
+        }
+        (0, 0) => writeln!(text, "ok    {}: {} fixtures", report.name, report.cases.len()),
+        (0, bad) => writeln!(text, "WRONG {}: {bad} of {} fixtures", report.name, report.cases.len()),
+        (problems, _) => writeln!(text, "WRONG {}: {problems} mistakes", report.name),
+    };
+    for problem in &report.problems {
+        let _ = writeln!(text, "      {}", placed(problem));
+    }
+    for case in &report.cases {
+        for difference in &case.differences {
+            let _ = writeln!(text, "      {} ({}): {difference}", case.what, case.file);
+        }
+    }
+    text
+}
+
+async fn live(
+    account: &str,
+    iccid: &str,
+    eid: Option<&str>,
+    config: &Config,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let mut config = config.clone();
+    config.operator_accounts.retain(|known| known.name == account);
+    let Some(lane) = operators_of(&config, &Clock::default())?.pop() else {
+        bail!("there is no operator account {account:?} in the configuration");
+    };
+    let report = check_live(&lane.operator, iccid, eid).await;
+    let good = report.outcome.is_ok();
+    output.print(&live_json(&report), || live_words(&report))?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn live_json(report: &LiveReport) -> Value {
+    let steps: Vec<Value> = report.steps.iter().map(step_json).collect();
+    match &report.outcome {
+        Ok(reading) => json!({ "steps": steps, "reading": reading }),
+        Err(error) => {
+            json!({ "steps": steps, "error": { "kind": error.kind.as_str(), "detail": error.detail } })
+        }
+    }
+}
+
+fn step_json(step: &StepTrace) -> Value {
+    json!({
+        "step": step.step,
+        "method": step.method,
+        "url": step.url,
+        "requestHeaders": step.request_headers,
+        "requestBody": step.request_body,
+        "milliseconds": u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
+        "status": step.status,
+        "answer": step.answer,
+        "failure": step.failure,
+    })
+}
+
+fn live_words(report: &LiveReport) -> String {
+    let mut text = String::new();
+    for step in &report.steps {
+        let _ = writeln!(text, "{}: {} {}", step.step, step.method, step.url);
+        for (name, value) in &step.request_headers {
+            let _ = writeln!(text, "  > {name}: {value}");
+        }
+        if !step.request_body.is_empty() {
+            let _ = writeln!(text, "  > {}", step.request_body);
+        }
+        let status = step.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
+        let _ = writeln!(text, "  < {status} after {} ms", step.took.as_millis());
+        for line in step.answer.lines() {
+            let _ = writeln!(text, "  < {line}");
+        }
+        if let Some(failure) = &step.failure {
+            let _ = writeln!(text, "  ! {failure}");
+        }
+    }
+    let _ = match &report.outcome {
+        Ok(reading) => writeln!(
+            text,
+            "reading: {} bytes used of {}, period {} {}",
+            reading.used,
+            reading.total.map_or_else(|| "an unstated total".to_owned(), |total| format!("{total}")),
+            reading.period.kind.as_str(),
+            reading.period.key
+        ),
+        Err(error) => writeln!(text, "no reading: {}: {}", error.kind, error.detail),
+    };
+    text
+}
