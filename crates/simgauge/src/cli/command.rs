@@ -1,15 +1,11 @@
 //! Every command on one page, and what each of them gets.
 
-use super::operator::OperatorCommand;
 use super::operator::{self, OperatorCommand};
-use super::{
-    Output, account, app, card, demo, migrate, operator, refresh, serve, sign, simulate, usage, verify,
-};
+use super::{Output, account, app, card, demo, migrate, refresh, serve, sign, simulate, usage, verify};
 use crate::app::open_store;
 use crate::config::Config;
 use crate::secrets::Sealer;
 use clap::{Parser, Subcommand};
-use simgauge_operators::Catalog;
 use simgauge_operators::Catalog;
 use simgauge_store::Store;
 use std::path::PathBuf;
@@ -49,9 +45,6 @@ enum Command {
     /// Operators: accounts with their lanes, and definitions of their APIs.
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// Operators: accounts, lanes and definitions.
-    #[command(subcommand)]
-    Operator(operator::OperatorCommand),
     /// Simulate operators as a server of its own.
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
@@ -89,7 +82,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 OperatorCommand::Check(args) => operator::check::run(args, &config, &output).await,
                 OperatorCommand::List => {
                     let store = open_store(&config).await?;
-                    closing(&store, operator::list(&store, &names_of(&config), &output)).await
+                    closing(&store, operator::list(&store, &operator_accounts(&config), &output)).await
                 }
             }
         }
@@ -110,26 +103,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let names = operator_accounts(&config);
             closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
         }
-        Command::Operator(OperatorCommand::List) => {
-            let config = config()?;
-            let store = open_store(&config).await?;
-            let names = operator_accounts(&config);
-            closing(&store, operator::list(&store, &names, &output)).await
-        }
-        Command::Operator(OperatorCommand::Definitions) => {
-            operator::definitions(&Catalog::load(config()?.definitions_dir())?, &output)
-        }
-        Command::Operator(OperatorCommand::Show { name }) => {
-            operator::show(&name, &Catalog::load(config()?.definitions_dir())?, &output)
-        }
     }
 }
 
 fn operator_accounts(config: &Config) -> Vec<String> {
-    config.operator_accounts.iter().map(|account| account.name.clone()).collect()
-}
-
-fn names_of(config: &Config) -> Vec<String> {
     config.operator_accounts.iter().map(|account| account.name.clone()).collect()
 }
 
