@@ -27,8 +27,6 @@ const SECRET: &str = "demo-secret";
 const ICCID: &str = "8988308650100524999";
 /// The documentation's own cloud eSIM.
 const EID: &str = "11111111111111111111111111";
-/// What definitions call the part of a login that names somebody; every other secret proves it.
-const NAMES_SOMEBODY: [&str; 5] = ["username", "client_id", "app_id", "auth_key_id", "appkey"];
 /// Cards beside those two.
 const MORE_CARDS: u32 = 100;
 
@@ -92,19 +90,16 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
     let secrets = definition
         .secret_names()
         .map(|name| {
-            let value = if NAMES_SOMEBODY.contains(&name) { "sim-user" } else { "sim-secret" };
+            let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();
-    // Where an operator logs in at a host of its own, the simulator's is the same as for everything else.
+    // The simulator takes any value; what follows the base URL needs none.
     let settings = definition
         .settings()
         .iter()
-        .filter_map(|(name, setting)| match setting.default {
-            _ if name.ends_with("_url") => Some((name.clone(), base_url.clone())),
-            None => Some((name.clone(), "sim".to_owned())),
-            Some(_) => None,
-        })
+        .filter(|(_, setting)| setting.default.is_none() && !setting.follows_base_url)
+        .map(|(name, _)| (name.clone(), "sim".to_owned()))
         .collect();
     OperatorAccountConfig {
         name: format!("demo-{}", definition.name().replace('_', "-")),

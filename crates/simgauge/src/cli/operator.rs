@@ -41,7 +41,8 @@ pub async fn list(store: &Store, configured: &[String], output: &Output) -> anyh
     let list: Vec<Value> =
         lanes.iter().map(|(name, lane)| as_json(name, lane.as_ref(), configured, now)).collect();
     output.print(&list, || {
-        let mut table = Table::new(&["OPERATOR ACCOUNT", "LANE", "HEALTH", "WAITING", "LAST ERROR"]);
+        let mut table =
+            Table::new(&["OPERATOR ACCOUNT", "LANE", "HEALTH", "WAITING", "BUDGET", "LAST ERROR"]);
         for (name, lane) in &lanes {
             let status = lane.as_ref().map(status).unwrap_or_default();
             let told = |name: &str| match status.get(name) {
@@ -53,7 +54,14 @@ pub async fn list(store: &Store, configured: &[String], output: &Output) -> anyh
             if !configured.contains(name) {
                 lane.push_str(", not in the configuration");
             }
-            table.row([name.clone(), lane, told("health"), told("queue"), told("last_error")]);
+            table.row([
+                name.clone(),
+                lane,
+                told("health"),
+                told("queue"),
+                told("budget"),
+                told("last_error"),
+            ]);
         }
         table.or("no operator accounts; add [[operator_account]] to the configuration")
     })?;

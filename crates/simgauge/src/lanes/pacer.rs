@@ -2,7 +2,7 @@
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use simgauge_domain::limits::{Limits, Scope};
+use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_domain::pace::{Pace, Ticket};
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{CallGate, CallKind};
@@ -46,20 +46,14 @@ struct Inner {
 
 impl Pacer {
     pub(super) fn new(limits: &Limits, host: &str, hosts: &HostPaces) -> Self {
-        let of = |scope| {
-            limits
-                .buckets
-                .iter()
-                .filter(move |bucket| bucket.scope == scope)
-                .map(|bucket| Pace::new(bucket.limit, Duration::from_secs(bucket.per_seconds.into())))
-        };
-        let own = of(Scope::Credential).map(|pace| Arc::new(Mutex::new(pace)));
-        let shared = of(Scope::Host).enumerate().map(|(index, pace)| hosts.get(host, index, &pace));
+        let of = |scope| limits.buckets.iter().filter(move |bucket| bucket.scope == scope);
+        let own = of(Scope::Credential).map(|bucket| Arc::new(Mutex::new(pace_of(bucket))));
+        let shared = of(Scope::Host).map(|bucket| hosts.get(host, bucket));
         Self(Arc::new(Inner {
             started: Instant::now(),
             every_call: own.chain(shared).collect(),
-            login: of(Scope::Login).map(|pace| Arc::new(Mutex::new(pace))).collect(),
-            iccid_buckets: of(Scope::Iccid).collect(),
+            login: of(Scope::Login).map(|bucket| Arc::new(Mutex::new(pace_of(bucket)))).collect(),
+            iccid_buckets: of(Scope::Iccid).map(pace_of).collect(),
             iccids: Mutex::default(),
         }))
     }
