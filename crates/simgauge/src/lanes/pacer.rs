@@ -18,15 +18,18 @@ type SharedPace = Arc<Mutex<Pace>>;
 
 /// Buckets per host, shared by all lanes of this process towards that host.
 #[derive(Clone, Default)]
-pub(super) struct HostPaces(Arc<Mutex<HashMap<(String, usize), SharedPace>>>);
+pub(super) struct HostPaces(Arc<Mutex<HashMap<(String, u32, u32), SharedPace>>>);
 
 impl HostPaces {
-    fn get(&self, host: &str, index: usize, pace: &Pace) -> SharedPace {
+    fn get(&self, host: &str, bucket: &Bucket) -> SharedPace {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            hosts.entry((host.to_owned(), index)).or_insert_with(|| Arc::new(Mutex::new(pace.clone()))),
-        )
+        let key = (host.to_owned(), bucket.limit, bucket.per_seconds);
+        Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Mutex::new(pace_of(bucket)))))
     }
+}
+
+fn pace_of(bucket: &Bucket) -> Pace {
+    Pace::new(bucket.limit, Duration::from_secs(bucket.per_seconds.into()))
 }
 
 /// The paces of one lane. Time here is that of a clock that never jumps, counted from the lane's start.
