@@ -1,0 +1,155 @@
+//! Metered packages: the platform's own, booked from the differences of a card's profiles.
+//!
+//! Overage that came about before a package was added or topped up stays overage: the customer bought bytes for the future,
+//! and a booking that was shown must not move by itself. Who wants otherwise asks for it, see [`super::change`].
+
+use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+
+/// A package of a card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Names it within its card.
+    pub code: String,
+    /// Bytes in all; `None` means unlimited.
+    pub total: Option<u64>,
+    /// First instant; `None` means since ever.
+    pub valid_from: Option<UnixMs>,
+    /// First instant after it; `None` means it never expires.
+    pub valid_to: Option<UnixMs>,
+    /// Bytes booked so far.
+    pub booked: u64,
+}
+
+impl Package {
+    /// Whether bytes used at `at` may be booked on it.
+    #[must_use]
+    pub fn is_valid(&self, at: UnixMs) -> bool {
+        self.valid_from.is_none_or(|from| from <= at) && self.valid_to.is_none_or(|to| at < to)
+    }
+
+    /// Bytes left; `None` without limit.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        self.total.map(|total| total.saturating_sub(self.booked))
+    }
+
+    /// The order in which packages are booked: what expires first, then what began first, then by code.
+    #[must_use]
+    pub fn before(&self, other: &Self) -> Ordering {
+        let expiry = |package: &Self| package.valid_to.map_or((true, UnixMs(0)), |to| (false, to));
+        expiry(self)
+            .cmp(&expiry(other))
+            .then_with(|| self.valid_from.cmp(&other.valid_from))
+            .then_with(|| self.code.cmp(&other.code))
+    }
+}
+
+/// A card's packages and what went beyond them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The packages, expired ones included; codes differ.
+    pub packages: Vec<Package>,
+    /// Bytes used that no package had room for.
+    pub overage: u64,
+}
+
+/// Where bytes are booked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The package of this code.
+    Package(String),
+    /// No package.
+    Overage,
+}
+
+/// One line of the books, kept for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where to.
+    pub target: Target,
+    /// Bytes; negative where some are taken back. Never zero.
+    pub bytes: i64,
+}
+
+/// The outcome of a booking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Booked {
+    /// The lines to append, in booking order.
+    pub entries: Vec<Entry>,
+    /// Bytes of a correction that exceed everything ever booked on the card. Zero unless the card's books began later than
+    /// its readings. The sum of the entries is the difference plus this.
+    pub unbooked: u64,
+}
+
+impl Ledger {
+    /// Books a difference of a reading whose figure is of `at` ([`super::delta::moment`]).
+    ///
+    /// A positive one goes on the packages valid at that instant, in the order of [`Package::before`], the rest is overage.
+    /// A negative one is taken back from the overage first, then from the packages in the opposite order, expired ones too:
+    /// a correction concerns the past.
+    pub fn book(&mut self, delta: i64, at: UnixMs) -> Booked {
+        let mut booked = Booked::default();
+        // No difference of two figures is the least number, which has no positive counterpart.
+        let bytes = delta.max(-i64::MAX).unsigned_abs();
+        if delta < 0 {
+            booked.unbooked = self.take_back(bytes, &mut booked.entries);
+        } else {
+            self.add(bytes, at, &mut booked.entries);
+        }
+        booked
+    }
+
+    /// Bytes booked on packages and overage together.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.packages.iter().fold(self.overage, |sum, package| sum.saturating_add(package.booked))
+    }
+
+    fn add(&mut self, mut left: u64, at: UnixMs, entries: &mut Vec<Entry>) {
+        for package in self.in_order().into_iter().filter(|package| package.is_valid(at)) {
+            let bytes = package.remaining().map_or(left, |room| room.min(left));
+            left -= bytes;
+            package.booked = package.booked.saturating_add(bytes);
+            push(entries, Target::Package(package.code.clone()), signed(bytes));
+        }
+        self.overage = self.overage.saturating_add(left);
+        push(entries, Target::Overage, signed(left));
+    }
+
+    fn take_back(&mut self, mut left: u64, entries: &mut Vec<Entry>) -> u64 {
+        let bytes = self.overage.min(left);
+        left -= bytes;
+        self.overage -= bytes;
+        push(entries, Target::Overage, -signed(bytes));
+        for package in self.in_order().into_iter().rev() {
+            let bytes = package.booked.min(left);
+            left -= bytes;
+            package.booked -= bytes;
+            push(entries, Target::Package(package.code.clone()), -signed(bytes));
+        }
+        left
+    }
+
+    fn in_order(&mut self) -> Vec<&mut Package> {
+        let mut packages: Vec<&mut Package> = self.packages.iter_mut().collect();
+        packages.sort_by(|one, other| one.before(other));
+        packages
+    }
+}
+
+pub(super) fn push(entries: &mut Vec<Entry>, target: Target, bytes: i64) {
+    if bytes != 0 {
+        entries.push(Entry { target, bytes });
+    }
+}
+
+/// Bytes of one entry: never more than a difference, whose size fits.
+pub(super) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
