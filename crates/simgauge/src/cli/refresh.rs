@@ -74,23 +74,36 @@ async fn follow(client: &Client, args: &RefreshArgs) -> Result<Followed, ClientE
         CardNumber { iccid, .. } => client.refresh_sim(iccid.as_deref().unwrap_or_default(), options).await?,
     };
     if args.wait.is_some() {
-        let held = answer.refresh.take().filter(has_ended);
-        answer.refresh = match held {
-            Some(report) => Some(report),
-            None => poll(client, &answer.refresh_id, deadline).await?,
-        };
-        if let Some(report) = &answer.refresh {
-            answer.state = report.state;
-            if answer.usage.is_none() && report.state == RefreshState::Succeeded {
-                answer.usage = args.card.read(client).await?.usage;
-            }
-        }
+        complete(client, &args.card, &mut answer, deadline).await.inspect_err(|_| {
+            eprintln!("the refresh {} was accepted and goes on by itself, but:", answer.refresh_id);
+        })?;
     }
     let difference_bytes = answer
         .refresh
         .as_ref()
         .and_then(|report| Some(i128::from(report.after?) - i128::from(report.before?)));
     Ok(Followed { answer, difference_bytes })
+}
+
+/// Follows an accepted refresh to its end, where the held answer did not carry that yet.
+async fn complete(
+    client: &Client,
+    card: &CardNumber,
+    answer: &mut RefreshAnswer,
+    deadline: Instant,
+) -> Result<(), ClientError> {
+    let held = answer.refresh.take().filter(has_ended);
+    answer.refresh = match held {
+        Some(report) => Some(report),
+        None => poll(client, &answer.refresh_id, deadline).await?,
+    };
+    if let Some(report) = &answer.refresh {
+        answer.state = report.state;
+        if answer.usage.is_none() && report.state == RefreshState::Succeeded {
+            answer.usage = card.read(client).await?.usage;
+        }
+    }
+    Ok(())
 }
 
 fn has_ended(report: &RefreshReport) -> bool {
