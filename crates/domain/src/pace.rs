@@ -79,6 +79,21 @@ impl Pace {
         rate
     }
 
+    /// What still counts, as spans from now until each call stops counting: what a next holder has to know.
+    #[must_use]
+    pub fn counting(&self, now: UnixMs) -> Vec<i64> {
+        self.counted.iter().map(|(end, _)| *end - now.0).filter(|left| *left > 0).collect()
+    }
+
+    /// Takes over what counted at another holder, at most the limit.
+    pub fn take_over(&mut self, counting: &[i64], now: UnixMs) {
+        for left in counting.iter().take(self.limit) {
+            self.next_ticket += 1;
+            self.counted
+                .push((now.0 + (*left).clamp(0, self.per + self.per / ON_THE_WAY_DIVISOR), self.next_ticket));
+        }
+    }
+
     /// Treats the whole limit as used just now: for a node that takes over and cannot know what was called before.
     pub fn exhaust(&mut self, now: UnixMs) {
         while self.room(now) > 0 {
@@ -118,6 +133,25 @@ mod tests {
         assert_eq!(pace.next_at(UnixMs(1)), UnixMs(1050));
         pace.finish(ticket, UnixMs(700));
         assert_eq!(pace.next_at(UnixMs(701)), UnixMs(1050));
+    }
+
+    #[test]
+    fn what_counts_is_taken_over() {
+        let mut first = Pace::new(3, Duration::from_secs(10));
+        let ticket = first.start(UnixMs(0));
+        first.finish(ticket, UnixMs(100));
+        first.start(UnixMs(4_000));
+        let mut second = Pace::new(3, Duration::from_secs(10));
+        // Half a second passes on the way.
+        let left: Vec<i64> = first.counting(UnixMs(5_000)).into_iter().map(|left| left - 500).collect();
+        second.take_over(&left, UnixMs(77));
+        assert_eq!(second.room(UnixMs(77)), 1);
+        second.exhaust(UnixMs(77));
+        assert_eq!(
+            second.next_at(UnixMs(77)),
+            UnixMs(77 + 10_100 - 5_500),
+            "when the first call stops counting"
+        );
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! The server put together: started with a configuration and a listener, stopped gracefully.
 
-use crate::api::{ApiState, AppDirectory, router};
+use crate::api::{ApiState, AppDirectory, health_router, router};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
@@ -42,6 +42,7 @@ impl App {
         };
         let sealer = Sealer::load(config)?;
         let store = open_store(config).await?;
+        clock.correct_by(&store).await?;
         let apps = AppDirectory::load(store.clone(), sealer).await?;
         let board = board_of(config, &setups);
         let waiters = Waiters::default();
@@ -53,6 +54,7 @@ impl App {
             apps.clone()
                 .keep_fresh(Duration::from_secs(config.api.app_reload_seconds.max(1)), stopping.clone()),
         );
+        tokio::spawn(clock.clone().keep_correct(store.clone(), stopping.clone()));
         let settings = LaneSettings {
             store: store.clone(),
             clock: clock.clone(),
@@ -65,8 +67,11 @@ impl App {
             breaker: config.breaker_rule(),
             alone: only_server.is_some(),
         };
-        // Lanes stop after the API has: what is accepted until then may still be read.
-        let lanes = lanes::start(setups, &settings, &stopping);
+        let mut lanes = lanes::watch(&settings, &stopping);
+        if config.server.role.works() {
+            let mut working = lanes::start(setups, &settings, &stopping);
+            lanes.spawn(async move { while working.join_next().await.is_some() {} });
+        }
         let state = ApiState::new(
             clock,
             store.clone(),
@@ -80,8 +85,8 @@ impl App {
             config.server.max_in_flight,
         );
         let address = listener.local_addr()?;
-        let server =
-            axum::serve(listener, router(state)).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let routes = if config.server.role.answers() { router(state) } else { health_router(state) };
+        let server = axum::serve(listener, routes).with_graceful_shutdown(stopping.clone().cancelled_owned());
         Ok(Self {
             address,
             stopping,

@@ -1,13 +1,20 @@
 //! The one clock of a process. Everything that needs the time gets it from here, so that it can be moved as a whole.
 
 use simgauge_domain::time::UnixMs;
+use simgauge_store::{Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
 
-/// The system's time plus an offset. Cheap to clone; clones move together.
+/// How often the store is asked for its time: clocks drift by far less than a millisecond in between.
+const CORRECT_EVERY: Duration = Duration::from_secs(10);
+
+/// The system's time, corrected to the time of the store that all nodes share, plus an offset. Cheap to clone; clones move
+/// together.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
+    correction_ms: Arc<AtomicI64>,
     offset_ms: Arc<AtomicI64>,
 }
 
@@ -15,9 +22,30 @@ impl Clock {
     /// Now.
     #[must_use]
     pub fn now(&self) -> UnixMs {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let system = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        UnixMs(system.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
+        let corrections = self.correction_ms.load(Ordering::Relaxed) + self.offset_ms.load(Ordering::Relaxed);
+        UnixMs(system_ms().saturating_add(corrections))
+    }
+
+    /// Asks the store for its time and goes by that from now on, so that nodes whose clocks differ agree. Half of the round
+    /// trip is what the answer is taken to be old; a store of this machine alone has no time of its own.
+    ///
+    /// # Errors
+    /// The store cannot be reached; the last correction stays.
+    pub async fn correct_by(&self, store: &Store) -> Result<(), StoreError> {
+        let (asked, started) = (system_ms(), Instant::now());
+        let Some(theirs) = store.server_time().await? else { return Ok(()) };
+        let way = i64::try_from(started.elapsed().as_millis()).unwrap_or(0) / 2;
+        self.correction_ms.store(theirs.0 - asked - way, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Keeps to the store's time until stopped.
+    pub async fn keep_correct(self, store: Store, stopping: CancellationToken) {
+        while stopping.run_until_cancelled(tokio::time::sleep(CORRECT_EVERY)).await.is_some() {
+            if let Err(error) = self.correct_by(&store).await {
+                tracing::warn!(%error, "the store's time could not be asked for");
+            }
+        }
     }
 
     /// Moves the clock against the system's time.
@@ -31,4 +59,9 @@ impl Clock {
         let clock = self.clone();
         Arc::new(move || clock.now())
     }
+}
+
+fn system_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

@@ -49,8 +49,35 @@ pub struct Config {
 #[allow(missing_docs)] // config.default.toml documents each field of this and the following sections.
 pub struct Server {
     pub listen: SocketAddr,
+    pub role: Role,
     pub max_in_flight: usize,
     pub stop_timeout_seconds: u64,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Both.
+    All,
+    /// Answers the open API.
+    Api,
+    /// Works lanes; answers health checks only.
+    Worker,
+}
+
+impl Role {
+    /// Whether it answers the open API.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        matches!(self, Self::All | Self::Api)
+    }
+
+    /// Whether it works lanes.
+    #[must_use]
+    pub const fn works(self) -> bool {
+        matches!(self, Self::All | Self::Worker)
+    }
 }
 
 /// `[store]`
@@ -214,7 +241,11 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// Names the setting and what it must be.
+    pub fn check(&self) -> anyhow::Result<()> {
         let mut names = std::collections::HashSet::new();
         for account in &self.operator_accounts {
             let good = !account.name.is_empty()
@@ -246,6 +277,9 @@ impl Config {
         }
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
+        }
+        if self.server.role != Role::All && self.sqlite_file().is_some() {
+            bail!("server.role must be \"all\" with SQLite: its one process does everything");
         }
         if self.server.max_in_flight == 0 || self.refresh.accept_queue == 0 {
             bail!("server.max_in_flight and refresh.accept_queue must be at least 1");

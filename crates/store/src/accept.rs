@@ -5,6 +5,7 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk, from_db, rows, to_db, writing};
 use crate::error::StoreError;
 use crate::refresh::RefreshRow;
+use crate::wakeup::TELL;
 use serde::Serialize;
 use simgauge_domain::accept::{AcceptRule, Decision, Earlier};
 use simgauge_domain::id::RefreshId;
@@ -241,6 +242,9 @@ impl Store {
                 sqlx::query(sql(insert_refreshes)).bind(&refreshes).bind(now.0).execute(&mut *tx).await?;
                 let tasks = accepted.new_tasks()?;
                 sqlx::query(sql(INSERT_TASKS)).bind(&tasks).execute(&mut *tx).await?;
+                if !sql(TELL).is_empty() {
+                    sqlx::query(sql(TELL)).bind(&tasks).execute(&mut *tx).await?;
+                }
             }
             Ok(outcomes)
         })

@@ -14,6 +14,17 @@ pub struct Lease {
     pub epoch: i64,
 }
 
+/// What a lease's taker finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nobody ever held the lane.
+    Nobody,
+    /// Its last holder gave it back, with these last words.
+    GivenBack(String),
+    /// Its last holder let it run out, or it was seized: what that node did last is not known.
+    Lost,
+}
+
 /// A lane as last reported.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct LaneRow {
@@ -62,22 +73,37 @@ impl Store {
         now: UnixMs,
         until: UnixMs,
         seize: bool,
-    ) -> Result<Option<Lease>, StoreError> {
+    ) -> Result<Option<(Lease, Before)>, StoreError> {
+        let create = Sql::both(
+            "INSERT INTO lane (name, holder, epoch, lease_until, status) VALUES ($1, '', 0, 0, '') \
+             ON CONFLICT (name) DO NOTHING",
+        );
+        let look = Sql {
+            sqlite: "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name = $1",
+            postgres: "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name = $1 FOR UPDATE",
+        };
         let take = Sql::both(
-            "INSERT INTO lane (name, holder, epoch, lease_until, status) VALUES ($1, $2, 1, $4, '{}') \
-             ON CONFLICT (name) DO UPDATE SET holder = $2, epoch = lane.epoch + 1, lease_until = $4 \
-             WHERE lane.lease_until <= $3 OR $5 = 1 RETURNING epoch",
+            "UPDATE lane SET holder = $2, epoch = epoch + 1, lease_until = $3, status = '{}' WHERE name = $1 \
+             RETURNING epoch",
         );
         writing!(self, |tx, sql| {
-            let epoch: Option<i64> = sqlx::query_scalar(sql(take))
+            sqlx::query(sql(create)).bind(lane).execute(&mut *tx).await?;
+            let row: LaneRow = sqlx::query_as(sql(look)).bind(lane).fetch_one(&mut *tx).await?;
+            if row.lease_until > now.0 && !seize {
+                return Ok(None);
+            }
+            let epoch: i64 = sqlx::query_scalar(sql(take))
                 .bind(lane)
                 .bind(holder)
-                .bind(now.0)
                 .bind(until.0)
-                .bind(i64::from(seize))
-                .fetch_optional(&mut *tx)
+                .fetch_one(&mut *tx)
                 .await?;
-            Ok(epoch.map(|epoch| Lease { lane: lane.to_owned(), epoch }))
+            let before = match row {
+                LaneRow { epoch: 0, .. } => Before::Nobody,
+                LaneRow { lease_until: 0, status, .. } => Before::GivenBack(status),
+                LaneRow { .. } => Before::Lost,
+            };
+            Ok(Some((Lease { lane: lane.to_owned(), epoch }, before)))
         })
     }
 
@@ -102,14 +128,21 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a lease back, so that another node can take it at once; no error where it was lost already.
+    /// Gives a lease back, so that another node can take it at once, with a last word for it; no error where it was lost
+    /// already.
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let release = Sql::both("UPDATE lane SET lease_until = 0 WHERE name = $1 AND epoch = $2");
+    pub async fn release(&self, lease: &Lease, status: &str) -> Result<(), StoreError> {
+        let release =
+            Sql::both("UPDATE lane SET lease_until = 0, status = $3 WHERE name = $1 AND epoch = $2");
         writing!(self, |tx, sql| {
-            sqlx::query(sql(release)).bind(&lease.lane).bind(lease.epoch).execute(&mut *tx).await?;
+            sqlx::query(sql(release))
+                .bind(&lease.lane)
+                .bind(lease.epoch)
+                .bind(status)
+                .execute(&mut *tx)
+                .await?;
         });
         Ok(())
     }

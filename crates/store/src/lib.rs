@@ -13,6 +13,7 @@ mod import;
 mod lane;
 mod queue;
 mod refresh;
+mod wakeup;
 
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules, NewWork};
 pub use account::{Account, App};
@@ -20,11 +21,13 @@ pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use error::StoreError;
 pub use finish::{Ended, Finished};
 pub use import::{ImportRow, Importer, RowError};
-pub use lane::{LaneRow, Lease};
+pub use lane::{Before, LaneRow, Lease};
 pub use queue::{Postponed, Task, TaskKey};
 pub use refresh::RefreshView;
+pub use wakeup::{Wakeup, Wakeups};
 
 use db::Db;
+use simgauge_domain::time::UnixMs;
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -101,6 +104,19 @@ impl Store {
         let expected: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
         let applied = self.applied().await?;
         Ok(expected.iter().all(|version| applied.contains(version)))
+    }
+
+    /// The database server's time, where the store is one that many nodes share: what counts for all of them. Nothing for
+    /// an embedded store, whose time is this machine's.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn server_time(&self) -> Result<Option<UnixMs>, StoreError> {
+        let Db::Postgres(pool) = &self.db else { return Ok(None) };
+        let now: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+            .fetch_one(pool)
+            .await?;
+        Ok(Some(UnixMs(now)))
     }
 
     /// `sqlite` or `postgres`.

@@ -11,8 +11,8 @@ use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardFilter, CardKind, CardRules, Finished, ImportRow, Postponed,
-    RowError, Store, StoreError, TaskKey,
+    AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardKind, CardRules, Finished, ImportRow,
+    Postponed, RowError, Store, StoreError, TaskKey, Wakeup,
 };
 use std::time::Duration;
 use support::{Database, TestStore};
@@ -251,7 +251,7 @@ async fn a_lane_that_does_not_take_it_stores_nothing(
 async fn a_refresh_from_queue_to_end(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let store = stocked(database).await;
     let id = accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
-    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme"]);
     assert_eq!(store.count_waiting(LANE, "acme", 100).await.unwrap(), 1);
     let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
@@ -300,7 +300,7 @@ async fn one_reading_serves_every_refresh_that_waited(
         accepted(&accept(&store, &[call("8901", 2, at(300))], at(300)).await[0]),
         accepted(&accept(&store, &[call("8901", 3, at(600))], at(600)).await[0]),
     ];
-    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
     assert_eq!(tasks.len(), 1);
     // Began after the second was accepted and before the third.
@@ -324,7 +324,7 @@ async fn a_cloud_esim_ends_when_each_profile_was_read(
     let store = stocked(database).await;
     let eid = "1".repeat(26);
     let id = accepted(&accept(&store, &[call(&eid, 1, T0)], T0).await[0]);
-    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
     assert_eq!(
         tasks.iter().map(|t| (t.key.iccid.as_str(), t.eid.as_deref())).collect::<Vec<_>>(),
@@ -343,7 +343,7 @@ async fn a_cloud_esim_ends_when_each_profile_was_read(
 async fn a_late_reading_changes_nothing(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let store = stocked(database).await;
     accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
-    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
     store
         .finish(
@@ -366,11 +366,11 @@ async fn leases_exclude_and_fence(#[values(Database::Sqlite, Database::Postgres)
     let store = stocked(database).await;
     accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
     let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
-    let first = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap();
+    let first = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     assert_eq!(store.lease(LANE, "n2", at(9), at(20), false).await.unwrap(), None);
     store.renew(&first, at(15), r#"{"health":"ok"}"#).await.unwrap();
     assert_eq!(store.lease(LANE, "n2", at(14), at(20), false).await.unwrap(), None);
-    let second = store.lease(LANE, "n2", at(15), at(25), false).await.unwrap().unwrap();
+    let second = store.lease(LANE, "n2", at(15), at(25), false).await.unwrap().unwrap().0;
     assert!(second.epoch > first.epoch);
     let lost = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::LeaseLost(_))));
     lost(store.renew(&first, at(30), "{}").await);
@@ -378,17 +378,23 @@ async fn leases_exclude_and_fence(#[values(Database::Sqlite, Database::Postgres)
     lost(store.postpone(&first, &[put_off(&task.key, 1)]).await);
     lost(store.finish(&first, &[finished(&task.key, "8901", at(16), Ok(reading(1)))]).await.map(|_| ()));
     assert_eq!(store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap().profiles[0].used, None);
-    store.release(&first).await.unwrap();
+    store.release(&first, "late").await.unwrap();
     assert_eq!(
         store.lease(LANE, "n3", at(17), at(27), false).await.unwrap(),
         None,
         "an old release frees nothing"
     );
-    store.release(&second).await.unwrap();
-    assert!(store.lease(LANE, "n3", at(17), at(27), false).await.unwrap().is_some());
-    assert!(store.lease(LANE, "n4", at(17), at(27), true).await.unwrap().is_some(), "seized");
+    store.release(&second, "last words").await.unwrap();
+    let (third, before) = store.lease(LANE, "n3", at(17), at(27), false).await.unwrap().unwrap();
+    assert_eq!(before, Before::GivenBack("last words".into()));
+    let (_, before) = store.lease(LANE, "n4", at(17), at(27), true).await.unwrap().unwrap();
+    assert_eq!(before, Before::Lost, "seized");
+    lost(store.renew(&third, at(30), "{}").await);
+    let fresh = store.lease("another", "n4", at(17), at(27), false).await.unwrap().unwrap();
+    assert_eq!(fresh.1, Before::Nobody);
     let lanes = store.lanes().await.unwrap();
-    assert_eq!((lanes[0].holder.as_str(), lanes[0].status.as_str()), ("n4", r#"{"health":"ok"}"#));
+    let main = lanes.iter().find(|lane| lane.name == LANE).unwrap();
+    assert_eq!((main.holder.as_str(), main.status.as_str()), ("n4", "{}"));
 }
 
 #[rstest]
@@ -432,4 +438,24 @@ async fn migrations_run_once_and_a_newer_database_is_refused(
 #[tokio::test]
 async fn an_unknown_scheme_is_named() {
     assert!(matches!(Store::connect("mysql://x", 1).await, Err(StoreError::UnknownScheme)));
+}
+
+#[rstest]
+#[tokio::test]
+async fn accepted_work_is_told_to_other_nodes(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let wakeups = store.wakeups().await.unwrap();
+    accept(&store, &[call("8901", 1, T0), call("8902", 2, T0), call("8903", 3, T0)], T0).await;
+    match (database, wakeups) {
+        (Database::Sqlite, None) => assert_eq!(store.server_time().await.unwrap(), None),
+        (Database::Postgres, Some(mut wakeups)) => {
+            let news = tokio::time::timeout(Duration::from_secs(5), wakeups.next()).await.unwrap().unwrap();
+            assert_eq!(news, Wakeup::Work { lane: LANE.into(), account: "acme".into() });
+            let now = store.server_time().await.unwrap().unwrap();
+            assert!(now.seconds() > 1_700_000_000);
+        }
+        (database, _) => panic!("{database:?}"),
+    }
 }

@@ -11,7 +11,7 @@ mod router;
 mod view;
 
 pub use directory::AppDirectory;
-pub use router::router;
+pub use router::{health_router, router};
 
 use crate::clock::Clock;
 use crate::lanes::Board;

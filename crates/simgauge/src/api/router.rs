@@ -37,6 +37,16 @@ pub fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
+/// The health checks alone, for a node that only works lanes.
+pub fn health_router(state: ApiState) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(|s, h| refuse(s, h, ApiError::Method))
+        .fallback(|s, h| refuse(s, h, ApiError::NoPath))
+        .with_state(state)
+}
+
 /// An operation of the open API.
 pub(super) trait Operation: Copy + Send + 'static {
     /// Does it: from the parsed body to an answer.

@@ -30,7 +30,7 @@ enum Command {
     /// Run everything on this machine, with simulated operators.
     Demo(demo::DemoArgs),
     /// Run the server.
-    Serve,
+    Serve(serve::ServeArgs),
     /// Bring the database's schema up to date.
     Migrate,
     /// Accounts: the customers of the platform.
@@ -66,7 +66,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output { json: cli.json };
     match cli.command {
         Command::Demo(args) => demo::run(args, config()?).await,
-        Command::Serve => serve::run(&config()?).await,
+        Command::Serve(args) => serve::run(args, config()?).await,
         Command::Migrate => migrate::run(&config()?, &output).await,
         Command::SimulateOperator(args) => simulate::run(args).await,
         Command::Refresh(args) => refresh::run(args, &output).await,

@@ -2,19 +2,30 @@
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::logging;
 use anyhow::Context as _;
+use clap::Args;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Options of the server.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// What this node does; comes before the configuration's server.role.
+    #[arg(long)]
+    role: Option<Role>,
+}
+
 /// Serves until SIGTERM or SIGINT.
-pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
+    config.server.role = args.role.unwrap_or(config.server.role);
+    config.check()?;
     logging::start(&config.log)?;
-    let listener = listen(config).await?;
-    let app = App::start(config, listener, Clock::default()).await?;
-    tracing::info!(address = %app.address(), store = app.store().dialect(), "serving");
+    let listener = listen(&config).await?;
+    let app = App::start(&config, listener, Clock::default()).await?;
+    tracing::info!(address = %app.address(), role = ?config.server.role, store = app.store().dialect(), "serving");
     stop_signal().await?;
     tracing::info!("stopping: what runs is finished, what waits is kept");
     app.stop().await?;

@@ -4,6 +4,7 @@ use simgauge_domain::fairness::turns_ahead;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_store::Admission;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -33,6 +34,8 @@ struct LaneBoard {
     declared_lag_seconds: Option<u64>,
     queues: Mutex<Queues>,
     bell: Notify,
+    /// Whether this process works the lane, and so counts its queue itself.
+    held: AtomicBool,
 }
 
 #[derive(Default)]
@@ -56,6 +59,7 @@ impl Board {
                     declared_lag_seconds: entry.declared_lag_seconds,
                     queues: Mutex::default(),
                     bell: Notify::new(),
+                    held: AtomicBool::new(false),
                 };
                 (entry.lane, board)
             })
@@ -99,11 +103,33 @@ impl Board {
                     queues.waiting.insert(account.to_owned(), 1);
                 }
             }
-            if queues.news.last().is_none_or(|last| last != account) {
+            if board.held.load(Ordering::Relaxed) && queues.news.last().is_none_or(|last| last != account) {
                 queues.news.push(account.to_owned());
             }
         }
         board.bell.notify_one();
+    }
+
+    /// An account has new work in a lane, from another node: wakes the lane if it is worked here.
+    pub(super) fn told(&self, lane: &str, account: &str) {
+        let Some(board) = self.lanes.get(lane).filter(|board| board.held.load(Ordering::Relaxed)) else {
+            return;
+        };
+        board.lock().news.push(account.to_owned());
+        board.bell.notify_one();
+    }
+
+    /// Whether this process works a lane.
+    pub(super) fn set_held(&self, lane: &str, held: bool) {
+        if let Some(board) = self.lanes.get(lane) {
+            board.held.store(held, Ordering::Relaxed);
+        }
+    }
+
+    /// The lanes that other nodes work (or nobody does).
+    pub(super) fn held_elsewhere(&self) -> Vec<String> {
+        let elsewhere = |board: &LaneBoard| !board.held.load(Ordering::Relaxed);
+        self.lanes.iter().filter(|(_, board)| elsewhere(board)).map(|(lane, _)| lane.clone()).collect()
     }
 
     /// Tasks are done.
@@ -178,6 +204,7 @@ mod tests {
     #[test]
     fn estimates_follow_the_turns() {
         let board = board(60);
+        board.set_held("l", true);
         for _ in 0..200 {
             board.added("l", "busy");
         }

@@ -4,7 +4,8 @@ use super::LaneSettings;
 use super::finisher::{Note, Written, write_notes};
 use super::pacer::{HostPaces, Pacer};
 use super::setup::LaneSetup;
-use super::status::LaneStatus;
+use super::status::{LaneStatus, LastWords};
+use super::watch::waiting;
 use super::window::Window;
 use crate::refresh::read::{ReadOutcome, read_profile};
 use simgauge_domain::breaker::Breaker;
@@ -12,7 +13,7 @@ use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::ReadError;
-use simgauge_store::{Finished, Lease, Postponed, StoreError, Task, TaskKey};
+use simgauge_store::{Before, Finished, Lease, Postponed, StoreError, Task, TaskKey};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -22,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 /// A reading that takes longer than this is shown as running; a faster one is not worth a write of its own.
 const SHOW_RUNNING_AFTER: Duration = Duration::from_millis(150);
-/// Waiting tasks of one account are counted up to here.
-const COUNT_MAX: i64 = 100_000;
 /// How long a lane that the operator limits without saying for how long stays quiet.
 const LIMITED_PAUSE: Duration = Duration::from_secs(2);
 
@@ -39,29 +38,53 @@ impl LaneContext {
         let pacer = Pacer::new(&setup.limits, setup.operator.host(), hosts);
         Self { setup, settings, pacer }
     }
+
+    /// Goes on where the holder before left off: a hand-over is no leave for a burst.
+    fn take_over(&self, before: &Before, now: UnixMs) {
+        match before {
+            Before::Nobody => {}
+            Before::GivenBack(words) => {
+                let words: Option<LastWords> = serde_json::from_str(words).ok();
+                let handed_over =
+                    words.as_ref().map(|words| (words.counting.as_slice(), now.since(UnixMs(words.at))));
+                self.pacer.take_over(handed_over);
+            }
+            Before::Lost => self.pacer.take_over(None),
+        }
+    }
 }
 
 /// Works a lane whenever its lease can be had.
 pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
     let lane = context.setup.name.as_str();
     let settings = &context.settings;
-    // The first time only: later a lease of somebody else is alive.
-    let mut seize = settings.alone;
     while !stopping.is_cancelled() {
         let now = settings.clock.now();
-        match settings.store.lease(lane, &settings.node, now, now.after(settings.lease), seize).await {
-            Ok(Some(lease)) => {
+        let held_until = Instant::now() + settings.lease;
+        match settings.store.lease(lane, &settings.node, now, now.after(settings.lease), settings.alone).await
+        {
+            Ok(Some((lease, before))) => {
                 tracing::debug!(lane, epoch = lease.epoch, "lane taken");
-                Shift::new(&context, lease.clone()).work(&stopping).await;
-                if let Err(error) = settings.store.release(&lease).await {
-                    tracing::warn!(lane, %error, "the lease could not be given back; it will run out");
+                context.take_over(&before, now);
+                settings.board.set_held(lane, true);
+                let last_words = Shift::new(&context, lease.clone(), held_until).work(&stopping).await;
+                settings.board.set_held(lane, false);
+                if let Some(words) = last_words {
+                    give_back(&context, &lease, words).await;
                 }
-                seize = settings.alone;
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(lane, %error, "the lane could not be taken; trying again"),
         }
         stopping.run_until_cancelled(tokio::time::sleep(settings.lease / 4)).await;
+    }
+}
+
+async fn give_back(context: &LaneContext, lease: &Lease, status: LaneStatus) {
+    let words = LastWords { status, counting: context.pacer.hand_over(), at: context.settings.clock.now().0 };
+    let words = serde_json::to_string(&words).unwrap_or_default();
+    if let Err(error) = context.settings.store.release(lease, &words).await {
+        tracing::warn!(lane = lease.lane, %error, "the lease could not be given back; it will run out");
     }
 }
 
@@ -82,6 +105,7 @@ struct Shift<'a> {
     /// The operator asked for quiet until then.
     quiet_until: Instant,
     status: LaneStatus,
+    held_until: Instant,
     notes: mpsc::UnboundedSender<Note>,
     written: mpsc::UnboundedReceiver<Written>,
     writer: tokio::task::JoinHandle<()>,
@@ -97,7 +121,8 @@ enum Over {
 }
 
 impl<'a> Shift<'a> {
-    fn new(context: &'a LaneContext, lease: Lease) -> Self {
+    fn new(context: &'a LaneContext, lease: Lease, held_until: Instant) -> Self {
+        context.pacer.hold_until(held_until);
         let (notes, notes_in) = mpsc::unbounded_channel();
         let (written_out, written) = mpsc::unbounded_channel();
         let give_up = CancellationToken::new();
@@ -119,6 +144,7 @@ impl<'a> Shift<'a> {
             under_way: HashMap::new(),
             quiet_until: Instant::now(),
             status: LaneStatus { health: "ok".into(), ..LaneStatus::default() },
+            held_until,
             notes,
             written,
             writer,
@@ -134,7 +160,8 @@ impl<'a> Shift<'a> {
         &self.context.setup.name
     }
 
-    async fn work(mut self, stopping: &CancellationToken) {
+    /// Works until it is over; answers with how the lane was if the lease is still ours to give back.
+    async fn work(mut self, stopping: &CancellationToken) -> Option<LaneStatus> {
         let settings = &self.context.settings;
         let lane = self.lane();
         let mut heartbeat = tokio::time::interval(settings.lease / 4);
@@ -143,7 +170,6 @@ impl<'a> Shift<'a> {
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut show = tokio::time::interval(SHOW_RUNNING_AFTER);
         show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut held_until = Instant::now() + settings.lease;
 
         let over = loop {
             let wake_at = self.start_readings().await;
@@ -151,7 +177,7 @@ impl<'a> Shift<'a> {
                 biased;
                 () = stopping.cancelled() => break Over::Stopping,
                 // Without a sign of life from the store the lease may be somebody else's by now.
-                () = sleep_until(held_until) => break Over::LeaseLost,
+                () = sleep_until(self.held_until) => break Over::LeaseLost,
                 Some(written) = self.written.recv() => match written {
                     Written::Done(keys) => self.forget(keys),
                     Written::LeaseLost => break Over::LeaseLost,
@@ -161,8 +187,7 @@ impl<'a> Shift<'a> {
                     Err(error) => break Over::Broken(error),
                 },
                 _ = heartbeat.tick() => match self.renew().await {
-                    Ok(Some(until)) => held_until = until,
-                    Ok(None) => {}
+                    Ok(()) => {}
                     Err(over) => break over,
                 },
                 _ = poll.tick() => self.poll().await,
@@ -175,7 +200,7 @@ impl<'a> Shift<'a> {
                 () = sleep_until(wake_at) => {}
             }
         };
-        self.wind_up(over).await;
+        self.wind_up(over).await
     }
 
     /// Starts as many readings as limits allow; answers when to look again.
@@ -349,8 +374,8 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Extends the lease; answers until when it is held, by this machine's steady clock.
-    async fn renew(&mut self) -> Result<Option<Instant>, Over> {
+    /// Extends the lease; until when is by this machine's steady clock.
+    async fn renew(&mut self) -> Result<(), Over> {
         let settings = &self.context.settings;
         self.status.queue = settings.board.waiting(self.lane());
         self.status.running = self.readings.len();
@@ -358,38 +383,36 @@ impl<'a> Shift<'a> {
         let status = serde_json::to_string(&self.status).unwrap_or_default();
         let asked = Instant::now();
         match settings.store.renew(&self.lease, self.now().after(settings.lease), &status).await {
-            Ok(()) => Ok(Some(asked + settings.lease)),
+            Ok(()) => {
+                self.held_until = asked + settings.lease;
+                self.context.pacer.hold_until(self.held_until);
+                Ok(())
+            }
             Err(StoreError::LeaseLost(_)) => Err(Over::LeaseLost),
             Err(error) => {
                 tracing::warn!(lane = self.lane(), %error, "the lease could not be extended; trying again");
-                Ok(None)
+                Ok(())
             }
         }
     }
 
     /// Looks for work that nobody told of, and counts what waits.
     async fn poll(&mut self) {
-        let store = &self.context.settings.store;
-        let accounts = match store.waiting_accounts(self.lane()).await {
-            Ok(accounts) => accounts,
+        match waiting(&self.context.settings.store, self.lane()).await {
+            Ok(waiting) => {
+                for account in waiting.keys() {
+                    self.window.look_again(account);
+                }
+                self.context.settings.board.counted(self.lane(), waiting);
+            }
             Err(error) => {
                 tracing::warn!(lane = self.lane(), %error, "the queue could not be looked at; trying again");
-                return;
-            }
-        };
-        let mut waiting = BTreeMap::new();
-        for account in accounts {
-            self.window.look_again(&account);
-            match store.count_waiting(self.lane(), &account, COUNT_MAX).await {
-                Ok(count) => drop(waiting.insert(account, count)),
-                Err(_) => return,
             }
         }
-        self.context.settings.board.counted(self.lane(), waiting);
     }
 
     /// Lease lost: nothing more is written, and what runs is dropped. Otherwise what runs is finished and written.
-    async fn wind_up(mut self, over: Over) {
+    async fn wind_up(mut self, over: Over) -> Option<LaneStatus> {
         match over {
             Over::Stopping => {}
             Over::Broken(error) => {
@@ -399,7 +422,7 @@ impl<'a> Shift<'a> {
                 tracing::warn!(lane = self.lane(), "the lane's lease was lost; leaving it to its new holder");
                 self.readings.abort_all();
                 self.writer.abort();
-                return;
+                return None;
             }
         }
         while let Some(joined) = self.readings.join_next().await {
@@ -410,5 +433,6 @@ impl<'a> Shift<'a> {
         self.give_up.cancel();
         drop(self.notes);
         let _ = self.writer.await;
+        Some(self.status)
     }
 }

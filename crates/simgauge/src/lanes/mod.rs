@@ -6,6 +6,7 @@ mod lane;
 mod pacer;
 mod setup;
 mod status;
+mod watch;
 mod window;
 
 pub use board::Board;
@@ -47,10 +48,18 @@ pub struct LaneSettings {
     pub alone: bool,
 }
 
+/// Counts the queues that other nodes work; every node that answers calls needs it for its estimates.
+pub fn watch(settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    running.spawn(watch::count(settings.clone(), stopping.clone()));
+    running
+}
+
 /// Starts every lane; the set ends once `stopping` is set and what was running is finished.
 pub fn start(lanes: Vec<LaneSetup>, settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<()> {
     let hosts = HostPaces::default();
     let mut running = JoinSet::new();
+    running.spawn(watch::listen(settings.clone(), stopping.clone()));
     for setup in lanes {
         let context = LaneContext::new(setup, settings.clone(), &hosts);
         running.spawn(lane::run(context, stopping.clone()));

@@ -38,6 +38,8 @@ pub(super) struct Pacer(Arc<Inner>);
 
 struct Inner {
     started: Instant,
+    /// No call is made later than this: the lease may be another node's by then, and with it the limits.
+    held_until: Mutex<Instant>,
     /// For calls of any kind.
     every_call: Vec<SharedPace>,
     /// For log-ins, beside those.
@@ -54,6 +56,7 @@ impl Pacer {
         let shared = of(Scope::Host).map(|bucket| hosts.get(host, bucket));
         Self(Arc::new(Inner {
             started: Instant::now(),
+            held_until: Mutex::new(Instant::now()),
             every_call: own.chain(shared).collect(),
             login: of(Scope::Login).map(|bucket| Arc::new(Mutex::new(pace_of(bucket)))).collect(),
             iccid_buckets: of(Scope::Iccid).map(pace_of).collect(),
@@ -63,6 +66,39 @@ impl Pacer {
 
     fn now(&self) -> UnixMs {
         UnixMs(i64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Calls may be made until then.
+    pub(super) fn hold_until(&self, until: Instant) {
+        *self.0.held_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    fn is_held(&self) -> bool {
+        Instant::now() < *self.0.held_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the lane's own calls count for, to be handed over; in the order of the buckets.
+    pub(super) fn hand_over(&self) -> Vec<Vec<i64>> {
+        let now = self.now();
+        self.0.every_call.iter().chain(&self.0.login).map(|pace| lock(pace).counting(now)).collect()
+    }
+
+    /// Goes on from what was handed over `age` ago; without it the limits are taken to be used up just now, since the
+    /// holder before may have called until its last moment.
+    pub(super) fn take_over(&self, handed_over: Option<(&[Vec<i64>], Duration)>) {
+        let now = self.now();
+        for (index, pace) in self.0.every_call.iter().chain(&self.0.login).enumerate() {
+            let mut pace = lock(pace);
+            match handed_over.and_then(|(all, age)| Some((all.get(index)?, age))) {
+                Some((counting, age)) => {
+                    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                    let left: Vec<i64> =
+                        counting.iter().map(|left| left - age).filter(|left| *left > 0).collect();
+                    pace.take_over(&left, now);
+                }
+                None => pace.exhaust(now),
+            }
+        }
     }
 
     /// When a step of any reading could start, as a wait from now.
@@ -148,6 +184,10 @@ impl CallGate for Pacer {
         async move {
             let paces = self.paces_of(kind, iccid);
             loop {
+                if !self.is_held() {
+                    // The shift ends by itself and drops this reading.
+                    std::future::pending::<()>().await;
+                }
                 match self.try_start(&paces) {
                     Ok(counted) => {
                         return Box::new(UnderWay { pacer: self.clone(), counted }) as Box<dyn Send>;

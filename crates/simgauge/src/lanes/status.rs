@@ -28,3 +28,15 @@ pub struct LaneStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_success_at: Option<i64>,
 }
+
+/// What a holder leaves behind when it gives a lane back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastWords {
+    /// How the lane was.
+    #[serde(flatten)]
+    pub status: LaneStatus,
+    /// For each bucket, how many milliseconds each of its calls still counted.
+    pub counting: Vec<Vec<i64>>,
+    /// When that was, in Unix milliseconds.
+    pub at: i64,
+}

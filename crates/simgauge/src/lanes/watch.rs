@@ -1,0 +1,60 @@
+//! What a node hears of the others: new work for the lanes it works, and how long the queues of the other lanes are.
+
+use super::LaneSettings;
+use simgauge_store::{Store, StoreError, Wakeup};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Waiting tasks of one account are counted up to here.
+const COUNT_MAX: i64 = 100_000;
+/// Pause after the store failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Passes on what other nodes tell, until stopped. An embedded store has no other nodes.
+pub(super) async fn listen(settings: LaneSettings, stopping: CancellationToken) {
+    stopping
+        .run_until_cancelled(async {
+            loop {
+                match pass_on(&settings).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::warn!(%error, "news of other nodes cannot be heard; trying again"),
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        })
+        .await;
+}
+
+async fn pass_on(settings: &LaneSettings) -> Result<(), StoreError> {
+    let Some(mut wakeups) = settings.store.wakeups().await? else { return Ok(()) };
+    loop {
+        match wakeups.next().await? {
+            Wakeup::Work { lane, account } => settings.board.told(&lane, &account),
+            // Every lane polls, so what was missed is found.
+            Wakeup::LookEverywhere => tracing::debug!("news of other nodes may have been missed"),
+        }
+    }
+}
+
+/// Counts the queues of lanes that are worked elsewhere, for estimates and for refusing what would wait too long.
+pub(super) async fn count(settings: LaneSettings, stopping: CancellationToken) {
+    while stopping.run_until_cancelled(tokio::time::sleep(settings.poll)).await.is_some() {
+        for lane in settings.board.held_elsewhere() {
+            match waiting(&settings.store, &lane).await {
+                Ok(waiting) => settings.board.counted(&lane, waiting),
+                Err(error) => tracing::warn!(lane, %error, "a queue could not be counted; trying again"),
+            }
+        }
+    }
+}
+
+/// Waiting tasks of each account in a lane.
+pub(super) async fn waiting(store: &Store, lane: &str) -> Result<BTreeMap<String, u64>, StoreError> {
+    let mut waiting = BTreeMap::new();
+    for account in store.waiting_accounts(lane).await? {
+        let count = store.count_waiting(lane, &account, COUNT_MAX).await?;
+        waiting.insert(account, count);
+    }
+    Ok(waiting)
+}
