@@ -51,6 +51,15 @@ impl RefreshId {
         UnixMs(milliseconds)
     }
 
+    /// The bits that tell ids of one moment apart.
+    #[must_use]
+    pub fn distinct(&self) -> u128 {
+        self.0.bytes().skip(10).fold(0, |sum, byte| {
+            let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
+            (sum << 5) | u128::try_from(digit).unwrap_or(0)
+        })
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

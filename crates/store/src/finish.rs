@@ -7,6 +7,7 @@ use crate::card::{ProfileRow, profile_columns};
 use crate::db::{Sql, bulk, from_db, rows, to_db, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
+use crate::notification;
 use crate::queue::TaskKey;
 use crate::refresh::RefreshRow;
 use serde::Serialize;
@@ -175,7 +176,9 @@ impl Store {
             sqlx::query(sql(delete_tasks)).bind(&done).bind(&lease.lane).execute(&mut *tx).await?;
             let again = booked.again(lease)?;
             sqlx::query(sql(INSERT_TASKS)).bind(&again).execute(&mut *tx).await?;
-            Ok(booked.ended())
+            let ended = booked.ended();
+            notification::on_ended!(tx, sql, &ended);
+            Ok(ended)
         })
     }
 }

@@ -147,12 +147,14 @@ impl Store {
         Ok(())
     }
 
-    /// Every lane as last reported, by name.
+    /// Every operator account's lane as last reported, by name; not those that the house uses for itself (`~...`).
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn lanes(&self) -> Result<Vec<LaneRow>, StoreError> {
-        let select = Sql::both("SELECT name, holder, epoch, lease_until, status FROM lane ORDER BY name");
+        let select = Sql::both(
+            "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name NOT LIKE '~%' ORDER BY name",
+        );
         reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).fetch_all(pool).await?))
     }
 }

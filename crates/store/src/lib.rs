@@ -11,6 +11,8 @@ mod error;
 mod finish;
 mod import;
 mod lane;
+mod notification;
+mod package;
 mod queue;
 mod refresh;
 mod wakeup;
@@ -22,6 +24,11 @@ pub use error::StoreError;
 pub use finish::{Ended, Finished};
 pub use import::{ImportRow, Importer, RowError};
 pub use lane::{Before, LaneRow, Lease};
+pub use notification::{
+    DELIVERY_LANE, DueNotification, NotificationState, NotificationView, NotifySettings, Outcome, Receiver,
+    Settled,
+};
+pub use package::{NewPackage, PackageError, PackageView};
 pub use queue::{Postponed, Task, TaskKey};
 pub use refresh::RefreshView;
 pub use wakeup::{Wakeup, Wakeups};
