@@ -3,8 +3,11 @@
 use crate::Store;
 use crate::db::{Sql, bulk, from_db, reading, rows};
 use crate::error::StoreError;
+use crate::package::{PackageRow, PackageView};
 use crate::refresh::{RefreshRow, RefreshView};
 use serde::Serialize;
+use simgauge_domain::metering::delta::Last;
+use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus};
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
@@ -60,6 +63,8 @@ pub struct ProfileView {
     pub began_at: Option<UnixMs>,
     /// When the answer was there.
     pub synced_at: Option<UnixMs>,
+    /// The operator's bundles, ended ones included, where it lists them.
+    pub bundles: Vec<Mirrored>,
 }
 
 /// A card with its profiles and its last refresh.
@@ -81,6 +86,10 @@ pub struct CardView {
     pub profiles: Vec<ProfileView>,
     /// Its last refresh.
     pub refresh: Option<RefreshView>,
+    /// The platform's own packages, in the order in which they are booked.
+    pub packages: Vec<PackageView>,
+    /// Bytes that no package had room for.
+    pub overage: u64,
 }
 
 /// Which cards of an account a list shows.
@@ -101,6 +110,7 @@ struct CardRow {
     label: String,
     accepted_at: Option<i64>,
     last_refresh: Option<String>,
+    overage: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -119,21 +129,33 @@ pub(crate) struct ProfileRow {
     pub(crate) as_of: Option<i64>,
     pub(crate) began_at: Option<i64>,
     synced_at: Option<i64>,
+    meter: Option<String>,
 }
 
 macro_rules! profile_columns {
     () => {
         "profile.card, profile.iccid, profile.operator_account, profile.status, profile.raw_status, \
          profile.period_kind, profile.period_key, profile.period_start, profile.period_end, profile.used, \
-         profile.total, profile.as_of, profile.began_at, profile.synced_at"
+         profile.total, profile.as_of, profile.began_at, profile.synced_at, profile.meter"
     };
 }
 pub(crate) use profile_columns;
 
 impl ProfileRow {
-    pub(crate) fn view(self) -> ProfileView {
+    /// What the next reading is counted from.
+    pub(crate) fn meter(&self) -> Result<Option<Last>, StoreError> {
+        let parse = |json: &String| {
+            serde_json::from_str(json)
+                .map_err(|error| StoreError::Corrupt(format!("meter of profile {}: {error}", self.iccid)))
+        };
+        self.meter.as_ref().map(parse).transpose()
+    }
+
+    pub(crate) fn view(self) -> Result<ProfileView, StoreError> {
+        let bundles = self.meter()?.map(|last| last.bundles).unwrap_or_default();
         let kind = self.period_kind.as_deref().and_then(PeriodKind::parse);
-        ProfileView {
+        Ok(ProfileView {
+            bundles,
             iccid: self.iccid,
             operator_account: self.operator_account,
             status: self.status.as_deref().and_then(ProfileStatus::parse),
@@ -149,7 +171,7 @@ impl ProfileRow {
             as_of: self.as_of.map(UnixMs),
             began_at: self.began_at.map(UnixMs),
             synced_at: self.synced_at.map(UnixMs),
-        }
+        })
     }
 }
 
@@ -164,7 +186,8 @@ fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreErro
 
 macro_rules! card_columns {
     () => {
-        "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh"
+        "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh, \
+         card.overage"
     };
 }
 
@@ -268,7 +291,7 @@ impl Store {
         self.complete(found).await
     }
 
-    /// Adds profiles and last refreshes: two more statements, however many cards.
+    /// Adds profiles, packages and last refreshes: three more statements, however many cards.
     async fn complete(&self, found: Vec<CardRow>) -> Result<Vec<CardView>, StoreError> {
         if found.is_empty() {
             return Ok(Vec::new());
@@ -283,16 +306,30 @@ impl Store {
             [k text],
             " AS wanted ON wanted.k = refresh.id"
         );
+        let packages_of = bulk!(
+            "SELECT package.* FROM package JOIN ",
+            [k text],
+            " AS wanted ON wanted.k = package.card"
+        );
         let numbers = keys(found.iter().map(|card| card.number.as_str()))?;
         let ids = keys(found.iter().filter_map(|card| card.last_refresh.as_deref()))?;
-        let (profiles, refreshes): (Vec<ProfileRow>, Vec<RefreshRow>) = reading!(self, |pool, sql| {
-            let profiles = sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(pool).await?;
-            let refreshes = sqlx::query_as(sql(refreshes_of)).bind(&ids).fetch_all(pool).await?;
-            (profiles, refreshes)
-        });
+        let (profiles, refreshes, packages): (Vec<ProfileRow>, Vec<RefreshRow>, Vec<PackageRow>) =
+            reading!(self, |pool, sql| {
+                let profiles = sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(pool).await?;
+                let refreshes = sqlx::query_as(sql(refreshes_of)).bind(&ids).fetch_all(pool).await?;
+                let packages = sqlx::query_as(sql(packages_of)).bind(&numbers).fetch_all(pool).await?;
+                (profiles, refreshes, packages)
+            });
         let mut profiles_by_card: HashMap<String, Vec<ProfileView>> = HashMap::new();
         for row in profiles {
-            profiles_by_card.entry(row.card.clone()).or_default().push(row.view());
+            profiles_by_card.entry(row.card.clone()).or_default().push(row.view()?);
+        }
+        let mut packages_by_card: HashMap<String, Vec<PackageView>> = HashMap::new();
+        for row in packages {
+            packages_by_card.entry(row.card.clone()).or_default().push(row.view());
+        }
+        for packages in packages_by_card.values_mut() {
+            packages.sort_by(|one, other| one.package.before(&other.package));
         }
         let mut refreshes_by_id = HashMap::new();
         for row in refreshes {
@@ -304,6 +341,8 @@ impl Store {
                 Ok(CardView {
                     kind: CardKind::parse(&card.kind)?,
                     profiles: profiles_by_card.remove(&card.number).unwrap_or_default(),
+                    packages: packages_by_card.remove(&card.number).unwrap_or_default(),
+                    overage: from_db(card.overage),
                     refresh: card.last_refresh.and_then(|id| refreshes_by_id.remove(&id)),
                     number: card.number,
                     account: card.account,

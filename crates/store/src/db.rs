@@ -138,6 +138,9 @@ macro_rules! writing {
 }
 pub(crate) use writing;
 
+/// What [`rows`] makes of no rows at all.
+pub(crate) const NO_ROWS: &str = "[]";
+
 /// Rows as the one parameter of a [`bulk!`] statement.
 pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::Corrupt(error.to_string()))

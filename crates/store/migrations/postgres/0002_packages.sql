@@ -1,0 +1,52 @@
+-- Metering: what readings amounted to, and the packages their bytes are booked on.
+
+-- Bytes of a card that no package had room for.
+ALTER TABLE card ADD COLUMN overage BIGINT NOT NULL DEFAULT 0;
+
+-- meter: what the next reading is counted from, as JSON; the bundles that an operator lists are in it.
+-- said: thresholds that were told of the profile's bundles or period, as JSON.
+ALTER TABLE profile ADD COLUMN meter TEXT;
+ALTER TABLE profile ADD COLUMN said TEXT;
+
+-- delta: bytes that the reading counted, negative for a correction. what: first, same_period, new_period, correction, late.
+-- cycle: how often the operator's count had begun anew.
+ALTER TABLE reading ADD COLUMN delta BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE reading ADD COLUMN what TEXT NOT NULL DEFAULT 'first';
+ALTER TABLE reading ADD COLUMN cycle BIGINT NOT NULL DEFAULT 0;
+
+-- The platform's own packages. total NULL: unlimited; valid_from, valid_to NULL: since ever, for ever.
+CREATE TABLE package (
+    card       TEXT NOT NULL REFERENCES card (number),
+    code       TEXT COLLATE "C" NOT NULL,
+    name       TEXT NOT NULL,
+    total      BIGINT,
+    valid_from BIGINT,
+    valid_to   BIGINT,
+    booked     BIGINT NOT NULL DEFAULT 0,
+    said       TEXT,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (card, code)
+);
+
+-- The books, append-only: bytes put on a package, or (package NULL) on overage. iccid and began_at name the reading; iccid is
+-- empty where somebody changed the packages.
+CREATE TABLE booking (
+    card     TEXT NOT NULL REFERENCES card (number),
+    began_at BIGINT NOT NULL,
+    iccid    TEXT NOT NULL,
+    line     BIGINT NOT NULL,
+    package  TEXT,
+    bytes    BIGINT NOT NULL,
+    PRIMARY KEY (card, began_at, iccid, line)
+);
+
+-- Readings that were pruned, summed by local day.
+CREATE TABLE daily (
+    card     TEXT NOT NULL REFERENCES card (number),
+    day      TEXT COLLATE "C" NOT NULL,
+    iccid    TEXT NOT NULL,
+    cycle    BIGINT NOT NULL,
+    delta    BIGINT NOT NULL,
+    readings BIGINT NOT NULL,
+    PRIMARY KEY (card, day, iccid, cycle)
+);
