@@ -10,7 +10,7 @@
 use crate::reading::{Period, PeriodKind};
 use crate::time::UnixMs;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+pub use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 

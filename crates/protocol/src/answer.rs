@@ -183,14 +183,58 @@ pub struct CardAnswer {
     pub label: String,
     /// Usage over all profiles; absent until every profile was read once.
     pub usage: Option<Usage>,
-    /// Packages, the one that expires first first.
+    /// Packages, the one that expires first first: the platform's own, else the operator's bundles.
     pub packages: Vec<PackageAnswer>,
+    /// Bytes used that no package of the platform had room for; absent where the card has no such package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overage_bytes: Option<u64>,
     /// Profiles.
     pub profiles: Vec<ProfileAnswer>,
     /// The last refresh, if there was one.
     pub refresh: Option<RefreshReport>,
     /// When the card may be refreshed again; absent where it may be now.
     pub next_refresh_at: Option<i64>,
+}
+
+/// A reading in a card's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadingAnswer {
+    /// The profile's ICCID.
+    pub iccid: String,
+    /// When it was read.
+    pub synced_at: i64,
+    /// The operator's time of the figure, where it gives one.
+    pub as_of: Option<i64>,
+    /// Cumulative bytes used in the operator's period.
+    pub used_bytes: u64,
+    /// Bytes that the reading added; negative where the operator took some back.
+    pub delta_bytes: i64,
+    /// `first`, `same_period`, `new_period`, `correction` or `late` (older than what was known: changed nothing).
+    pub kind: String,
+}
+
+/// Bytes of one calendar day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DayAnswer {
+    /// `2026-05-31`, in the platform's time zone.
+    pub day: String,
+    /// Bytes first seen on that day; negative where corrections outweigh.
+    pub used_bytes: i64,
+}
+
+/// A card's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryAnswer {
+    /// Readings, newest first.
+    pub readings: Vec<ReadingAnswer>,
+    /// What to send as `before` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_before: Option<String>,
+    /// Days, oldest first; only with the first page.
+    pub days: Vec<DayAnswer>,
 }
 
 /// A page of cards.

@@ -149,3 +149,29 @@ impl ListCards {
         })
     }
 }
+
+/// A card's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageHistory<'b> {
+    /// ICCID or EID.
+    pub number: &'b str,
+    /// Readings on a page, 1 to 500.
+    pub page_size: i64,
+    /// Where the page before ended: its `nextBefore`.
+    pub before: Option<i64>,
+}
+
+impl<'b> UsageHistory<'b> {
+    /// Reads the operation's fields.
+    ///
+    /// # Errors
+    /// [`FieldError`] names the first that is wrong.
+    pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
+        let before = field::lenient_integer(body, "before", 0..=i64::MAX, i64::MAX)?;
+        Ok(Self {
+            number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
+            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, 100)?,
+            before: (before != i64::MAX).then_some(before),
+        })
+    }
+}

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
 use crate::refresh::{Accepter, Waiters};
+use crate::retention;
 use crate::secrets::Sealer;
 use anyhow::{Context as _, bail};
 use simgauge_store::Store;
@@ -55,6 +56,15 @@ impl App {
                 .keep_fresh(Duration::from_secs(config.api.app_reload_seconds.max(1)), stopping.clone()),
         );
         tokio::spawn(clock.clone().keep_correct(store.clone(), stopping.clone()));
+        if config.server.role.works() {
+            tokio::spawn(retention::prune_daily(
+                store.clone(),
+                clock.clone(),
+                config.zone()?,
+                config.usage.keep_readings_days,
+                stopping.clone(),
+            ));
+        }
         let settings = LaneSettings {
             store: store.clone(),
             clock: clock.clone(),
@@ -80,6 +90,7 @@ impl App {
             waiters,
             board,
             rules,
+            config.zone()?,
             Duration::from_secs(config.api.timestamp_window_seconds),
             stopping.clone(),
             config.server.max_in_flight,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::limits::Limits;
+use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
 use simgauge_store::CardRules;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Config {
     pub api: Api,
     /// Rules of a refresh.
     pub refresh: Refresh,
+    /// Days and history.
+    pub usage: Usage,
     /// How lanes are worked.
     pub lanes: Lanes,
     /// Keys.
@@ -138,6 +141,15 @@ pub struct Refresh {
     pub accept_queue: usize,
 }
 
+/// `[usage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Usage {
+    pub time_zone: String,
+    pub keep_readings_days: u32,
+}
+
 /// `[lanes]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +193,8 @@ pub struct OperatorAccountConfig {
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSource>,
     pub limits: Option<Limits>,
+    pub time_zone: Option<String>,
+    pub billing_day: Option<BillingDay>,
     pub step_timeout_seconds: Option<u64>,
     pub total_timeout_seconds: Option<u64>,
 }
@@ -278,6 +292,10 @@ impl Config {
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
         }
+        self.zone()?;
+        for account in &self.operator_accounts {
+            self.zone_of(account)?;
+        }
         if self.server.role != Role::All && self.sqlite_file().is_some() {
             bail!("server.role must be \"all\" with SQLite: its one process does everything");
         }
@@ -322,6 +340,25 @@ impl Config {
         }
     }
 
+    /// The time zone of days and months.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub fn zone(&self) -> anyhow::Result<TimeZone> {
+        zone("usage.time_zone", &self.usage.time_zone)
+    }
+
+    /// The time zone of an operator account's billing cycle.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub fn zone_of(&self, account: &OperatorAccountConfig) -> anyhow::Result<TimeZone> {
+        match &account.time_zone {
+            Some(name) => zone(&format!("operator_account {:?}: time_zone", account.name), name),
+            None => self.zone(),
+        }
+    }
+
     /// The SQLite file of the store, where it is embedded.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
@@ -336,6 +373,10 @@ impl Config {
         let dir = self.operators.definitions_dir.as_path();
         (!dir.as_os_str().is_empty()).then_some(dir)
     }
+}
+
+fn zone(setting: &str, name: &str) -> anyhow::Result<TimeZone> {
+    TimeZone::get(name).map_err(|_| anyhow::anyhow!("{setting}: there is no time zone {name:?}"))
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub mod lanes;
 pub mod logging;
 pub mod reason;
 pub mod refresh;
+pub mod retention;
 pub mod secrets;

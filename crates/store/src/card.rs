@@ -65,6 +65,8 @@ pub struct ProfileView {
     pub synced_at: Option<UnixMs>,
     /// The operator's bundles, ended ones included, where it lists them.
     pub bundles: Vec<Mirrored>,
+    /// How often the operator's count began anew, and the bytes counted since.
+    pub counted: Option<(u32, u64)>,
 }
 
 /// A card with its profiles and its last refresh.
@@ -152,10 +154,13 @@ impl ProfileRow {
     }
 
     pub(crate) fn view(self) -> Result<ProfileView, StoreError> {
-        let bundles = self.meter()?.map(|last| last.bundles).unwrap_or_default();
+        let meter = self.meter()?;
+        let counted = meter.as_ref().map(|last| (last.cycle, last.counted));
+        let bundles = meter.map(|last| last.bundles).unwrap_or_default();
         let kind = self.period_kind.as_deref().and_then(PeriodKind::parse);
         Ok(ProfileView {
             bundles,
+            counted,
             iccid: self.iccid,
             operator_account: self.operator_account,
             status: self.status.as_deref().and_then(ProfileStatus::parse),

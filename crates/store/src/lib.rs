@@ -9,6 +9,7 @@ mod card;
 mod db;
 mod error;
 mod finish;
+mod history;
 mod import;
 mod lane;
 mod notification;
@@ -22,6 +23,7 @@ pub use account::{Account, App};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use error::StoreError;
 pub use finish::{Ended, Finished};
+pub use history::{CardSums, ReadingView};
 pub use import::{ImportRow, Importer, RowError};
 pub use lane::{Before, LaneRow, Lease};
 pub use notification::{

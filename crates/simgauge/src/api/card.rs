@@ -27,7 +27,7 @@ pub(super) struct Get(pub(super) CardKind);
 #[derive(Clone, Copy)]
 pub(super) struct List(pub(super) CardKind);
 
-const fn stored(kind: CardKind) -> StoredKind {
+pub(super) const fn stored(kind: CardKind) -> StoredKind {
     match kind {
         CardKind::Sim => StoredKind::Sim,
         CardKind::CloudEsim => StoredKind::CloudEsim,

@@ -5,6 +5,7 @@ mod card;
 mod directory;
 mod gate;
 mod health;
+mod history;
 mod refresh;
 mod replay;
 mod router;
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::lanes::Board;
 use crate::refresh::{Accepter, Waiters};
 use replay::ReplayGuard;
+use simgauge_domain::period::TimeZone;
 use simgauge_store::{CardRules, Store};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -44,6 +46,8 @@ pub struct Inner {
     pub board: Board,
     /// Cooldowns.
     pub rules: CardRules,
+    /// The time zone of days.
+    pub zone: TimeZone,
     /// How far a timestamp may be off.
     pub timestamp_window: Duration,
     /// Set once the process stops.
@@ -72,6 +76,7 @@ impl ApiState {
         waiters: Waiters,
         board: Board,
         rules: CardRules,
+        zone: TimeZone,
         timestamp_window: Duration,
         stopping: CancellationToken,
         max_in_flight: usize,
@@ -85,6 +90,7 @@ impl ApiState {
             waiters,
             board,
             rules,
+            zone,
             timestamp_window,
             stopping,
             slots: Arc::new(Semaphore::new(max_in_flight)),

@@ -2,7 +2,7 @@
 
 use super::answer::ApiError;
 use super::gate;
-use super::{ApiState, card, health, refresh};
+use super::{ApiState, card, health, history, refresh};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -28,6 +28,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v3/cloudesim/get", post(move |s, h, b| call(s, h, b, card::Get(esim))))
         .route("/api/v3/card/getAllCardInfo", post(move |s, h, b| call(s, h, b, card::List(sim))))
         .route("/api/v3/cloudesim/list", post(move |s, h, b| call(s, h, b, card::List(esim))))
+        .route("/api/v3/card/usageHistory", post(move |s, h, b| call(s, h, b, history::History(sim))))
+        .route("/api/v3/cloudesim/usageHistory", post(move |s, h, b| call(s, h, b, history::History(esim))))
         .route("/api/v3/refresh/get", post(|s, h, b| call(s, h, b, refresh::Get)))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .route("/healthz", get(health::live))

@@ -2,11 +2,14 @@
 
 use super::ApiState;
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::refresh::RefreshState as Stored;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
-use simgauge_protocol::answer::{CardAnswer, ProfileAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
-use simgauge_store::{CardKind, CardView, ProfileView, RefreshView};
+use simgauge_protocol::answer::{
+    CardAnswer, PackageAnswer, ProfileAnswer, ReadingAnswer, RefreshReport, RefreshState, Usage, UsagePeriod,
+};
+use simgauge_store::{CardKind, CardView, PackageView, ProfileView, ReadingView, RefreshView};
 
 pub(super) fn state_of(state: Stored) -> RefreshState {
     match state {
@@ -49,6 +52,7 @@ pub(super) fn card_answer(state: &ApiState, card: CardView, language: Language) 
     let now = state.clock.now();
     let cooldown = state.rules.of(card.kind).cooldown;
     let next_refresh_at = card.accepted_at.and_then(|at| cooling_until(at, now, cooldown)).map(seconds_up);
+    let packages = packages(&card);
     let (iccid, eid) = numbered(Some(card.kind), card.number);
     CardAnswer {
         iccid,
@@ -56,10 +60,57 @@ pub(super) fn card_answer(state: &ApiState, card: CardView, language: Language) 
         card_status: card.status,
         label: card.label,
         usage: card_usage(state, &card.profiles, now),
-        packages: Vec::new(),
+        overage_bytes: (!card.packages.is_empty()).then_some(card.overage),
+        packages,
         profiles: card.profiles.iter().map(|profile| profile_answer(state, profile, now)).collect(),
         refresh: card.refresh.map(|refresh| refresh_report(refresh, Some(card.kind), language)),
         next_refresh_at,
+    }
+}
+
+/// The platform's own packages; where there is none, the operator's bundles are the packages.
+fn packages(card: &CardView) -> Vec<PackageAnswer> {
+    if !card.packages.is_empty() {
+        return card.packages.iter().map(own_package).collect();
+    }
+    let mut mirrored: Vec<&Mirrored> = card.profiles.iter().flat_map(|profile| &profile.bundles).collect();
+    mirrored.sort_by_key(|state| (state.bundle.end.is_none(), state.bundle.end, state.bundle.start));
+    mirrored.into_iter().map(mirrored_package).collect()
+}
+
+fn own_package(own: &PackageView) -> PackageAnswer {
+    let package = &own.package;
+    PackageAnswer {
+        code: package.code.clone(),
+        name: own.name.clone(),
+        used_bytes: package.booked,
+        total_bytes: package.total,
+        remaining_bytes: package.remaining(),
+        valid_from: package.valid_from.map(UnixMs::seconds),
+        valid_to: package.valid_to.map(UnixMs::seconds),
+    }
+}
+
+fn mirrored_package(state: &Mirrored) -> PackageAnswer {
+    PackageAnswer {
+        code: state.bundle.code.clone(),
+        name: state.bundle.name.clone(),
+        used_bytes: state.bundle.used,
+        total_bytes: state.bundle.total,
+        remaining_bytes: state.remaining(),
+        valid_from: state.bundle.start.map(UnixMs::seconds),
+        valid_to: state.bundle.end.or(state.ended_at).map(UnixMs::seconds),
+    }
+}
+
+pub(super) fn reading_answer(reading: ReadingView) -> ReadingAnswer {
+    ReadingAnswer {
+        iccid: reading.iccid,
+        synced_at: reading.synced_at.seconds(),
+        as_of: reading.as_of.map(UnixMs::seconds),
+        used_bytes: reading.used,
+        delta_bytes: reading.delta,
+        kind: reading.what.as_str().to_owned(),
     }
 }
 

@@ -109,6 +109,8 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
         settings,
         secrets,
         limits: None,
+        time_zone: None,
+        billing_day: None,
         step_timeout_seconds: None,
         total_timeout_seconds: None,
     }

@@ -151,6 +151,7 @@ mod tests {
             card_status: "ACTIVATED_NAME".into(),
             label: String::new(),
             usage: Some(usage.clone()),
+            overage_bytes: None,
             packages: Vec::new(),
             profiles: vec![ProfileAnswer {
                 iccid: "8988308650100524999".into(),

@@ -9,6 +9,7 @@ use super::watch::waiting;
 use super::window::Window;
 use crate::refresh::read::{ReadOutcome, read_profile};
 use simgauge_domain::breaker::Breaker;
+use simgauge_domain::period::dated;
 use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
 use simgauge_domain::time::UnixMs;
@@ -275,7 +276,13 @@ impl<'a> Shift<'a> {
     fn ended(&mut self, (task, began_at, outcome): (Task, UnixMs, ReadOutcome)) {
         self.under_way.remove(&task.key);
         match outcome {
-            Ok(reading) => {
+            Ok(mut reading) => {
+                // The instant the figure is of decides its period: at the turn of a cycle an operator that lags still tells
+                // the old one's.
+                let setup = &self.context.setup;
+                let lag = Duration::from_secs(setup.declared_lag_seconds.unwrap_or(0));
+                let figure_of = reading.as_of.unwrap_or(UnixMs(began_at.0 - whole_ms(lag)));
+                reading.period = dated(reading.period, figure_of, &setup.zone, setup.billing_day);
                 self.breaker.succeeded();
                 self.status.succeeded += 1;
                 self.status.last_success_at = Some(self.now().seconds());
@@ -435,4 +442,8 @@ impl<'a> Shift<'a> {
         let _ = self.writer.await;
         Some(self.status)
     }
+}
+
+fn whole_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{Config, OperatorAccountConfig};
 use anyhow::{Context as _, bail};
 use simgauge_domain::limits::Limits;
+use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_operators::{Catalog, Operator, OperatorAccount, Timeouts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub struct LaneSetup {
     pub declared_lag_seconds: Option<u64>,
     /// HTTP calls that one reading takes, log-ins not counted.
     pub calls_per_reading: u32,
+    /// Time zone of its billing cycle.
+    pub zone: TimeZone,
+    /// The day its billing cycle begins, where its answers do not say.
+    pub billing_day: Option<BillingDay>,
 }
 
 /// Every configured operator account.
@@ -30,10 +35,15 @@ pub struct LaneSetup {
 /// A definition is broken or unknown, a secret or setting is missing.
 pub fn operators_of(config: &Config, clock: &Clock) -> anyhow::Result<Vec<LaneSetup>> {
     let catalog = Catalog::load(config.definitions_dir())?;
-    config.operator_accounts.iter().map(|account| set_up(account, &catalog, clock)).collect()
+    config.operator_accounts.iter().map(|account| set_up(account, config, &catalog, clock)).collect()
 }
 
-fn set_up(account: &OperatorAccountConfig, catalog: &Catalog, clock: &Clock) -> anyhow::Result<LaneSetup> {
+fn set_up(
+    account: &OperatorAccountConfig,
+    config: &Config,
+    catalog: &Catalog,
+    clock: &Clock,
+) -> anyhow::Result<LaneSetup> {
     let Some(definition) = catalog.get(&account.definition) else {
         let known: Vec<&str> = catalog.iter().map(|definition| definition.name()).collect();
         bail!(
@@ -73,6 +83,8 @@ fn set_up(account: &OperatorAccountConfig, catalog: &Catalog, clock: &Clock) -> 
         limits,
         declared_lag_seconds: definition.declared_lag_seconds(),
         calls_per_reading: definition.calls_per_reading(),
+        zone: config.zone_of(account)?,
+        billing_day: account.billing_day,
     })
 }
 

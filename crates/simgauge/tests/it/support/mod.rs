@@ -147,6 +147,8 @@ pub fn operator_account(name: &str, base_url: &str) -> OperatorAccountConfig {
             max_concurrent: 8,
             min_refresh_seconds: 0,
         }),
+        time_zone: None,
+        billing_day: None,
         step_timeout_seconds: None,
         total_timeout_seconds: None,
     }

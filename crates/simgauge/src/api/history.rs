@@ -1,0 +1,48 @@
+//! `usageHistory` of either kind: a card's readings page by page, and its days.
+
+use super::answer::{ApiError, done};
+use super::card::stored;
+use super::gate;
+use super::router::Operation;
+use super::{ApiState, view};
+use axum::response::Response;
+use simgauge_domain::time::UnixMs;
+use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
+use simgauge_protocol::request::{CardKind, UsageHistory};
+use simgauge_protocol::{Body, Code, Language};
+
+/// The operation.
+#[derive(Clone, Copy)]
+pub(super) struct History(pub(super) CardKind);
+
+impl Operation for History {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        asked: Option<Language>,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter(state, body, asked, |body| UsageHistory::read(body, self.0))?;
+        if !state.replay.is_first(&caller.sign) {
+            return Err(ApiError::Repeated);
+        }
+        let store = &state.store;
+        // Another account's card does not exist.
+        store.card(&caller.account, stored(self.0), fields.number).await?.ok_or(ApiError::NoCard)?;
+        let before = UnixMs(fields.before.unwrap_or(i64::MAX));
+        let readings = store.readings(fields.number, before, fields.page_size).await?;
+        let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);
+        let next_before = readings.last().filter(|_| full).map(|last| last.began_at.0.to_string());
+        let days = match fields.before {
+            None => store.daily_totals(fields.number, &state.zone).await?,
+            Some(_) => std::collections::BTreeMap::new(),
+        };
+        let answer = HistoryAnswer {
+            readings: readings.into_iter().map(view::reading_answer).collect(),
+            next_before,
+            days: days.into_iter().map(|(day, used_bytes)| DayAnswer { day, used_bytes }).collect(),
+        };
+        Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
+    }
+}

@@ -1,0 +1,63 @@
+//! Folding old readings into daily totals, once a day.
+
+use crate::clock::Clock;
+use simgauge_domain::period::TimeZone;
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{Store, StoreError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Pause between two groups of cards: pruning is in no hurry, and callers are.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Prunes once a day until stopped; never where `keep_days` is 0.
+pub async fn prune_daily(
+    store: Store,
+    clock: Clock,
+    zone: TimeZone,
+    keep_days: u32,
+    stopping: CancellationToken,
+) {
+    if keep_days == 0 {
+        return;
+    }
+    stopping
+        .run_until_cancelled(async {
+            loop {
+                tokio::time::sleep(DAY).await;
+                match prune_once(&store, clock.now(), &zone, keep_days, BREATH).await {
+                    Ok(readings) => tracing::info!(readings, "old readings were folded into daily totals"),
+                    Err(error) => {
+                        tracing::warn!(%error, "old readings could not be folded; trying again tomorrow")
+                    }
+                }
+            }
+        })
+        .await;
+}
+
+/// Prunes every card once; answers how many readings went.
+///
+/// # Errors
+/// The store failed; what was pruned until then stays so.
+pub async fn prune_once(
+    store: &Store,
+    now: UnixMs,
+    zone: &TimeZone,
+    keep_days: u32,
+    breath: Duration,
+) -> Result<usize, StoreError> {
+    let keep_from = UnixMs(now.0 - i64::from(keep_days) * 86_400_000);
+    let mut after = String::new();
+    let mut gone = 0;
+    loop {
+        let (last, count) = store.prune_readings(&after, zone, keep_from).await?;
+        gone += count;
+        match last {
+            Some(last) => after = last,
+            None => return Ok(gone),
+        }
+        tokio::time::sleep(breath).await;
+    }
+}
