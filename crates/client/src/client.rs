@@ -3,9 +3,9 @@
 use crate::builder::ClientBuilder;
 use crate::call::{Call, Repeat};
 use crate::error::ClientError;
-use crate::request::{self, ListQuery, RefreshOptions};
+use crate::request::{self, HistoryQuery, ListQuery, RefreshOptions};
 use secrecy::SecretString;
-use simgauge_protocol::answer::{CardAnswer, CardPage, RefreshAnswer, RefreshReport};
+use simgauge_protocol::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer, RefreshReport};
 use simgauge_protocol::request::CardKind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -108,6 +108,26 @@ impl Client {
     /// [`ClientError`].
     pub async fn cloud_esims(&self, query: &ListQuery) -> Result<CardPage, ClientError> {
         self.read("/api/v3/cloudesim/list", request::list(CardKind::CloudEsim, query)).await
+    }
+
+    /// A page of what was read of a physical card; the first page also has its days.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a card of another account is refused with code 404 like one that does not exist.
+    pub async fn sim_history(&self, iccid: &str, query: &HistoryQuery) -> Result<HistoryAnswer, ClientError> {
+        self.read("/api/v3/card/usageHistory", request::history(CardKind::Sim, iccid, query)).await
+    }
+
+    /// A page of what was read of a cloud eSIM; the first page also has its days.
+    ///
+    /// # Errors
+    /// [`ClientError`]; an eSIM of another account is refused with code 404 like one that does not exist.
+    pub async fn cloud_esim_history(
+        &self,
+        eid: &str,
+        query: &HistoryQuery,
+    ) -> Result<HistoryAnswer, ClientError> {
+        self.read("/api/v3/cloudesim/usageHistory", request::history(CardKind::CloudEsim, eid, query)).await
     }
 
     /// A refresh as it stands.

@@ -32,6 +32,6 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{ClientError, Refusal};
 pub use notification::{NotificationError, verify_notification};
-pub use request::{ListQuery, RefreshOptions};
+pub use request::{HistoryQuery, ListQuery, RefreshOptions};
 pub use secrecy::SecretString;
 pub use simgauge_protocol::{Code, Language, answer};

@@ -29,6 +29,21 @@ impl Default for ListQuery {
     }
 }
 
+/// Which page of a card's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Readings on a page, 1 to 500.
+    pub page_size: u16,
+    /// The `next_before` of the page before; the newest readings without.
+    pub before: Option<String>,
+}
+
+impl Default for HistoryQuery {
+    fn default() -> Self {
+        Self { page_size: 100, before: None }
+    }
+}
+
 /// The fields of a request beside the four that every call carries.
 pub(crate) type Fields = Map<String, Value>;
 
@@ -53,6 +68,15 @@ pub(crate) fn list(kind: CardKind, query: &ListQuery) -> Fields {
     }
     if !query.numbers.is_empty() {
         fields.insert(kind.list_field().to_owned(), query.numbers.join(",").into());
+    }
+    fields
+}
+
+pub(crate) fn history(kind: CardKind, number: &str, query: &HistoryQuery) -> Fields {
+    let mut fields = one(kind.number_field(), number);
+    fields.insert("pageSize".to_owned(), query.page_size.into());
+    if let Some(before) = &query.before {
+        fields.insert("before".to_owned(), before.as_str().into());
     }
     fields
 }

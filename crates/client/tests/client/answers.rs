@@ -2,7 +2,9 @@
 
 use crate::support::{APPKEY, Act, SECRET, Server, answer, answer_with};
 use rstest::rstest;
-use simgauge_client::{Client, ClientError, Code, Language, ListQuery, RefreshOptions, SecretString};
+use simgauge_client::{
+    Client, ClientError, Code, HistoryQuery, Language, ListQuery, RefreshOptions, SecretString,
+};
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -85,6 +87,9 @@ async fn every_operation_has_its_path_and_fields() {
     client.cloud_esims(&query).await.unwrap_err();
     client.sims(&ListQuery::default()).await.unwrap_err();
     client.refresh("01j").await.unwrap_err();
+    client.sim_history("8988", &HistoryQuery::default()).await.unwrap_err();
+    let second = HistoryQuery { page_size: 2, before: Some("1800000000000".into()) };
+    client.cloud_esim_history("1111", &second).await.unwrap_err();
     let own = |one: &crate::support::Seen| {
         let mut json = one.json();
         for common in ["appkey", "timestamp", "nonce", "sign"] {
@@ -107,8 +112,29 @@ async fn every_operation_has_its_path_and_fields() {
             r#"/api/v3/cloudesim/list {"pageNum":2,"pageSize":50,"cardStatus":"ACTIVATED_NAME","eids":"1,2"}"#,
             r#"/api/v3/card/getAllCardInfo {"pageNum":1,"pageSize":100}"#,
             r#"/api/v3/refresh/get {"refreshId":"01j"}"#,
+            r#"/api/v3/card/usageHistory {"iccid":"8988","pageSize":100}"#,
+            r#"/api/v3/cloudesim/usageHistory {"eid":"1111","pageSize":2,"before":"1800000000000"}"#,
         ]
     );
+}
+
+#[tokio::test]
+async fn a_history_is_read_with_and_without_a_next_page() {
+    let reading = r#"{"iccid":"8988","syncedAt":1800000001,"asOf":null,"usedBytes":700,"deltaBytes":-300,"kind":"correction"}"#;
+    let first = format!(
+        r#"{{"code":"200","message":"ok","data":{{"readings":[{reading}],"nextBefore":"1800000000500","days":[{{"day":"2027-01-15","usedBytes":-300}}]}}}}"#
+    );
+    let last = r#"{"code":"200","message":"ok","data":{"readings":[],"days":[]}}"#;
+    let server = Server::play([answer(200, first), answer(200, last)]).await;
+    let client = server.client();
+    let page = client.sim_history("8988", &HistoryQuery { page_size: 1, before: None }).await.unwrap();
+    let shown = &page.readings[0];
+    assert_eq!((shown.used_bytes, shown.delta_bytes, shown.kind.as_str()), (700, -300, "correction"));
+    assert_eq!((page.days[0].day.as_str(), page.days[0].used_bytes), ("2027-01-15", -300));
+    let next = HistoryQuery { page_size: 1, before: page.next_before };
+    let page = client.sim_history("8988", &next).await.unwrap();
+    assert!(page.readings.is_empty() && page.next_before.is_none());
+    assert_eq!(server.seen()[1].json()["before"], "1800000000500");
 }
 
 #[tokio::test]
