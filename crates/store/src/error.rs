@@ -24,6 +24,9 @@ pub enum StoreError {
     /// Something that is referred to is not there.
     #[error("{0} does not exist")]
     Missing(String),
+    /// The store is of a kind that cannot do this.
+    #[error("this needs {0}")]
+    WrongKind(&'static str),
     /// The lane is worked by somebody else now; nothing was written.
     #[error("the lease of lane {0} was lost")]
     LeaseLost(String),

@@ -6,6 +6,7 @@
 mod accept;
 mod account;
 mod card;
+mod copy;
 mod db;
 mod error;
 mod finish;
@@ -21,6 +22,7 @@ mod wakeup;
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules, NewWork};
 pub use account::{Account, App};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
+pub use copy::CopiedTable;
 pub use error::StoreError;
 pub use finish::{Ended, Finished};
 pub use history::{CardSums, ReadingView};

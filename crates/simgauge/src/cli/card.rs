@@ -1,12 +1,12 @@
 //! `simgauge card`: bringing cards in and out, and looking at them.
 
-mod cells;
+pub(super) mod cells;
 mod check;
-mod errors;
+pub(super) mod errors;
 mod export;
 mod import;
-mod lines;
-mod rows;
+pub(super) mod lines;
+pub(super) mod rows;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Every command on one page, and what each of them gets.
 
 use super::operator::{self, OperatorCommand};
-use super::{Output, account, app, card, demo, migrate, refresh, serve, sign, simulate, usage, verify};
+use super::{
+    Output, account, app, backup, card, demo, migrate, refresh, serve, sign, simulate, usage, verify,
+};
 use crate::app::open_store;
 use crate::config::Config;
 use crate::secrets::Sealer;
@@ -31,8 +33,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the server.
     Serve(serve::ServeArgs),
-    /// Bring the database's schema up to date.
-    Migrate,
+    /// Bring the database's schema up to date, or move a store from SQLite to PostgreSQL.
+    Migrate(migrate::MigrateArgs),
+    /// Write a consistent copy of an SQLite store, also while it is served.
+    Backup(backup::BackupArgs),
     /// Accounts: the customers of the platform.
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -67,7 +71,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => demo::run(args, config()?).await,
         Command::Serve(args) => serve::run(args, config()?).await,
-        Command::Migrate => migrate::run(&config()?, &output).await,
+        Command::Migrate(args) => migrate::run(args, &config()?, &output).await,
+        Command::Backup(args) => backup::run(args, &config()?, &output).await,
         Command::SimulateOperator(args) => simulate::run(args).await,
         Command::Refresh(args) => refresh::run(args, &output).await,
         Command::Usage(args) => usage::run(args, &output).await,

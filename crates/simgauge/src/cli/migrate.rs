@@ -1,25 +1,91 @@
-//! `simgauge migrate`: brings the schema up to date and says what it did.
+//! `simgauge migrate`: brings the schema up to date, or moves a store up from SQLite to PostgreSQL.
 
-use super::output::Output;
+use super::output::{Output, Table};
 use crate::config::Config;
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use simgauge_store::Store;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// What to migrate.
+#[derive(Debug, clap::Args)]
+pub struct MigrateArgs {
+    /// Copy everything out of this SQLite store (sqlite://FILE). Its server has to be stopped.
+    #[arg(long, requires = "to", value_name = "URL")]
+    from: Option<String>,
+    /// Copy it into this PostgreSQL store (postgres://...). Can be run again after a failure.
+    #[arg(long, requires = "from", value_name = "URL")]
+    to: Option<String>,
+}
 
 /// Migrates.
-pub(super) async fn run(config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.store.url, 2).await.map_err(|error| {
-        anyhow::anyhow!(
-            "the store cannot be opened: {}",
-            error.to_string().replace(&config.store.url, "(store.url)")
-        )
-    })?;
-    let applied = store.migrate().await?;
+///
+/// # Errors
+/// A store cannot be reached, is newer than this program, or is of the wrong kind.
+pub async fn run(args: MigrateArgs, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    if let (Some(from), Some(to)) = (&args.from, &args.to) {
+        return copy(from, to, output).await;
+    }
+    let (store, applied) = open(&config.store.url).await?;
     store.close().await;
-    let text = match applied {
+    output.print(&json!({ "applied": applied }), || match applied {
         0 => "the database is up to date".to_owned(),
         1 => "1 migration applied".to_owned(),
         many => format!("{many} migrations applied"),
-    };
-    output.print(&serde_json::json!({ "applied": applied }), || text)?;
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens and migrates a store; no error carries its URL, which can hold a password.
+async fn open(url: &str) -> anyhow::Result<(Store, usize)> {
+    let named = |error: simgauge_store::StoreError| {
+        anyhow::anyhow!("the store cannot be used: {}", error.to_string().replace(url, "(its URL)"))
+    };
+    let store = Store::connect(url, 4).await.map_err(named)?;
+    let applied = store.migrate().await.map_err(named)?;
+    Ok((store, applied))
+}
+
+async fn copy(from: &str, to: &str, output: &Output) -> anyhow::Result<ExitCode> {
+    if !from.starts_with("sqlite:") || !to.starts_with("postgres") {
+        bail!("--from takes sqlite://FILE and --to takes postgres://...");
+    }
+    if !std::path::Path::new(from.trim_start_matches("sqlite:").trim_start_matches("//")).is_file() {
+        bail!("--from names no file");
+    }
+    let (source, _) = open(from).await?;
+    let (target, _) = open(to).await?;
+    // Shows itself on a terminal only.
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg} {pos} rows")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let copied = source
+        .copy_to(&target, &mut |table, rows| {
+            bar.set_message(table);
+            bar.set_position(rows);
+        })
+        .await;
+    bar.finish_and_clear();
+    let copied = copied?;
+    source.close().await;
+    target.close().await;
+    let agrees = copied.iter().all(|table| table.agrees);
+    let tables: Vec<_> = copied
+        .iter()
+        .map(|table| json!({ "table": table.name, "rows": table.rows, "agrees": table.agrees }))
+        .collect();
+    output.print(&json!({ "tables": tables, "agrees": agrees }), || {
+        let mut text = Table::new(&["TABLE", "ROWS", "COUNTS AND SUMS"]);
+        for table in &copied {
+            let verdict = if table.agrees { "agree" } else { "DIFFER" };
+            text.row([table.name.to_owned(), table.rows.to_string(), verdict.to_owned()]);
+        }
+        text.or("nothing to copy")
+    })?;
+    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod app;
+pub mod backup;
 pub mod card;
 pub mod command;
 pub mod connection;

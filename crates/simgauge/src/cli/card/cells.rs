@@ -1,58 +1,97 @@
-//! The columns of a card file, and cells that no spreadsheet takes for a formula.
+//! The columns of a card file (or another that is imported like one), and cells that no spreadsheet takes for a formula.
 
+use super::lines::{Lines, Splitter};
+use anyhow::Context as _;
 use std::borrow::Cow;
+use std::io::BufRead;
 
 /// The columns, in the order an export writes them.
 pub(super) const COLUMNS: [&str; 7] =
     ["iccid", "eid", "account", "operator_account", "status", "label", "profile_iccid"];
 /// Columns of a file of refused rows, passed over so that the mended file can be imported as it is.
 const IGNORED: [&str; 2] = ["line", "reason"];
-const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
+pub(super) const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
 
 /// Which column stands where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in crate::cli) struct Header {
     /// The names as they were written.
-    pub(super) names: Vec<String>,
-    places: [Option<usize>; COLUMNS.len()],
+    pub(in crate::cli) names: Vec<String>,
+    columns: &'static [&'static str],
+    /// Of each column.
+    places: Vec<Option<usize>>,
 }
 
 impl Header {
-    /// Reads the first line.
-    pub(super) fn read(names: Vec<String>) -> anyhow::Result<Self> {
-        let mut places = [None; COLUMNS.len()];
+    /// Reads a file's first line.
+    pub(in crate::cli) fn first_of(
+        lines: &mut Lines<impl BufRead>,
+        columns: &'static [&'static str],
+        required: &[&str],
+    ) -> anyhow::Result<Self> {
+        let first = lines.next().context("the file cannot be read")?.context("the file is empty")?;
+        let names = Splitter::new()
+            .split(&first)
+            .map(|cells| cells.into_iter().map(str::to_owned).collect())
+            .map_err(|reason| anyhow::anyhow!("line {}: {reason}", first.number))?;
+        Self::read(names, columns, required).with_context(|| format!("line {}", first.number))
+    }
+
+    /// Reads the cells of the first line.
+    pub(super) fn read(
+        names: Vec<String>,
+        columns: &'static [&'static str],
+        required: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut places = vec![None; columns.len()];
         for (place, name) in names.iter().enumerate() {
             let name = name.trim().to_ascii_lowercase();
-            let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
+            let Some(column) = columns.iter().position(|column| *column == name) else {
                 if IGNORED.contains(&name.as_str()) {
                     continue;
                 }
                 let hint = if name.contains([';', '\t']) { "; separate columns by commas" } else { "" };
-                anyhow::bail!("unknown column {name:?}; the columns are: {}{hint}", COLUMNS.join(", "));
+                anyhow::bail!("unknown column {name:?}; the columns are: {}{hint}", columns.join(", "));
             };
             if places[column].replace(place).is_some() {
                 anyhow::bail!("the column {name:?} stands twice");
             }
         }
-        let header = Self { names, places };
-        let missing: Vec<&str> = REQUIRED.into_iter().filter(|name| header.place(name).is_none()).collect();
+        let header = Self { names, columns, places };
+        let missing: Vec<&str> =
+            required.iter().copied().filter(|name| header.place(name).is_none()).collect();
         if !missing.is_empty() {
             anyhow::bail!(
                 "the first line must name the columns; missing: {} (all columns: {})",
                 missing.join(", "),
-                COLUMNS.join(", ")
+                columns.join(", ")
             );
         }
         Ok(header)
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        let column = COLUMNS.iter().position(|column| *column == name)?;
+        let column = self.columns.iter().position(|column| *column == name)?;
         self.places.get(column).copied().flatten()
     }
 
+    /// Whether a row has the columns' cells, of plain text.
+    pub(in crate::cli) fn fits(&self, cells: &[&str]) -> Result<(), String> {
+        if cells.len() != self.names.len() {
+            return Err(format!(
+                "{} cells, but the first line names {} columns",
+                cells.len(),
+                self.names.len()
+            ));
+        }
+        if cells.iter().any(|cell| cell.chars().any(char::is_control)) {
+            return Err("a cell holds a control character".to_owned());
+        }
+        Ok(())
+    }
+
     /// The cell of a column, without white space around it and without the guard; empty where there is none.
-    pub(super) fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
+    pub(in crate::cli) fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
         let cell = self.place(name).and_then(|place| cells.get(place)).copied().unwrap_or_default();
         unguard(cell.trim())
     }
@@ -86,7 +125,7 @@ mod tests {
     use super::*;
 
     fn header(line: &str) -> anyhow::Result<Header> {
-        Header::read(line.split(',').map(str::to_owned).collect())
+        Header::read(line.split(',').map(str::to_owned).collect(), &COLUMNS, &REQUIRED)
     }
 
     #[test]

@@ -30,16 +30,7 @@ pub(super) fn check(
     cells: &[&str],
     operator_accounts: &[String],
 ) -> Result<(ImportRow, Warnings), String> {
-    if cells.len() != header.names.len() {
-        return Err(format!(
-            "{} cells, but the first line names {} columns",
-            cells.len(),
-            header.names.len()
-        ));
-    }
-    if cells.iter().any(|cell| cell.chars().any(char::is_control)) {
-        return Err("a cell holds a control character".to_owned());
-    }
+    header.fits(cells)?;
     let cell = |name| header.cell(cells, name);
     let eid = cell("eid");
     let profile = Some(cell("profile_iccid")).filter(|iccid| !iccid.is_empty());
@@ -135,6 +126,7 @@ fn eid_check_digits(eid: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::card::cells::{COLUMNS, REQUIRED};
 
     const ICCID: &str = "8988308650100524999";
     const EID: &str = "89049032123451234512345678901235";
@@ -145,6 +137,8 @@ mod tests {
                 .split(',')
                 .map(str::to_owned)
                 .collect(),
+            &COLUMNS,
+            &REQUIRED,
         )
         .expect("header");
         check(&header, &line.split(',').collect::<Vec<_>>(), &["main".to_owned()])

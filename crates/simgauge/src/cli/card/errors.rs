@@ -7,25 +7,25 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The file; made when the first row is refused.
-pub(super) struct ErrorsFile {
+pub(in crate::cli) struct ErrorsFile {
     path: PathBuf,
     writer: Option<csv::Writer<File>>,
     columns: Vec<String>,
 }
 
 impl ErrorsFile {
-    pub(super) fn new(path: PathBuf, columns: Vec<String>) -> Self {
+    pub(in crate::cli) fn new(path: PathBuf, columns: Vec<String>) -> Self {
         // A file of refused rows has these two already.
         let columns = columns.into_iter().filter(|name| !is_ours(name)).collect();
         Self { path, writer: None, columns }
     }
 
     /// Where it is, if there was anything to write.
-    pub(super) fn written(&self) -> Option<&Path> {
+    pub(in crate::cli) fn written(&self) -> Option<&Path> {
         self.writer.as_ref().map(|_| self.path.as_path())
     }
 
-    pub(super) fn write(&mut self, refused: &[Refused], columns: &[String]) -> anyhow::Result<()> {
+    pub(in crate::cli) fn write(&mut self, refused: &[Refused], columns: &[String]) -> anyhow::Result<()> {
         if refused.is_empty() {
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl ErrorsFile {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self) -> anyhow::Result<()> {
+    pub(in crate::cli) fn finish(&mut self) -> anyhow::Result<()> {
         if let Some(writer) = &mut self.writer {
             writer
                 .flush()

@@ -1,6 +1,6 @@
 //! From a file to checked rows, in chunks, on a thread of its own.
 
-use super::cells::Header;
+use super::cells::{COLUMNS, Header, REQUIRED};
 use super::check::{Warnings, check};
 use super::lines::{Line, Lines, Splitter};
 use anyhow::Context as _;
@@ -17,10 +17,21 @@ pub(super) const CHUNK_ROWS: usize = 5_000;
 
 /// A row that was not taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) line: u64,
-    pub(super) reason: String,
-    pub(super) cells: Vec<String>,
+pub(in crate::cli) struct Refused {
+    pub(in crate::cli) line: u64,
+    pub(in crate::cli) reason: String,
+    pub(in crate::cli) cells: Vec<String>,
+}
+
+impl Refused {
+    pub(in crate::cli) fn new(splitter: &mut Splitter, line: &Line, reason: String) -> Self {
+        let cells = match splitter.split(line) {
+            Ok(cells) => cells.into_iter().map(str::to_owned).collect(),
+            // No cells: the line as a whole, so that nothing is lost.
+            Err(_) => vec![String::from_utf8_lossy(&line.bytes).into_owned()],
+        };
+        Self { line: line.number, reason, cells }
+    }
 }
 
 /// A good row, with its line for what the store may have against it.
@@ -32,7 +43,7 @@ pub(super) struct Good {
 
 impl Good {
     pub(super) fn refused(&self, reason: String) -> Refused {
-        refused(&mut Splitter::new(), &self.line, reason)
+        Refused::new(&mut Splitter::new(), &self.line, reason)
     }
 }
 
@@ -55,12 +66,7 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
         let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, from));
-        let first = lines.next().context("the file cannot be read")?.context("the file is empty")?;
-        let names = Splitter::new()
-            .split(&first)
-            .map(|cells| cells.into_iter().map(str::to_owned).collect())
-            .map_err(|reason| anyhow::anyhow!("line {}: {reason}", first.number))?;
-        let header = Header::read(names).with_context(|| format!("line {}", first.number))?;
+        let header = Header::first_of(&mut lines, &COLUMNS, &REQUIRED)?;
         Ok(Self { header, lines })
     }
 
@@ -115,7 +121,7 @@ impl Checker {
                     chunk.warnings += warnings;
                     chunk.good.push(Good { row, line });
                 }
-                Err(reason) => chunk.refused.push(refused(&mut self.splitter, &line, reason)),
+                Err(reason) => chunk.refused.push(Refused::new(&mut self.splitter, &line, reason)),
             }
         }
         chunk.position = lines.position();
@@ -138,13 +144,4 @@ impl Checker {
         }
         Ok(Some((row, warnings)))
     }
-}
-
-fn refused(splitter: &mut Splitter, line: &Line, reason: String) -> Refused {
-    let cells = match splitter.split(line) {
-        Ok(cells) => cells.into_iter().map(str::to_owned).collect(),
-        // No cells: the line as a whole, so that nothing is lost.
-        Err(_) => vec![String::from_utf8_lossy(&line.bytes).into_owned()],
-    };
-    Refused { line: line.number, reason, cells }
 }
