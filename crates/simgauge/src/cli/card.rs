@@ -4,7 +4,7 @@ pub(super) mod cells;
 mod check;
 pub(super) mod errors;
 mod export;
-mod import;
+pub(super) mod import;
 pub(super) mod lines;
 pub(super) mod rows;
 mod show;

@@ -2,7 +2,7 @@
 
 use super::operator::{self, OperatorCommand};
 use super::{
-    Output, account, app, backup, card, demo, migrate, refresh, serve, sign, simulate, usage, verify,
+    Output, account, app, backup, card, demo, migrate, package, refresh, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -46,6 +46,9 @@ enum Command {
     /// Cards: what customers refresh.
     #[command(subcommand)]
     Card(card::CardCommand),
+    /// Packages: the data plans that the platform sells on cards.
+    #[command(subcommand)]
+    Package(package::PackageCommand),
     /// Operators: accounts with their lanes, and definitions of their APIs.
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -107,6 +110,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let store = open_store(&config).await?;
             let names = operator_accounts(&config);
             closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
+        }
+        Command::Package(command) => {
+            let config = config()?;
+            let zone = config.zone()?;
+            let store = open_store(&config).await?;
+            closing(&store, package::run(command, &store, &zone, &output)).await
         }
     }
 }

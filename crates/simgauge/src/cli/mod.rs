@@ -13,6 +13,7 @@ pub mod input;
 pub mod migrate;
 pub mod operator;
 pub mod output;
+pub mod package;
 pub mod refresh;
 pub mod serve;
 pub mod sign;

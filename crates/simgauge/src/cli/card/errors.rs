@@ -20,6 +20,13 @@ impl ErrorsFile {
         Self { path, writer: None, columns }
     }
 
+    /// Where it is unless somebody says otherwise: beside the file that is imported.
+    pub(in crate::cli) fn beside(file: &Path) -> PathBuf {
+        let mut name = if file.as_os_str() == "-" { "import".into() } else { file.as_os_str().to_owned() };
+        name.push(".errors.csv");
+        name.into()
+    }
+
     /// Where it is, if there was anything to write.
     pub(in crate::cli) fn written(&self) -> Option<&Path> {
         self.writer.as_ref().map(|_| self.path.as_path())

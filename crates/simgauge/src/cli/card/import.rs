@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// So many refused rows are shown at once; the rest is in the errors file.
-const SHOWN_ROWS: usize = 5;
+pub(in crate::cli) const SHOWN_ROWS: usize = 5;
 
 /// The arguments of `card import`.
 #[derive(Debug, clap::Args)]
@@ -81,19 +81,11 @@ pub(super) async fn run(
     operator_accounts: &[String],
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    let piped = args.file.as_os_str() == "-";
-    let errors_path = args.errors.clone().unwrap_or_else(|| default_errors_path(&args.file));
+    let errors_path = args.errors.clone().unwrap_or_else(|| ErrorsFile::beside(&args.file));
     if errors_path == args.file {
         bail!("the errors file must not be the file itself");
     }
-    let (from, length): (Box<dyn Read + Send>, _) = if piped {
-        (Box::new(std::io::stdin()), None)
-    } else {
-        let file =
-            File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
-        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-        (Box::new(file), length)
-    };
+    let (from, length) = open(&args.file)?;
     let mode = match (args.dry_run, args.all_or_nothing) {
         (true, _) => Mode::DryRun,
         (false, true) => Mode::AllOrNothing,
@@ -107,13 +99,17 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(summary.bad > 0)))
 }
 
-fn default_errors_path(file: &Path) -> PathBuf {
-    let mut name = if file.as_os_str() == "-" { "import".into() } else { file.as_os_str().to_owned() };
-    name.push(".errors.csv");
-    name.into()
+/// A file to read with its length, where it has one; - is standard input.
+pub(in crate::cli) fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(std::io::stdin()), None));
+    }
+    let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    Ok((Box::new(file), length))
 }
 
-fn progress_bar(length: Option<u64>) -> ProgressBar {
+pub(in crate::cli) fn progress_bar(length: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
