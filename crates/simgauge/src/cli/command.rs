@@ -1,6 +1,7 @@
 //! Every command on one page, and what each of them gets.
 
 use super::operator::{self, OperatorCommand};
+use super::usage::UsageArgs;
 use super::{
     Output, account, app, backup, card, demo, migrate, package, refresh, serve, sign, simulate, usage, verify,
 };
@@ -56,7 +57,7 @@ enum Command {
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
     Refresh(refresh::RefreshArgs),
-    /// Show a card's usage over the open API.
+    /// Show a card's usage or its history over the open API; reconcile: check all books on the store.
     Usage(usage::UsageArgs),
     /// Sign a JSON body from standard input.
     Sign(sign::SignArgs),
@@ -78,7 +79,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(args, &config()?, &output).await,
         Command::SimulateOperator(args) => simulate::run(args).await,
         Command::Refresh(args) => refresh::run(args, &output).await,
-        Command::Usage(args) => usage::run(args, &output).await,
+        Command::Usage(UsageArgs::Show(args)) => usage::run(args, &output).await,
+        Command::Usage(UsageArgs::Reconcile(args)) => {
+            let store = open_store(&config()?).await?;
+            closing(&store, usage::reconcile::run(args, &store, &output)).await
+        }
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
         Command::Operator(command) => {

@@ -1,36 +1,90 @@
-//! `simgauge usage`: a card as the platform knows it.
+//! `simgauge usage`: a card as the platform knows it, its history, and whether its books agree.
+
+mod history;
+pub mod reconcile;
 
 use super::connection::{CardNumber, Connection, report};
 use super::human;
 use super::output::{Fields, Output, Table};
 use crate::clock::Clock;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use simgauge_client::answer::{CardAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
 use std::process::ExitCode;
 
+/// `usage` by itself, or `usage reconcile`.
+#[derive(Debug)]
+pub enum UsageArgs {
+    /// Over the open API.
+    Show(ShowArgs),
+    /// On the store.
+    Reconcile(reconcile::ReconcileArgs),
+}
+
 /// Show a card's usage, packages, profiles and last refresh.
 #[derive(Debug, clap::Args)]
-pub struct UsageArgs {
+pub struct ShowArgs {
     #[command(flatten)]
     card: CardNumber,
+    /// Show what was read of it instead, newest first, and its days.
+    #[arg(long)]
+    history: bool,
+    /// So many readings.
+    #[arg(long, value_name = "N", default_value = "20", requires = "history",
+        value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
     #[command(flatten)]
     connection: Connection,
+}
+
+// By hand, since what the first form needs must not be asked of the second, also where the environment gives a part of it.
+impl Args for UsageArgs {
+    fn augment_args(command: Command) -> Command {
+        let about =
+            "Check that every card's packages, books and readings agree with its operators' last figures.";
+        let reconcile = reconcile::ReconcileArgs::augment_args(Command::new("reconcile").about(about));
+        ShowArgs::augment_args(command)
+            .subcommand(reconcile)
+            .subcommand_negates_reqs(true)
+            .args_conflicts_with_subcommands(true)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for UsageArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand() {
+            Some((_, matches)) => reconcile::ReconcileArgs::from_arg_matches(matches).map(Self::Reconcile),
+            None => ShowArgs::from_arg_matches(matches).map(Self::Show),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The answer cannot be printed; that a call failed is told and is exit code 1.
-pub async fn run(args: UsageArgs, output: &Output) -> anyhow::Result<ExitCode> {
-    let answer = match args.connection.client() {
-        Ok(client) => args.card.read(&client).await,
-        Err(error) => Err(error),
-    };
+pub async fn run(args: ShowArgs, output: &Output) -> anyhow::Result<ExitCode> {
     let now = Clock::default().now().seconds();
-    match answer {
-        Ok(card) => {
-            output.print(&card, || in_words(&card, now))?;
-            Ok(ExitCode::SUCCESS)
-        }
+    let shown = async {
+        let client = args.connection.client()?;
+        Ok(if args.history {
+            let history = history::read(&client, &args.card, args.limit.into()).await?;
+            output.print(&history, || history::in_words(&history))
+        } else {
+            let card = args.card.read(&client).await?;
+            output.print(&card, || in_words(&card, now))
+        })
+    };
+    match shown.await {
+        Ok(printed) => printed.map(|()| ExitCode::SUCCESS),
         Err(error) => report(&error, now, output),
     }
 }
@@ -131,7 +185,35 @@ fn refresh_lines(fields: Fields, refresh: &RefreshReport, now: i64) -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use simgauge_client::answer::ProfileAnswer;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: UsageArgs,
+    }
+
+    #[test]
+    fn arguments() {
+        let parse = |line: &str| Line::try_parse_from(line.split_whitespace()).map(|line| line.args);
+        let login = "--appkey k --secret s";
+        let Ok(UsageArgs::Show(show)) = parse(&format!("usage {login} --eid 1 --history --limit 7")) else {
+            panic!("parsed");
+        };
+        assert_eq!((show.history, show.limit), (true, 7));
+        assert!(matches!(parse("usage reconcile --account acme"), Ok(UsageArgs::Reconcile(_))));
+        for wrong in [
+            "usage".to_owned(),
+            "usage --iccid 1".to_owned(),
+            format!("usage {login}"),
+            format!("usage {login} --iccid 1 --limit 7"),
+            format!("usage {login} --iccid 1 --history --limit 0"),
+            "usage --iccid 1 reconcile".to_owned(),
+        ] {
+            assert_eq!(parse(&wrong).expect_err(&wrong).exit_code(), 2, "{wrong}");
+        }
+    }
 
     #[test]
     fn everything_known_is_told() {
