@@ -104,14 +104,13 @@ const STORIES: &[Story] = &[
         zone: UTC,
         packages: &["plan 1000"],
         // Profile a has used 400 in May when the device switches to b: 400 + 150 = 550 in May, both count. On 3 June only b is
-        // read: the card's June is 30, a's May is past; the package holds 400 + 150 + 30. Back on a: June 10 more.
+        // read: the card's June is 30, a's May is past, and the package still holds all of it: 400 + 150 + 30.
         lines: &[
             ("2026-05-10 12:00", "a month 400", "first +400: plan +400"),
             ("2026-05-20 12:00", "b month 150", "first +150: plan +150"),
             ("2026-06-03 12:00", "b month 30", "new_period +30: plan +30"),
-            ("2026-06-09 12:00", "a month 10", "new_period +10: plan +10"),
         ],
-        ending: "plan 590, over 0 | card 40 | 05-10 400, 05-20 150, 06-03 30, 06-09 10",
+        ending: "plan 580, over 0 | card 30 | 05-10 400, 05-20 150, 06-03 30",
     },
     Story {
         title: "two packages overlap",

@@ -125,7 +125,7 @@ impl Card {
             _ => amount(figures).expect("a figure"),
         };
         let bare = Period { kind, key: String::new(), start: None, end: None };
-        let period = dated(bare, as_of.unwrap_or(at), &self.zone, day);
+        let period = dated(bare, moment(as_of, at), &self.zone, day);
         let reading = Reading { period, used, total: None, as_of, status: None, raw_status: None, bundles };
         let last = self.profiles.get(profile);
         let before: Vec<Mirrored> = last.map_or_else(Vec::new, |last| last.bundles.clone());

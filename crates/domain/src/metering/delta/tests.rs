@@ -81,6 +81,15 @@ fn a_cycle_that_was_over_before_the_last_began_is_an_old_answer() {
 }
 
 #[test]
+fn last_month_shown_once_more_is_an_old_answer() {
+    // Two of the operator's machines at the turn of a month: 31 days from day 59 on, then 30.
+    let month = |start, end| Period { kind: PeriodKind::CalendarMonth, ..cycle(start, end) };
+    let told =
+        counted([(month(59, 90), 900), (month(90, 120), 5), (month(59, 90), 950), (month(90, 120), 9)]);
+    assert_eq!(told, [(First, 900), (NewPeriod, 5), (Late, 0), (SamePeriod, 4)]);
+}
+
+#[test]
 fn bundle_sets_without_a_list_keep_their_count_through_a_top_up() {
     let set = |key, used| (period(PeriodKind::Bundle, key), used);
     let told = counted([set("a", 800), set("a,b", 900), set("b", 100), set("c", 30)]);

@@ -56,6 +56,8 @@ fn corrections_top_ups_prolonging_and_activation_keep_the_run() {
     let mut before = bundle("a", 900, None);
     before.end = Some(UnixMs(30));
     assert_eq!(after(&[&[before], &[prolonged]]), [row("a", 0, 910, false)]);
+    let moved: [&[Bundle]; 2] = [&[bundle("a", 900, Some((0, 30)))], &[bundle("a", 905, Some((29, 60)))]];
+    assert_eq!(after(&moved), [row("a", 0, 905, false)], "dates that overlap");
     let activated: [&[Bundle]; 2] = [&[bundle("q", 0, None)], &[bundle("q", 5, Some((7, 37)))]];
     assert_eq!(after(&activated), [row("q", 0, 5, false)]);
 }
