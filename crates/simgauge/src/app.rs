@@ -4,6 +4,7 @@ use crate::api::{ApiState, AppDirectory, health_router, router};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
+use crate::notify::{self, NotifySettings};
 use crate::refresh::{Accepter, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
@@ -44,7 +45,7 @@ impl App {
         let sealer = Sealer::load(config)?;
         let store = open_store(config).await?;
         clock.correct_by(&store).await?;
-        let apps = AppDirectory::load(store.clone(), sealer).await?;
+        let apps = AppDirectory::load(store.clone(), sealer.clone()).await?;
         let board = board_of(config, &setups);
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
@@ -81,6 +82,7 @@ impl App {
         if config.server.role.works() {
             let mut working = lanes::start(setups, &settings, &stopping);
             lanes.spawn(async move { while working.join_next().await.is_some() {} });
+            lanes.spawn(notify::deliver(notify_settings(config, &settings, sealer), stopping.clone()));
         }
         let state = ApiState::new(
             clock,
@@ -154,6 +156,19 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 fn without_url(error: &simgauge_store::StoreError, url: &str) -> String {
     error.to_string().replace(url, "(store.url)")
+}
+
+fn notify_settings(config: &Config, lanes: &LaneSettings, sealer: Sealer) -> NotifySettings {
+    NotifySettings {
+        store: lanes.store.clone(),
+        clock: lanes.clock.clone(),
+        sealer,
+        bell: lanes.waiters.any_ended(),
+        node: lanes.node.clone(),
+        lease: lanes.lease,
+        alone: lanes.alone,
+        config: config.notify.clone(),
+    }
 }
 
 fn board_of(config: &Config, setups: &[LaneSetup]) -> Board {

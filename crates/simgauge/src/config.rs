@@ -1,5 +1,6 @@
 //! The configuration: the defaults in `config.default.toml`, then the user's file, then the environment; checked once.
 
+use crate::notify::TargetPolicy;
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
@@ -37,6 +38,8 @@ pub struct Config {
     pub usage: Usage,
     /// How lanes are worked.
     pub lanes: Lanes,
+    /// Telling accounts.
+    pub notify: Notify,
     /// Keys.
     pub secrets: Secrets,
     /// Operator definitions.
@@ -162,6 +165,30 @@ pub struct Lanes {
     pub breaker_longest_pause_seconds: f64,
 }
 
+/// `[notify]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Notify {
+    pub allow_private: bool,
+    pub allow_http: bool,
+    pub timeout_seconds: f64,
+    pub poll_seconds: f64,
+    pub pauses_seconds: Vec<f64>,
+    pub give_up_hours: f64,
+    pub max_in_flight: usize,
+    pub keep_delivered_days: u32,
+    pub keep_dead_days: u32,
+}
+
+impl Notify {
+    /// Where notifications may go.
+    #[must_use]
+    pub fn target_policy(&self) -> TargetPolicy {
+        TargetPolicy { allow_private: self.allow_private, allow_http: self.allow_http }
+    }
+}
+
 /// `[secrets]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,6 +308,9 @@ impl Config {
             ("lanes.poll_seconds", self.lanes.poll_seconds),
             ("lanes.breaker_pause_seconds", self.lanes.breaker_pause_seconds),
             ("lanes.breaker_longest_pause_seconds", self.lanes.breaker_longest_pause_seconds),
+            ("notify.timeout_seconds", self.notify.timeout_seconds),
+            ("notify.poll_seconds", self.notify.poll_seconds),
+            ("notify.give_up_hours", self.notify.give_up_hours),
         ] {
             if !(0.001..=86_400.0).contains(&value) {
                 bail!("{name} must be between 0.001 and 86400");
@@ -288,6 +318,10 @@ impl Config {
         }
         if !(1..=86_400).contains(&self.api.timestamp_window_seconds) {
             bail!("api.timestamp_window_seconds must be between 1 and 86400");
+        }
+        let pauses = &self.notify.pauses_seconds;
+        if pauses.is_empty() || !pauses.iter().all(|pause| (0.001..=86_400.0).contains(pause)) {
+            bail!("notify.pauses_seconds must hold at least one pause, each between 0.001 and 86400");
         }
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
@@ -402,6 +436,8 @@ mod tests {
             ("[server]\nlisten = 7", "listen"),
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),
+            ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (
                 "[[operator_account]]\nname = \"a\"\ndefinition = \"x\"\nsecrets = { key = \"plain\" }",

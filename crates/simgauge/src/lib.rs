@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod lanes;
 pub mod logging;
+pub mod notify;
 pub mod reason;
 pub mod refresh;
 pub mod retention;

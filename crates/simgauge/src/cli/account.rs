@@ -1,12 +1,16 @@
 //! `simgauge account`: customers of the platform.
 
+pub mod notify;
+
 use super::human;
 use super::input;
 use super::output::{Output, Table};
 use crate::clock::Clock;
+use crate::notify::{TargetPolicy, shown};
 use serde_json::json;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::Store;
+use simgauge_store::{NotifySettings, Store};
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 /// Customers of the platform.
@@ -23,13 +27,20 @@ pub enum AccountCommand {
     },
     /// List the accounts.
     List,
+    /// Say where an account is told what happens to its cards, and of what. What is not given stays as it is.
+    Notify(notify::NotifyArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// The account exists already, or the store failed.
-pub async fn run(command: AccountCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    command: AccountCommand,
+    store: &Store,
+    policy: TargetPolicy,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::Create { name, language } => {
             store.create_account(&name, &language, Clock::default().now()).await?;
@@ -39,17 +50,36 @@ pub async fn run(command: AccountCommand, store: &Store, output: &Output) -> any
         }
         AccountCommand::List => {
             let accounts = store.accounts().await?;
-            let mut table = Table::new(&["ACCOUNT", "LANGUAGE", "CREATED"]);
+            let mut settings: HashMap<String, NotifySettings> = store
+                .all_notify_settings()
+                .await?
+                .into_iter()
+                .map(|settings| (settings.account.clone(), settings))
+                .collect();
+            let mut table = Table::new(&["ACCOUNT", "LANGUAGE", "CREATED", "NOTIFIED AT", "OF"]);
             let mut list = Vec::new();
             for account in accounts {
                 let created_at = UnixMs(account.created_at).seconds();
-                list.push(
-                    json!({ "name": account.name, "language": account.language, "createdAt": created_at }),
-                );
-                table.row([account.name, account.language, human::time(created_at)]);
+                let settings = settings.remove(&account.name);
+                list.push(json!({
+                    "name": account.name,
+                    "language": account.language,
+                    "createdAt": created_at,
+                    "notify": settings.as_ref().map(notify::as_json),
+                }));
+                let url = settings.as_ref().and_then(|settings| settings.url.as_deref()).map(shown);
+                let of = settings.as_ref().map(notify::in_words).unwrap_or_default();
+                table.row([
+                    account.name,
+                    account.language,
+                    human::time(created_at),
+                    url.unwrap_or_else(|| "-".to_owned()),
+                    of,
+                ]);
             }
             output.print(&list, || table.or("no accounts; create one with: simgauge account create NAME"))?;
         }
+        AccountCommand::Notify(args) => notify::run(args, store, policy, output).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

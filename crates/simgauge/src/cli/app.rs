@@ -119,6 +119,7 @@ async fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::account::{self, AccountCommand};
+    use crate::notify::TargetPolicy;
 
     #[tokio::test]
     async fn an_app_from_creation_to_rotation() {
@@ -132,8 +133,8 @@ mod tests {
             Ok(format!("sealed {secret} of {appkey}").into_bytes())
         };
         let create = || AccountCommand::Create { name: "acme".into(), language: "en".into() };
-        account::run(create(), &store, &output).await.expect("created");
-        let twice = account::run(create(), &store, &output).await.expect_err("exists");
+        account::run(create(), &store, TargetPolicy::default(), &output).await.expect("created");
+        let twice = account::run(create(), &store, TargetPolicy::default(), &output).await.expect_err("exists");
         assert_eq!(twice.to_string(), "account acme exists already");
 
         let app = |account: &str, appkey: &str| AppCommand::Create {

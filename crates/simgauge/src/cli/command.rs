@@ -3,7 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, demo, migrate, package, refresh, serve, sign, simulate, usage, verify,
+    Output, account, app, backup, card, demo, migrate, notification, package, refresh, serve, sign, simulate,
+    usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -53,6 +54,9 @@ enum Command {
     /// Operators: accounts with their lanes, and definitions of their APIs.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Notifications: what accounts are told, and what could not be delivered.
+    #[command(subcommand)]
+    Notification(notification::NotificationCommand),
     /// Simulate operators as a server of its own.
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
@@ -100,8 +104,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Account(command) => {
+            let config = config()?;
+            let store = open_store(&config).await?;
+            closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
+        }
+        Command::Notification(command) => {
             let store = open_store(&config()?).await?;
-            closing(&store, account::run(command, &store, &output)).await
+            closing(&store, notification::run(command, &store, &output)).await
         }
         Command::App(command) => {
             let config = config()?;

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod human;
 pub mod input;
 pub mod migrate;
+pub mod notification;
 pub mod operator;
 pub mod output;
 pub mod package;

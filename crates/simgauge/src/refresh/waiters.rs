@@ -15,6 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 #[derive(Clone, Default)]
 pub struct Waiters {
     waiting: Arc<Mutex<HashMap<RefreshId, Entry>>>,
+    any: Arc<Notify>,
 }
 
 struct Entry {
@@ -25,12 +26,21 @@ struct Entry {
 impl Waiters {
     /// Tells those who wait that refreshes ended.
     pub fn ended(&self, ended: &[Ended]) {
+        if !ended.is_empty() {
+            self.any.notify_one();
+        }
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for one in ended {
             if let Some(entry) = waiting.get(&one.id) {
                 entry.notify.notify_waiters();
             }
         }
+    }
+
+    /// Rings whenever refreshes ended.
+    #[must_use]
+    pub fn any_ended(&self) -> Arc<Notify> {
+        Arc::clone(&self.any)
     }
 
     /// Waits until a refresh ended, at most `patience`; answers how it stands then.

@@ -8,8 +8,10 @@ use crate::lane::{Lease, fence};
 use serde::Serialize;
 use simgauge_domain::time::UnixMs;
 
-/// Notifications replayed or forgotten in one transaction.
+/// Notifications replayed in one transaction.
 const CHUNK: i64 = 500;
+/// Notifications forgotten in one transaction.
+const FORGET_CHUNK: i64 = 2000;
 
 /// Where a notification stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,10 +220,10 @@ impl Store {
             let done = sqlx::query(sql(delete))
                 .bind(state.as_str())
                 .bind(before.0)
-                .bind(CHUNK)
+                .bind(FORGET_CHUNK)
                 .execute(&mut *tx)
                 .await?;
-            Ok(done.rows_affected() == u64::try_from(CHUNK).unwrap_or(0))
+            Ok(done.rows_affected() == u64::try_from(FORGET_CHUNK).unwrap_or(0))
         })
     }
 }
