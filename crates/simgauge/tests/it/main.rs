@@ -6,6 +6,7 @@ mod contract;
 mod cooldown;
 mod crash;
 mod lanes;
+mod notifications;
 mod reading;
 mod shutdown;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod process;
+pub mod receiver;
 
 use simgauge::app::{App, open_store};
 use simgauge::clock::Clock;

@@ -72,6 +72,9 @@ fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBu
         url = "{}"
         [secrets]
         key_file = "{}"
+        [notify]
+        allow_private = {}
+        allow_http = {}
         [[operator_account]]
         name = "{}"
         definition = "{}"
@@ -82,6 +85,8 @@ fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBu
         "#,
         config.store.url,
         config.secrets.key_file.display(),
+        config.notify.allow_private,
+        config.notify.allow_http,
         account.name,
         account.definition,
         account.base_url.as_ref().unwrap(),
