@@ -134,7 +134,8 @@ mod tests {
         };
         let create = || AccountCommand::Create { name: "acme".into(), language: "en".into() };
         account::run(create(), &store, TargetPolicy::default(), &output).await.expect("created");
-        let twice = account::run(create(), &store, TargetPolicy::default(), &output).await.expect_err("exists");
+        let twice =
+            account::run(create(), &store, TargetPolicy::default(), &output).await.expect_err("exists");
         assert_eq!(twice.to_string(), "account acme exists already");
 
         let app = |account: &str, appkey: &str| AppCommand::Create {

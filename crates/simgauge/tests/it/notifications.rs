@@ -189,7 +189,8 @@ async fn what_was_not_delivered_before_a_crash_arrives_after_it(
         server.refresh_and_wait(number).await;
     }
     receiver.wait(PATIENCE, |list| !list.is_empty()).await;
-    process.kill();
+    // Which is kill -9.
+    drop(process);
     server.url = own;
     receiver.set(Mode::Answer(200));
     server.start().await;
