@@ -10,3 +10,4 @@ mod notifications;
 mod reading;
 mod shutdown;
 mod support;
+mod usage;

@@ -140,20 +140,25 @@ impl Summary {
     }
 
     fn in_words(&self, limit: usize) -> String {
+        let were = if self.profiles == 1 { "was" } else { "were" };
         let looked = format!(
-            "{} cards with {} profiles that were read",
-            human::count(self.cards),
-            human::count(self.profiles)
+            "{} with {} that {were} read",
+            counted(self.cards, "card"),
+            counted(self.profiles, "profile")
         );
         if self.difference_count == 0 {
             return format!("{looked}: all agree");
         }
-        let (differences, cards) = (human::count(self.difference_count), human::count(self.differing_cards));
+        let differences = counted(self.difference_count, "difference");
         let untold = self.difference_count.saturating_sub(count(limit));
-        let rest =
-            if untold > 0 { format!(" ({} of them not shown)", human::count(untold)) } else { String::new() };
-        format!("{looked}: {differences} differences on {cards} cards{rest}")
+        let rest = if untold > 0 { format!(" ({} not shown)", human::count(untold)) } else { String::new() };
+        format!("{looked}: {differences} on {}{rest}", counted(self.differing_cards, "card"))
     }
+}
+
+/// `1 card`, `2 cards`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", human::count(number), if number == 1 { "" } else { "s" })
 }
 
 impl Difference {
