@@ -41,7 +41,7 @@ impl Args for UsageArgs {
     fn augment_args(command: Command) -> Command {
         let about =
             "Check that every card's packages, books and readings agree with its operators' last figures.";
-        let reconcile = reconcile::ReconcileArgs::augment_args(Command::new("reconcile").about(about));
+        let reconcile = reconcile::ReconcileArgs::augment_args(Command::new("reconcile")).about(about);
         ShowArgs::augment_args(command)
             .subcommand(reconcile)
             .subcommand_negates_reqs(true)
