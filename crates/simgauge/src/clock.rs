@@ -14,16 +14,28 @@ const CORRECT_EVERY: Duration = Duration::from_secs(10);
 /// together.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
+    /// How wrong this machine's clock is: for tests of nodes that disagree.
+    error_ms: i64,
     correction_ms: Arc<AtomicI64>,
     offset_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
+    /// A clock of a machine whose time is off by so much.
+    #[must_use]
+    pub fn of_a_wrong_machine(error_ms: i64) -> Self {
+        Self { error_ms, ..Self::default() }
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> UnixMs {
         let corrections = self.correction_ms.load(Ordering::Relaxed) + self.offset_ms.load(Ordering::Relaxed);
-        UnixMs(system_ms().saturating_add(corrections))
+        UnixMs(self.machine_ms().saturating_add(corrections))
+    }
+
+    fn machine_ms(&self) -> i64 {
+        system_ms().saturating_add(self.error_ms)
     }
 
     /// Asks the store for its time and goes by that from now on, so that nodes whose clocks differ agree. Half of the round
@@ -32,7 +44,7 @@ impl Clock {
     /// # Errors
     /// The store cannot be reached; the last correction stays.
     pub async fn correct_by(&self, store: &Store) -> Result<(), StoreError> {
-        let (asked, started) = (system_ms(), Instant::now());
+        let (asked, started) = (self.machine_ms(), Instant::now());
         let Some(theirs) = store.server_time().await? else { return Ok(()) };
         let way = i64::try_from(started.elapsed().as_millis()).unwrap_or(0) / 2;
         self.correction_ms.store(theirs.0 - asked - way, Ordering::Relaxed);

@@ -31,7 +31,7 @@ async fn every_answered_refresh_ends_after_a_crash(
     // Slow enough that the crash falls into the middle.
     server.simulator.set_fault(OPERATOR, None, Fault::Delay(Duration::from_millis(20)), FaultSpan::Forever);
     let dir = tempfile::tempdir().unwrap();
-    let process = Process::serve(&server, dir.path());
+    let mut process = Process::serve(&server, dir.path());
     let http = reqwest::Client::new();
     let url = format!("{}/api/v3/card/refreshUsage", process.url);
     let bodies: Vec<String> =

@@ -5,6 +5,7 @@ mod bad_input;
 mod contract;
 mod cooldown;
 mod crash;
+mod failure;
 mod lanes;
 mod notifications;
 mod reading;

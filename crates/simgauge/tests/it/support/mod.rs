@@ -35,13 +35,21 @@ pub enum Database {
 /// Starts a [`TestServer`].
 pub struct Builder {
     database: Database,
+    store_url: Option<String>,
+    simulator_limits: Option<Limits>,
     simulator: SimulatorConfig,
     configure: Box<dyn Fn(&mut Config) + Send + Sync>,
 }
 
 pub fn server() -> Builder {
     let simulator = SimulatorConfig { enforce_limits: false, ..SimulatorConfig::fixed() };
-    Builder { database: Database::Sqlite, simulator, configure: Box::new(|_| {}) }
+    Builder {
+        database: Database::Sqlite,
+        store_url: None,
+        simulator_limits: None,
+        simulator,
+        configure: Box::new(|_| {}),
+    }
 }
 
 pub struct TestServer {
@@ -57,6 +65,18 @@ pub struct TestServer {
 impl Builder {
     pub fn database(mut self, database: Database) -> Self {
         self.database = database;
+        self
+    }
+
+    /// Uses this store instead of one of its own.
+    pub fn store_url(mut self, url: String) -> Self {
+        self.store_url = Some(url);
+        self
+    }
+
+    /// What the simulated operator allows, instead of what it is documented to allow.
+    pub fn simulator_limits(mut self, limits: Limits) -> Self {
+        self.simulator_limits = Some(limits);
         self
     }
 
@@ -76,10 +96,14 @@ impl Builder {
         let clock = Clock::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = Simulator::start(listener, self.simulator, clock.as_fn()).await.unwrap();
+        if let Some(limits) = self.simulator_limits {
+            simulator.set_limits(OPERATOR, limits);
+        }
         let mut config = Config::load(None).unwrap();
-        config.store.url = match self.database {
-            Database::Sqlite => format!("sqlite://{}", dir.path().join("simgauge.db").display()),
-            Database::Postgres => new_postgres_database().await,
+        config.store.url = match (self.store_url, self.database) {
+            (Some(url), _) => url,
+            (None, Database::Sqlite) => format!("sqlite://{}", dir.path().join("simgauge.db").display()),
+            (None, Database::Postgres) => new_postgres_database().await,
         };
         config.secrets.key_file = dir.path().join("key");
         config.operator_accounts = vec![operator_account(LANE, &simulator.base_url(OPERATOR))];

@@ -1,47 +1,76 @@
 //! The program as a process of its own, to be killed.
 
 use super::TestServer;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 pub struct Process {
     child: Child,
     pub url: String,
+    /// Everything it logged.
+    pub log: PathBuf,
 }
 
 impl Process {
-    /// Starts `simgauge serve` on the store of `server` (which must be stopped).
-    pub fn serve(server: &TestServer, dir: &std::path::Path) -> Self {
+    /// Starts `simgauge serve` on the store of `server` (which must be stopped, or be a PostgreSQL).
+    pub fn serve(server: &TestServer, dir: &Path) -> Self {
+        Self::serve_with(server, dir, &server.config.store.url)
+    }
+
+    /// The same over another way to the store.
+    pub fn serve_with(server: &TestServer, dir: &Path, store_url: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = write_config(server, dir, port);
+        let config = write_config(server, dir, port, store_url);
+        let log = dir.join(format!("{port}.log"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_simgauge"))
             .args(["serve", "--config"])
             .arg(config)
             .env("TEST_OPERATOR_USER", "sim-user")
             .env("TEST_OPERATOR_KEY", "sim-secret")
+            .env("SIMGAUGE__LOG__FILTER", "debug")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("serving"));
-        assert!(ready, "it ended before it served");
-        // Keeps the pipe empty.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url: format!("http://127.0.0.1:{port}") }
+        let (ready, serving) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut file = std::fs::File::create(&log).unwrap();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = writeln!(file, "{line}");
+                if line.contains("serving") {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        let started = serving.recv_timeout(Duration::from_secs(20));
+        assert!(started.is_ok(), "it did not serve: {}", std::fs::read_to_string(&log).unwrap());
+        Self { child, url: format!("http://127.0.0.1:{port}"), log }
     }
 
     /// `kill -9`.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
+    pub fn signal(&self, signal: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// The node's name begins with its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM; answers whether it stopped well.
     pub fn terminate(mut self) -> bool {
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.signal("TERM");
         for _ in 0..600 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
@@ -60,7 +89,7 @@ impl Drop for Process {
     }
 }
 
-fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBuf {
+fn write_config(server: &TestServer, dir: &Path, port: u16, store_url: &str) -> PathBuf {
     let config = &server.config;
     let account = &config.operator_accounts[0];
     let limits = account.limits.as_ref().unwrap();
@@ -69,9 +98,14 @@ fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBu
         [server]
         listen = "127.0.0.1:{port}"
         [store]
-        url = "{}"
+        url = "{store_url}"
         [secrets]
         key_file = "{}"
+        [refresh]
+        max_wait_seconds = {}
+        [lanes]
+        lease_seconds = {}
+        poll_seconds = {}
         [notify]
         allow_private = {}
         allow_http = {}
@@ -83,8 +117,10 @@ fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBu
         secrets = {{ username = {{ env = "TEST_OPERATOR_USER" }}, api_key = {{ env = "TEST_OPERATOR_KEY" }} }}
         limits = {{ max_concurrent = {}, buckets = [{{ scope = "credential", limit = {}, per_seconds = 1 }}] }}
         "#,
-        config.store.url,
         config.secrets.key_file.display(),
+        config.refresh.max_wait_seconds,
+        config.lanes.lease_seconds,
+        config.lanes.poll_seconds,
         config.notify.allow_private,
         config.notify.allow_http,
         account.name,
@@ -93,7 +129,7 @@ fn write_config(server: &TestServer, dir: &std::path::Path, port: u16) -> PathBu
         limits.max_concurrent,
         limits.buckets[0].limit,
     );
-    let path = dir.join("simgauge.toml");
+    let path = dir.join(format!("{port}.toml"));
     std::fs::write(&path, text).unwrap();
     path
 }
