@@ -6,7 +6,7 @@ use crate::notify::{TargetPolicy, check, shown};
 use anyhow::bail;
 use serde_json::{Value, json};
 use simgauge_domain::threshold::Percentages;
-use simgauge_store::{NotifySettings, Store};
+use simgauge_store::{App, NotifySettings, Store};
 
 /// The arguments of `account notify`.
 #[derive(Debug, clap::Args)]
@@ -62,10 +62,10 @@ pub(super) async fn run(
         settings.stale_hours = (hours > 0).then_some(hours);
     }
     if settings.url.is_some() && settings.app.is_none() {
-        let signs = store.receiver(&settings.account).await?.and_then(|receiver| receiver.appkey);
-        if signs.is_none() && store.apps().await?.iter().all(|app| app.account != settings.account) {
+        let signs = |app: &App| app.account == settings.account && app.disabled == 0;
+        if !store.apps().await?.iter().any(signs) {
             bail!(
-                "account {0} has no app whose secret could sign; first: simgauge app create --account {0}",
+                "account {0} has no enabled app whose secret could sign; first: simgauge app create --account {0}",
                 args.name
             );
         }
@@ -130,7 +130,7 @@ mod tests {
         let now = async || store.notify_settings("acme").await.expect("settings");
 
         let error = set(args(Some("https://example.com/hook"))).await.expect_err("no app");
-        assert!(error.to_string().contains("no app"), "{error}");
+        assert!(error.to_string().contains("no enabled app"), "{error}");
         store.create_app("k", "acme", "", b"sealed", UnixMs(0)).await.expect("app");
         for (bad, why) in [
             ("http://example.com/", "allow_http"),
