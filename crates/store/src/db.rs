@@ -1,9 +1,11 @@
 //! The two databases behind one type, and the few helpers that let most SQL be written once.
 
 use crate::error::StoreError;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{PgPool, Sqlite, SqliteConnection, SqlitePool};
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -120,8 +122,7 @@ macro_rules! writing {
         match &$store.db {
             $crate::db::Db::Sqlite { write, .. } => {
                 let $sql = |statement: $crate::db::Sql| statement.sqlite;
-                // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
-                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                let mut $tx = $crate::db::SqliteTx::begin(write).await?;
                 let result = $body;
                 $tx.commit().await?;
                 result
@@ -140,6 +141,56 @@ pub(crate) use writing;
 
 /// What [`rows`] makes of no rows at all.
 pub(crate) const NO_ROWS: &str = "[]";
+
+/// A write transaction on SQLite. One that is not committed ends with its connection: a failed write (a full disk) can have
+/// rolled back by itself, and whoever counts transactions on that connection would be wrong from then on.
+pub(crate) struct SqliteTx {
+    connection: PoolConnection<Sqlite>,
+    open: bool,
+}
+
+impl SqliteTx {
+    pub(crate) async fn begin(pool: &SqlitePool) -> Result<Self, sqlx::Error> {
+        let mut tx = Self { connection: pool.acquire().await?, open: true };
+        // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("COMMIT").execute(&mut *self).await?;
+        self.open = false;
+        Ok(())
+    }
+
+    pub(crate) async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("ROLLBACK").execute(&mut *self).await?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        if self.open {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for SqliteTx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for SqliteTx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
 
 /// Rows as the one parameter of a [`bulk!`] statement.
 pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> Result<String, StoreError> {

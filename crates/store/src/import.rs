@@ -2,10 +2,10 @@
 
 use crate::Store;
 use crate::card::CardKind;
-use crate::db::{Db, Sql, bulk, reading, rows};
+use crate::db::{Db, Sql, SqliteTx, bulk, reading, rows};
 use crate::error::StoreError;
 use serde::Serialize;
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Transaction};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// One profile of one card.
@@ -48,7 +48,7 @@ pub struct Importer {
 }
 
 enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -90,7 +90,7 @@ impl Store {
         let accounts: Vec<String> =
             reading!(self, |pool, sql| sqlx::query_scalar(sql(names)).fetch_all(pool).await?);
         let tx = match &self.db {
-            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Sqlite { write, .. } => Tx::Sqlite(SqliteTx::begin(write).await?),
             Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         };
         Ok(Importer { tx, accounts: accounts.into_iter().collect() })
