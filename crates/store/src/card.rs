@@ -92,6 +92,8 @@ pub struct CardView {
     pub packages: Vec<PackageView>,
     /// Bytes that no package had room for.
     pub overage: u64,
+    /// How many of them there were when the card got its first package.
+    pub overage_base: u64,
 }
 
 /// Which cards of an account a list shows.
@@ -113,6 +115,7 @@ struct CardRow {
     accepted_at: Option<i64>,
     last_refresh: Option<String>,
     overage: i64,
+    overage_base: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -127,7 +130,7 @@ pub(crate) struct ProfileRow {
     period_start: Option<i64>,
     period_end: Option<i64>,
     pub(crate) used: Option<i64>,
-    total: Option<i64>,
+    pub(crate) total: Option<i64>,
     pub(crate) as_of: Option<i64>,
     pub(crate) began_at: Option<i64>,
     synced_at: Option<i64>,
@@ -192,7 +195,7 @@ fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreErro
 macro_rules! card_columns {
     () => {
         "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh, \
-         card.overage"
+         card.overage, card.overage_base"
     };
 }
 
@@ -348,6 +351,7 @@ impl Store {
                     profiles: profiles_by_card.remove(&card.number).unwrap_or_default(),
                     packages: packages_by_card.remove(&card.number).unwrap_or_default(),
                     overage: from_db(card.overage),
+                    overage_base: from_db(card.overage_base),
                     refresh: card.last_refresh.and_then(|id| refreshes_by_id.remove(&id)),
                     number: card.number,
                     account: card.account,

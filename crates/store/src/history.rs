@@ -47,7 +47,6 @@ struct ReadingRow {
 
 #[derive(sqlx::FromRow)]
 struct DayRow {
-    card: String,
     day: String,
     iccid: String,
     cycle: i64,
@@ -112,7 +111,8 @@ impl DayRow {
 }
 
 impl Store {
-    /// A card's readings, newest first, that began before `before`.
+    /// A card's readings, newest first, that began before `before`: about `limit`, a few more where several began in the
+    /// same millisecond as the last one.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -124,7 +124,9 @@ impl Store {
     ) -> Result<Vec<ReadingView>, StoreError> {
         let select = Sql::both(
             "SELECT card, iccid, began_at, synced_at, as_of, used, delta, what, cycle FROM reading \
-             WHERE card = $1 AND began_at < $2 ORDER BY began_at DESC, iccid DESC LIMIT $3",
+             WHERE card = $1 AND began_at < $2 AND began_at >= COALESCE((SELECT min(began_at) FROM \
+             (SELECT began_at FROM reading WHERE card = $1 AND began_at < $2 ORDER BY began_at DESC LIMIT $3) AS page), 0) \
+             ORDER BY began_at DESC, iccid DESC",
         );
         let found: Vec<ReadingRow> = reading!(self, |pool, sql| {
             sqlx::query_as(sql(select)).bind(card).bind(before.0).bind(limit).fetch_all(pool).await?
@@ -262,20 +264,28 @@ impl Store {
             [k text],
             " AS wanted JOIN booking ON booking.card = wanted.k GROUP BY booking.card"
         );
+        let counted_of = bulk!(
+            "SELECT r.card, r.iccid, r.cycle, CAST(sum(r.delta) AS BIGINT) FROM ",
+            [k text],
+            " AS wanted JOIN (SELECT card, iccid, cycle, delta FROM reading UNION ALL \
+             SELECT card, iccid, cycle, delta FROM daily) AS r ON r.card = wanted.k GROUP BY r.card, r.iccid, r.cycle"
+        );
         let keys = rows(&cards.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-        let booked: Vec<(String, i64)> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(booked_of)).bind(&keys).fetch_all(pool).await?);
-        let (readings, stored) = self.counted_of(cards).await?;
+        type Booked = Vec<(String, i64)>;
+        type CountedByCycle = Vec<(String, String, i64, i64)>;
+        let (booked, counted): (Booked, CountedByCycle) = reading!(self, |pool, sql| {
+            let booked = sqlx::query_as(sql(booked_of)).bind(&keys).fetch_all(pool).await?;
+            let counted = sqlx::query_as(sql(counted_of)).bind(&keys).fetch_all(pool).await?;
+            (booked, counted)
+        });
         let mut sums: BTreeMap<String, CardSums> = BTreeMap::new();
         for (card, bytes) in booked {
             sums.entry(card).or_default().booked = bytes;
         }
-        let counted = readings.into_iter().map(|row| (row.card, row.iccid, row.cycle, row.delta));
-        let pruned = stored.into_iter().map(|row| (row.card, row.iccid, row.cycle, row.delta));
-        for (card, iccid, cycle, delta) in counted.chain(pruned) {
+        for (card, iccid, cycle, delta) in counted {
             let of_card = sums.entry(card).or_default();
             of_card.counted += delta;
-            *of_card.by_cycle.entry((iccid, cycle)).or_default() += delta;
+            of_card.by_cycle.insert((iccid, cycle), delta);
         }
         Ok(sums)
     }

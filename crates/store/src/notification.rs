@@ -12,6 +12,7 @@ pub(crate) use body::{Event, EventBody, event_id};
 pub use delivery::{DELIVERY_LANE, DueNotification, Outcome, Receiver, Settled};
 pub use manage::{NotificationState, NotificationView};
 pub use settings::NotifySettings;
+pub(crate) use settings::parse_thresholds;
 
 use crate::card::CardKind;
 use crate::db::{Sql, bulk, from_db, rows};

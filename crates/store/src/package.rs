@@ -188,6 +188,7 @@ impl Store {
         let update = Sql::both("UPDATE package SET total = $3, booked = $4 WHERE card = $1 AND code = $2");
         let delete = Sql::both("DELETE FROM package WHERE card = $1 AND code = $2");
         let overage = Sql::both("UPDATE card SET overage = $2 WHERE number = $1");
+        let base = Sql::both("UPDATE card SET overage_base = overage WHERE number = $1");
         writing!(self, |tx, sql| {
             let before: Option<i64> =
                 sqlx::query_scalar(sql(lock)).bind(number).fetch_optional(&mut *tx).await?;
@@ -206,6 +207,9 @@ impl Store {
             }
             match change {
                 Change::Add(new) => {
+                    if ledger.packages.len() == 1 {
+                        sqlx::query(sql(base)).bind(number).execute(&mut *tx).await?;
+                    }
                     sqlx::query(sql(insert))
                         .bind(number)
                         .bind(&new.code)

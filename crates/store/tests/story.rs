@@ -9,10 +9,11 @@ use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::refresh::{Failure, RefreshState};
+use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
     AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardKind, CardRules, Finished, ImportRow,
-    NewPackage, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Wakeup,
+    NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Wakeup,
 };
 use std::time::Duration;
 use support::{Database, TestStore};
@@ -515,4 +516,56 @@ async fn readings_are_booked_on_packages(#[values(Database::Sqlite, Database::Po
         710,
         "whatever was done, the books add up to what was used"
     );
+}
+
+#[rstest]
+#[tokio::test]
+async fn thresholds_and_old_figures_are_told_once(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let settings = NotifySettings {
+        url: Some("https://receiver.example/".into()),
+        thresholds: Percentages::new(vec![50, 80]).unwrap(),
+        stale_hours: Some(2),
+        ..store.notify_settings("acme").await.unwrap()
+    };
+    store.set_notify_settings(&settings).await.unwrap();
+    let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
+    // (second, used of 1000, hours since the operator knew) -> events beside the end of the refresh.
+    let mut told = 0;
+    let mut read = async |second: i64, used: u64, hours_old: i64| {
+        let now = at(second);
+        accepted(&accept(&store, &[call("8901", u32::try_from(second).unwrap(), now)], now).await[0]);
+        let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
+        let reading = Reading { as_of: Some(UnixMs(now.0 - hours_old * 3_600_000)), ..reading(used) };
+        store.finish(&lease, &[finished(&task.key, "8901", at(second + 1), Ok(reading))]).await.unwrap();
+        let mut all = store.notifications(Some("acme"), None, 100).await.unwrap();
+        all.sort_by(|one, other| one.created_at.cmp(&other.created_at));
+        let news: Vec<String> = all[told..]
+            .iter()
+            .filter(|one| one.event != "usage.refreshed")
+            .map(|one| match one.event.as_str() {
+                "usage.threshold" if one.body.contains("\"thresholdPercent\":50") => "50".to_owned(),
+                "usage.threshold" if one.body.contains("\"thresholdPercent\":80") => "80".to_owned(),
+                other => other.to_owned(),
+            })
+            .collect();
+        told = all.len();
+        let mut news = news;
+        news.sort_unstable();
+        news
+    };
+    assert!(read(0, 499, 0).await.is_empty());
+    assert_eq!(read(400, 500, 0).await, ["50"]);
+    assert!(read(800, 600, 0).await.is_empty(), "said once");
+    assert_eq!(read(1200, 900, 0).await, ["80"]);
+    // A correction below arms again.
+    assert!(read(1600, 450, 0).await.is_empty());
+    assert_eq!(read(2000, 1000, 0).await, ["50", "80"]);
+    // The operator's figure stays behind.
+    assert_eq!(read(20_000, 1000, 3).await, ["usage.stale"]);
+    assert!(read(20_400, 1000, 3).await.is_empty(), "said once");
+    assert!(read(20_800, 1000, 0).await.is_empty());
+    assert_eq!(read(40_000, 1000, 2).await, ["usage.stale"]);
 }

@@ -41,19 +41,28 @@ pub struct CardUsage {
 /// is still read. Without a newer reading an old figure stays what the card shows, with its period and age.
 #[must_use]
 pub fn card_usage(profiles: &[ProfileUsage]) -> Option<CardUsage> {
-    let newest = profiles.iter().map(|profile| profile.moment).max()?;
-    let is_over = |profile: &&ProfileUsage| {
-        profile.period.kind != PeriodKind::Lifetime
-            && profile.moment < newest
-            && profile.period.end.is_some_and(|end| end <= newest)
-    };
-    let current: Vec<&ProfileUsage> = profiles.iter().filter(|profile| !is_over(profile)).collect();
+    let counts = counting(profiles);
+    let current: Vec<&ProfileUsage> =
+        profiles.iter().zip(counts).filter(|(_, counts)| *counts).map(|(profile, _)| profile).collect();
     Some(CardUsage {
         used: sum(current.iter().map(|profile| profile.used)),
         total: current.iter().map(|profile| profile.total).collect::<Option<Vec<u64>>>().map(sum),
         period: spanning(&current),
         moment: current.iter().map(|profile| profile.moment).min()?,
     })
+}
+
+/// Which of a card's profiles count at present, see [`card_usage`].
+#[must_use]
+pub fn counting(profiles: &[ProfileUsage]) -> Vec<bool> {
+    let newest = profiles.iter().map(|profile| profile.moment).max();
+    let is_over = |profile: &ProfileUsage| {
+        profile.period.kind != PeriodKind::Lifetime
+            && newest.is_some_and(|newest| {
+                profile.moment < newest && profile.period.end.is_some_and(|end| end <= newest)
+            })
+    };
+    profiles.iter().map(|profile| !is_over(profile)).collect()
 }
 
 fn spanning(profiles: &[&ProfileUsage]) -> Option<Period> {

@@ -2,6 +2,8 @@
 
 use super::ApiState;
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::metering::card::{ProfileUsage, counting};
+use simgauge_domain::metering::delta::moment;
 use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::refresh::RefreshState as Stored;
 use simgauge_domain::time::UnixMs;
@@ -60,7 +62,7 @@ pub(super) fn card_answer(state: &ApiState, card: CardView, language: Language) 
         card_status: card.status,
         label: card.label,
         usage: card_usage(state, &card.profiles, now),
-        overage_bytes: (!card.packages.is_empty()).then_some(card.overage),
+        overage_bytes: (!card.packages.is_empty()).then_some(card.overage.saturating_sub(card.overage_base)),
         packages,
         profiles: card.profiles.iter().map(|profile| profile_answer(state, profile, now)).collect(),
         refresh: card.refresh.map(|refresh| refresh_report(refresh, Some(card.kind), language)),
@@ -145,11 +147,13 @@ fn profile_usage(state: &ApiState, profile: &ProfileView, now: UnixMs) -> Option
     })
 }
 
-/// The sum over a card's profiles; nothing before each was read once, since a part would look like the whole. The sum is as
-/// old as its oldest part.
+/// The sum over a card's profiles that count at present; nothing before each was read once, since a part would look like the
+/// whole. The sum is as old as its oldest part.
 pub(super) fn card_usage(state: &ApiState, profiles: &[ProfileView], now: UnixMs) -> Option<Usage> {
+    let read = profiles.iter().map(profile_figure).collect::<Option<Vec<_>>>()?;
+    let current = profiles.iter().zip(counting(&read)).filter(|(_, counts)| *counts);
     let mut parts =
-        profiles.iter().map(|profile| profile_usage(state, profile, now)).collect::<Option<Vec<_>>>()?;
+        current.map(|(profile, _)| profile_usage(state, profile, now)).collect::<Option<Vec<_>>>()?;
     let mut sum = parts.pop()?;
     for part in parts {
         sum.used_bytes = sum.used_bytes.saturating_add(part.used_bytes);
@@ -170,4 +174,13 @@ pub(super) fn card_usage(state: &ApiState, profiles: &[ProfileView], now: UnixMs
     }
     sum.remaining_bytes = sum.total_bytes.map(|total| total.saturating_sub(sum.used_bytes));
     Some(sum)
+}
+
+fn profile_figure(profile: &ProfileView) -> Option<ProfileUsage> {
+    Some(ProfileUsage {
+        period: profile.period.clone()?,
+        used: profile.used?,
+        total: profile.total,
+        moment: moment(profile.as_of, profile.began_at?),
+    })
 }

@@ -9,6 +9,7 @@ use super::watch::waiting;
 use super::window::Window;
 use crate::refresh::read::{ReadOutcome, read_profile};
 use simgauge_domain::breaker::Breaker;
+use simgauge_domain::metering::delta::moment;
 use simgauge_domain::period::dated;
 use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
@@ -268,7 +269,7 @@ impl<'a> Shift<'a> {
         let operator = std::sync::Arc::clone(&self.context.setup.operator);
         let pacer = self.context.pacer.clone();
         self.readings.spawn(async move {
-            let outcome = read_profile(&operator, &task, &pacer).await;
+            let outcome = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
             (task, began_at, outcome)
         });
     }
@@ -281,7 +282,10 @@ impl<'a> Shift<'a> {
                 // the old one's.
                 let setup = &self.context.setup;
                 let lag = Duration::from_secs(setup.declared_lag_seconds.unwrap_or(0));
-                let figure_of = reading.as_of.unwrap_or(UnixMs(began_at.0 - whole_ms(lag)));
+                let figure_of = match reading.as_of {
+                    Some(_) => moment(reading.as_of, began_at),
+                    None => UnixMs(began_at.0 - whole_ms(lag)),
+                };
                 reading.period = dated(reading.period, figure_of, &setup.zone, setup.billing_day);
                 self.breaker.succeeded();
                 self.status.succeeded += 1;

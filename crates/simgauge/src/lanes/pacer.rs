@@ -8,6 +8,7 @@ use simgauge_domain::time::UnixMs;
 use simgauge_operators::{CallGate, CallKind};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,7 +19,10 @@ type SharedPace = Arc<Mutex<Pace>>;
 
 /// Buckets per host, shared by all lanes of this process towards that host.
 #[derive(Clone, Default)]
-pub(super) struct HostPaces(Arc<Mutex<HashMap<(String, u32, u32), SharedPace>>>);
+pub(super) struct HostPaces(Arc<Mutex<HashMap<HostBucket, SharedPace>>>);
+
+/// A host and one of its limits.
+type HostBucket = (String, u32, u32);
 
 impl HostPaces {
     fn get(&self, host: &str, bucket: &Bucket) -> SharedPace {
@@ -75,6 +79,18 @@ impl Pacer {
 
     fn is_held(&self) -> bool {
         Instant::now() < *self.0.held_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a reading go on only as long as calls may be made: a process that was frozen in the middle of one must not send
+    /// it when it wakes up and the lane is another node's.
+    pub(super) async fn while_held<T>(&self, reading: impl Future<Output = T>) -> T {
+        let mut reading = std::pin::pin!(reading);
+        std::future::poll_fn(|context| match self.is_held() {
+            true => reading.as_mut().poll(context),
+            // The shift ends by itself and drops it.
+            false => Poll::Pending,
+        })
+        .await
     }
 
     /// What the lane's own calls count for, to be handed over; in the order of the buckets.

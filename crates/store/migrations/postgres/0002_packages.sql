@@ -1,12 +1,15 @@
 -- Metering: what readings amounted to, and the packages their bytes are booked on.
 
--- Bytes of a card that no package had room for.
+-- Bytes of a card that no package had room for; overage_base: how many there were when it got its first package, which is
+-- nothing that package could have had room for.
 ALTER TABLE card ADD COLUMN overage BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE card ADD COLUMN overage_base BIGINT NOT NULL DEFAULT 0;
+
+-- said: what the account was told of the card's thresholds and staleness, as JSON.
+ALTER TABLE card ADD COLUMN said TEXT;
 
 -- meter: what the next reading is counted from, as JSON; the bundles that an operator lists are in it.
--- said: thresholds that were told of the profile's bundles or period, as JSON.
 ALTER TABLE profile ADD COLUMN meter TEXT;
-ALTER TABLE profile ADD COLUMN said TEXT;
 
 -- delta: bytes that the reading counted, negative for a correction. what: first, same_period, new_period, correction, late.
 -- cycle: how often the operator's count had begun anew.
@@ -23,7 +26,6 @@ CREATE TABLE package (
     valid_from BIGINT,
     valid_to   BIGINT,
     booked     BIGINT NOT NULL DEFAULT 0,
-    said       TEXT,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (card, code)
 );

@@ -1,5 +1,6 @@
 //! What ended readings mean for their cards, worked out before anything is written.
 
+use super::news::{Figure, Touched};
 use super::rows::{BookingRow, OverageChange, PackageChange, ProfileMove, ReadingRow, RefreshChange};
 use super::{Ended, Finished};
 use crate::accept::NewTask;
@@ -10,7 +11,8 @@ use crate::lane::Lease;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::metering::booking::{Ledger, Target};
+use simgauge_domain::metering::booking::{Ledger, Package, Target};
+use simgauge_domain::metering::card::{ProfileUsage, card_usage};
 use simgauge_domain::metering::delta::{Last, What, moment, step};
 use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::{OpenRefresh, RefreshState, settle};
@@ -31,23 +33,74 @@ pub(super) struct CardState {
     open: Vec<OpenRefresh>,
     /// Whose they are.
     accounts: Vec<String>,
-    profiles: HashMap<String, ProfileState>,
+    /// What each profile's next reading is counted from.
+    profiles: BTreeMap<String, Option<Last>>,
+    /// What the operator allows each profile.
+    totals: HashMap<String, Option<u64>>,
     ledger: Ledger,
 }
 
-#[derive(Default)]
-struct ProfileState {
-    last: Option<Last>,
-    used: Option<u64>,
+impl CardState {
+    /// The card's used bytes: the sum over the profiles that were read and whose period is not over.
+    fn used(&self) -> Option<u64> {
+        let read: Vec<ProfileUsage> = self
+            .profiles
+            .values()
+            .flatten()
+            .map(|last| ProfileUsage {
+                period: last.period.clone(),
+                used: last.used,
+                total: None,
+                moment: moment(last.as_of, last.began_at),
+            })
+            .collect();
+        card_usage(&read).map(|usage| usage.used)
+    }
 }
 
 impl CardState {
-    /// The card's used bytes: the sum over the profiles that were read.
-    fn used(&self) -> Option<u64> {
-        self.profiles
-            .values()
-            .filter_map(|profile| profile.used)
-            .fold(None, |sum, used| Some(sum.unwrap_or(0_u64).saturating_add(used)))
+    /// What each profile's next reading is counted from.
+    pub(super) fn lasts(&self) -> impl Iterator<Item = Option<&Last>> {
+        self.profiles.values().map(Option::as_ref)
+    }
+
+    /// What has a total to reach: the platform's packages; where there is none, the operator's bundles; where it lists none,
+    /// what it allows each profile.
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        if !self.ledger.packages.is_empty() {
+            let own = |package: &Package| Figure {
+                key: format!("package {}", package.code),
+                code: Some(package.code.clone()),
+                period: String::new(),
+                used: package.booked,
+                total: package.total,
+            };
+            return self.ledger.packages.iter().map(own).collect();
+        }
+        let read = self.profiles.iter().filter_map(|(iccid, last)| Some((iccid, last.as_ref()?)));
+        read.flat_map(|(iccid, last)| self.figures_of(iccid, last)).collect()
+    }
+
+    fn figures_of(&self, iccid: &str, last: &Last) -> Vec<Figure> {
+        if last.bundles.is_empty() {
+            return vec![Figure {
+                key: format!("profile {iccid}"),
+                code: None,
+                period: format!("{} {}", last.cycle, last.period.key),
+                used: last.used,
+                total: self.totals.get(iccid).copied().flatten(),
+            }];
+        }
+        let listed = last.bundles.iter().filter(|state| state.ended_at.is_none());
+        listed
+            .map(|state| Figure {
+                key: format!("bundle {iccid} {} {}", state.bundle.code, state.run),
+                code: Some(state.bundle.code.clone()),
+                period: String::new(),
+                used: state.bundle.used,
+                total: state.bundle.total,
+            })
+            .collect()
     }
 }
 
@@ -68,8 +121,9 @@ pub(super) fn gather(
     }
     for row in profiles {
         let Some(card) = cards.get_mut(&row.card) else { continue };
-        let profile = ProfileState { last: row.meter()?, used: row.used.map(from_db) };
-        card.profiles.insert(row.iccid, profile);
+        let last = row.meter()?;
+        card.totals.insert(row.iccid.clone(), row.total.map(from_db));
+        card.profiles.insert(row.iccid, last);
     }
     for row in packages {
         if let Some(card) = cards.get_mut(&row.card) {
@@ -99,6 +153,8 @@ pub(super) struct Booked<'a> {
     /// The newest reading of each profile.
     pub(super) moved: Vec<ProfileMove<'a>>,
     pub(super) bookings: Vec<BookingRow<'a>>,
+    /// Cards that were read, with how their figures stood before.
+    pub(super) touched: BTreeMap<&'a str, Touched>,
     /// Cards whose packages or overage changed.
     ledgers: Vec<&'a str>,
     /// Changed refreshes: card and index among its open ones.
@@ -112,6 +168,13 @@ pub(super) fn book<'a>(finished: &'a [Finished], cards: &mut Cards) -> Booked<'a
     let mut booked = Booked::default();
     for one in finished {
         let Some(card) = cards.get_mut(&one.card) else { continue };
+        let touched = booked.touched.entry(&one.card).or_insert_with(|| Touched {
+            before: card.figures(),
+            refresh: one.task.refresh.clone(),
+            at: one.ended_at,
+        });
+        touched.refresh.clone_from(&one.task.refresh);
+        touched.at = touched.at.max(one.ended_at);
         if let Ok(reading) = &one.outcome {
             booked.count(one, reading, card);
         }
@@ -129,8 +192,8 @@ pub(super) fn book<'a>(finished: &'a [Finished], cards: &mut Cards) -> Booked<'a
 impl<'a> Booked<'a> {
     /// Counts a reading and books what it amounts to.
     fn count(&mut self, one: &'a Finished, reading: &'a Reading, card: &mut CardState) {
-        let profile = card.profiles.entry(one.task.iccid.clone()).or_default();
-        let step = step(profile.last.as_ref(), reading, one.began_at);
+        let last = card.profiles.entry(one.task.iccid.clone()).or_default();
+        let step = step(last.as_ref(), reading, one.began_at);
         self.readings.push(ReadingRow::new(one, reading, &step));
         if step.what == What::Late {
             return;
@@ -139,8 +202,8 @@ impl<'a> Booked<'a> {
         let meter = serde_json::to_string(&step.last).unwrap_or_default();
         self.moved.retain(|row| (row.reading.card, row.reading.iccid) != (&one.card, &one.task.iccid));
         self.moved.push(ProfileMove { reading: ReadingRow::new(one, reading, &step), meter });
-        profile.last = Some(step.last);
-        profile.used = Some(reading.used);
+        *last = Some(step.last);
+        card.totals.insert(one.task.iccid.clone(), reading.total);
         if step.delta == 0 {
             return;
         }

@@ -2,6 +2,7 @@
 //! all in one transaction, fenced by the lane's lease.
 
 mod book;
+mod news;
 mod rows;
 
 use crate::Store;
@@ -10,11 +11,12 @@ use crate::card::{ProfileRow, profile_columns};
 use crate::db::{NO_ROWS, Sql, bulk, rows, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
-use crate::notification;
+use crate::notification::{self, INSERT_NOTIFICATIONS, outbox};
 use crate::package::{INSERT_BOOKINGS, PackageRow, UPDATE_OVERAGES, UPDATE_PACKAGES};
 use crate::queue::TaskKey;
 use crate::refresh::RefreshRow;
 use book::{Head, book, gather, link};
+use news::{UPDATE_SAID, WISHES, Wish, news};
 use rows::Key;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::Reading;
@@ -137,6 +139,16 @@ impl Store {
             sqlx::query(sql(delete_tasks)).bind(&done).bind(&lease.lane).execute(&mut *tx).await?;
             let ended = booked.ended(&cards);
             notification::on_ended!(tx, sql, &ended);
+            let wishes: Vec<Wish> = sqlx::query_as(sql(WISHES)).bind(&numbers).fetch_all(&mut *tx).await?;
+            if !wishes.is_empty() {
+                let (told, said) = news(&wishes, &booked.touched, &cards)?;
+                for (statement, many) in [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]
+                {
+                    if many != NO_ROWS {
+                        sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
+                    }
+                }
+            }
             Ok(ended)
         })
     }

@@ -16,11 +16,9 @@ pub(crate) enum Event {
     #[serde(rename = "usage.refresh_failed")]
     RefreshFailed,
     /// Usage reached a percentage of a total.
-    #[allow(dead_code)] // Written once packages are.
     #[serde(rename = "usage.threshold")]
     Threshold,
     /// After a refresh, nothing newer than so many hours is known.
-    #[allow(dead_code)] // Written once packages are.
     #[serde(rename = "usage.stale")]
     Stale,
 }

@@ -1,5 +1,7 @@
 //! A store of its own for each test, on either database.
 
+#![allow(dead_code)] // Not every test binary needs all of it.
+
 use simgauge_store::Store;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
