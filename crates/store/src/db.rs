@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// Longest wait for a connection, and for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the network. Less
+/// than a lease, so that a lane's lock is free when its lease is.
+const IDLE_TRANSACTION_MS: &str = "5000";
 /// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages).
 const SQLITE_CACHE_KIB: &str = "-32768";
 
@@ -40,7 +43,11 @@ impl Db {
             let read = pool(connections.max(1)).connect_with(options).await?;
             Ok(Self::Sqlite { read, write })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.application_name("simgauge");
+            // A node that is frozen or cut off in the middle of a transaction must not keep its locks: the others would wait
+            // for it as long as it lasts.
+            let options = PgConnectOptions::from_str(url)?
+                .application_name("simgauge")
+                .options([("idle_in_transaction_session_timeout", IDLE_TRANSACTION_MS)]);
             let pool = PgPoolOptions::new()
                 .max_connections(connections.max(2))
                 .acquire_timeout(BUSY_TIMEOUT)

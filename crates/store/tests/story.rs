@@ -541,7 +541,7 @@ async fn thresholds_and_old_figures_are_told_once(
         let reading = Reading { as_of: Some(UnixMs(now.0 - hours_old * 3_600_000)), ..reading(used) };
         store.finish(&lease, &[finished(&task.key, "8901", at(second + 1), Ok(reading))]).await.unwrap();
         let mut all = store.notifications(Some("acme"), None, 100).await.unwrap();
-        all.sort_by(|one, other| one.created_at.cmp(&other.created_at));
+        all.sort_by_key(|one| one.created_at);
         let news: Vec<String> = all[told..]
             .iter()
             .filter(|one| one.event != "usage.refreshed")

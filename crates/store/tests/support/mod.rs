@@ -1,7 +1,5 @@
 //! A store of its own for each test, on either database.
 
-#![allow(dead_code)] // Not every test binary needs all of it.
-
 use simgauge_store::Store;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,12 +31,14 @@ impl TestStore {
     }
 
     /// Closes the store and opens it again, as a restart does.
+    #[allow(dead_code)] // Not every test binary needs it.
     pub async fn reopen(&mut self) {
         self.store.close().await;
         self.store = Store::connect(&self.url, 4).await.unwrap();
     }
 
     /// Runs a statement behind the store's back.
+    #[allow(dead_code)] // Not every test binary needs it.
     pub async fn run_raw(&self, sql: &'static str) {
         if self.url.starts_with("sqlite") {
             let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
