@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The first time is soon after the start: a node that is restarted every day has to get to it, too.
+const FIRST: Duration = Duration::from_secs(60);
 /// Pause between two groups of cards: pruning is in no hurry, and callers are.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -24,8 +26,9 @@ pub async fn prune_daily(
     }
     stopping
         .run_until_cancelled(async {
+            let mut pause = FIRST;
             loop {
-                tokio::time::sleep(DAY).await;
+                tokio::time::sleep(std::mem::replace(&mut pause, DAY)).await;
                 match prune_once(&store, clock.now(), &zone, keep_days, BREATH).await {
                     Ok(readings) => tracing::info!(readings, "old readings were folded into daily totals"),
                     Err(error) => {

@@ -37,7 +37,7 @@ impl Sealer {
     /// The sealer of this configuration; makes the key file of an embedded store at its first start.
     ///
     /// # Errors
-    /// The key is missing or malformed.
+    /// The key is malformed, or missing where it cannot be made.
     pub fn load(config: &Config) -> anyhow::Result<Self> {
         if let Ok(text) = std::env::var(KEY_VARIABLE) {
             return Self::from_hex(&text).with_context(|| format!("the environment variable {KEY_VARIABLE}"));
@@ -50,6 +50,14 @@ impl Sealer {
                 "with PostgreSQL the key that seals app secrets must be named: set secrets.key_file or {KEY_VARIABLE}"
             ),
         };
+        // On a database that many nodes share, a key made up here would be one that no other node has.
+        if !path.exists() && config.sqlite_file().is_none() {
+            bail!(
+                "the key file {} does not exist; make it once, with 64 random hex digits and mode 0600, and give every \
+                 node the same",
+                path.display()
+            );
+        }
         if !path.exists() {
             create_key(&path)?;
         }

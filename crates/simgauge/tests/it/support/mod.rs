@@ -106,6 +106,7 @@ impl Builder {
             (None, Database::Postgres) => new_postgres_database().await,
         };
         config.secrets.key_file = dir.path().join("key");
+        std::fs::write(&config.secrets.key_file, "5a".repeat(32)).unwrap();
         config.operator_accounts = vec![operator_account(LANE, &simulator.base_url(OPERATOR))];
         (self.configure)(&mut config);
         let store = open_store(&config).await.unwrap();
