@@ -153,10 +153,8 @@ impl Operation for Get {
         asked: Option<Language>,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, number) = gate::enter(state, body, asked, |body| request::card_number(body, self.0))?;
-        if !state.replay.is_first(&caller.sign) {
-            return Err(ApiError::Repeated);
-        }
+        let (caller, number) =
+            gate::enter_once(state, body, asked, |body| request::card_number(body, self.0))?;
         let card =
             state.store.card(&caller.account, stored(self.0), number).await?.ok_or(ApiError::NoCard)?;
         let answer = view::card_answer(state, card, caller.language);
@@ -172,10 +170,7 @@ impl Operation for List {
         asked: Option<Language>,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter(state, body, asked, |body| ListCards::read(body, self.0))?;
-        if !state.replay.is_first(&caller.sign) {
-            return Err(ApiError::Repeated);
-        }
+        let (caller, fields) = gate::enter_once(state, body, asked, |body| ListCards::read(body, self.0))?;
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;
         // One more than the page, to know whether there is another.

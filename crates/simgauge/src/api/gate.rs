@@ -56,6 +56,18 @@ pub(super) fn enter<'b, T>(
     Ok((caller, fields))
 }
 
+/// Lets the body of a read in, once: a read that was captured cannot be sent again. (An identical refresh is answered alike
+/// instead.)
+pub(super) fn enter_once<'b, T>(
+    state: &ApiState,
+    body: &'b Body<'_>,
+    asked_language: Option<Language>,
+    read: impl FnOnce(&'b Body<'_>) -> Result<T, FieldError>,
+) -> Result<(Caller, T), ApiError> {
+    let (caller, fields) = enter(state, body, asked_language, read)?;
+    if state.replay.is_first(&caller.sign) { Ok((caller, fields)) } else { Err(ApiError::Repeated) }
+}
+
 /// The language to refuse in while nobody is known: the one asked for, else the account's where the appkey names one.
 pub(super) fn language_of(state: &ApiState, body: Option<&Body<'_>>, asked: Option<Language>) -> Language {
     asked.unwrap_or_else(|| {

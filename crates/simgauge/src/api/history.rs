@@ -23,10 +23,7 @@ impl Operation for History {
         asked: Option<Language>,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter(state, body, asked, |body| UsageHistory::read(body, self.0))?;
-        if !state.replay.is_first(&caller.sign) {
-            return Err(ApiError::Repeated);
-        }
+        let (caller, fields) = gate::enter_once(state, body, asked, |body| UsageHistory::read(body, self.0))?;
         let store = &state.store;
         // Another account's card does not exist.
         store.card(&caller.account, stored(self.0), fields.number).await?.ok_or(ApiError::NoCard)?;

@@ -20,10 +20,7 @@ impl Operation for Get {
         asked: Option<Language>,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, id) = gate::enter(state, body, asked, request::refresh_id)?;
-        if !state.replay.is_first(&caller.sign) {
-            return Err(ApiError::Repeated);
-        }
+        let (caller, id) = gate::enter_once(state, body, asked, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
         let refresh = state.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
         let card = state.store.card_of_any(&refresh.card).await?;
