@@ -1,6 +1,6 @@
 //! Lanes: limits kept, turns given, trouble kept to itself.
 
-use crate::support::{ICCID, LANE, OPERATOR, TestServer, import, operator_account, row, server};
+use crate::support::{Database, ICCID, LANE, OPERATOR, TestServer, import, operator_account, row, server};
 use serde_json::json;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::Catalog;
@@ -142,6 +142,45 @@ async fn p95_of_waits(server: &TestServer, rows: &[ImportRow]) -> Duration {
     }
     times.sort_unstable();
     times[times.len() * 95 / 100]
+}
+
+/// Two nodes, and nobody looks by himself for a minute: what one accepts the other hears of through the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_accepted_at_one_node_wakes_the_lane_at_another() {
+    let server = server()
+        .database(Database::Postgres)
+        .configure(|config| config.lanes.poll_seconds = 60.0)
+        .start()
+        .await;
+    let cards = server.add_cards(10).await;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !server.store().lanes().await.unwrap().iter().any(|lane| lane.name == LANE && lane.lease_until > 0)
+    {
+        assert!(Instant::now() < deadline, "nobody took the lane");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = server.config.clone();
+    config.server.role = simgauge::config::Role::Api;
+    let api_only = simgauge::app::App::start(&config, listener, server.clock.clone()).await.unwrap();
+    let url = format!("http://{}/api/v3/card/refreshUsage", api_only.address());
+    let mut times = Vec::new();
+    for (n, card) in (1..).zip(&cards) {
+        let body = server.signed(json!({ "iccid": card })).to_string();
+        let response = reqwest::Client::new().post(&url).body(body).send().await.unwrap();
+        crate::support::call::read(response).await.expect("200");
+        let answered = Instant::now();
+        server.simulator.wait_until(OPERATOR, |stats| stats.requests >= n).await;
+        times.push(answered.elapsed());
+    }
+    times.sort_unstable();
+    println!(
+        "from the answer to the operator: median {:?}, longest {:?}",
+        times[times.len() / 2],
+        times[times.len() - 1]
+    );
+    assert!(times[times.len() / 2] <= Duration::from_millis(50), "{times:?}");
+    api_only.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,11 @@ use crate::support::{Builder, Database, server};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::simulator::SimulatorConfig;
 
+/// How much of something: the long run is `scripts/soak`.
+fn times<T>(short: T, long: T) -> T {
+    if std::env::var_os("SIMGAUGE_TEST_WHOLE").is_some() { long } else { short }
+}
+
 /// A store, cards and an operator whose limits are enforced; lanes change hands quickly.
 fn scene(database: Database) -> Builder {
     let limits = Limits {
@@ -23,7 +28,8 @@ fn scene(database: Database) -> Builder {
         .simulator_limits(limits.clone())
         .configure(move |config| {
             config.refresh.max_wait_seconds = 0;
-            config.lanes.lease_seconds = 3;
+            // The long run has the lease that the configuration has by default.
+            config.lanes.lease_seconds = times(3, 10);
             config.lanes.poll_seconds = 0.5;
             config.operator_accounts[0].limits = Some(limits.clone());
         })

@@ -2,17 +2,12 @@
 
 use super::audit::audit;
 use super::load::Load;
-use super::scene;
+use super::{scene, times};
 use crate::support::process::Process;
 use crate::support::{Database, LANE, OPERATOR, TestServer};
 use rstest::rstest;
 use simgauge_store::Store;
 use std::time::{Duration, Instant};
-
-/// How often something is done: the long run is `scripts/soak`.
-fn times(short: usize, long: usize) -> usize {
-    if std::env::var_os("SIMGAUGE_TEST_WHOLE").is_some() { long } else { short }
-}
 
 async fn open(server: &TestServer) -> Store {
     Store::connect(&server.config.store.url, 4).await.unwrap()
@@ -112,7 +107,7 @@ async fn a_lane_goes_on_when_its_holder_is(#[case] signal: &str) {
     assert!(took < Duration::from_secs(15), "{took:?}");
     if signal == "STOP" {
         // Long enough that it is somebody else's lane for sure; then it wakes up and has to notice.
-        tokio::time::sleep(Duration::from_secs(u64::try_from(times(3, 26)).unwrap())).await;
+        tokio::time::sleep(Duration::from_secs(times(3, 26))).await;
         holder.signal("CONT");
         server.simulator.wait_until(OPERATOR, |stats| stats.requests >= before + 300).await;
     }
