@@ -11,8 +11,12 @@ use tracing_subscriber::EnvFilter;
 /// The filter is malformed.
 pub fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Colours are for eyes; in a file they are noise.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // A second start, as tests make it, keeps the first.
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),
