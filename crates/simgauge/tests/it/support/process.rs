@@ -58,8 +58,9 @@ impl Process {
     }
 
     pub fn signal(&self, signal: &str) {
+        // The shell's own: a bare Debian has no program `kill`.
         let status =
-            Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+            Command::new("sh").args(["-c", "kill -$0 $1", signal, &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 
