@@ -16,6 +16,8 @@ pub enum Must {
     },
     /// An integer in a range.
     Integer(RangeInclusive<i64>),
+    /// The same, also as a string of digits.
+    IntegerOrDigits(RangeInclusive<i64>),
     /// Unix seconds of 10 digits.
     UnixSeconds,
     /// One of these strings.
@@ -86,7 +88,7 @@ impl Must {
                 format!("必须是由字母和数字组成的字符串,最长 {max} 个字符"),
                 format!("a string of letters and digits, {max} characters at most"),
             ),
-            Self::Integer(range) => (
+            Self::Integer(range) | Self::IntegerOrDigits(range) => (
                 format!("必须是 {} 到 {} 之间的整数", range.start(), range.end()),
                 format!("an integer from {} to {}", range.start(), range.end()),
             ),
@@ -188,13 +190,15 @@ pub fn lenient_integer(
     range: RangeInclusive<i64>,
     default: i64,
 ) -> Result<i64, FieldError> {
-    match optional(body, name) {
-        Some(Value::Text(digits)) => match digits.parse::<i64>() {
-            Ok(number) if range.contains(&number) && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
-            _ => Err(FieldError::Wrong(name, Must::Integer(range))),
-        },
-        _ => Ok(optional_integer(body, name, range)?.unwrap_or(default)),
-    }
+    let number = match optional(body, name) {
+        None => return Ok(default),
+        Some(Value::Text(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse::<i64>().ok(),
+        Some(Value::Number(token)) => token.parse::<i64>().ok(),
+        Some(_) => None,
+    };
+    number
+        .filter(|number| range.contains(number))
+        .ok_or(FieldError::Wrong(name, Must::IntegerOrDigits(range)))
 }
 
 /// One of a closed set of strings; nothing where it is absent or empty.

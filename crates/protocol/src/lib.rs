@@ -6,6 +6,8 @@ pub mod body;
 pub mod code;
 pub mod field;
 pub mod language;
+pub mod openapi;
+pub mod operation;
 pub mod request;
 pub mod sign;
 
@@ -14,3 +16,4 @@ pub use body::{Body, BodyError, Value};
 pub use code::Code;
 pub use field::FieldError;
 pub use language::Language;
+pub use operation::OperationName;

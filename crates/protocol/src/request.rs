@@ -2,11 +2,18 @@
 
 use crate::body::Body;
 use crate::field::{self, FieldError};
+use std::ops::RangeInclusive;
 
+/// What a nonce is: five digits.
+pub const NONCE: RangeInclusive<i64> = 10_000..=99_999;
 /// Longest card number (ICCID or EID) that is looked up.
 pub const NUMBER_MAX: usize = 64;
 /// Largest page of a list.
 pub const PAGE_SIZE_MAX: i64 = 500;
+/// Page of a list where none is asked for.
+pub const PAGE_SIZE_DEFAULT: i64 = 100;
+/// Largest number of cards that a list can be narrowed to.
+pub const LIST_MAX: usize = 500;
 /// Largest page number of a list.
 pub const PAGE_NUM_MAX: i64 = 1_000_000;
 /// Longest hold of an answer, in seconds: published clients give up after ten.
@@ -38,7 +45,7 @@ impl<'b> Caller<'b> {
         Ok(Self {
             appkey: field::text(body, "appkey")?,
             timestamp: field::unix_seconds(body, "timestamp")?,
-            nonce: field::integer(body, "nonce", 10_000..=99_999)?,
+            nonce: field::integer(body, "nonce", NONCE)?,
             sign: field::text(body, "sign")?,
         })
     }
@@ -143,9 +150,9 @@ impl ListCards {
     pub fn read(body: &Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         Ok(Self {
             page_num: field::lenient_integer(body, "pageNum", 1..=PAGE_NUM_MAX, 1)?,
-            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, 100)?,
+            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,
             status: field::optional_one_of(body, "cardStatus", CARD_STATUSES)?,
-            numbers: field::optional_list(body, kind.list_field(), 500)?,
+            numbers: field::optional_list(body, kind.list_field(), LIST_MAX)?,
         })
     }
 }
@@ -170,7 +177,7 @@ impl<'b> UsageHistory<'b> {
         let before = field::lenient_integer(body, "before", 0..=i64::MAX, i64::MAX)?;
         Ok(Self {
             number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
-            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, 100)?,
+            page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,
             before: (before != i64::MAX).then_some(before),
         })
     }

@@ -98,7 +98,11 @@ impl App {
             config.server.max_in_flight,
         );
         let address = listener.local_addr()?;
-        let routes = if config.server.role.answers() { router(state) } else { health_router(state) };
+        let routes = if config.server.role.answers() {
+            router(state, config.docs.enabled)
+        } else {
+            health_router(state)
+        };
         let server = axum::serve(listener, routes).with_graceful_shutdown(stopping.clone().cancelled_owned());
         Ok(Self {
             address,

@@ -32,6 +32,8 @@ pub struct Config {
     pub log: Log,
     /// The open API.
     pub api: Api,
+    /// Pages that describe it.
+    pub docs: Docs,
     /// Rules of a refresh.
     pub refresh: Refresh,
     /// Days and history.
@@ -128,6 +130,14 @@ pub enum LogFormat {
 pub struct Api {
     pub timestamp_window_seconds: u64,
     pub app_reload_seconds: u64,
+}
+
+/// `[docs]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Docs {
+    pub enabled: bool,
 }
 
 /// `[refresh]`

@@ -3,6 +3,7 @@
 mod answer;
 mod card;
 mod directory;
+mod docs;
 mod gate;
 mod health;
 mod history;

@@ -2,41 +2,44 @@
 
 use super::answer::ApiError;
 use super::gate;
-use super::{ApiState, card, health, history, refresh};
+use super::{ApiState, card, docs, health, history, refresh};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use axum::routing::{get, post};
-use simgauge_protocol::request::CardKind;
-use simgauge_protocol::{Body, FieldError, Language};
+use axum::routing::{MethodRouter, get, post};
+use simgauge_protocol::{Body, FieldError, Language, OperationName};
 use std::sync::atomic::Ordering;
 
 /// Largest body, in bytes.
 pub(super) const BODY_MAX: usize = 16 * 1024;
 
-/// The open API and the two health checks.
-pub fn router(state: ApiState) -> Router {
-    let sim = CardKind::Sim;
-    let esim = CardKind::CloudEsim;
-    Router::new()
-        .route("/api/v3/card/refreshUsage", post(move |s, h, b| call(s, h, b, card::Refresh(sim))))
-        .route("/api/v3/cloudesim/refreshUsage", post(move |s, h, b| call(s, h, b, card::Refresh(esim))))
-        .route("/api/v3/card/getCardsInfo", post(move |s, h, b| call(s, h, b, card::Get(sim))))
-        .route("/api/v3/cloudesim/get", post(move |s, h, b| call(s, h, b, card::Get(esim))))
-        .route("/api/v3/card/getAllCardInfo", post(move |s, h, b| call(s, h, b, card::List(sim))))
-        .route("/api/v3/cloudesim/list", post(move |s, h, b| call(s, h, b, card::List(esim))))
-        .route("/api/v3/card/usageHistory", post(move |s, h, b| call(s, h, b, history::History(sim))))
-        .route("/api/v3/cloudesim/usageHistory", post(move |s, h, b| call(s, h, b, history::History(esim))))
-        .route("/api/v3/refresh/get", post(|s, h, b| call(s, h, b, refresh::Get)))
+/// The open API, the two health checks and, where wanted, the pages that describe the API.
+pub fn router(state: ApiState, docs: bool) -> Router {
+    let operations = OperationName::ALL
+        .into_iter()
+        .fold(Router::new(), |router, operation| router.route(operation.path(), operation_route(operation)));
+    let pages = if docs { docs::routes() } else { Router::new() };
+    operations
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .merge(pages)
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(|s, h| refuse(s, h, ApiError::Method))
         .fallback(|s, h| refuse(s, h, ApiError::NoPath))
         .with_state(state)
+}
+
+fn operation_route(operation: OperationName) -> MethodRouter<ApiState> {
+    match operation {
+        OperationName::RefreshUsage(kind) => post(move |s, h, b| call(s, h, b, card::Refresh(kind))),
+        OperationName::GetCard(kind) => post(move |s, h, b| call(s, h, b, card::Get(kind))),
+        OperationName::ListCards(kind) => post(move |s, h, b| call(s, h, b, card::List(kind))),
+        OperationName::UsageHistory(kind) => post(move |s, h, b| call(s, h, b, history::History(kind))),
+        OperationName::GetRefresh => post(|s, h, b| call(s, h, b, refresh::Get)),
+    }
 }
 
 /// The health checks alone, for a node that only works lanes.
@@ -109,12 +112,12 @@ async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> 
     error.answer(asked_language(&headers).unwrap_or_default(), &state.request_ids.next())
 }
 
-fn asked_language(headers: &HeaderMap) -> Option<Language> {
+pub(super) fn asked_language(headers: &HeaderMap) -> Option<Language> {
     Language::from_accept_language(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 impl super::RequestIds {
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         format!("{:08x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }

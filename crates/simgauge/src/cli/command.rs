@@ -3,8 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, demo, migrate, notification, package, refresh, serve, sign, simulate,
-    usage, verify,
+    Output, account, app, backup, card, demo, migrate, notification, openapi, package, refresh, serve, sign,
+    simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -63,6 +63,8 @@ enum Command {
     Refresh(refresh::RefreshArgs),
     /// Show a card's usage or its history over the open API; reconcile: check all books on the store.
     Usage(usage::UsageArgs),
+    /// Print the OpenAPI document of the open API.
+    Openapi,
     /// Sign a JSON body from standard input.
     Sign(sign::SignArgs),
     /// Verify the sign of a JSON body from standard input.
@@ -88,6 +90,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let store = open_store(&config()?).await?;
             closing(&store, usage::reconcile::run(args, &store, &output)).await
         }
+        Command::Openapi => openapi::run(),
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
         Command::Operator(command) => {

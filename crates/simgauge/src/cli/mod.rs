@@ -12,6 +12,7 @@ pub mod human;
 pub mod input;
 pub mod migrate;
 pub mod notification;
+pub mod openapi;
 pub mod operator;
 pub mod output;
 pub mod package;

@@ -5,6 +5,7 @@ mod bad_input;
 mod contract;
 mod cooldown;
 mod crash;
+mod docs;
 mod notifications;
 mod paced;
 mod reading;

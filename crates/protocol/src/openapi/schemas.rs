@@ -1,0 +1,186 @@
+//! The schemas: requests from what their fields must be, answers from their types, refusals from the codes.
+
+use crate::answer::{
+    CardAnswer, CardPage, HistoryAnswer, InternalDetail, RefreshAnswer, RefreshReport, RetryDetail,
+    UnauthorizedDetail,
+};
+use crate::code::Code;
+use crate::field::Must;
+use crate::operation::{Field, OperationName};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Every schema that others refer to.
+pub(super) fn components() -> Map<String, Value> {
+    let mut types = Vec::new();
+    with::<RefreshAnswer>(&mut types);
+    with::<CardAnswer>(&mut types);
+    with::<CardPage>(&mut types);
+    with::<HistoryAnswer>(&mut types);
+    with::<RefreshReport>(&mut types);
+    with::<UnauthorizedDetail>(&mut types);
+    with::<RetryDetail>(&mut types);
+    with::<InternalDetail>(&mut types);
+    let types = types.into_iter().map(|(name, schema)| (name, json!(schema)));
+    let refusals = Code::ALL.into_iter().filter(|code| *code != Code::Ok);
+    types.chain(refusals.map(|code| (refusal_name(code), refusal(code)))).collect()
+}
+
+fn with<T: ToSchema + PartialSchema>(types: &mut Vec<(String, RefOr<Schema>)>) {
+    types.push((T::name().into_owned(), T::schema()));
+    T::schemas(types);
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// What is sent. Fields that are not listed are allowed.
+pub(super) fn request(operation: OperationName) -> Value {
+    let fields: Vec<Field> = OperationName::common_fields().into_iter().chain(operation.fields()).collect();
+    let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let properties: Map<String, Value> =
+        fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
+    json!({
+        "type": "object",
+        "required": required,
+        "properties": properties,
+        "additionalProperties": true,
+    })
+}
+
+fn property(field: &Field) -> Value {
+    let mut schema = what_it_must_be(&field.must);
+    schema["description"] = format!("{} · {}", field.zh, field.en).into();
+    if let Some(default) = field.default {
+        schema["default"] = default.into();
+    }
+    if !field.required {
+        // null counts as absent.
+        if let Some(Value::Array(types)) = schema.get_mut("type") {
+            types.push("null".into());
+        } else {
+            schema["type"] = json!([schema["type"], "null"]);
+        }
+        if let Some(Value::Array(values)) = schema.get_mut("enum") {
+            values.push(Value::Null);
+        }
+    }
+    schema
+}
+
+fn what_it_must_be(must: &Must) -> Value {
+    match must {
+        Must::Text => json!({ "type": "string", "minLength": 1 }),
+        Must::Alphanumeric { max } => {
+            json!({ "type": "string", "pattern": "^[0-9A-Za-z]+$", "minLength": 1, "maxLength": max })
+        }
+        Must::Integer(range) => {
+            json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
+        }
+        Must::IntegerOrDigits(range) => json!({
+            "type": ["integer", "string"],
+            "minimum": range.start(),
+            "maximum": range.end(),
+            "pattern": "^[0-9]+$",
+        }),
+        Must::UnixSeconds => {
+            json!({ "type": "integer", "minimum": 1_000_000_000_i64, "maximum": 9_999_999_999_i64 })
+        }
+        Must::OneOf(values) => {
+            let values: Vec<&str> = values.iter().copied().chain([""]).collect();
+            json!({ "type": "string", "enum": values })
+        }
+        Must::List { .. } => json!({ "type": "string", "pattern": "^[0-9A-Za-z, ]*$" }),
+    }
+}
+
+/// What comes back with HTTP 200: the answer, or one of the refusals that the operation knows.
+pub(super) fn answer(operation: OperationName) -> Value {
+    let success = json!({
+        "title": "success",
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": code(Code::Ok),
+            "message": message(),
+            "data": reference(&data_of(operation)),
+        },
+    });
+    let refused = refusals_of(operation).into_iter().map(refusal_of);
+    json!({ "oneOf": std::iter::once(success).chain(refused).collect::<Vec<_>>() })
+}
+
+fn data_of(operation: OperationName) -> String {
+    match operation {
+        OperationName::RefreshUsage(_) => RefreshAnswer::name(),
+        OperationName::GetCard(_) => CardAnswer::name(),
+        OperationName::ListCards(_) => CardPage::name(),
+        OperationName::UsageHistory(_) => HistoryAnswer::name(),
+        OperationName::GetRefresh => RefreshReport::name(),
+    }
+    .into_owned()
+}
+
+/// The codes that an operation refuses with, beside those that never reach it.
+fn refusals_of(operation: OperationName) -> Vec<Code> {
+    let mut codes = vec![Code::BadRequest, Code::Unauthorized, Code::Forbidden];
+    if !matches!(operation, OperationName::ListCards(_)) {
+        codes.push(Code::NotFound);
+    }
+    if operation.is_read() {
+        codes.push(Code::Repeated);
+    } else {
+        codes.extend([Code::TooMany, Code::Unavailable]);
+    }
+    codes.push(Code::Internal);
+    codes
+}
+
+pub(super) fn refusal_of(code: Code) -> Value {
+    reference(&refusal_name(code))
+}
+
+fn refusal_name(code: Code) -> String {
+    format!("Refusal{}", code.as_str())
+}
+
+fn refusal(refused: Code) -> Value {
+    let mut schema = json!({
+        "type": "object",
+        "description": super::message_of(refused),
+        "required": ["code", "message"],
+        "properties": { "code": code(refused), "message": message() },
+    });
+    let (detail, always) = match refused {
+        Code::Unauthorized => (UnauthorizedDetail::name(), true),
+        Code::TooMany => (RetryDetail::name(), true),
+        Code::Internal => (InternalDetail::name(), true),
+        // Nobody knows when an operator that is not set up will be.
+        Code::Unavailable => (RetryDetail::name(), false),
+        _ => return schema,
+    };
+    schema["properties"]["data"] = reference(&detail);
+    if always {
+        schema["required"] = json!(["code", "message", "data"]);
+    }
+    schema
+}
+
+fn code(code: Code) -> Value {
+    json!({
+        "type": "string",
+        "title": "状态码",
+        "description": "\"200\" 表示成功,其他失败 · \"200\" is success, anything else failure",
+        "enum": [code.as_str()],
+    })
+}
+
+fn message() -> Value {
+    json!({
+        "type": "string",
+        "title": "原因",
+        "description": "成功或失败原因 · what happened, in the caller's language",
+    })
+}

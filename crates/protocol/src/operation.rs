@@ -1,0 +1,187 @@
+//! The operations by name: where each is, and what it asks for, as data. Routes, documentation and metrics are made from this
+//! one list.
+
+use crate::field::Must;
+use crate::request::{
+    CARD_STATUSES, CardKind, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+    WAIT_MAX_SECONDS,
+};
+use std::ops::RangeInclusive;
+
+/// An operation of the open API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationName {
+    /// Asks for a card to be read from its operator now.
+    RefreshUsage(CardKind),
+    /// Reads one card.
+    GetCard(CardKind),
+    /// Lists cards.
+    ListCards(CardKind),
+    /// Pages through what was read of a card.
+    UsageHistory(CardKind),
+    /// Tells how a refresh stands.
+    GetRefresh,
+}
+
+/// A field that an operation asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it must be.
+    pub must: Must,
+    /// Whether a call without it is refused.
+    pub required: bool,
+    /// What is taken where it is absent.
+    pub default: Option<i64>,
+    /// What it is for, in Chinese.
+    pub zh: &'static str,
+    /// What it is for, in English.
+    pub en: &'static str,
+}
+
+impl Field {
+    const fn required(name: &'static str, must: Must, zh: &'static str, en: &'static str) -> Self {
+        Self { name, must, required: true, default: None, zh, en }
+    }
+
+    const fn optional(name: &'static str, must: Must, zh: &'static str, en: &'static str) -> Self {
+        Self { name, must, required: false, default: None, zh, en }
+    }
+
+    fn page(name: &'static str, most: i64, default: i64, zh: &'static str, en: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            ..Self::optional(name, Must::IntegerOrDigits(RangeInclusive::new(1, most)), zh, en)
+        }
+    }
+}
+
+impl OperationName {
+    /// Every operation, those of the published documentation first.
+    pub const ALL: [Self; 9] = [
+        Self::RefreshUsage(CardKind::Sim),
+        Self::RefreshUsage(CardKind::CloudEsim),
+        Self::GetCard(CardKind::Sim),
+        Self::GetCard(CardKind::CloudEsim),
+        Self::ListCards(CardKind::Sim),
+        Self::ListCards(CardKind::CloudEsim),
+        Self::UsageHistory(CardKind::Sim),
+        Self::UsageHistory(CardKind::CloudEsim),
+        Self::GetRefresh,
+    ];
+
+    /// The path that it is posted to.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::RefreshUsage(CardKind::Sim) => "/api/v3/card/refreshUsage",
+            Self::RefreshUsage(CardKind::CloudEsim) => "/api/v3/cloudesim/refreshUsage",
+            Self::GetCard(CardKind::Sim) => "/api/v3/card/getCardsInfo",
+            Self::GetCard(CardKind::CloudEsim) => "/api/v3/cloudesim/get",
+            Self::ListCards(CardKind::Sim) => "/api/v3/card/getAllCardInfo",
+            Self::ListCards(CardKind::CloudEsim) => "/api/v3/cloudesim/list",
+            Self::UsageHistory(CardKind::Sim) => "/api/v3/card/usageHistory",
+            Self::UsageHistory(CardKind::CloudEsim) => "/api/v3/cloudesim/usageHistory",
+            Self::GetRefresh => "/api/v3/refresh/get",
+        }
+    }
+
+    /// The path without what all have in common: `card/refreshUsage`.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        self.path().trim_start_matches("/api/v3/")
+    }
+
+    /// Whether it only reads: then a sign counts once, and no card cools down.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        !matches!(self, Self::RefreshUsage(_))
+    }
+
+    /// The fields that every call carries.
+    #[must_use]
+    pub fn common_fields() -> Vec<Field> {
+        vec![
+            Field::required("appkey", Must::Text, "应用的 appkey", "names the app"),
+            Field::required(
+                "timestamp",
+                Must::UnixSeconds,
+                "当前时间戳(秒),10 位数字;与服务器时间相差不得超过 300 秒(可配置)",
+                "now in Unix seconds, 10 digits; at most 300 s off the server's time, unless configured otherwise",
+            ),
+            Field::required(
+                "nonce",
+                Must::Integer(NONCE),
+                "5 位随机正整数",
+                "a random integer of five digits",
+            ),
+            Field::required(
+                "sign",
+                Must::Text,
+                "签名串:40 位十六进制,不区分大小写",
+                "the sign: 40 hex digits in either letter case",
+            ),
+        ]
+    }
+
+    /// The fields that it asks for beside the common ones.
+    #[must_use]
+    pub fn fields(self) -> Vec<Field> {
+        match self {
+            Self::RefreshUsage(kind) => vec![
+                number(kind),
+                Field::optional(
+                    "wait",
+                    Must::Integer(RangeInclusive::new(0, WAIT_MAX_SECONDS)),
+                    "最多等待刷新结束的秒数;超时则照常返回,刷新继续进行",
+                    "for so many seconds the answer is held until the refresh ended; it goes on in any case",
+                ),
+            ],
+            Self::GetCard(kind) => vec![number(kind)],
+            Self::ListCards(kind) => vec![
+                Field::page("pageNum", PAGE_NUM_MAX, 1, "页码,从 1 开始", "which page, from 1"),
+                Field::page("pageSize", PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT, "每页数量", "cards on a page"),
+                Field::optional(
+                    "cardStatus",
+                    Must::OneOf(CARD_STATUSES),
+                    "只列出该状态的卡;空字符串表示全部",
+                    "only cards in this status; an empty string means all",
+                ),
+                Field::optional(
+                    kind.list_field(),
+                    Must::List { max: LIST_MAX },
+                    "只列出这些卡号,以英文逗号分隔,最多 500 个",
+                    "only these cards, separated by commas, 500 at most",
+                ),
+            ],
+            Self::UsageHistory(kind) => vec![
+                number(kind),
+                Field::page("pageSize", PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT, "每页数量", "readings on a page"),
+                Field::optional(
+                    "before",
+                    Must::IntegerOrDigits(RangeInclusive::new(0, i64::MAX)),
+                    "上一页返回的 nextBefore;为空则返回最新记录",
+                    "the nextBefore of the page before; absent for the newest readings",
+                ),
+            ],
+            Self::GetRefresh => vec![Field::required(
+                "refreshId",
+                Must::Text,
+                "refreshUsage 返回的 refreshId",
+                "the refreshId that refreshUsage answered",
+            )],
+        }
+    }
+}
+
+fn number(kind: CardKind) -> Field {
+    let (zh, en) = match kind {
+        CardKind::Sim => ("卡片的 ICCID", "the card's ICCID"),
+        CardKind::CloudEsim => ("云 eSIM 的 EID 卡号", "the cloud eSIM's EID"),
+    };
+    Field::required(kind.number_field(), Must::Alphanumeric { max: NUMBER_MAX }, zh, en)
+}
+
+#[cfg(test)]
+mod tests;
