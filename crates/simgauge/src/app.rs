@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
 use crate::notify::{self, NotifySettings};
-use crate::refresh::{Accepter, Waiters};
+use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
 use anyhow::{Context as _, bail};
@@ -91,6 +91,7 @@ impl App {
             accepter,
             waiters,
             board,
+            Beats::new(config.refresh.steady_beat),
             rules,
             config.zone()?,
             Duration::from_secs(config.api.timestamp_window_seconds),

@@ -152,6 +152,19 @@ pub struct Refresh {
     pub longest_pause_seconds: f64,
     pub max_wait_seconds: u64,
     pub accept_queue: usize,
+    pub steady_beat: SteadyBeat,
+}
+
+/// What to do with refreshes that come at a steady beat, as from a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteadyBeat {
+    /// Tell the caller and the log.
+    Flag,
+    /// Refuse them.
+    Refuse,
+    /// Do not listen.
+    Off,
 }
 
 /// `[usage]`
@@ -446,6 +459,7 @@ mod tests {
             ("[server]\nlisten = 7", "listen"),
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[refresh]\nsteady_beat = \"warn\"", "steady_beat"),
             ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),
             ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),

@@ -29,6 +29,8 @@ pub(super) enum ApiError {
     Repeated,
     /// The card is cooling down.
     Cooling { retry_after_seconds: u64, next_refresh_at: i64 },
+    /// A program refreshes the card at a steady beat, and the platform does not allow it.
+    SteadyBeat { every_seconds: u64, retry_after_seconds: u64 },
     /// The operator's lane is too far behind.
     LaneBehind { estimated_seconds: u64 },
     /// The card's operator account is not configured on this platform.
@@ -70,7 +72,7 @@ impl ApiError {
             Self::Method => Code::MethodNotAllowed,
             Self::Repeated => Code::Repeated,
             Self::TooLarge { .. } => Code::TooLarge,
-            Self::Cooling { .. } => Code::TooMany,
+            Self::Cooling { .. } | Self::SteadyBeat { .. } => Code::TooMany,
             Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
                 Code::Unavailable
             }
@@ -103,6 +105,15 @@ impl ApiError {
             Self::Cooling { retry_after_seconds, .. } => language.pick(
                 format!("该卡片刚刷新过,请 {retry_after_seconds} 秒后再试"),
                 format!("this card was refreshed a short while ago; try again in {retry_after_seconds} s"),
+            ),
+            Self::SteadyBeat { every_seconds, retry_after_seconds } => language.pick(
+                format!(
+                    "该卡片约每 {every_seconds} 秒被程序定时刷新,平台不允许。请停止定时调用,停止 {retry_after_seconds} 秒后可再刷新"
+                ),
+                format!(
+                    "a program refreshes this card about every {every_seconds} s, which this platform does not allow; stop it, and \
+                     after {retry_after_seconds} s without calls the card can be refreshed again"
+                ),
             ),
             Self::LaneBehind { estimated_seconds } => language.pick(
                 format!("运营商同步排队过长(约 {estimated_seconds} 秒),请稍后再试"),
@@ -156,6 +167,10 @@ impl ApiError {
                     Some(*seconds),
                     request_id,
                 )
+            }
+            Self::SteadyBeat { retry_after_seconds: seconds, .. } => {
+                let envelope = Envelope::new(code, message, Some(retry(*seconds, None, None)));
+                respond(self.status(), &envelope, Some(*seconds), request_id)
             }
             Self::LaneBehind { estimated_seconds } => {
                 // Half the wait is when the queue may have become short enough.

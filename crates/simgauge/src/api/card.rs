@@ -4,7 +4,7 @@ use super::answer::{ApiError, done};
 use super::gate::{self, Caller};
 use super::router::Operation;
 use super::{ApiState, view};
-use crate::refresh::NotAccepted;
+use crate::refresh::{BeatCall, Known, NotAccepted, Verdict};
 use axum::response::Response;
 use simgauge_domain::accept::cooling_until;
 use simgauge_domain::id::RefreshId;
@@ -43,7 +43,7 @@ impl Operation for Refresh {
         request_id: &str,
     ) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, body, asked, |body| RefreshUsage::read(body, self.0))?;
-        let (accepted, tasks) = accept(state, &caller, self.0, fields.number).await?;
+        let (accepted, tasks, warning) = accept(state, &caller, self.0, fields.number).await?;
         let cooldown = state.rules.of(stored(self.0)).cooldown;
         let mut answer = RefreshAnswer {
             refresh_id: accepted.id.to_string(),
@@ -58,7 +58,7 @@ impl Operation for Refresh {
                 .max(),
             usage: None,
             refresh: None,
-            warning: None,
+            warning,
         };
         if fields.wait > 0 {
             hold(state, &caller, self.0, fields, &accepted.id, &mut answer).await?;
@@ -67,15 +67,18 @@ impl Operation for Refresh {
     }
 }
 
-/// Takes a call to the store; answers with the tasks that it made.
+/// Takes a call to the store; answers with the tasks that it made, and with what the caller should change.
 async fn accept(
     state: &ApiState,
     caller: &Caller,
     kind: CardKind,
     number: &str,
-) -> Result<(Accepted, Vec<NewWork>), ApiError> {
+) -> Result<(Accepted, Vec<NewWork>, Option<String>), ApiError> {
     let now = state.clock.now();
-    if let Some(accepted_at) = state.accepter.cooling(&caller.account, stored(kind), number, &caller.sign) {
+    let known = state.accepter.known(&caller.account, stored(kind), number, &caller.sign);
+    // An identical request is answered alike, whatever else is said of its caller.
+    let warning = if known == Known::Same { None } else { listen(state, caller, kind, number, now)? };
+    if let Known::Other(accepted_at) = known {
         let cooldown = state.rules.of(stored(kind)).cooldown;
         if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
             return Err(cooling(next_at, now));
@@ -91,8 +94,8 @@ async fn accept(
         id: RefreshId::new(now, 0),
     };
     match state.accepter.accept(call).await {
-        Ok(AcceptOutcome::Accepted { refresh, tasks }) => Ok((refresh, tasks)),
-        Ok(AcceptOutcome::Same(refresh)) => Ok((refresh, Vec::new())),
+        Ok(AcceptOutcome::Accepted { refresh, tasks }) => Ok((refresh, tasks, warning)),
+        Ok(AcceptOutcome::Same(refresh)) => Ok((refresh, Vec::new(), None)),
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
         Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
@@ -105,6 +108,33 @@ async fn accept(
         Err(NotAccepted::QueueFull) => Err(ApiError::Overloaded),
         Err(NotAccepted::Stopping) => Err(ApiError::Stopping),
         Err(NotAccepted::Store) => Err(ApiError::Internal),
+    }
+}
+
+/// Whether the call comes at a steady beat, as from a program: what to tell the caller, or why it is refused.
+fn listen(
+    state: &ApiState,
+    caller: &Caller,
+    kind: CardKind,
+    number: &str,
+    at: UnixMs,
+) -> Result<Option<String>, ApiError> {
+    match state.beats.hear(BeatCall { appkey: &caller.appkey, kind: stored(kind), number, at }) {
+        Verdict::Good => Ok(None),
+        Verdict::Warn { span } => {
+            let every = span.as_secs();
+            Ok(Some(caller.language.pick(
+                format!("该卡片约每 {every} 秒被刷新一次,像是程序定时调用。刷新供用户手动触发,请改用用量查询接口或通知"),
+                format!(
+                    "this card is refreshed about every {every} s, as by a program; refresh when a person asks for it, and use the read \
+                     operations or notifications otherwise"
+                ),
+            )))
+        }
+        Verdict::Refuse { span, over_at } => Err(ApiError::SteadyBeat {
+            every_seconds: span.as_secs(),
+            retry_after_seconds: whole_seconds_up(over_at.since(at)).max(1),
+        }),
     }
 }
 

@@ -17,7 +17,7 @@ pub use router::{health_router, router};
 
 use crate::clock::Clock;
 use crate::lanes::Board;
-use crate::refresh::{Accepter, Waiters};
+use crate::refresh::{Accepter, Beats, Waiters};
 use replay::ReplayGuard;
 use simgauge_domain::period::TimeZone;
 use simgauge_store::{CardRules, Store};
@@ -45,6 +45,8 @@ pub struct Inner {
     pub waiters: Waiters,
     /// What is known of the lanes.
     pub board: Board,
+    /// Who refreshes at a steady beat.
+    pub beats: Beats,
     /// Cooldowns.
     pub rules: CardRules,
     /// The time zone of days.
@@ -76,6 +78,7 @@ impl ApiState {
         accepter: Accepter,
         waiters: Waiters,
         board: Board,
+        beats: Beats,
         rules: CardRules,
         zone: TimeZone,
         timestamp_window: Duration,
@@ -90,6 +93,7 @@ impl ApiState {
             accepter,
             waiters,
             board,
+            beats,
             rules,
             zone,
             timestamp_window,

@@ -1,10 +1,9 @@
 //! Making calls durable, many in one transaction: whatever comes in while one group commits makes up the next.
 
-use super::cooldown_cache::CooldownCache;
+use super::cooldown_cache::{CooldownCache, Known};
 use crate::clock::Clock;
 use crate::lanes::Board;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::time::UnixMs;
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -45,10 +44,9 @@ impl Accepter {
         Self { queue: sender, cache }
     }
 
-    /// When a card was accepted last, if this process knows it without asking the store and this call is not the accepted
-    /// one itself.
+    /// What this process knows of a call's card without asking the store.
     #[must_use]
-    pub fn cooling(&self, account: &str, kind: CardKind, number: &str, sign: &[u8; 20]) -> Option<UnixMs> {
+    pub fn known(&self, account: &str, kind: CardKind, number: &str, sign: &[u8; 20]) -> Known {
         self.cache.get(account, kind, number, sign)
     }
 
