@@ -9,6 +9,7 @@ use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
 use anyhow::{Context as _, bail};
+use axum::Router;
 use simgauge_store::Store;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -37,6 +38,19 @@ impl App {
     /// The configuration does not fit, the store cannot be reached or is newer than this program, or another process serves
     /// the same SQLite file.
     pub async fn start(config: &Config, listener: TcpListener, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_beside(Router::new(), config, listener, clock).await
+    }
+
+    /// The same with more routes on its listener.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub async fn start_beside(
+        more: Router,
+        config: &Config,
+        listener: TcpListener,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let setups = lanes::operators_of(config, &clock)?;
         let only_server = match config.sqlite_file() {
             Some(file) => Some(lock_database(&file)?),
@@ -104,7 +118,8 @@ impl App {
         } else {
             health_router(state)
         };
-        let server = axum::serve(listener, routes).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let server = axum::serve(listener, routes.merge(more))
+            .with_graceful_shutdown(stopping.clone().cancelled_owned());
         Ok(Self {
             address,
             stopping,

@@ -65,6 +65,17 @@ impl Clock {
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
     }
 
+    /// Moves the clock on, with everything that goes by it.
+    pub fn advance(&self, by: Duration) {
+        self.offset_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// How far it was moved ahead of the system's time.
+    #[must_use]
+    pub fn offset(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.offset_ms.load(Ordering::Relaxed)).unwrap_or(0))
+    }
+
     /// This clock as a function.
     #[must_use]
     pub fn as_fn(&self) -> Arc<dyn Fn() -> UnixMs + Send + Sync> {

@@ -290,7 +290,15 @@ impl Config {
     /// # Errors
     /// The file is missing or wrong; the message names the file, the key and what it must be.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        Self::load_over("", file)
+    }
+
+    /// The same where a command has `defaults` of its own, between those of all and the user's file.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub fn load_over(defaults: &str, file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(defaults));
         if let Some(path) = file {
             if !path.is_file() {
                 bail!("the configuration file {} does not exist", path.display());

@@ -13,6 +13,7 @@ mod router;
 mod view;
 
 pub use directory::AppDirectory;
+pub(crate) use router::asked_language;
 pub use router::{health_router, router};
 
 use crate::clock::Clock;

@@ -112,7 +112,7 @@ async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> 
     error.answer(asked_language(&headers).unwrap_or_default(), &state.request_ids.next())
 }
 
-pub(super) fn asked_language(headers: &HeaderMap) -> Option<Language> {
+pub(crate) fn asked_language(headers: &HeaderMap) -> Option<Language> {
     Language::from_accept_language(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 

@@ -79,7 +79,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref());
     let output = Output { json: cli.json };
     match cli.command {
-        Command::Demo(args) => demo::run(args, config()?).await,
+        Command::Demo(args) => demo::run(args, cli.config.as_deref()).await,
         Command::Serve(args) => serve::run(args, config()?).await,
         Command::Migrate(args) => migrate::run(args, &config()?, &output).await,
         Command::Backup(args) => backup::run(args, &config()?, &output).await,

@@ -6,6 +6,7 @@ mod beats;
 mod contract;
 mod cooldown;
 mod crash;
+mod demo;
 mod docs;
 mod notifications;
 mod paced;

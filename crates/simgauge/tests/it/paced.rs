@@ -230,7 +230,7 @@ async fn every_built_in_operator_is_read_through_the_server() {
             let catalog = Catalog::load(None).unwrap();
             config.operator_accounts = catalog
                 .iter()
-                .map(|definition| simgauge::cli::demo::simulated_account(definition, root))
+                .map(|definition| simgauge::demo::simulated_account(definition, root))
                 .collect();
         })
         .start()
