@@ -1,0 +1,189 @@
+//! What was measured: a table for people, and `target/bench.json` for programs.
+
+use crate::stats::Series;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// A line of the plan's table of numbers to reach.
+#[derive(Debug, Serialize)]
+struct Target {
+    section: &'static str,
+    name: String,
+    /// The median, of several rounds.
+    value: f64,
+    min: f64,
+    max: f64,
+    target: f64,
+    /// `>=` or `<=`.
+    bound: &'static str,
+    unit: &'static str,
+    met: bool,
+    /// What is different from how the target is meant, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// A figure with no target of its own.
+#[derive(Debug, Serialize)]
+struct Figure {
+    section: &'static str,
+    name: String,
+    value: f64,
+    min: f64,
+    max: f64,
+    unit: &'static str,
+}
+
+/// Everything measured in one run.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    machine: Vec<String>,
+    targets: Vec<Target>,
+    figures: Vec<Figure>,
+    #[serde(skip)]
+    section: &'static str,
+    #[serde(skip)]
+    note: Option<String>,
+}
+
+/// What a figure has to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Report {
+    pub(crate) fn new(machine: Vec<String>) -> Self {
+        Self { machine, ..Self::default() }
+    }
+
+    /// What follows belongs to this section. `note` says in what it is measured differently from how its targets are meant.
+    pub(crate) fn begin(&mut self, section: &'static str, note: Option<String>) {
+        eprintln!("bench: {section}");
+        self.section = section;
+        self.note = note;
+    }
+
+    /// A figure with a target.
+    pub(crate) fn target(
+        &mut self,
+        name: impl Into<String>,
+        figures: &Series,
+        unit: &'static str,
+        bound: Bound,
+    ) {
+        let value = figures.median();
+        let (bound, target, met) = match bound {
+            Bound::AtLeast(target) => (">=", target, value >= target),
+            Bound::AtMost(target) => ("<=", target, value <= target),
+        };
+        self.targets.push(Target {
+            section: self.section,
+            name: name.into(),
+            value,
+            min: figures.min(),
+            max: figures.max(),
+            target,
+            bound,
+            unit,
+            met,
+            note: self.note.clone(),
+        });
+    }
+
+    /// A figure without one.
+    pub(crate) fn figure(&mut self, name: impl Into<String>, figures: &Series, unit: &'static str) {
+        self.figures.push(Figure {
+            section: self.section,
+            name: name.into(),
+            value: figures.median(),
+            min: figures.min(),
+            max: figures.max(),
+            unit,
+        });
+    }
+
+    /// Both tables.
+    pub(crate) fn in_words(&self) -> String {
+        let mut text = String::from("\n");
+        for line in &self.machine {
+            let _ = writeln!(text, "{line}");
+        }
+        let _ = writeln!(
+            text,
+            "\n{:<10} {:<52} {:>10} {:>10} {:>10}  unit",
+            "section", "figure", "min", "median", "max"
+        );
+        for figure in &self.figures {
+            let _ = writeln!(
+                text,
+                "{:<10} {:<52} {:>10} {:>10} {:>10}  {}",
+                figure.section,
+                figure.name,
+                short(figure.min),
+                short(figure.value),
+                short(figure.max),
+                figure.unit
+            );
+        }
+        let _ = writeln!(
+            text,
+            "\n{:<10} {:<52} {:>10} {:>10} {:>10}  {:<12}",
+            "section", "target", "min", "median", "max", "wanted"
+        );
+        for target in &self.targets {
+            let wanted = format!("{} {} {}", target.bound, short(target.target), target.unit);
+            let verdict = if target.met { "met" } else { "NOT MET" };
+            let note = target.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "{:<10} {:<52} {:>10} {:>10} {:>10}  {wanted:<18} {verdict}{note}",
+                target.section,
+                target.name,
+                short(target.min),
+                short(target.value),
+                short(target.max),
+            );
+        }
+        text
+    }
+
+    /// Writes it as JSON.
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        Ok(std::fs::write(file, serde_json::to_string_pretty(self)? + "\n")?)
+    }
+}
+
+/// A figure with as many digits as mean something.
+fn short(figure: f64) -> String {
+    match figure.abs() {
+        size if size >= 1000.0 => grouped(figure),
+        size if size >= 100.0 => format!("{figure:.0}"),
+        size if size >= 10.0 => format!("{figure:.1}"),
+        _ => format!("{figure:.2}"),
+    }
+}
+
+fn grouped(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_for_people() {
+        assert_eq!([1_234_567.8, 999.6, 42.13, 0.5].map(short), ["1,234,568", "1000", "42.1", "0.50"]);
+    }
+}

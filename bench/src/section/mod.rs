@@ -1,0 +1,143 @@
+//! The sections of a run.
+
+mod accept;
+mod idle;
+mod import;
+mod latency;
+mod refuse;
+
+use crate::cards::Requests;
+use crate::contender::embedded;
+use crate::machine;
+use crate::report::Report;
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Fewer cards and shorter rounds: two minutes in all.
+    #[arg(long)]
+    quick: bool,
+    /// Only these sections; can be given several times.
+    #[arg(long)]
+    section: Vec<Section>,
+    /// Rounds of what is repeated.
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// Seconds of one measurement under load.
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+/// A section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Section {
+    Accept,
+    Refuse,
+    Postgres,
+    Latency,
+    Import,
+    Idle,
+}
+
+/// What sections share.
+struct Bench {
+    report: Report,
+    quick: bool,
+    rounds: u64,
+    seconds: u64,
+    /// Gone when the run ends.
+    dir: TempDir,
+    /// Stores full of cards, kept for the next run.
+    seeds: PathBuf,
+}
+
+/// Measures, prints and writes the report.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let target = Path::new("target");
+    let seeds = target.join("bench");
+    std::fs::create_dir_all(&seeds).context("start it in the repository's root")?;
+    let dir = tempfile::Builder::new().prefix("run-").tempdir_in(std::path::absolute(&seeds)?)?;
+    let mut bench = Bench {
+        report: Report::new(machine::lines(dir.path())?),
+        quick: args.quick,
+        rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }),
+        seconds: args.seconds.unwrap_or(if args.quick { 2 } else { 5 }),
+        dir,
+        seeds: std::path::absolute(&seeds)?,
+    };
+    for section in Section::value_variants() {
+        if args.section.is_empty() || args.section.contains(section) {
+            match section {
+                Section::Accept => accept::embedded(&mut bench)?,
+                Section::Refuse => refuse::measure(&mut bench)?,
+                Section::Postgres => accept::postgres(&mut bench)?,
+                Section::Latency => latency::measure(&mut bench)?,
+                Section::Import => import::measure(&mut bench)?,
+                Section::Idle => idle::measure(&mut bench)?,
+            }
+        }
+    }
+    print!("{}", bench.report.in_words());
+    let file = target.join("bench.json");
+    bench.report.write(&file)?;
+    println!("\nwritten to {}", file.display());
+    Ok(())
+}
+
+impl Bench {
+    /// Cards in the store of most sections.
+    fn cards(&self) -> u64 {
+        if self.quick { 200_000 } else { 1_000_000 }
+    }
+
+    /// Where the plan asks for more cards than a quick run has.
+    fn fewer_cards(&self) -> Option<String> {
+        self.quick.then(|| format!("quick: {} k cards", self.cards() / 1000))
+    }
+
+    /// A folder of its own within the run.
+    fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let dir = self.dir.path().join(name);
+        std::fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+
+    /// Signs requests. They lie in memory where the system has a place for that: written back to the disk, they would weigh
+    /// on what is measured.
+    fn requests(&self, name: &str, range: Range<u64>, total: u64, round: u64) -> anyhow::Result<Requests> {
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { memory } else { self.dir.path() };
+        let path = dir.join(format!("simgauge-bench-{}-{name}", std::process::id()));
+        Requests::write(path, range, total, round)
+    }
+
+    fn seed_file(&self, total: u64) -> PathBuf {
+        self.seeds.join(format!("cards-{total}.db"))
+    }
+
+    /// A file with an SQLite store of that many cards; made unless an earlier run left one with this program's schema.
+    fn seeded(&self, total: u64) -> anyhow::Result<PathBuf> {
+        let file = self.seed_file(total);
+        if file.is_file() && !embedded::is_current(&file)? {
+            std::fs::remove_file(&file)?;
+        }
+        if !file.is_file() {
+            eprintln!("bench: importing {total} cards");
+            // Under another name until it is whole.
+            let made = self.dir.path().join("seed.db");
+            embedded::seed(&made, total, self.dir.path())?;
+            std::fs::rename(&made, &file)?;
+        }
+        Ok(file)
+    }
+}
+
+/// Bytes as megabytes of 10^6.
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
