@@ -3,8 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, demo, migrate, notification, openapi, package, refresh, serve, sign,
-    simulate, usage, verify,
+    Output, account, app, backup, card, completions, demo, man, migrate, notification, openapi, package,
+    refresh, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -15,9 +15,13 @@ use simgauge_store::Store;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+const SETTINGS: &str = "Every setting can also come from the environment, as SIMGAUGE__SECTION__NAME (such as \
+    SIMGAUGE__SERVER__LISTEN=127.0.0.1:8080), which counts more than the file. SIMGAUGE_URL, SIMGAUGE_APPKEY \
+    and SIMGAUGE_SECRET say where and as whom `refresh` and `usage` call; SIMGAUGE_KEY holds the key that seals app secrets.";
+
 /// The refresh button of a SIM platform.
 #[derive(Debug, Parser)]
-#[command(name = "simgauge", version, propagate_version = true)]
+#[command(name = "simgauge", version, propagate_version = true, after_long_help = SETTINGS)]
 pub struct Cli {
     /// Configuration file; without one the defaults and the environment count.
     #[arg(long, global = true, env = "SIMGAUGE_CONFIG")]
@@ -69,6 +73,11 @@ enum Command {
     Sign(sign::SignArgs),
     /// Verify the sign of a JSON body from standard input.
     Verify(verify::VerifyArgs),
+    /// Print a script that lets a shell complete these commands: source <(simgauge completions bash).
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages to a folder.
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Runs a command.
@@ -93,6 +102,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => openapi::run(),
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Operator(command) => {
             let config = config()?;
             let catalog = || Catalog::load(config.definitions_dir());

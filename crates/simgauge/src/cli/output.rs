@@ -22,10 +22,18 @@ impl Output {
         if !out.ends_with('\n') {
             out.push('\n');
         }
-        match io::stdout().write_all(out.as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        write(out.as_bytes())
+    }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// It takes nothing more; a reader that has gone is no error.
+pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
+    match io::stdout().write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod beats;
+mod command_line;
 mod contract;
 mod cooldown;
 mod crash;

@@ -1,0 +1,70 @@
+//! What packages take from the program itself: completions and manual pages.
+
+use std::process::{Command, Output};
+
+fn simgauge(arguments: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_simgauge")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn printed(arguments: &[&str]) -> String {
+    String::from_utf8(simgauge(arguments).stdout).unwrap()
+}
+
+/// The commands that the help lists.
+fn commands() -> Vec<String> {
+    let help = printed(&["--help"]);
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names =
+        lines.take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    assert!(names.len() > 15, "{help}");
+    names
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["completions", shell]);
+        for command in commands() {
+            assert!(script.contains(&command), "{shell}: {command}");
+        }
+    }
+}
+
+#[test]
+fn bash_completes() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("simgauge");
+    std::fs::write(&script, simgauge(&["completions", "bash"]).stdout).unwrap();
+    let complete = |words: &str, at: &str| {
+        // What readline does: the words so far, the word under the cursor, the one before it.
+        let ask = r#". "$0"; COMP_WORDS=($1); COMP_CWORD=$2; _simgauge simgauge "${COMP_WORDS[$2]}" "${COMP_WORDS[$2-1]}"; echo "${COMPREPLY[*]}""#;
+        let output = Command::new("bash").arg("-c").arg(ask).arg(&script).args([words, at]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(complete("simgauge ser", "1"), "serve");
+    assert_eq!(complete("simgauge card imp", "2"), "import");
+    assert_eq!(complete("simgauge serve --role ", "3"), "all api worker");
+    assert_eq!(complete("simgauge refresh --icc", "2"), "--iccid");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    simgauge(&["man", dir.path().to_str().unwrap()]);
+    let page = |name: &str| {
+        std::fs::read_to_string(dir.path().join(name)).unwrap_or_else(|_| panic!("no page {name}"))
+    };
+    let first = page("simgauge.1");
+    assert!(first.contains("SIMGAUGE__SECTION__NAME"), "the environment is documented");
+    for command in commands() {
+        if command != "help" {
+            let page = page(&format!("simgauge-{command}.1"));
+            assert!(page.contains(".SH SYNOPSIS"), "{page}");
+            assert!(first.contains(&command.replace('-', "\\-")), "{command} is not named in simgauge.1");
+        }
+    }
+    page("simgauge-card-import.1");
+}
