@@ -70,7 +70,9 @@ impl Setup {
             .arg("--config")
             .arg(&self.file)
             .env(KEY_VARIABLE, "00".repeat(KEY.len()))
-            .env("SIMGAUGE_BENCH", "bench");
+            .env("SIMGAUGE_BENCH", "bench")
+            // Served as by default, but where nobody else is.
+            .env("SIMGAUGE__METRICS__LISTEN", "127.0.0.1:0");
         command
     }
 

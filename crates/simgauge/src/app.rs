@@ -8,12 +8,14 @@ use crate::notify::{self, NotifySettings};
 use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
+use crate::telemetry::{self, Live, Telemetry};
 use anyhow::{Context as _, bail};
 use axum::Router;
 use simgauge_store::Store;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -26,6 +28,7 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     lanes: JoinSet<()>,
     store: Store,
+    telemetry: Telemetry,
     stop_timeout: Duration,
     /// Held as long as this process serves an embedded store.
     _only_server: Option<File>,
@@ -64,8 +67,15 @@ impl App {
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
         let rules = config.card_rules();
-        let accepter =
-            Accepter::start(store.clone(), board.clone(), rules, clock.clone(), config.refresh.accept_queue);
+        let telemetry = Telemetry::new(config, store.dialect());
+        let accepter = Accepter::start(
+            store.clone(),
+            board.clone(),
+            rules,
+            clock.clone(),
+            telemetry.clone(),
+            config.refresh.accept_queue,
+        );
         tokio::spawn(
             apps.clone()
                 .keep_fresh(Duration::from_secs(config.api.app_reload_seconds.max(1)), stopping.clone()),
@@ -91,6 +101,7 @@ impl App {
             retry: config.retry_rule(),
             breaker: config.breaker_rule(),
             alone: only_server.is_some(),
+            telemetry: telemetry.clone(),
         };
         let mut lanes = lanes::watch(&settings, &stopping);
         if config.server.role.works() {
@@ -110,8 +121,16 @@ impl App {
             config.zone()?,
             Duration::from_secs(config.api.timestamp_window_seconds),
             stopping.clone(),
+            telemetry.clone(),
             config.server.max_in_flight,
         );
+        telemetry.metrics.ask(Live {
+            board: state.board.clone(),
+            accept_waiting: state.accepter.depth(),
+            clock: state.clock.clone(),
+            slots: Arc::clone(&state.slots),
+            all_slots: config.server.max_in_flight,
+        });
         let address = listener.local_addr()?;
         let routes = if config.server.role.answers() {
             router(state, config.docs.enabled)
@@ -126,6 +145,7 @@ impl App {
             server: tokio::spawn(server.into_future()),
             lanes,
             store,
+            telemetry,
             stop_timeout: Duration::from_secs(config.server.stop_timeout_seconds),
             _only_server: only_server,
         })
@@ -141,6 +161,22 @@ impl App {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What it tells of itself.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Serves the metrics on a listener of their own, as long as the rest is served.
+    pub fn serve_metrics(&mut self, listener: TcpListener) {
+        let serving = telemetry::serve(self.telemetry.clone(), listener, self.stopping.clone());
+        self.lanes.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the metrics are no longer served");
+            }
+        });
     }
 
     /// Finishes what runs and keeps what waits in the store.
@@ -187,6 +223,7 @@ fn notify_settings(config: &Config, lanes: &LaneSettings, sealer: Sealer) -> Not
         node: lanes.node.clone(),
         lease: lanes.lease,
         alone: lanes.alone,
+        telemetry: lanes.telemetry.clone(),
         config: config.notify.clone(),
     }
 }

@@ -51,6 +51,12 @@ impl Clock {
         Ok(())
     }
 
+    /// By how much the store's time is ahead of this machine's, in milliseconds.
+    #[must_use]
+    pub fn correction_ms(&self) -> i64 {
+        self.correction_ms.load(Ordering::Relaxed)
+    }
+
     /// Keeps to the store's time until stopped.
     pub async fn keep_correct(self, store: Store, stopping: CancellationToken) {
         while stopping.run_until_cancelled(tokio::time::sleep(CORRECT_EVERY)).await.is_some() {

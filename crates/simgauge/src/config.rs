@@ -30,6 +30,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Logs.
     pub log: Log,
+    /// Metrics.
+    pub metrics: MetricsConfig,
     /// The open API.
     pub api: Api,
     /// Pages that describe it.
@@ -111,6 +113,31 @@ impl std::fmt::Debug for StoreConfig {
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
+    pub slow_call_ms: u64,
+    pub slow_reading_ms: u64,
+    pub slow_commit_ms: u64,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MetricsConfig {
+    #[serde(deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// An address, or nothing where the text is empty.
+fn address_or_none<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| serde::de::Error::custom("metrics.listen must be ADDRESS:PORT, or empty"))
 }
 
 /// How log lines look.
@@ -470,6 +497,7 @@ mod tests {
             ("[refresh]\nsteady_beat = \"warn\"", "steady_beat"),
             ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),
             ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),
+            ("[metrics]\nlisten = \"9464\"", "metrics.listen"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (
                 "[[operator_account]]\nname = \"a\"\ndefinition = \"x\"\nsecrets = { key = \"plain\" }",

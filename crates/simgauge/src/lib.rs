@@ -13,3 +13,4 @@ pub mod reason;
 pub mod refresh;
 pub mod retention;
 pub mod secrets;
+pub mod telemetry;

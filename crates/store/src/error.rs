@@ -1,5 +1,16 @@
 //! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided elsewhere.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Failures of the database since the process started.
+static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
+
+/// How often the database failed this process: for whoever watches it.
+#[must_use]
+pub fn database_errors() -> u64 {
+    DATABASE_ERRORS.load(Ordering::Relaxed)
+}
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -34,6 +45,7 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         Self::Database(error)
     }
 }

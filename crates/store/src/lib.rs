@@ -23,7 +23,7 @@ pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules, NewW
 pub use account::{Account, App};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
-pub use error::StoreError;
+pub use error::{StoreError, database_errors};
 pub use finish::{Ended, Finished};
 pub use history::{CardSums, ReadingView};
 pub use import::{ImportRow, Importer, RowError};
@@ -33,7 +33,7 @@ pub use notification::{
     Settled,
 };
 pub use package::{NewPackage, PackageError, PackageView};
-pub use queue::{Postponed, Task, TaskKey};
+pub use queue::{Postponed, Task, TaskKey, Waiting};
 pub use refresh::RefreshView;
 pub use wakeup::{Wakeup, Wakeups};
 

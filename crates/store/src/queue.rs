@@ -43,6 +43,15 @@ pub struct Task {
     pub last_read_at: Option<UnixMs>,
 }
 
+/// What of an account waits in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Tasks.
+    pub count: u64,
+    /// When the refresh of the oldest was accepted.
+    pub since: Option<UnixMs>,
+}
+
 /// A task that is put off.
 #[derive(Clone, Debug, Serialize)]
 pub struct Postponed {
@@ -87,18 +96,21 @@ impl Store {
         reading!(self, |pool, sql| Ok(sqlx::query_scalar(sql(jump)).bind(lane).fetch_all(pool).await?))
     }
 
-    /// How many tasks of an account wait in a lane; counts no further than `most`.
+    /// How many tasks of an account wait in a lane, and since when the oldest does; counts no further than `most`.
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn count_waiting(&self, lane: &str, account: &str, most: i64) -> Result<u64, StoreError> {
+    pub async fn count_waiting(&self, lane: &str, account: &str, most: i64) -> Result<Waiting, StoreError> {
+        // In the order of the key, so that the oldest is among those that are counted.
         let count = Sql::both(
-            "SELECT count(*) FROM (SELECT 1 AS one FROM task WHERE lane = $1 AND account = $2 LIMIT $3) AS waiting",
+            "SELECT count(*), min(refresh) FROM (SELECT refresh FROM task WHERE lane = $1 AND account = $2 \
+             ORDER BY refresh LIMIT $3) AS waiting",
         );
         reading!(self, |pool, sql| {
-            let waiting: i64 =
-                sqlx::query_scalar(sql(count)).bind(lane).bind(account).bind(most).fetch_one(pool).await?;
-            Ok(u64::try_from(waiting).unwrap_or(0))
+            let (waiting, oldest): (i64, Option<String>) =
+                sqlx::query_as(sql(count)).bind(lane).bind(account).bind(most).fetch_one(pool).await?;
+            let since = oldest.map(|id| RefreshId::trusted(id).made_at());
+            Ok(Waiting { count: u64::try_from(waiting).unwrap_or(0), since })
         })
     }
 

@@ -13,7 +13,8 @@ use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
     AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardKind, CardRules, Finished, ImportRow,
-    NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Wakeup,
+    NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Waiting,
+    Wakeup,
 };
 use std::time::Duration;
 use support::{Database, TestStore};
@@ -254,7 +255,8 @@ async fn a_refresh_from_queue_to_end(#[values(Database::Sqlite, Database::Postgr
     let id = accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
     let lease = store.lease(LANE, "n1", T0, at(10), false).await.unwrap().unwrap().0;
     assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme"]);
-    assert_eq!(store.count_waiting(LANE, "acme", 100).await.unwrap(), 1);
+    let waiting = store.count_waiting(LANE, "acme", 100).await.unwrap();
+    assert_eq!(waiting, Waiting { count: 1, since: Some(T0) });
     let task = store.tasks_after(LANE, "acme", None, 10).await.unwrap().pop().unwrap();
     assert_eq!((task.card.as_str(), task.eid.as_deref(), task.attempts), ("8901", None, 0));
     store.mark_running(&lease, std::slice::from_ref(&task.key)).await.unwrap();
@@ -416,7 +418,7 @@ async fn accounts_with_waiting_work_are_found_without_reading_their_queues(
     accept(&store, &calls, T0).await;
     accept(&store, &[call("8901", 100, T0)], T0).await;
     assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme", "other"]);
-    assert_eq!(store.count_waiting(LANE, "other", 7).await.unwrap(), 7);
+    assert_eq!(store.count_waiting(LANE, "other", 7).await.unwrap().count, 7);
     let first = store.tasks_after(LANE, "other", None, 15).await.unwrap();
     let rest = store.tasks_after(LANE, "other", Some(&first[14].key), 15).await.unwrap();
     assert_eq!((first.len(), rest.len()), (15, 5));

@@ -63,7 +63,7 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
-    const fn code(&self) -> Code {
+    pub(super) const fn code(&self) -> Code {
         match self {
             Self::Field(_) => Code::BadRequest,
             Self::WrongSign { .. } | Self::Timestamp { .. } => Code::Unauthorized,

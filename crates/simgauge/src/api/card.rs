@@ -5,6 +5,7 @@ use super::gate::{self, Caller};
 use super::router::Operation;
 use super::{ApiState, view};
 use crate::refresh::{BeatCall, Known, NotAccepted, Verdict};
+use crate::telemetry::Held;
 use axum::response::Response;
 use simgauge_domain::accept::cooling_until;
 use simgauge_domain::id::RefreshId;
@@ -13,7 +14,7 @@ use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
 use simgauge_protocol::{Body, Code, Language};
 use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind, NewWork};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `refreshUsage`.
 #[derive(Clone, Copy)]
@@ -60,10 +61,17 @@ impl Operation for Refresh {
             refresh: None,
             warning,
         };
+        let mut held = None;
         if fields.wait > 0 {
+            let began = Instant::now();
             hold(state, &caller, self.0, fields, &accepted.id, &mut answer).await?;
+            held = Some(Held(began.elapsed()));
         }
-        Ok(done(self.0.success_message(), answer, request_id))
+        let mut response = done(self.0.success_message(), answer, request_id);
+        if let Some(held) = held {
+            response.extensions_mut().insert(held);
+        }
+        Ok(response)
     }
 }
 
@@ -81,6 +89,7 @@ async fn accept(
     if let Known::Other(accepted_at) = known {
         let cooldown = state.rules.of(stored(kind)).cooldown;
         if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
+            state.telemetry.metrics.refused_from_memory.inc();
             return Err(cooling(next_at, now));
         }
     }
@@ -119,7 +128,9 @@ fn listen(
     number: &str,
     at: UnixMs,
 ) -> Result<Option<String>, ApiError> {
-    match state.beats.hear(BeatCall { appkey: &caller.appkey, kind: stored(kind), number, at }) {
+    let verdict = state.beats.hear(BeatCall { appkey: &caller.appkey, kind: stored(kind), number, at });
+    state.telemetry.metrics.beat_heard(verdict);
+    match verdict {
         Verdict::Good => Ok(None),
         Verdict::Warn { span } => {
             let every = span.as_secs();

@@ -19,6 +19,7 @@ pub use router::{health_router, router};
 use crate::clock::Clock;
 use crate::lanes::Board;
 use crate::refresh::{Accepter, Beats, Waiters};
+use crate::telemetry::Telemetry;
 use replay::ReplayGuard;
 use simgauge_domain::period::TimeZone;
 use simgauge_store::{CardRules, Store};
@@ -56,6 +57,8 @@ pub struct Inner {
     pub timestamp_window: Duration,
     /// Set once the process stops.
     pub stopping: CancellationToken,
+    /// Where it is told how calls went.
+    pub telemetry: Telemetry,
     /// One permit for each call under way.
     pub slots: Arc<Semaphore>,
     replay: ReplayGuard,
@@ -84,6 +87,7 @@ impl ApiState {
         zone: TimeZone,
         timestamp_window: Duration,
         stopping: CancellationToken,
+        telemetry: Telemetry,
         max_in_flight: usize,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -99,6 +103,7 @@ impl ApiState {
             zone,
             timestamp_window,
             stopping,
+            telemetry,
             slots: Arc::new(Semaphore::new(max_in_flight)),
             request_ids: RequestIds { process: rand::random(), next: AtomicU64::new(1) },
         }))

@@ -3,6 +3,7 @@
 use super::answer::ApiError;
 use super::gate;
 use super::{ApiState, card, docs, health, history, refresh};
+use crate::telemetry::Held;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -10,8 +11,9 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use simgauge_protocol::{Body, FieldError, Language, OperationName};
+use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Largest body, in bytes.
 pub(super) const BODY_MAX: usize = 16 * 1024;
@@ -20,7 +22,9 @@ pub(super) const BODY_MAX: usize = 16 * 1024;
 pub fn router(state: ApiState, docs: bool) -> Router {
     let operations = OperationName::ALL
         .into_iter()
-        .fold(Router::new(), |router, operation| router.route(operation.path(), operation_route(operation)));
+        .enumerate()
+        .map(|(index, operation)| Named { index, operation })
+        .fold(Router::new(), |router, name| router.route(name.operation.path(), operation_route(name)));
     let pages = if docs { docs::routes() } else { Router::new() };
     operations
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -32,13 +36,20 @@ pub fn router(state: ApiState, docs: bool) -> Router {
         .with_state(state)
 }
 
-fn operation_route(operation: OperationName) -> MethodRouter<ApiState> {
-    match operation {
-        OperationName::RefreshUsage(kind) => post(move |s, h, b| call(s, h, b, card::Refresh(kind))),
-        OperationName::GetCard(kind) => post(move |s, h, b| call(s, h, b, card::Get(kind))),
-        OperationName::ListCards(kind) => post(move |s, h, b| call(s, h, b, card::List(kind))),
-        OperationName::UsageHistory(kind) => post(move |s, h, b| call(s, h, b, history::History(kind))),
-        OperationName::GetRefresh => post(|s, h, b| call(s, h, b, refresh::Get)),
+/// An operation, and where it stands among all of them.
+#[derive(Clone, Copy)]
+struct Named {
+    index: usize,
+    operation: OperationName,
+}
+
+fn operation_route(name: Named) -> MethodRouter<ApiState> {
+    match name.operation {
+        OperationName::RefreshUsage(kind) => post(move |s, h, b| call(s, h, b, name, card::Refresh(kind))),
+        OperationName::GetCard(kind) => post(move |s, h, b| call(s, h, b, name, card::Get(kind))),
+        OperationName::ListCards(kind) => post(move |s, h, b| call(s, h, b, name, card::List(kind))),
+        OperationName::UsageHistory(kind) => post(move |s, h, b| call(s, h, b, name, history::History(kind))),
+        OperationName::GetRefresh => post(move |s, h, b| call(s, h, b, name, refresh::Get)),
     }
 }
 
@@ -64,48 +75,57 @@ pub(super) trait Operation: Copy + Send + 'static {
     ) -> impl Future<Output = Result<Response, ApiError>> + Send;
 }
 
+/// Answers a call, and tells those who watch how it went.
 async fn call(
     State(state): State<ApiState>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
+    name: Named,
     operation: impl Operation,
 ) -> Response {
+    let began = Instant::now();
     let request_id = state.request_ids.next();
-    let asked = asked_language(&headers);
+    let (code, response) = match answered(&state, &headers, body, operation, &request_id).await {
+        Ok(response) => (Code::Ok, response),
+        Err((error, language)) => (error.code(), error.answer(language, &request_id)),
+    };
+    state.telemetry.metrics.call_ended(name.index, code);
+    let held = response.extensions().get::<Held>().copied();
+    state.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
+    response
+}
+
+/// Answers a call; a refusal comes with the language to say it in.
+async fn answered(
+    state: &ApiState,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    operation: impl Operation,
+    request_id: &str,
+) -> Result<Response, (ApiError, Language)> {
+    let asked = asked_language(headers);
+    let refused = |error| (error, asked.unwrap_or_default());
     if state.stopping.is_cancelled() {
-        return ApiError::Stopping.answer(asked.unwrap_or_default(), &request_id);
+        return Err(refused(ApiError::Stopping));
     }
-    let Ok(_slot) = state.slots.try_acquire() else {
-        return ApiError::Overloaded.answer(asked.unwrap_or_default(), &request_id);
-    };
-    let bytes = match body {
-        Ok(bytes) => bytes,
-        Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
-            return ApiError::TooLarge { limit: BODY_MAX }.answer(asked.unwrap_or_default(), &request_id);
-        }
-        Err(_) => {
+    let Ok(_slot) = state.slots.try_acquire() else { return Err(refused(ApiError::Overloaded)) };
+    let bytes = body.map_err(|rejection| {
+        if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+            refused(ApiError::TooLarge { limit: BODY_MAX })
+        } else {
             // The caller went away in the middle of the body.
-            let error = FieldError::Body("the body broke off".into(), "请求体不完整");
-            return ApiError::Field(error).answer(asked.unwrap_or_default(), &request_id);
+            refused(ApiError::Field(FieldError::Body("the body broke off".into(), "请求体不完整")))
         }
-    };
-    let parsed = match Body::parse(&bytes) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            return ApiError::Field(error.into()).answer(gate::language_of(&state, None, asked), &request_id);
+    })?;
+    let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
+    operation.run(state, &parsed, asked, request_id).await.map_err(|error| {
+        if matches!(error, ApiError::Internal) {
+            tracing::error!(request_id, "a call ended with our own fault");
+        } else {
+            tracing::debug!(request_id, ?error, "a call was refused");
         }
-    };
-    match operation.run(&state, &parsed, asked, &request_id).await {
-        Ok(response) => response,
-        Err(error) => {
-            if matches!(error, ApiError::Internal) {
-                tracing::error!(request_id, "a call ended with our own fault");
-            } else {
-                tracing::debug!(request_id, ?error, "a call was refused");
-            }
-            error.answer(gate::language_of(&state, Some(&parsed), asked), &request_id)
-        }
-    }
+        (error, gate::language_of(state, Some(&parsed), asked))
+    })
 }
 
 async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> Response {

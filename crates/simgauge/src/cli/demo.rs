@@ -1,7 +1,7 @@
 //! `simgauge demo`: the whole thing on one machine and without an operator: embedded store, operator simulator, an account
 //! with an app, cards that have a past, test cards, the server.
 
-use super::serve::{listen, stop_signal};
+use super::serve::{listen, listen_for_metrics, stop_signal};
 use crate::app::{App, open_store};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -45,6 +45,9 @@ pub struct DemoArgs {
     /// Where the account is told of refreshes and of 80 % and 100 % of a package; also http and addresses of this network.
     #[arg(long, value_name = "URL")]
     notify_url: Option<String>,
+    /// Serve metrics there, too.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 }
 
 /// Runs the demo until SIGTERM or SIGINT.
@@ -84,7 +87,12 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
         time_travel: args.time_travel,
         docs: config.docs.enabled,
     });
-    let app = App::start_beside(routes, &config, listener, clock).await?;
+    let metrics = listen_for_metrics(args.metrics).await?;
+    let mut app = App::start_beside(routes, &config, listener, clock).await?;
+    if let Some(listener) = metrics {
+        println!("metrics: http://{}/metrics", listener.local_addr()?);
+        app.serve_metrics(listener);
+    }
     introduce(&calls, &config, &simulator, &args);
     stop_signal().await?;
     let stopped = app.stop().await;

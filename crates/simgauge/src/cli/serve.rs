@@ -6,6 +6,7 @@ use crate::config::{Config, Role};
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +25,12 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     config.check()?;
     logging::start(&config.log)?;
     let listener = listen(&config).await?;
-    let app = App::start(&config, listener, Clock::default()).await?;
+    let metrics = listen_for_metrics(config.metrics.listen).await?;
+    let mut app = App::start(&config, listener, Clock::default()).await?;
+    if let Some(listener) = metrics {
+        tracing::info!(address = %listener.local_addr()?, "serving metrics");
+        app.serve_metrics(listener);
+    }
     tracing::info!(address = %app.address(), role = ?config.server.role, store = app.store().dialect(), "serving");
     stop_signal().await?;
     tracing::info!("stopping: what runs is finished, what waits is kept");
@@ -36,6 +42,14 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
 pub(super) async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     let address = config.server.listen;
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+pub(super) async fn listen_for_metrics(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for metrics; set metrics.listen to another address, or to \"\" for none")
+    })?;
+    Ok(Some(listener))
 }
 
 /// Waits for SIGTERM or SIGINT.

@@ -28,6 +28,26 @@ pub struct BoardEntry {
     pub declared_lag_seconds: Option<u64>,
 }
 
+/// A lane's queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The operator account.
+    pub lane: String,
+    /// Waiting tasks.
+    pub waiting: u64,
+    /// When the refresh of the oldest was accepted.
+    pub oldest: Option<UnixMs>,
+}
+
+/// A queue as it was counted in the store.
+#[derive(Default)]
+pub(super) struct Counted {
+    /// Waiting tasks of each account.
+    pub(super) waiting: BTreeMap<String, u64>,
+    /// When the refresh of the oldest was accepted.
+    pub(super) oldest: Option<UnixMs>,
+}
+
 struct LaneBoard {
     readings_per_second: f64,
     least_interval: Duration,
@@ -42,6 +62,8 @@ struct LaneBoard {
 struct Queues {
     /// Waiting tasks of each account, as far as is known.
     waiting: BTreeMap<String, u64>,
+    /// When the refresh of the oldest was accepted, as of the last count.
+    oldest: Option<UnixMs>,
     /// Accounts with new work since the lane last looked.
     news: Vec<String>,
 }
@@ -145,10 +167,28 @@ impl Board {
     }
 
     /// Replaces what is known by what was counted: other nodes add tasks, too.
-    pub(super) fn counted(&self, lane: &str, waiting: BTreeMap<String, u64>) {
+    pub(super) fn counted(&self, lane: &str, counted: Counted) {
         if let Some(board) = self.lanes.get(lane) {
-            board.lock().waiting = waiting;
+            let mut queues = board.lock();
+            queues.waiting = counted.waiting;
+            queues.oldest = counted.oldest;
         }
+    }
+
+    /// Every lane's queue, as far as is known.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Queue> {
+        let mut queues: Vec<Queue> = self
+            .lanes
+            .iter()
+            .map(|(lane, board)| {
+                let queues = board.lock();
+                let waiting = queues.waiting.values().sum();
+                Queue { lane: lane.clone(), waiting, oldest: queues.oldest.filter(|_| waiting > 0) }
+            })
+            .collect();
+        queues.sort_unstable_by(|a, b| a.lane.cmp(&b.lane));
+        queues
     }
 
     /// All waiting tasks of a lane.

@@ -1,6 +1,7 @@
 //! Writing down what became of readings, in groups, beside the lane that goes on reading.
 
 use crate::refresh::Waiters;
+use crate::telemetry::LaneMetrics;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_store::{Ended, Finished, Lease, Postponed, Store, StoreError, TaskKey};
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub(super) async fn write_notes(
     mut notes: mpsc::UnboundedReceiver<Note>,
     written: mpsc::UnboundedSender<Written>,
     give_up: CancellationToken,
+    metrics: LaneMetrics,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while notes.recv_many(&mut group, GROUP_MAX).await > 0 {
@@ -54,7 +56,7 @@ pub(super) async fn write_notes(
         loop {
             match write_group(&store, &lease, &finished, &postponed, &running).await {
                 Ok(ended) => {
-                    log_ended(&ended);
+                    note_ended(&ended, &metrics);
                     waiters.ended(&ended);
                     break;
                 }
@@ -93,8 +95,9 @@ async fn write_group(
     if finished.is_empty() { Ok(Vec::new()) } else { store.finish(lease, finished).await }
 }
 
-fn log_ended(ended: &[Ended]) {
+fn note_ended(ended: &[Ended], metrics: &LaneMetrics) {
     for one in ended {
+        metrics.refresh_ended(one.failure.filter(|_| one.state == RefreshState::Failed));
         if one.state == RefreshState::Failed {
             tracing::warn!(refresh = %one.id, card = one.card, "refresh failed");
         } else {

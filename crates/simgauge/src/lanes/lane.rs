@@ -7,7 +7,8 @@ use super::setup::LaneSetup;
 use super::status::{LaneStatus, LastWords};
 use super::watch::waiting;
 use super::window::Window;
-use crate::refresh::read::{ReadOutcome, read_profile};
+use crate::refresh::read::{CallTimes, ReadOutcome, ReadTimes, read_profile};
+use crate::telemetry::LaneMetrics;
 use simgauge_domain::breaker::Breaker;
 use simgauge_domain::metering::delta::moment;
 use simgauge_domain::period::dated;
@@ -33,12 +34,14 @@ pub(super) struct LaneContext {
     setup: LaneSetup,
     settings: LaneSettings,
     pacer: Pacer,
+    metrics: LaneMetrics,
 }
 
 impl LaneContext {
     pub(super) fn new(setup: LaneSetup, settings: LaneSettings, hosts: &HostPaces) -> Self {
         let pacer = Pacer::new(&setup.limits, setup.operator.host(), hosts);
-        Self { setup, settings, pacer }
+        let metrics = settings.telemetry.metrics.lane(&setup.name);
+        Self { setup, settings, pacer, metrics }
     }
 
     /// Goes on where the holder before left off: a hand-over is no leave for a burst.
@@ -69,8 +72,10 @@ pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
                 tracing::debug!(lane, epoch = lease.epoch, "lane taken");
                 context.take_over(&before, now);
                 settings.board.set_held(lane, true);
+                context.metrics.set_held(true);
                 let last_words = Shift::new(&context, lease.clone(), held_until).work(&stopping).await;
                 settings.board.set_held(lane, false);
+                context.metrics.set_held(false);
                 if let Some(words) = last_words {
                     give_back(&context, &lease, words).await;
                 }
@@ -96,13 +101,21 @@ struct UnderWay {
     shown: bool,
 }
 
+/// One attempt to read, ended.
+struct Attempt {
+    task: Task,
+    began_at: UnixMs,
+    outcome: ReadOutcome,
+    times: ReadTimes,
+}
+
 /// One holding of the lease.
 struct Shift<'a> {
     context: &'a LaneContext,
     lease: Lease,
     window: Window,
     breaker: Breaker,
-    readings: JoinSet<(Task, UnixMs, ReadOutcome)>,
+    readings: JoinSet<Attempt>,
     under_way: HashMap<TaskKey, UnderWay>,
     /// The operator asked for quiet until then.
     quiet_until: Instant,
@@ -136,6 +149,7 @@ impl<'a> Shift<'a> {
             notes_in,
             written_out,
             give_up.clone(),
+            context.metrics.clone(),
         ));
         Self {
             context,
@@ -269,12 +283,14 @@ impl<'a> Shift<'a> {
         let operator = std::sync::Arc::clone(&self.context.setup.operator);
         let pacer = self.context.pacer.clone();
         self.readings.spawn(async move {
-            let outcome = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
-            (task, began_at, outcome)
+            let (outcome, times) = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
+            Attempt { task, began_at, outcome, times }
         });
     }
 
-    fn ended(&mut self, (task, began_at, outcome): (Task, UnixMs, ReadOutcome)) {
+    fn ended(&mut self, attempt: Attempt) {
+        self.tell(&attempt);
+        let Attempt { task, began_at, outcome, .. } = attempt;
         self.under_way.remove(&task.key);
         match outcome {
             Ok(mut reading) => {
@@ -295,6 +311,14 @@ impl<'a> Shift<'a> {
             }
             Err(error) => self.failed(task, began_at, &error),
         }
+    }
+
+    /// Tells those who watch.
+    fn tell(&self, attempt: &Attempt) {
+        let Attempt { task, outcome, times, .. } = attempt;
+        let failure = outcome.as_ref().err().map(|error| error.kind);
+        self.context.metrics.reading_ended(failure, times.took, times.calls.iter().map(CallTimes::took));
+        self.context.settings.telemetry.slow.reading(self.lane(), task, times);
     }
 
     fn failed(&mut self, mut task: Task, began_at: UnixMs, error: &ReadError) {
@@ -391,6 +415,7 @@ impl<'a> Shift<'a> {
         self.status.queue = settings.board.waiting(self.lane());
         self.status.running = self.readings.len();
         self.status.budget = self.context.pacer.room();
+        self.context.metrics.show(&self.status);
         let status = serde_json::to_string(&self.status).unwrap_or_default();
         let asked = Instant::now();
         match settings.store.renew(&self.lease, self.now().after(settings.lease), &status).await {
@@ -410,11 +435,11 @@ impl<'a> Shift<'a> {
     /// Looks for work that nobody told of, and counts what waits.
     async fn poll(&mut self) {
         match waiting(&self.context.settings.store, self.lane()).await {
-            Ok(waiting) => {
-                for account in waiting.keys() {
+            Ok(counted) => {
+                for account in counted.waiting.keys() {
                     self.window.look_again(account);
                 }
-                self.context.settings.board.counted(self.lane(), waiting);
+                self.context.settings.board.counted(self.lane(), counted);
             }
             Err(error) => {
                 tracing::warn!(lane = self.lane(), %error, "the queue could not be looked at; trying again");

@@ -9,11 +9,13 @@ mod status;
 mod watch;
 mod window;
 
-pub use board::Board;
+pub use board::{Board, Queue};
 pub use setup::{LaneSetup, operators_of};
+pub use status::LaneStatus;
 
 use crate::clock::Clock;
 use crate::refresh::Waiters;
+use crate::telemetry::Telemetry;
 use lane::LaneContext;
 use pacer::HostPaces;
 use simgauge_domain::breaker::BreakerRule;
@@ -46,6 +48,8 @@ pub struct LaneSettings {
     pub breaker: BreakerRule,
     /// Whether this is the only process of its store, so that a lease left by a crash is taken at once.
     pub alone: bool,
+    /// Where it is told how the lanes do.
+    pub telemetry: Telemetry,
 }
 
 /// Counts the queues that other nodes work; every node that answers calls needs it for its estimates.

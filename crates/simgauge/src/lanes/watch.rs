@@ -1,8 +1,8 @@
 //! What a node hears of the others: new work for the lanes it works, and how long the queues of the other lanes are.
 
 use super::LaneSettings;
+use super::board::Counted;
 use simgauge_store::{Store, StoreError, Wakeup};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -42,19 +42,20 @@ pub(super) async fn count(settings: LaneSettings, stopping: CancellationToken) {
     while stopping.run_until_cancelled(tokio::time::sleep(settings.poll)).await.is_some() {
         for lane in settings.board.held_elsewhere() {
             match waiting(&settings.store, &lane).await {
-                Ok(waiting) => settings.board.counted(&lane, waiting),
+                Ok(counted) => settings.board.counted(&lane, counted),
                 Err(error) => tracing::warn!(lane, %error, "a queue could not be counted; trying again"),
             }
         }
     }
 }
 
-/// Waiting tasks of each account in a lane.
-pub(super) async fn waiting(store: &Store, lane: &str) -> Result<BTreeMap<String, u64>, StoreError> {
-    let mut waiting = BTreeMap::new();
+/// What waits in a lane.
+pub(super) async fn waiting(store: &Store, lane: &str) -> Result<Counted, StoreError> {
+    let mut counted = Counted::default();
     for account in store.waiting_accounts(lane).await? {
-        let count = store.count_waiting(lane, &account, COUNT_MAX).await?;
-        waiting.insert(account, count);
+        let waiting = store.count_waiting(lane, &account, COUNT_MAX).await?;
+        counted.oldest = counted.oldest.into_iter().chain(waiting.since).min();
+        counted.waiting.insert(account, waiting.count);
     }
-    Ok(waiting)
+    Ok(counted)
 }

@@ -250,7 +250,8 @@ impl<'a> Shift<'a> {
         let now = self.now();
         let settled: Vec<Settled> = self.ended.iter().map(|(_, settled)| settled.clone()).collect();
         self.settings.store.settle_notifications(&self.lease, &settled, now).await?;
-        for (attempted, _) in self.ended.drain(..) {
+        for (attempted, settled) in self.ended.drain(..) {
+            self.settings.telemetry.metrics.notified(&settled.outcome);
             let Attempted { account, due, result, took } = attempted;
             let down = result.is_err_and(|error| error.is_down());
             self.crowd.ended(&account, &due.card, down, took, now);

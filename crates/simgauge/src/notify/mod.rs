@@ -15,6 +15,7 @@ pub use target::{TargetError, TargetPolicy, check, shown};
 
 use crate::clock::Clock;
 use crate::secrets::Sealer;
+use crate::telemetry::Telemetry;
 use attempt::Sender;
 use patience::Patience;
 use simgauge_store::Store;
@@ -38,6 +39,8 @@ pub struct NotifySettings {
     pub lease: Duration,
     /// Whether this is the only process of its store, so that a lease left by a crash is taken at once.
     pub alone: bool,
+    /// Where it is told how deliveries went.
+    pub telemetry: Telemetry,
     /// The section of the configuration.
     pub config: crate::config::Notify,
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Notifications given up untried in one transaction.
 const GIVE_UP_CHUNK: i64 = 500;
+/// Waiting notifications are counted up to here.
+const COUNT_MAX: i64 = 100_000;
 /// How often it is looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -31,6 +33,8 @@ impl Shift<'_> {
             let before = UnixMs(now.0.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
             more |= settings.store.forget_notifications(&self.lease, state, before).await?;
         }
+        let waiting = settings.store.count_notifications_waiting(COUNT_MAX).await?;
+        settings.telemetry.metrics.notifications_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         // Some at a time: the lease has to be kept meanwhile. What is left comes with the next look around.
         self.tidied_at = (!more).then_some(now);
         Ok(())
@@ -38,7 +42,8 @@ impl Shift<'_> {
 
     /// Answers whether there may be more.
     async fn give_up(&mut self, account: &str, now: UnixMs) -> Result<bool, StoreError> {
-        let store = &self.settings.store;
+        let settings = self.settings;
+        let store = &settings.store;
         let overdue = store.overdue_notifications(account, self.patience.overdue(now), GIVE_UP_CHUNK).await?;
         let more = i64::try_from(overdue.len()).is_ok_and(|count| count == GIVE_UP_CHUNK);
         let settled: Vec<Settled> = overdue
@@ -57,6 +62,7 @@ impl Shift<'_> {
         }
         tracing::warn!(account, count = settled.len(), "notifications were given up: the receiver is down");
         store.settle_notifications(&self.lease, &settled, now).await?;
+        settled.iter().for_each(|one| settings.telemetry.metrics.notified(&one.outcome));
         Ok(more)
     }
 }

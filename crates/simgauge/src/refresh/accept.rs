@@ -3,9 +3,11 @@
 use super::cooldown_cache::{CooldownCache, Known};
 use crate::clock::Clock;
 use crate::lanes::Board;
+use crate::telemetry::Telemetry;
 use simgauge_domain::id::RefreshId;
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// Calls in one transaction at most.
@@ -24,6 +26,7 @@ pub enum NotAccepted {
 
 struct Pending {
     call: AcceptCall,
+    since: Instant,
     reply: oneshot::Sender<Result<AcceptOutcome, NotAccepted>>,
 }
 
@@ -37,10 +40,17 @@ pub struct Accepter {
 impl Accepter {
     /// Starts the task that commits.
     #[must_use]
-    pub fn start(store: Store, board: Board, rules: CardRules, clock: Clock, queue: usize) -> Self {
+    pub fn start(
+        store: Store,
+        board: Board,
+        rules: CardRules,
+        clock: Clock,
+        telemetry: Telemetry,
+        queue: usize,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(queue);
         let cache = Arc::new(CooldownCache::new());
-        tokio::spawn(commit_groups(receiver, store, board, rules, clock, Arc::clone(&cache)));
+        tokio::spawn(commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache)));
         Self { queue: sender, cache }
     }
 
@@ -50,13 +60,20 @@ impl Accepter {
         self.cache.get(account, kind, number, sign)
     }
 
+    /// Tells how many calls wait to be made durable, without keeping the task behind it alive.
+    #[must_use]
+    pub fn depth(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
+        let queue = self.queue.downgrade();
+        Box::new(move || queue.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity()))
+    }
+
     /// Takes a call to the store; answers after the commit. The call's id is replaced.
     ///
     /// # Errors
     /// [`NotAccepted`]; then nothing was stored.
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Pending { call, reply }).map_err(|error| match error {
+        self.queue.try_send(Pending { call, since: Instant::now(), reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
             mpsc::error::TrySendError::Closed(_) => NotAccepted::Stopping,
         })?;
@@ -70,6 +87,7 @@ async fn commit_groups(
     board: Board,
     rules: CardRules,
     clock: Clock,
+    telemetry: Telemetry,
     cache: Arc<CooldownCache>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
@@ -78,6 +96,8 @@ async fn commit_groups(
     let mut last_id = u128::from(rand::random::<u64>()) << 15;
     while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
         let now = clock.now();
+        let began = Instant::now();
+        let entered: Vec<Instant> = group.iter().map(|pending| pending.since).collect();
         let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
             group.drain(..).map(|pending| (pending.call, pending.reply)).unzip();
         for call in &mut calls {
@@ -92,6 +112,7 @@ async fn commit_groups(
                 vec![Err(NotAccepted::Store); calls.len()]
             }
         };
+        measure(&telemetry, &entered, began);
         for ((call, reply), outcome) in calls.iter().zip(replies).zip(outcomes) {
             remember(&cache, call, outcome.as_ref());
             if let Ok(AcceptOutcome::Accepted { tasks, .. }) = &outcome {
@@ -103,6 +124,17 @@ async fn commit_groups(
             let _ = reply.send(outcome);
         }
     }
+}
+
+fn measure(telemetry: &Telemetry, entered: &[Instant], began: Instant) {
+    let ended = Instant::now();
+    for since in entered {
+        telemetry.metrics.accept_seconds.observe(ended.duration_since(*since).as_secs_f64());
+    }
+    // At most GROUP_MAX.
+    telemetry.metrics.group_calls.observe(f64::from(u32::try_from(entered.len()).unwrap_or(u32::MAX)));
+    let waited = entered.first().map(|since| began.duration_since(*since)).unwrap_or_default();
+    telemetry.slow.commit(entered.len(), waited, ended.duration_since(began));
 }
 
 fn remember(cache: &CooldownCache, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {

@@ -1,14 +1,99 @@
-//! One reading: a profile is asked for at its operator, under the lane's limits.
+//! One reading: a profile is asked for at its operator, under the lane's limits, and what took how long is noted.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use simgauge_domain::reading::Reading;
-use simgauge_operators::{CallGate, Operator, ProfileRef, ReadError};
+use simgauge_operators::{CallGate, CallKind, Operator, ProfileRef, ReadError};
 use simgauge_store::Task;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A believed answer, or why there is none.
 pub(crate) type ReadOutcome = Result<Reading, ReadError>;
 
+/// What took how long in an attempt to read.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadTimes {
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Its HTTP calls.
+    pub(crate) calls: Vec<CallTimes>,
+}
+
+/// One HTTP call to an operator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallTimes {
+    pub(crate) kind: CallKind,
+    /// When it would have begun without limits.
+    pub(crate) asked: Instant,
+    pub(crate) began: Instant,
+    pub(crate) ended: Instant,
+}
+
+impl CallTimes {
+    pub(crate) fn took(&self) -> Duration {
+        self.ended.duration_since(self.began)
+    }
+}
+
+impl ReadTimes {
+    /// How long the operator's limits held it back.
+    pub(crate) fn waited(&self) -> Duration {
+        self.calls.iter().map(|call| call.began.duration_since(call.asked)).sum()
+    }
+
+    /// How long the operator took.
+    pub(crate) fn at_operator(&self) -> Duration {
+        self.calls.iter().map(CallTimes::took).sum()
+    }
+}
+
 /// Asks the operator.
-pub(crate) async fn read_profile(operator: &Operator, task: &Task, gate: &dyn CallGate) -> ReadOutcome {
+pub(crate) async fn read_profile(
+    operator: &Operator,
+    task: &Task,
+    gate: &dyn CallGate,
+) -> (ReadOutcome, ReadTimes) {
+    let began = Instant::now();
+    let timed = TimedGate { gate, calls: Arc::default() };
     let profile = ProfileRef { iccid: &task.key.iccid, eid: task.eid.as_deref() };
-    operator.read(&profile, gate).await
+    let outcome = operator.read(&profile, &timed).await;
+    let calls = std::mem::take(&mut *timed.calls.lock().unwrap_or_else(PoisonError::into_inner));
+    (outcome, ReadTimes { took: began.elapsed(), calls })
+}
+
+/// A gate that notes when calls were let through and when they ended.
+struct TimedGate<'a> {
+    gate: &'a dyn CallGate,
+    calls: Arc<Mutex<Vec<CallTimes>>>,
+}
+
+/// A call under way; its end is noted when this is dropped.
+struct UnderWay {
+    _admitted: Box<dyn Send>,
+    kind: CallKind,
+    asked: Instant,
+    began: Instant,
+    calls: Arc<Mutex<Vec<CallTimes>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Self { kind, asked, began, .. } = *self;
+        let call = CallTimes { kind, asked, began, ended: Instant::now() };
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    }
+}
+
+impl CallGate for TimedGate<'_> {
+    fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
+        async move {
+            let asked = Instant::now();
+            let admitted = self.gate.admit(kind, iccid).await;
+            let calls = Arc::clone(&self.calls);
+            let began = Instant::now();
+            Box::new(UnderWay { _admitted: admitted, kind, asked, began, calls }) as Box<dyn Send>
+        }
+        .boxed()
+    }
 }

@@ -46,6 +46,8 @@ async fn is_refused_where_the_platform_says_so() {
     let seconds = refused.expect("429")["retryAfterSeconds"].as_i64().unwrap();
     assert!((12 * EVERY..=12 * EVERY + 20).contains(&seconds), "{seconds}");
     assert_eq!(refused.headers["retry-after"], seconds.to_string());
+    let counted = |outcome| format!("simgauge_steady_beat_calls_total{{outcome=\"{outcome}\"}} 1\n");
+    assert!(server.metrics().contains(&counted("warned")) && server.metrics().contains(&counted("refused")));
     assert!(refused.message().contains("310") && refused.message().contains("定时"), "{}", refused.message());
     let card = server.card(ICCID).await.expect("200").clone();
     assert_eq!(card["refresh"]["refreshId"], id.as_str(), "nothing was accepted");

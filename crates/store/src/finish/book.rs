@@ -10,7 +10,6 @@ use crate::error::StoreError;
 use crate::lane::Lease;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
-use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::booking::{Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
 use simgauge_domain::metering::delta::{Last, What, moment, step};
@@ -282,8 +281,9 @@ impl<'a> Booked<'a> {
         let ended = self.changed.iter().filter(|(_, (state, _))| state.is_ended());
         ended
             .filter_map(|((number, index), (state, _))| {
-                let id: RefreshId = cards.get(*number)?.open.get(*index)?.id.clone();
-                Some(Ended { id, card: (*number).to_owned(), state: *state })
+                let refresh = cards.get(*number)?.open.get(*index)?;
+                let failure = refresh.failure.as_ref().map(|failure| failure.kind);
+                Some(Ended { id: refresh.id.clone(), card: (*number).to_owned(), state: *state, failure })
             })
             .collect()
     }

@@ -18,6 +18,7 @@ use crate::refresh::RefreshRow;
 use book::{Head, book, gather, link};
 use news::{UPDATE_SAID, WISHES, Wish, news};
 use rows::Key;
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::{Failure, RefreshState};
@@ -48,6 +49,8 @@ pub struct Ended {
     pub card: String,
     /// How it ended.
     pub state: RefreshState,
+    /// On failure: what kind.
+    pub failure: Option<FailureKind>,
 }
 
 /// Refreshes by id: one step along cards' chains.

@@ -179,6 +179,20 @@ impl Store {
         Ok(found.into_iter().map(DueRow::due).collect())
     }
 
+    /// How many notifications wait to be delivered; counts no further than `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_notifications_waiting(&self, most: i64) -> Result<u64, StoreError> {
+        let count = Sql::both(
+            "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'waiting' LIMIT $1) AS waiting",
+        );
+        reading!(self, |pool, sql| {
+            let waiting: i64 = sqlx::query_scalar(sql(count)).bind(most).fetch_one(pool).await?;
+            Ok(u64::try_from(waiting).unwrap_or(0))
+        })
+    }
+
     /// Where an account's notifications go, and who signs: the app it named, else its oldest enabled one.
     ///
     /// # Errors

@@ -143,6 +143,15 @@ impl TestServer {
         self.app.as_ref().unwrap().store()
     }
 
+    pub fn app(&mut self) -> &mut App {
+        self.app.as_mut().unwrap()
+    }
+
+    /// The metrics as Prometheus would read them.
+    pub fn metrics(&self) -> String {
+        self.app.as_ref().unwrap().telemetry().metrics.text().unwrap()
+    }
+
     /// Moves the server's and the operator's clock.
     pub fn travel_to(&self, offset_seconds: i64) {
         self.clock.set_offset_ms(offset_seconds * 1000);

@@ -98,6 +98,12 @@ fn write_config(server: &TestServer, dir: &Path, port: u16, store_url: &str) -> 
         r#"
         [server]
         listen = "127.0.0.1:{port}"
+        [metrics]
+        listen = ""
+        [log]
+        slow_call_ms = {}
+        slow_reading_ms = {}
+        slow_commit_ms = {}
         [store]
         url = "{store_url}"
         [secrets]
@@ -118,6 +124,9 @@ fn write_config(server: &TestServer, dir: &Path, port: u16, store_url: &str) -> 
         secrets = {{ username = {{ env = "TEST_OPERATOR_USER" }}, api_key = {{ env = "TEST_OPERATOR_KEY" }} }}
         limits = {{ max_concurrent = {}, buckets = [{{ scope = "credential", limit = {}, per_seconds = 1 }}] }}
         "#,
+        config.log.slow_call_ms,
+        config.log.slow_reading_ms,
+        config.log.slow_commit_ms,
         config.secrets.key_file.display(),
         config.refresh.max_wait_seconds,
         config.lanes.lease_seconds,
