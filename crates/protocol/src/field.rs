@@ -2,6 +2,7 @@
 
 use crate::body::{Body, BodyError, Value};
 use crate::language::Language;
+use crate::sign::trim_whole_float;
 use std::ops::RangeInclusive;
 
 /// What a field must be.
@@ -142,7 +143,12 @@ fn is_alphanumeric(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// A required integer in a range, written as an integer.
+/// The integer that a number is, also where it is written `7.0`, as clients do whose language knows floats only.
+fn whole(token: &str) -> Option<i64> {
+    trim_whole_float(token).parse().ok()
+}
+
+/// A required integer in a range.
 ///
 /// # Errors
 /// Missing, or not such an integer.
@@ -161,8 +167,8 @@ pub fn optional_integer(
 ) -> Result<Option<i64>, FieldError> {
     match optional(body, name) {
         None => Ok(None),
-        Some(Value::Number(token)) => match token.parse::<i64>() {
-            Ok(number) if range.contains(&number) => Ok(Some(number)),
+        Some(Value::Number(token)) => match whole(token) {
+            Some(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(FieldError::Wrong(name, Must::Integer(range))),
         },
         Some(_) => Err(FieldError::Wrong(name, Must::Integer(range))),
@@ -193,7 +199,7 @@ pub fn lenient_integer(
     let number = match optional(body, name) {
         None => return Ok(default),
         Some(Value::Text(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse::<i64>().ok(),
-        Some(Value::Number(token)) => token.parse::<i64>().ok(),
+        Some(Value::Number(token)) => whole(token),
         Some(_) => None,
     };
     number

@@ -3,8 +3,8 @@
 
 use crate::field::Must;
 use crate::request::{
-    CARD_STATUSES, CardKind, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
-    WAIT_MAX_SECONDS,
+    BEFORE_MAX, CARD_STATUSES, CardKind, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX, WAIT_MAX_SECONDS,
 };
 use std::ops::RangeInclusive;
 
@@ -160,7 +160,7 @@ impl OperationName {
                 Field::page("pageSize", PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT, "每页数量", "readings on a page"),
                 Field::optional(
                     "before",
-                    Must::IntegerOrDigits(RangeInclusive::new(0, i64::MAX)),
+                    Must::IntegerOrDigits(RangeInclusive::new(0, BEFORE_MAX)),
                     "上一页返回的 nextBefore;为空则返回最新记录",
                     "the nextBefore of the page before; absent for the newest readings",
                 ),

@@ -16,6 +16,8 @@ pub const PAGE_SIZE_DEFAULT: i64 = 100;
 pub const LIST_MAX: usize = 500;
 /// Largest page number of a list.
 pub const PAGE_NUM_MAX: i64 = 1_000_000;
+/// Largest mark of a page of a history: 16 digits, which every client's numbers hold.
+pub const BEFORE_MAX: i64 = 9_999_999_999_999_999;
 /// Longest hold of an answer, in seconds: published clients give up after ten.
 pub const WAIT_MAX_SECONDS: i64 = 8;
 
@@ -174,7 +176,7 @@ impl<'b> UsageHistory<'b> {
     /// # Errors
     /// [`FieldError`] names the first that is wrong.
     pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
-        let before = field::lenient_integer(body, "before", 0..=i64::MAX, i64::MAX)?;
+        let before = field::lenient_integer(body, "before", 0..=BEFORE_MAX, i64::MAX)?;
         Ok(Self {
             number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
             page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,

@@ -116,7 +116,8 @@ fn forms(body: &Body<'_>) -> impl Iterator<Item = Form> {
         .map(|(boolean_words, trim_whole_floats)| Form { boolean_words, trim_whole_floats })
 }
 
-fn trim_whole_float(token: &str) -> &str {
+/// A whole float without its fraction; anything else as it is.
+pub(crate) fn trim_whole_float(token: &str) -> &str {
     match token.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
         _ => token,

@@ -28,9 +28,12 @@ fn all_fields(operation: OperationName) -> Vec<Field> {
 fn edges(must: &Must) -> (Vec<Value>, Vec<Value>) {
     let range = |range: &RangeInclusive<i64>| {
         let (low, high) = (*range.start(), *range.end());
+        // As languages write it that know floats only.
+        #[allow(clippy::cast_precision_loss)]
+        let float = json!(low as f64);
         let beyond = [low.checked_sub(1), high.checked_add(1)].into_iter().flatten().map(Value::from);
         (
-            vec![json!(low), json!(high)],
+            vec![json!(low), json!(high), float],
             beyond.chain([json!(true), json!(1.5), json!([])]).collect::<Vec<_>>(),
         )
     };
