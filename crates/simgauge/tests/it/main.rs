@@ -9,6 +9,7 @@ mod cooldown;
 mod crash;
 mod demo;
 mod docs;
+mod documentation;
 mod metrics;
 mod notifications;
 mod paced;
