@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use secrecy::SecretString;
 use simgauge_protocol::Language;
+use simgauge_protocol::sign::SignType;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     retry_budget: Duration,
     language: Option<Language>,
+    sign_type: SignType,
 }
 
 impl ClientBuilder {
@@ -33,6 +35,7 @@ impl ClientBuilder {
             timeout: DEFAULT_TIMEOUT,
             retry_budget: DEFAULT_RETRY_BUDGET,
             language: None,
+            sign_type: SignType::default(),
         }
     }
 
@@ -56,6 +59,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
         self.language = Some(language);
+        self
+    }
+
+    /// How calls are signed: as the API documents it, with SHA-1, unless the app was made for another way.
+    #[must_use]
+    pub fn sign_type(mut self, sign_type: SignType) -> Self {
+        self.sign_type = sign_type;
         self
     }
 
@@ -83,6 +93,7 @@ impl ClientBuilder {
             base_url,
             appkey: self.appkey,
             secret: self.secret,
+            sign_type: self.sign_type,
             timeout: self.timeout,
             retry_budget: self.retry_budget,
             nonce: AtomicU32::new(rand::rng().random()),

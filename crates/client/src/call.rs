@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use simgauge_protocol::body::Body;
+use simgauge_protocol::sign::{SIGN_TYPE_FIELD, SignType};
 use simgauge_protocol::{Envelope, sign};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -81,7 +82,7 @@ impl Client {
         }
     }
 
-    /// The body with the four common fields, signed by the rule the server reads.
+    /// The body with the common fields, signed by the rule the server reads.
     fn signed(&self, fields: &Fields) -> Result<Vec<u8>, ClientError> {
         let unsignable =
             |problem: String| ClientError::Setup(format!("the request cannot be signed: {problem}"));
@@ -90,6 +91,9 @@ impl Client {
         all.insert("appkey".to_owned(), self.settings.appkey.as_str().into());
         all.insert("timestamp".to_owned(), now.into());
         all.insert("nonce".to_owned(), self.nonce().into());
+        if self.settings.sign_type != SignType::default() {
+            all.insert(SIGN_TYPE_FIELD.to_owned(), self.settings.sign_type.as_str().into());
+        }
         all.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
         let unsigned = serde_json::to_vec(&all).map_err(|error| unsignable(error.to_string()))?;
         let body = Body::parse(&unsigned).map_err(|error| unsignable(error.to_string()))?;

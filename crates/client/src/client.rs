@@ -7,6 +7,7 @@ use crate::request::{self, HistoryQuery, ListQuery, RefreshOptions};
 use secrecy::SecretString;
 use simgauge_protocol::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer, RefreshReport};
 use simgauge_protocol::request::CardKind;
+use simgauge_protocol::sign::SignType;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) base_url: String,
     pub(crate) appkey: String,
     pub(crate) secret: SecretString,
+    pub(crate) sign_type: SignType,
     pub(crate) timeout: Duration,
     pub(crate) retry_budget: Duration,
     pub(crate) nonce: AtomicU32,

@@ -34,4 +34,5 @@ pub use error::{ClientError, Refusal};
 pub use notification::{NotificationError, verify_notification};
 pub use request::{HistoryQuery, ListQuery, RefreshOptions};
 pub use secrecy::SecretString;
+pub use simgauge_protocol::sign::SignType;
 pub use simgauge_protocol::{Code, Language, answer};

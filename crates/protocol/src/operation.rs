@@ -6,6 +6,7 @@ use crate::request::{
     BEFORE_MAX, CARD_STATUSES, CardKind, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT,
     PAGE_SIZE_MAX, WAIT_MAX_SECONDS,
 };
+use crate::sign::{SIGN_TYPE_FIELD, SIGN_TYPES};
 use std::ops::RangeInclusive;
 
 /// An operation of the open API.
@@ -119,8 +120,14 @@ impl OperationName {
             Field::required(
                 "sign",
                 Must::Text,
-                "签名串:40 位十六进制,不区分大小写",
-                "the sign: 40 hex digits in either letter case",
+                "签名串:40 位十六进制(HMAC-SHA256 为 64 位),不区分大小写",
+                "the sign: 40 hex digits (64 of HMAC-SHA256) in either letter case",
+            ),
+            Field::optional(
+                SIGN_TYPE_FIELD,
+                Must::OneOf(SIGN_TYPES),
+                "签名方式,默认 SHA-1;仅限开通了 HMAC-SHA256 的应用使用",
+                "how it is signed, SHA-1 by default; HMAC-SHA256 is for apps that were made for it",
             ),
         ]
     }

@@ -2,6 +2,7 @@
 
 use crate::body::Body;
 use crate::field::{self, FieldError};
+use crate::sign::SignType;
 use std::ops::RangeInclusive;
 
 /// What a nonce is: five digits.
@@ -34,12 +35,14 @@ pub struct Caller<'b> {
     pub timestamp: i64,
     /// 10000 to 99999, at random.
     pub nonce: i64,
-    /// 40 hex digits.
+    /// 40 hex digits, or 64.
     pub sign: &'b str,
+    /// How it is signed.
+    pub sign_type: SignType,
 }
 
 impl<'b> Caller<'b> {
-    /// Reads the four common fields.
+    /// Reads the common fields.
     ///
     /// # Errors
     /// [`FieldError`] names the first that is wrong.
@@ -49,6 +52,7 @@ impl<'b> Caller<'b> {
             timestamp: field::unix_seconds(body, "timestamp")?,
             nonce: field::integer(body, "nonce", NONCE)?,
             sign: field::text(body, "sign")?,
+            sign_type: SignType::of(body)?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The server put together: started with a configuration and a listener, stopped gracefully.
 
-use crate::api::{ApiState, AppDirectory, health_router, router};
+use crate::api::{ApiState, AppDirectory, Proxies, health_router, router};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
@@ -62,7 +62,7 @@ impl App {
         let sealer = Sealer::load(config)?;
         let store = open_store(config).await?;
         clock.correct_by(&store).await?;
-        let apps = AppDirectory::load(store.clone(), sealer.clone()).await?;
+        let apps = AppDirectory::load(store.clone(), sealer.clone(), config.api.account_quota()).await?;
         let board = board_of(config, &setups);
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
@@ -117,6 +117,7 @@ impl App {
             waiters,
             board,
             Beats::new(config.refresh.steady_beat),
+            Proxies::new(config.server.trusted_proxies.clone(), config.server.forwarded_by),
             rules,
             config.zone()?,
             Duration::from_secs(config.api.timestamp_window_seconds),
@@ -137,8 +138,9 @@ impl App {
         } else {
             health_router(state)
         };
-        let server = axum::serve(listener, routes.merge(more))
-            .with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let server =
+            axum::serve(listener, routes.merge(more).into_make_service_with_connect_info::<SocketAddr>())
+                .with_graceful_shutdown(stopping.clone().cancelled_owned());
         Ok(Self {
             address,
             stopping,

@@ -1,9 +1,11 @@
 //! The configuration: the defaults in `config.default.toml`, then the user's file, then the environment; checked once.
 
+use crate::api::network;
 use crate::notify::TargetPolicy;
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 use simgauge_domain::accept::AcceptRule;
@@ -11,7 +13,7 @@ use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::limits::Limits;
 use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
-use simgauge_store::CardRules;
+use simgauge_store::{CardRules, StoredQuota};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,6 +64,24 @@ pub struct Server {
     pub role: Role,
     pub max_in_flight: usize,
     pub stop_timeout_seconds: u64,
+    #[serde(deserialize_with = "some_networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub forwarded_by: ForwardedBy,
+}
+
+/// The header in which trusted proxies tell a caller's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
+}
+
+fn some_networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| network(text).map_err(serde::de::Error::custom)).collect()
 }
 
 /// What a node does.
@@ -157,6 +177,16 @@ pub enum LogFormat {
 pub struct Api {
     pub timestamp_window_seconds: u64,
     pub app_reload_seconds: u64,
+    pub quota_per_second: u32,
+    pub quota_burst: u32,
+}
+
+impl Api {
+    /// The quota of accounts without one of their own.
+    #[must_use]
+    pub fn account_quota(&self) -> StoredQuota {
+        StoredQuota { per_second: self.quota_per_second, burst: self.quota_burst }
+    }
 }
 
 /// `[docs]`
@@ -494,6 +524,7 @@ mod tests {
             ("[server]\nlisten = 7", "listen"),
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[refresh]\nsteady_beat = \"warn\"", "steady_beat"),
             ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),
             ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),

@@ -24,7 +24,7 @@ pub struct AcceptCall {
     pub kind: CardKind,
     /// The card's number.
     pub number: String,
-    /// The call's sign: 40 upper-case hex digits.
+    /// The call's sign: 40 or 64 upper-case hex digits.
     pub sign: String,
     /// The id that a new refresh gets.
     pub id: RefreshId,

@@ -18,7 +18,7 @@ struct Table {
     key: &'static [&'static str],
 }
 
-/// Every table but leases, which belong to processes; those that others refer to come first.
+/// Every table but leases, which belong to processes, and the head of the audit's chain; those that others refer to come first.
 const TABLES: &[Table] = &[
     Table {
         name: "account",
@@ -30,6 +30,8 @@ const TABLES: &[Table] = &[
             ("notify_app", "text"),
             ("thresholds", "text"),
             ("stale_hours", "bigint"),
+            ("per_second", "bigint"),
+            ("burst", "bigint"),
         ],
         key: &["name"],
     },
@@ -42,6 +44,12 @@ const TABLES: &[Table] = &[
             ("secret", "bytea"),
             ("disabled", "bigint"),
             ("created_at", "bigint"),
+            ("allow", "text"),
+            ("sign_type", "text"),
+            ("old_secret", "bytea"),
+            ("old_until", "bigint"),
+            ("per_second", "bigint"),
+            ("burst", "bigint"),
         ],
         key: &["appkey"],
     },
@@ -193,6 +201,19 @@ const TABLES: &[Table] = &[
         ],
         key: &["seq"],
     },
+    Table {
+        name: "audit",
+        columns: &[
+            ("seq", "bigint"),
+            ("at", "bigint"),
+            ("actor", "text"),
+            ("action", "text"),
+            ("subject", "text"),
+            ("detail", "text"),
+            ("hash", "text"),
+        ],
+        key: &["seq"],
+    },
 ];
 
 /// What became of one table.
@@ -232,6 +253,9 @@ impl Store {
         )
         .execute(target)
         .await?;
+        let (seq, hash): (i64, String) =
+            sqlx::query_as("SELECT seq, hash FROM audit_head").fetch_one(source).await?;
+        sqlx::query("UPDATE audit_head SET seq = $1, hash = $2").bind(seq).bind(hash).execute(target).await?;
         for table in TABLES {
             let ours = table.fingerprint_sqlite(source).await?;
             let theirs = table.fingerprint_postgres(target).await?;
@@ -298,7 +322,8 @@ impl Table {
             .columns
             .iter()
             .map(|(name, kind)| match *kind {
-                "bytea" => format!("'{name}', hex(\"{name}\")"),
+                // hex() makes nothing out of NULL.
+                "bytea" => format!("'{name}', iif(\"{name}\" IS NULL, NULL, hex(\"{name}\"))"),
                 _ => format!("'{name}', \"{name}\""),
             })
             .collect();
@@ -391,7 +416,7 @@ mod tests {
         let Db::Sqlite { read, .. } = &store.db else { panic!("it is SQLite") };
         let found: Vec<(String, String)> = sqlx::query_as(
             "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c \
-             WHERE t.type = 'table' AND t.name NOT IN ('lane', '_sqlx_migrations', 'sqlite_sequence') ORDER BY 1, 2",
+             WHERE t.type = 'table' AND t.name NOT IN ('lane', 'audit_head', '_sqlx_migrations', 'sqlite_sequence') ORDER BY 1, 2",
         )
         .fetch_all(read)
         .await

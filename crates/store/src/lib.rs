@@ -5,6 +5,7 @@
 
 mod accept;
 mod account;
+mod app;
 mod card;
 mod copy;
 mod db;
@@ -20,7 +21,8 @@ mod refresh;
 mod wakeup;
 
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, CardRules, NewWork};
-pub use account::{Account, App};
+pub use account::{Account, StoredQuota};
+pub use app::App;
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};

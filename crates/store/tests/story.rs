@@ -130,7 +130,7 @@ async fn accounts_and_apps(#[values(Database::Sqlite, Database::Postgres)] datab
     );
     assert_eq!(store.app("K").await.unwrap(), None);
     store.set_app_disabled("k", true).await.unwrap();
-    store.set_app_secret("k", b"new").await.unwrap();
+    store.set_app_secret("k", b"new", None).await.unwrap();
     let app = store.app("k").await.unwrap().unwrap();
     assert_eq!((app.disabled, app.secret.as_slice()), (1, b"new".as_slice()));
     assert!(matches!(store.set_app_disabled("no", true).await, Err(StoreError::Missing(_))));

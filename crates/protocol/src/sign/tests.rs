@@ -20,6 +20,36 @@ fn vector() {
     assert_eq!(sign(&body, Scope::Request, SECRET), "963A56BAEBED746F2746E4D9B3B77BE0F2E171E7");
 }
 
+/// The same body with `signType`; checked with Python's hmac.
+#[test]
+fn vector_of_hmac() {
+    let json = r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"signType":"HMAC-SHA256"}"#;
+    let body = Body::parse(json.as_bytes()).expect("valid body");
+    let canonical = canonical(&body, Scope::Request, Form::default());
+    let expected =
+        "age=24&appkey=000001&nonce=24523&sex=1&signType=HMAC-SHA256&timestamp=1556595508&userName=wx";
+    assert_eq!(shown(&canonical, SignType::HmacSha256), expected);
+    let signed = "E67CF09BF6A1163920E2F7C0E644605F23E98307DF77C66E869CFBF4DC72C110";
+    assert_eq!(sign(&body, Scope::Request, SECRET), signed);
+    assert!(verify(&body, Scope::Request, SECRET, &signed.to_lowercase()));
+    assert!(!verify(&body, Scope::Request, SECRET, &signed[..40]), "not a part of it");
+    assert!(!verify(&body, Scope::Request, SECRET, &hex::encode(digest(&canonical, SECRET))), "nor SHA-1");
+    assert!(!verify(&body, Scope::Request, "a1b1c1d2", signed));
+    assert_eq!(fingerprint(signed).map(hex::encode_upper).as_deref(), Some(&signed[..40]));
+}
+
+#[rstest]
+#[case(r#"{}"#, Some(SignType::Sha1))]
+#[case(r#"{"signType":null}"#, Some(SignType::Sha1))]
+#[case(r#"{"signType":""}"#, Some(SignType::Sha1))]
+#[case(r#"{"signType":"SHA-1"}"#, Some(SignType::Sha1))]
+#[case(r#"{"signType":"HMAC-SHA256"}"#, Some(SignType::HmacSha256))]
+#[case(r#"{"signType":"hmac-sha256"}"#, None)]
+#[case(r#"{"signType":1}"#, None)]
+fn announced(#[case] json: &str, #[case] expected: Option<SignType>) {
+    assert_eq!(SignType::of(&Body::parse(json.as_bytes()).expect("valid body")).ok(), expected);
+}
+
 #[rstest]
 #[case::zero_and_false_are_not_empty(r#"{"a":0,"b":false,"c":true}"#, "a=0&b=0&c=1")]
 #[case::empties_are_left_out(r#"{"a":null,"b":"","c":[],"d":{},"e":[ ],"f":"x"}"#, "f=x")]

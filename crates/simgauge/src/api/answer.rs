@@ -4,8 +4,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use simgauge_protocol::answer::{Envelope, InternalDetail, RetryDetail, UnauthorizedDetail};
+use simgauge_protocol::sign::SignType;
 use simgauge_protocol::{Code, FieldError, Language};
 use simgauge_store::StoreError;
+use std::net::IpAddr;
 
 /// How long a caller should stay away from a server that is overloaded or stopping, in seconds.
 const SHED_RETRY_SECONDS: u64 = 1;
@@ -19,8 +21,14 @@ pub(super) enum ApiError {
     WrongSign { string_to_sign: String, server_time: i64 },
     /// The timestamp is outside the window.
     Timestamp { server_time: i64, window_seconds: u64 },
+    /// Rightly signed, but not in the way that the app was made for.
+    SignType { needed: SignType, server_time: i64 },
     /// The app is disabled.
     Disabled,
+    /// The address, as far as it can be told, is not on the app's allow-list.
+    Address(Option<IpAddr>),
+    /// The app's or the account's quota is used up.
+    Quota { per_second: u32, retry_after_seconds: u64 },
     /// No such card under this account.
     NoCard,
     /// No such refresh under this account.
@@ -66,13 +74,13 @@ impl ApiError {
     pub(super) const fn code(&self) -> Code {
         match self {
             Self::Field(_) => Code::BadRequest,
-            Self::WrongSign { .. } | Self::Timestamp { .. } => Code::Unauthorized,
-            Self::Disabled => Code::Forbidden,
+            Self::WrongSign { .. } | Self::SignType { .. } | Self::Timestamp { .. } => Code::Unauthorized,
+            Self::Disabled | Self::Address(_) => Code::Forbidden,
             Self::NoCard | Self::NoRefresh | Self::NoPath => Code::NotFound,
             Self::Method => Code::MethodNotAllowed,
             Self::Repeated => Code::Repeated,
             Self::TooLarge { .. } => Code::TooLarge,
-            Self::Cooling { .. } | Self::SteadyBeat { .. } => Code::TooMany,
+            Self::Cooling { .. } | Self::SteadyBeat { .. } | Self::Quota { .. } => Code::TooMany,
             Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
                 Code::Unavailable
             }
@@ -98,6 +106,28 @@ impl ApiError {
             Self::Timestamp { window_seconds, .. } => language.pick(
                 format!("timestamp 与服务器时间相差超过 {window_seconds} 秒"),
                 format!("the field `timestamp` is more than {window_seconds} s off the server's time"),
+            ),
+            Self::SignType { needed, .. } => {
+                let needed = needed.as_str();
+                language.pick(
+                    format!("签名正确,但该应用须以 {needed} 签名 (signType)"),
+                    format!("the sign is right, but this app has to sign with {needed} (signType)"),
+                )
+            }
+            Self::Disabled => language.pick("该应用已停用", "the app is disabled").into(),
+            Self::Address(Some(address)) => language.pick(
+                format!("来源地址 {address} 不在该应用的白名单中"),
+                format!("the address {address} is not on this app's allow-list"),
+            ),
+            Self::Address(None) => language
+                .pick(
+                    "该应用只允许白名单中的来源地址,而本次来源地址无法确定",
+                    "this app may call from addresses on its allow-list only, and the address cannot be told",
+                )
+                .into(),
+            Self::Quota { per_second, retry_after_seconds } => language.pick(
+                format!("调用过于频繁(每秒最多 {per_second} 次),请 {retry_after_seconds} 秒后再试"),
+                format!("too many calls ({per_second} a second at most); try again in {retry_after_seconds} s"),
             ),
             Self::NoCard => language.pick("卡片不存在", "no such card").into(),
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
@@ -130,7 +160,6 @@ impl ApiError {
                 format!("the body must not exceed {limit} bytes"),
             ),
             Self::WrongSign { .. }
-            | Self::Disabled
             | Self::Repeated
             | Self::Method
             | Self::Overloaded
@@ -155,7 +184,7 @@ impl ApiError {
                 };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
-            Self::Timestamp { server_time, .. } => {
+            Self::Timestamp { server_time, .. } | Self::SignType { server_time, .. } => {
                 let detail = UnauthorizedDetail { server_time: *server_time, string_to_sign: None };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
@@ -168,7 +197,8 @@ impl ApiError {
                     request_id,
                 )
             }
-            Self::SteadyBeat { retry_after_seconds: seconds, .. } => {
+            Self::SteadyBeat { retry_after_seconds: seconds, .. }
+            | Self::Quota { retry_after_seconds: seconds, .. } => {
                 let envelope = Envelope::new(code, message, Some(retry(*seconds, None, None)));
                 respond(self.status(), &envelope, Some(*seconds), request_id)
             }

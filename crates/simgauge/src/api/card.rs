@@ -1,7 +1,7 @@
 //! The operations on cards of either kind: refresh, read one, list.
 
 use super::answer::{ApiError, done};
-use super::gate::{self, Caller};
+use super::gate::{self, Caller, Origin};
 use super::router::Operation;
 use super::{ApiState, view};
 use crate::refresh::{BeatCall, Known, NotAccepted, Verdict};
@@ -12,7 +12,7 @@ use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
-use simgauge_protocol::{Body, Code, Language};
+use simgauge_protocol::{Body, Code};
 use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind, NewWork};
 use std::time::{Duration, Instant};
 
@@ -40,10 +40,10 @@ impl Operation for Refresh {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter(state, body, asked, |body| RefreshUsage::read(body, self.0))?;
+        let (caller, fields) = gate::enter(state, body, origin, |body| RefreshUsage::read(body, self.0))?;
         let (accepted, tasks, warning) = accept(state, &caller, self.0, fields.number).await?;
         let cooldown = state.rules.of(stored(self.0)).cooldown;
         let mut answer = RefreshAnswer {
@@ -78,12 +78,12 @@ impl Operation for Refresh {
 /// Takes a call to the store; answers with the tasks that it made, and with what the caller should change.
 async fn accept(
     state: &ApiState,
-    caller: &Caller,
+    caller: &Caller<'_>,
     kind: CardKind,
     number: &str,
 ) -> Result<(Accepted, Vec<NewWork>, Option<String>), ApiError> {
     let now = state.clock.now();
-    let known = state.accepter.known(&caller.account, stored(kind), number, &caller.sign);
+    let known = state.accepter.known(&caller.account, stored(kind), number, &caller.fingerprint);
     // An identical request is answered alike, whatever else is said of its caller.
     let warning = if known == Known::Same { None } else { listen(state, caller, kind, number, now)? };
     if let Known::Other(accepted_at) = known {
@@ -98,7 +98,7 @@ async fn accept(
         appkey: caller.appkey.to_string(),
         kind: stored(kind),
         number: number.to_owned(),
-        sign: hex::encode_upper(caller.sign),
+        sign: caller.sign.to_ascii_uppercase(),
         // The accepter gives the id, in the order in which it commits.
         id: RefreshId::new(now, 0),
     };
@@ -123,7 +123,7 @@ async fn accept(
 /// Whether the call comes at a steady beat, as from a program: what to tell the caller, or why it is refused.
 fn listen(
     state: &ApiState,
-    caller: &Caller,
+    caller: &Caller<'_>,
     kind: CardKind,
     number: &str,
     at: UnixMs,
@@ -159,7 +159,7 @@ fn cooling(next_at: UnixMs, now: UnixMs) -> ApiError {
 /// Holds the answer until the refresh ended or the time is up, then adds what is known.
 async fn hold(
     state: &ApiState,
-    caller: &Caller,
+    caller: &Caller<'_>,
     kind: CardKind,
     fields: RefreshUsage<'_>,
     id: &RefreshId,
@@ -191,11 +191,11 @@ impl Operation for Get {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> Result<Response, ApiError> {
         let (caller, number) =
-            gate::enter_once(state, body, asked, |body| request::card_number(body, self.0))?;
+            gate::enter_once(state, body, origin, |body| request::card_number(body, self.0))?;
         let card =
             state.store.card(&caller.account, stored(self.0), number).await?.ok_or(ApiError::NoCard)?;
         let answer = view::card_answer(state, card, caller.language);
@@ -208,10 +208,10 @@ impl Operation for List {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter_once(state, body, asked, |body| ListCards::read(body, self.0))?;
+        let (caller, fields) = gate::enter_once(state, body, origin, |body| ListCards::read(body, self.0))?;
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;
         // One more than the page, to know whether there is another.

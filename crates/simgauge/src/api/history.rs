@@ -2,14 +2,14 @@
 
 use super::answer::{ApiError, done};
 use super::card::stored;
-use super::gate;
+use super::gate::{self, Origin};
 use super::router::Operation;
 use super::{ApiState, view};
 use axum::response::Response;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
 use simgauge_protocol::request::{CardKind, UsageHistory};
-use simgauge_protocol::{Body, Code, Language};
+use simgauge_protocol::{Body, Code};
 
 /// The operation.
 #[derive(Clone, Copy)]
@@ -20,10 +20,11 @@ impl Operation for History {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter_once(state, body, asked, |body| UsageHistory::read(body, self.0))?;
+        let (caller, fields) =
+            gate::enter_once(state, body, origin, |body| UsageHistory::read(body, self.0))?;
         let store = &state.store;
         // Another account's card does not exist.
         store.card(&caller.account, stored(self.0), fields.number).await?.ok_or(ApiError::NoCard)?;

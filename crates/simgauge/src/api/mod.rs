@@ -1,5 +1,6 @@
 //! The open API over HTTP.
 
+mod address;
 mod answer;
 mod card;
 mod directory;
@@ -7,11 +8,13 @@ mod docs;
 mod gate;
 mod health;
 mod history;
+mod quota;
 mod refresh;
 mod replay;
 mod router;
 mod view;
 
+pub use address::{Proxies, network, networks};
 pub use directory::AppDirectory;
 pub(crate) use router::asked_language;
 pub use router::{health_router, router};
@@ -49,6 +52,8 @@ pub struct Inner {
     pub board: Board,
     /// Who refreshes at a steady beat.
     pub beats: Beats,
+    /// Whose word on a caller's address counts.
+    pub proxies: Proxies,
     /// Cooldowns.
     pub rules: CardRules,
     /// The time zone of days.
@@ -83,6 +88,7 @@ impl ApiState {
         waiters: Waiters,
         board: Board,
         beats: Beats,
+        proxies: Proxies,
         rules: CardRules,
         zone: TimeZone,
         timestamp_window: Duration,
@@ -99,6 +105,7 @@ impl ApiState {
             waiters,
             board,
             beats,
+            proxies,
             rules,
             zone,
             timestamp_window,

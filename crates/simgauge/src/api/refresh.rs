@@ -1,12 +1,12 @@
 //! `/api/v3/refresh/get`: how a refresh stands.
 
 use super::answer::{ApiError, done};
-use super::gate;
+use super::gate::{self, Origin};
 use super::router::Operation;
 use super::{ApiState, view};
 use axum::response::Response;
 use simgauge_domain::id::RefreshId;
-use simgauge_protocol::{Body, Code, Language, request};
+use simgauge_protocol::{Body, Code, request};
 
 /// The operation.
 #[derive(Clone, Copy)]
@@ -17,10 +17,10 @@ impl Operation for Get {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> Result<Response, ApiError> {
-        let (caller, id) = gate::enter_once(state, body, asked, request::refresh_id)?;
+        let (caller, id) = gate::enter_once(state, body, origin, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
         let refresh = state.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
         let card = state.store.card_of_any(&refresh.card).await?;

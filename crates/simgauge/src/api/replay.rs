@@ -1,5 +1,6 @@
 //! Signs of reads that were already used: a captured read cannot be sent again.
 
+use simgauge_protocol::sign::Fingerprint;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ pub(super) struct ReplayGuard {
 }
 
 struct Generations {
-    young: HashSet<[u8; 20]>,
-    old: HashSet<[u8; 20]>,
+    young: HashSet<Fingerprint>,
+    old: HashSet<Fingerprint>,
     since: Instant,
 }
 
@@ -27,7 +28,7 @@ impl ReplayGuard {
     }
 
     /// Whether this sign is seen for the first time.
-    pub(super) fn is_first(&self, sign: &[u8; 20]) -> bool {
+    pub(super) fn is_first(&self, sign: &Fingerprint) -> bool {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if generations.since.elapsed() > self.span || generations.young.len() >= MOST {
             generations.old = std::mem::take(&mut generations.young);

@@ -1,17 +1,18 @@
 //! Every route on one page, and what surrounds all of them: the limit of the body, shedding load, request ids.
 
 use super::answer::ApiError;
-use super::gate;
+use super::gate::{self, Origin};
 use super::{ApiState, card, docs, health, history, refresh};
 use crate::telemetry::Held;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -45,11 +46,15 @@ struct Named {
 
 fn operation_route(name: Named) -> MethodRouter<ApiState> {
     match name.operation {
-        OperationName::RefreshUsage(kind) => post(move |s, h, b| call(s, h, b, name, card::Refresh(kind))),
-        OperationName::GetCard(kind) => post(move |s, h, b| call(s, h, b, name, card::Get(kind))),
-        OperationName::ListCards(kind) => post(move |s, h, b| call(s, h, b, name, card::List(kind))),
-        OperationName::UsageHistory(kind) => post(move |s, h, b| call(s, h, b, name, history::History(kind))),
-        OperationName::GetRefresh => post(move |s, h, b| call(s, h, b, name, refresh::Get)),
+        OperationName::RefreshUsage(kind) => {
+            post(move |s, p, h, b| call(s, p, h, b, name, card::Refresh(kind)))
+        }
+        OperationName::GetCard(kind) => post(move |s, p, h, b| call(s, p, h, b, name, card::Get(kind))),
+        OperationName::ListCards(kind) => post(move |s, p, h, b| call(s, p, h, b, name, card::List(kind))),
+        OperationName::UsageHistory(kind) => {
+            post(move |s, p, h, b| call(s, p, h, b, name, history::History(kind)))
+        }
+        OperationName::GetRefresh => post(move |s, p, h, b| call(s, p, h, b, name, refresh::Get)),
     }
 }
 
@@ -70,7 +75,7 @@ pub(super) trait Operation: Copy + Send + 'static {
         self,
         state: &ApiState,
         body: &Body<'_>,
-        asked: Option<Language>,
+        origin: Origin,
         request_id: &str,
     ) -> impl Future<Output = Result<Response, ApiError>> + Send;
 }
@@ -78,6 +83,7 @@ pub(super) trait Operation: Copy + Send + 'static {
 /// Answers a call, and tells those who watch how it went.
 async fn call(
     State(state): State<ApiState>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
     name: Named,
@@ -85,7 +91,7 @@ async fn call(
 ) -> Response {
     let began = Instant::now();
     let request_id = state.request_ids.next();
-    let (code, response) = match answered(&state, &headers, body, operation, &request_id).await {
+    let (code, response) = match answered(&state, connection, &headers, body, operation, &request_id).await {
         Ok(response) => (Code::Ok, response),
         Err((error, language)) => (error.code(), error.answer(language, &request_id)),
     };
@@ -98,6 +104,7 @@ async fn call(
 /// Answers a call; a refusal comes with the language to say it in.
 async fn answered(
     state: &ApiState,
+    connection: SocketAddr,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
     operation: impl Operation,
@@ -118,7 +125,8 @@ async fn answered(
         }
     })?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
-    operation.run(state, &parsed, asked, request_id).await.map_err(|error| {
+    let origin = Origin { language: asked, address: state.proxies.caller(connection.ip(), headers) };
+    operation.run(state, &parsed, origin, request_id).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
             tracing::error!(request_id, "a call ended with our own fault");
         } else {

@@ -2,14 +2,15 @@
 
 pub mod notify;
 
+use super::app::quota_as_json;
 use super::human;
-use super::input;
+use super::input::{self, Quota};
 use super::output::{Output, Table};
 use crate::clock::Clock;
 use crate::notify::{TargetPolicy, shown};
 use serde_json::json;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{NotifySettings, Store};
+use simgauge_store::{NotifySettings, Store, StoredQuota};
 use std::collections::HashMap;
 use std::process::ExitCode;
 
@@ -29,6 +30,14 @@ pub enum AccountCommand {
     List,
     /// Say where an account is told what happens to its cards, and of what. What is not given stays as it is.
     Notify(notify::NotifyArgs),
+    /// Limit the calls of all apps of an account together.
+    Quota {
+        /// The account.
+        name: String,
+        /// How many.
+        #[command(flatten)]
+        quota: Quota,
+    },
 }
 
 /// Runs the command.
@@ -56,15 +65,17 @@ pub async fn run(
                 .into_iter()
                 .map(|settings| (settings.account.clone(), settings))
                 .collect();
-            let mut table = Table::new(&["ACCOUNT", "LANGUAGE", "CREATED", "NOTIFIED AT", "OF"]);
+            let mut table = Table::new(&["ACCOUNT", "LANGUAGE", "CREATED", "QUOTA", "NOTIFIED AT", "OF"]);
             let mut list = Vec::new();
             for account in accounts {
                 let created_at = UnixMs(account.created_at).seconds();
                 let settings = settings.remove(&account.name);
+                let quota = StoredQuota::of(account.per_second, account.burst);
                 list.push(json!({
                     "name": account.name,
                     "language": account.language,
                     "createdAt": created_at,
+                    "quota": quota_as_json(quota),
                     "notify": settings.as_ref().map(notify::as_json),
                 }));
                 let url = settings.as_ref().and_then(|settings| settings.url.as_deref()).map(shown);
@@ -73,6 +84,7 @@ pub async fn run(
                     account.name,
                     account.language,
                     human::time(created_at),
+                    input::quota_in_words(quota, "as configured"),
                     url.unwrap_or_else(|| "-".to_owned()),
                     of,
                 ]);
@@ -80,6 +92,13 @@ pub async fn run(
             output.print(&list, || table.or("no accounts; create one with: simgauge account create NAME"))?;
         }
         AccountCommand::Notify(args) => notify::run(args, store, policy, output).await?,
+        AccountCommand::Quota { name, quota } => {
+            let quota = quota.stored();
+            store.set_account_quota(&name, quota).await?;
+            output.print(&json!({ "name": name, "quota": quota_as_json(quota) }), || {
+                format!("account {name}: {}", input::quota_in_words(quota, "as configured"))
+            })?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

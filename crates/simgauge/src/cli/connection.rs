@@ -1,11 +1,11 @@
 //! What the client commands share: where the server is, who calls, which card, and how a failed call is told.
 
 use super::human;
-use super::input::Secret;
+use super::input::{self, Secret};
 use super::output::Output;
 use serde_json::json;
 use simgauge_client::answer::CardAnswer;
-use simgauge_client::{Client, ClientError, Code, Language};
+use simgauge_client::{Client, ClientError, Code, Language, SignType};
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -25,6 +25,9 @@ pub struct Connection {
     appkey: String,
     #[command(flatten)]
     secret: Secret,
+    /// How the app has to sign: sha-1 or hmac-sha256.
+    #[arg(long, env = "SIMGAUGE_SIGN_TYPE", default_value = "sha-1", value_parser = input::sign_type)]
+    sign_type: SignType,
 }
 
 impl Connection {
@@ -36,6 +39,7 @@ impl Connection {
         Client::builder(&self.url, &self.appkey, self.secret.secret.clone())
             .retry_budget(RETRY_BUDGET)
             .language(Language::En)
+            .sign_type(self.sign_type)
             .build()
     }
 }

@@ -8,6 +8,7 @@ use super::patience::Patience;
 use secrecy::ExposeSecret as _;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
+use simgauge_protocol::sign::SignType;
 use simgauge_store::{DELIVERY_LANE, DueNotification, Lease, Outcome, Receiver, Settled, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,7 +202,8 @@ impl<'a> Shift<'a> {
         let secret = self.settings.sealer.open(sealed, appkey).map_err(|_| AttemptError::Sealed)?;
         let language = Language::parse(&receiver.language).unwrap_or_default();
         let nonce = rand::random_range(10_000..=99_999);
-        message::signed(&due.body, language, self.now().seconds(), nonce, secret.expose_secret())
+        let sign_type = receiver.sign_type.as_deref().and_then(SignType::parse).unwrap_or_default();
+        message::signed(&due.body, language, sign_type, self.now().seconds(), nonce, secret.expose_secret())
             .ok_or(AttemptError::Damaged)
     }
 

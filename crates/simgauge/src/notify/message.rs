@@ -4,13 +4,14 @@ use crate::reason;
 use serde_json::{Map, Value};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::Failure;
-use simgauge_protocol::sign::{self, Scope};
+use simgauge_protocol::sign::{self, SIGN_TYPE_FIELD, Scope, SignType};
 use simgauge_protocol::{Body, Language};
 
 /// Signs a body of the outbox; nothing where it is none, which nobody writes.
 pub(super) fn signed(
     body: &str,
     language: Language,
+    sign_type: SignType,
     timestamp: i64,
     nonce: u32,
     secret: &str,
@@ -19,6 +20,9 @@ pub(super) fn signed(
     translate(&mut fields, language);
     fields.insert("timestamp".to_owned(), timestamp.into());
     fields.insert("nonce".to_owned(), nonce.into());
+    if sign_type != SignType::default() {
+        fields.insert(SIGN_TYPE_FIELD.to_owned(), sign_type.as_str().into());
+    }
     let text = serde_json::to_string(&fields).ok()?;
     let sign = sign::sign(&Body::parse(text.as_bytes()).ok()?, Scope::Notification, secret);
     fields.insert("sign".to_owned(), sign.into());
@@ -41,15 +45,24 @@ mod tests {
     fn signed_without_secret_and_in_the_accounts_language() {
         let body =
             r#"{"event":"usage.refresh_failed","usedBytes":0,"reason":"not_found","reasonText":"gone"}"#;
-        let text = signed(body, Language::Zh, 1_556_595_508, 24_523, "a1b1c1d1").expect("signed");
+        let text =
+            signed(body, Language::Zh, SignType::Sha1, 1_556_595_508, 24_523, "a1b1c1d1").expect("signed");
         let value: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["reasonText"], "运营商没有这张卡");
         assert!(!text.contains("a1b1c1d1"));
         let parsed = Body::parse(text.as_bytes()).expect("body");
         let sign = value["sign"].as_str().expect("text");
         assert!(sign::verify(&parsed, Scope::Notification, "a1b1c1d1", sign));
-        let english = signed(body, Language::En, 1, 10_000, "s").expect("signed");
+        let stronger = signed(body, Language::Zh, SignType::HmacSha256, 1, 10_000, "s").expect("signed");
+        let value: Value = serde_json::from_str(&stronger).expect("JSON");
+        assert_eq!(
+            (value["signType"].as_str(), value["sign"].as_str().map(str::len)),
+            (Some("HMAC-SHA256"), Some(64))
+        );
+        let parsed = Body::parse(stronger.as_bytes()).expect("body");
+        assert!(sign::verify(&parsed, Scope::Notification, "s", value["sign"].as_str().expect("text")));
+        let english = signed(body, Language::En, SignType::Sha1, 1, 10_000, "s").expect("signed");
         assert!(english.contains(r#""reasonText":"gone""#));
-        assert_eq!(signed("[]", Language::En, 1, 10_000, "s"), None);
+        assert_eq!(signed("[]", Language::En, SignType::Sha1, 1, 10_000, "s"), None);
     }
 }

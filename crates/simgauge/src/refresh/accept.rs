@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::lanes::Board;
 use crate::telemetry::Telemetry;
 use simgauge_domain::id::RefreshId;
+use simgauge_protocol::sign::{Fingerprint, fingerprint};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,7 +57,7 @@ impl Accepter {
 
     /// What this process knows of a call's card without asking the store.
     #[must_use]
-    pub fn known(&self, account: &str, kind: CardKind, number: &str, sign: &[u8; 20]) -> Known {
+    pub fn known(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
         self.cache.get(account, kind, number, sign)
     }
 
@@ -138,10 +139,9 @@ fn measure(telemetry: &Telemetry, entered: &[Instant], began: Instant) {
 }
 
 fn remember(cache: &CooldownCache, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {
-    if let Ok(AcceptOutcome::Accepted { refresh, .. }) = outcome {
-        let mut sign = [0; 20];
-        if hex::decode_to_slice(&call.sign, &mut sign).is_ok() {
-            cache.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
-        }
+    if let Ok(AcceptOutcome::Accepted { refresh, .. }) = outcome
+        && let Some(sign) = fingerprint(&call.sign)
+    {
+        cache.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
     }
 }

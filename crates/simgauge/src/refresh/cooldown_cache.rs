@@ -2,6 +2,7 @@
 
 use super::card_memory::CardMemory;
 use simgauge_domain::time::UnixMs;
+use simgauge_protocol::sign::Fingerprint;
 use simgauge_store::CardKind;
 
 /// Twice as many cards take about 100 MB at the very most.
@@ -10,7 +11,7 @@ const MOST: usize = 1 << 20;
 #[derive(Clone, Copy)]
 struct Entry {
     accepted_at: UnixMs,
-    sign: [u8; 20],
+    sign: Fingerprint,
 }
 
 /// What this process knows of a call's card.
@@ -32,7 +33,7 @@ impl CooldownCache {
         Self(CardMemory::new(MOST))
     }
 
-    pub(super) fn get(&self, account: &str, kind: CardKind, number: &str, sign: &[u8; 20]) -> Known {
+    pub(super) fn get(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
         match self.0.get((account, kind, number)) {
             None => Known::Nothing,
             Some(entry) if entry.sign == *sign => Known::Same,
@@ -45,7 +46,7 @@ impl CooldownCache {
         account: &str,
         kind: CardKind,
         number: &str,
-        sign: [u8; 20],
+        sign: Fingerprint,
         accepted_at: UnixMs,
     ) {
         self.0.put((account, kind, number), Entry { accepted_at, sign });

@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod docs;
 mod documentation;
+mod gate;
 mod metrics;
 mod notifications;
 mod paced;

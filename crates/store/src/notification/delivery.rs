@@ -36,6 +36,8 @@ pub struct Receiver {
     pub appkey: Option<String>,
     /// The app's secret, sealed.
     pub secret: Option<Vec<u8>>,
+    /// How the app signs.
+    pub sign_type: Option<String>,
 }
 
 impl std::fmt::Debug for Receiver {
@@ -199,7 +201,7 @@ impl Store {
     /// The database cannot be reached.
     pub async fn receiver(&self, account: &str) -> Result<Option<Receiver>, StoreError> {
         let select = Sql::both(
-            "SELECT account.notify_url AS url, account.language, app.appkey, app.secret FROM account \
+            "SELECT account.notify_url AS url, account.language, app.appkey, app.secret, app.sign_type FROM account \
              LEFT JOIN app ON app.account = account.name AND app.disabled = 0 \
              AND (account.notify_app IS NULL OR app.appkey = account.notify_app) \
              WHERE account.name = $1 ORDER BY app.created_at, app.appkey LIMIT 1",

@@ -106,6 +106,8 @@ impl Builder {
             (None, Database::Sqlite) => format!("sqlite://{}", dir.path().join("simgauge.db").display()),
             (None, Database::Postgres) => new_postgres_database().await,
         };
+        // Stories call as often as they like; those of quotas set one.
+        config.api.quota_per_second = 0;
         config.secrets.key_file = dir.path().join("key");
         std::fs::write(&config.secrets.key_file, "5a".repeat(32)).unwrap();
         config.operator_accounts = vec![operator_account(LANE, &simulator.base_url(OPERATOR))];

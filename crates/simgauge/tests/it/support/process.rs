@@ -113,6 +113,8 @@ fn write_config(server: &TestServer, dir: &Path, port: u16, store_url: &str) -> 
         [lanes]
         lease_seconds = {}
         poll_seconds = {}
+        [api]
+        quota_per_second = 0
         [notify]
         allow_private = {}
         allow_http = {}

@@ -1,0 +1,207 @@
+//! Apps: appkeys with their secrets and what they may do.
+
+use crate::Store;
+use crate::account::{StoredQuota, exists_or};
+use crate::db::{Sql, reading, writing};
+use crate::error::StoreError;
+use simgauge_domain::time::UnixMs;
+
+/// An appkey of an account.
+#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct App {
+    /// Identifies the app on the wire.
+    pub appkey: String,
+    /// Whose it is.
+    pub account: String,
+    /// The account's language.
+    pub language: String,
+    /// A note for people.
+    pub label: String,
+    /// The secret, sealed.
+    pub secret: Vec<u8>,
+    /// Not 0 where the app may not call.
+    pub disabled: i64,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: i64,
+    /// Networks that it may call from, comma-separated; empty: from anywhere.
+    pub allow: String,
+    /// How its calls must be signed: `SHA-1` or `HMAC-SHA256`.
+    pub sign_type: String,
+    /// The secret before the last rotation, sealed.
+    pub old_secret: Option<Vec<u8>>,
+    /// Until when that one is good, in Unix milliseconds.
+    pub old_until: Option<i64>,
+    /// Calls a second; none and 0: no limit of its own.
+    pub per_second: Option<i64>,
+    /// Calls at once.
+    pub burst: Option<i64>,
+    /// Calls a second of all the account's apps.
+    pub account_per_second: Option<i64>,
+    /// Calls at once of all the account's apps.
+    pub account_burst: Option<i64>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("appkey", &self.appkey)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! select_app {
+    ($rest:literal) => {
+        Sql::both(concat!(
+            "SELECT app.appkey, app.account, account.language, app.label, app.secret, app.disabled, app.created_at, \
+             app.allow, app.sign_type, app.old_secret, app.old_until, app.per_second, app.burst, \
+             account.per_second AS account_per_second, account.burst AS account_burst \
+             FROM app JOIN account ON account.name = app.account ",
+            $rest
+        ))
+    };
+}
+
+impl Store {
+    /// Creates an app of an account; `secret` is sealed already.
+    ///
+    /// # Errors
+    /// There is an app of that key, or no such account.
+    pub async fn create_app(
+        &self,
+        appkey: &str,
+        account: &str,
+        label: &str,
+        secret: &[u8],
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let insert = Sql::both(
+            "INSERT INTO app (appkey, account, label, secret, disabled, created_at) VALUES ($1, $2, $3, $4, 0, $5)",
+        );
+        writing!(self, |tx, sql| {
+            sqlx::query(sql(insert))
+                .bind(appkey)
+                .bind(account)
+                .bind(label)
+                .bind(secret)
+                .bind(now.0)
+                .execute(&mut *tx)
+                .await
+                .map_err(|error| {
+                    if StoreError::is_foreign(&error) {
+                        StoreError::Missing(format!("account {account}"))
+                    } else {
+                        exists_or(error, format!("app {appkey}"))
+                    }
+                })?;
+        });
+        Ok(())
+    }
+
+    /// One app.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn app(&self, appkey: &str) -> Result<Option<App>, StoreError> {
+        let select = select_app!("WHERE app.appkey = $1");
+        reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).bind(appkey).fetch_optional(pool).await?))
+    }
+
+    /// Every app by key.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn apps(&self) -> Result<Vec<App>, StoreError> {
+        let select = select_app!("ORDER BY app.appkey");
+        reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).fetch_all(pool).await?))
+    }
+
+    /// Replaces an app's sealed secret. The one before stays good until `keep_old_until`; none: not any more.
+    ///
+    /// # Errors
+    /// No such app.
+    pub async fn set_app_secret(
+        &self,
+        appkey: &str,
+        secret: &[u8],
+        keep_old_until: Option<UnixMs>,
+    ) -> Result<(), StoreError> {
+        let update = Sql::both(
+            "UPDATE app SET old_secret = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE secret END, \
+             old_until = CAST($3 AS BIGINT), secret = $1 \
+             WHERE appkey = $2",
+        );
+        writing!(self, |tx, sql| {
+            let done = sqlx::query(sql(update))
+                .bind(secret)
+                .bind(appkey)
+                .bind(keep_old_until.map(|until| until.0))
+                .execute(&mut *tx)
+                .await?;
+            found(done.rows_affected(), appkey)?;
+        });
+        Ok(())
+    }
+
+    /// Lets an app call, or not.
+    ///
+    /// # Errors
+    /// No such app.
+    pub async fn set_app_disabled(&self, appkey: &str, disabled: bool) -> Result<(), StoreError> {
+        let update = Sql::both("UPDATE app SET disabled = $1 WHERE appkey = $2");
+        writing!(self, |tx, sql| {
+            let done =
+                sqlx::query(sql(update)).bind(i64::from(disabled)).bind(appkey).execute(&mut *tx).await?;
+            found(done.rows_affected(), appkey)?;
+        });
+        Ok(())
+    }
+
+    /// Says from which networks an app may call: comma-separated, empty for anywhere.
+    ///
+    /// # Errors
+    /// No such app.
+    pub async fn set_app_allow(&self, appkey: &str, networks: &str) -> Result<(), StoreError> {
+        let update = Sql::both("UPDATE app SET allow = $1 WHERE appkey = $2");
+        writing!(self, |tx, sql| {
+            let done = sqlx::query(sql(update)).bind(networks).bind(appkey).execute(&mut *tx).await?;
+            found(done.rows_affected(), appkey)?;
+        });
+        Ok(())
+    }
+
+    /// Says how an app's calls must be signed.
+    ///
+    /// # Errors
+    /// No such app.
+    pub async fn set_app_sign_type(&self, appkey: &str, sign_type: &str) -> Result<(), StoreError> {
+        let update = Sql::both("UPDATE app SET sign_type = $1 WHERE appkey = $2");
+        writing!(self, |tx, sql| {
+            let done = sqlx::query(sql(update)).bind(sign_type).bind(appkey).execute(&mut *tx).await?;
+            found(done.rows_affected(), appkey)?;
+        });
+        Ok(())
+    }
+
+    /// Limits an app's calls beside the account's limit; none: not.
+    ///
+    /// # Errors
+    /// No such app.
+    pub async fn set_app_quota(&self, appkey: &str, quota: Option<StoredQuota>) -> Result<(), StoreError> {
+        let update = Sql::both("UPDATE app SET per_second = $1, burst = $2 WHERE appkey = $3");
+        writing!(self, |tx, sql| {
+            let done = sqlx::query(sql(update))
+                .bind(quota.map(|quota| i64::from(quota.per_second)))
+                .bind(quota.map(|quota| i64::from(quota.burst)))
+                .bind(appkey)
+                .execute(&mut *tx)
+                .await?;
+            found(done.rows_affected(), appkey)?;
+        });
+        Ok(())
+    }
+}
+
+fn found(rows: u64, appkey: &str) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::Missing(format!("app {appkey}"))) } else { Ok(()) }
+}
