@@ -46,7 +46,7 @@ struct Imported {
 
 impl Setup {
     /// Writes the configuration: a store, and operator accounts as TOML. Everything else is as it comes, but for a lane's
-    /// longest wait, which would refuse what is to be measured.
+    /// longest wait and the account's quota, which would refuse what is to be measured.
     pub(crate) fn new(dir: &Path, store_url: &str, operator_accounts: &str) -> anyhow::Result<Self> {
         let address = process::free_address()?;
         let file = dir.join("simgauge.toml");
@@ -54,7 +54,7 @@ impl Setup {
             &file,
             format!(
                 "[server]\nlisten = \"{address}\"\n[store]\nurl = \"{store_url}\"\n[log]\nfilter = \"warn\"\n\
-                 [refresh]\nmax_wait_seconds = 0\n{operator_accounts}"
+                 [refresh]\nmax_wait_seconds = 0\n[api]\nquota_per_second = 0\n{operator_accounts}"
             ),
         )?;
         let config = Config::load(Some(&file))?;

@@ -8,6 +8,7 @@ use crate::notify::{self, NotifySettings};
 use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
+use crate::server;
 use crate::telemetry::{self, Live, Telemetry};
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub struct App {
     address: SocketAddr,
     stopping: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     lanes: JoinSet<()>,
     store: Store,
     telemetry: Telemetry,
@@ -138,13 +139,12 @@ impl App {
         } else {
             health_router(state)
         };
-        let server =
-            axum::serve(listener, routes.merge(more).into_make_service_with_connect_info::<SocketAddr>())
-                .with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let limits = config.server.limits();
+        let server = server::serve(listener, routes.merge(more), limits, stopping.clone());
         Ok(Self {
             address,
             stopping,
-            server: tokio::spawn(server.into_future()),
+            server: tokio::spawn(server),
             lanes,
             store,
             telemetry,

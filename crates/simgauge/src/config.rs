@@ -2,6 +2,7 @@
 
 use crate::api::network;
 use crate::notify::TargetPolicy;
+use crate::server::Limits as ConnectionLimits;
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
@@ -64,9 +65,26 @@ pub struct Server {
     pub role: Role,
     pub max_in_flight: usize,
     pub stop_timeout_seconds: u64,
+    pub max_connections: usize,
+    pub head_timeout_seconds: u64,
+    pub body_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
     #[serde(deserialize_with = "some_networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_by: ForwardedBy,
+}
+
+impl Server {
+    /// What a connection may take.
+    #[must_use]
+    pub fn limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            connections: self.max_connections,
+            head: Duration::from_secs(self.head_timeout_seconds),
+            body: Duration::from_secs(self.body_timeout_seconds),
+            idle: Duration::from_secs(self.idle_timeout_seconds),
+        }
+    }
 }
 
 /// The header in which trusted proxies tell a caller's address.
@@ -411,6 +429,18 @@ impl Config {
         if pauses.is_empty() || !pauses.iter().all(|pause| (0.001..=86_400.0).contains(pause)) {
             bail!("notify.pauses_seconds must hold at least one pause, each between 0.001 and 86400");
         }
+        for (name, value) in [
+            ("server.head_timeout_seconds", self.server.head_timeout_seconds),
+            ("server.body_timeout_seconds", self.server.body_timeout_seconds),
+            ("server.idle_timeout_seconds", self.server.idle_timeout_seconds),
+        ] {
+            if !(1..=3600).contains(&value) {
+                bail!("{name} must be between 1 and 3600");
+            }
+        }
+        if !(1..=1_000_000).contains(&self.server.max_connections) {
+            bail!("server.max_connections must be between 1 and 1000000");
+        }
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
         }
@@ -524,6 +554,8 @@ mod tests {
             ("[server]\nlisten = 7", "listen"),
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[server]\nhead_timeout_seconds = 0", "server.head_timeout_seconds"),
+            ("[server]\nmax_connections = 0", "server.max_connections"),
             ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[refresh]\nsteady_beat = \"warn\"", "steady_beat"),
             ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),

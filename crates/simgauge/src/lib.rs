@@ -13,4 +13,5 @@ pub mod reason;
 pub mod refresh;
 pub mod retention;
 pub mod secrets;
+pub mod server;
 pub mod telemetry;

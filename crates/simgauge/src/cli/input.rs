@@ -69,6 +69,7 @@ pub fn sign_type(text: &str) -> Result<SignType, String> {
 
 /// A limit of calls.
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[group(skip)]
 pub struct Quota {
     /// Calls a second; 0: no limit.
     #[arg(long)]

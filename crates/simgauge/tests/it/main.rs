@@ -4,6 +4,7 @@
 mod bad_input;
 mod beats;
 mod command_line;
+mod connections;
 mod contract;
 mod cooldown;
 mod crash;

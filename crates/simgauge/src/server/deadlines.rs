@@ -1,0 +1,173 @@
+//! Until when a connection has to have done what it is at.
+//!
+//! One timer for each connection looks at one number; what happens on the connection only changes that number, so that a call
+//! costs no timer.
+
+use super::Limits;
+use axum::body::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// While we are the ones who take our time.
+const NEVER: u64 = u64::MAX;
+
+/// A connection's deadline, in milliseconds since it began.
+pub(super) struct Deadlines {
+    began: Instant,
+    limits: Limits,
+    at_ms: AtomicU64,
+    /// Whether the next byte begins a head.
+    idle: AtomicBool,
+}
+
+impl Deadlines {
+    pub(super) fn begin(limits: Limits) -> Self {
+        let deadlines = Self {
+            began: Instant::now(),
+            limits,
+            at_ms: AtomicU64::new(NEVER),
+            idle: AtomicBool::new(false),
+        };
+        deadlines.set(limits.head);
+        deadlines
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(NEVER)
+    }
+
+    fn set(&self, span: Duration) {
+        let span = u64::try_from(span.as_millis()).unwrap_or(NEVER);
+        self.at_ms.store(self.now_ms().saturating_add(span), Ordering::Relaxed);
+    }
+
+    fn heard(&self) {
+        if self.idle.swap(false, Ordering::Relaxed) {
+            self.set(self.limits.head);
+        }
+    }
+
+    pub(super) fn head_ended(&self) {
+        self.set(self.limits.body);
+    }
+
+    pub(super) fn body_ended(&self) {
+        self.at_ms.store(NEVER, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self) {
+        self.idle.store(true, Ordering::Relaxed);
+        self.set(self.limits.idle);
+    }
+
+    /// A part of an answer was taken off us.
+    fn written(&self) {
+        if self.idle.load(Ordering::Relaxed) {
+            self.set(self.limits.idle);
+        }
+    }
+
+    /// Returns once the deadline has passed. A deadline that came nearer meanwhile is noticed after the shortest limit at the
+    /// latest, so a connection lives for at most twice as long as it may.
+    pub(super) async fn passed(&self) {
+        let look_every = self.limits.head.min(self.limits.body).min(self.limits.idle);
+        loop {
+            let left = self.at_ms.load(Ordering::Relaxed).saturating_sub(self.now_ms());
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(look_every.min(Duration::from_millis(left))).await;
+        }
+    }
+}
+
+/// A connection or a body whose progress moves the deadline.
+pub(super) struct Timed<T> {
+    inner: T,
+    deadlines: Arc<Deadlines>,
+}
+
+impl<T> Timed<T> {
+    pub(super) fn new(inner: T, deadlines: &Arc<Deadlines>) -> Self {
+        Self { inner, deadlines: Arc::clone(deadlines) }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.inner).poll_read(context, buffer));
+        if buffer.filled().len() > before {
+            self.deadlines.heard();
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(context, bytes));
+        self.deadlines.written();
+        Poll::Ready(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(context, slices));
+        self.deadlines.written();
+        Poll::Ready(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+impl<T: Body<Data = Bytes> + Unpin> Body for Timed<T> {
+    type Data = Bytes;
+    type Error = T::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, T::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        if frame.is_none() || self.inner.is_end_stream() {
+            self.deadlines.body_ended();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
