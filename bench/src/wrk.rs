@@ -11,7 +11,7 @@ use std::process::Command;
 /// One thread is enough to keep two cores of server busy, and leaves them more of the machine than two would.
 const THREADS: u64 = 1;
 /// Connections that send at once.
-pub(crate) const CONNECTIONS: u64 = 64;
+pub(crate) const CONNECTIONS: u64 = 256;
 
 /// What wrk saw.
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,7 @@ use crate::retention;
 use crate::secrets::Sealer;
 use crate::server;
 use crate::telemetry::{self, Live, Telemetry};
+use crate::upkeep;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use simgauge_store::Store;
@@ -76,12 +77,13 @@ impl App {
             clock.clone(),
             telemetry.clone(),
             config.refresh.accept_queue,
-        );
+        )?;
         tokio::spawn(
             apps.clone()
                 .keep_fresh(Duration::from_secs(config.api.app_reload_seconds.max(1)), stopping.clone()),
         );
         tokio::spawn(clock.clone().keep_correct(store.clone(), stopping.clone()));
+        tokio::spawn(upkeep::shorten_log(store.clone(), stopping.clone()));
         if config.server.role.works() {
             tokio::spawn(retention::prune_daily(
                 store.clone(),

@@ -15,3 +15,4 @@ pub mod retention;
 pub mod secrets;
 pub mod server;
 pub mod telemetry;
+pub mod upkeep;

@@ -1,6 +1,7 @@
 //! The two databases behind one type, and the few helpers that let most SQL be written once.
 
 use crate::error::StoreError;
+use crate::hot::Hot;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -14,14 +15,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the network. Less
 /// than a lease, so that a lane's lock is free when its lease is.
 const IDLE_TRANSACTION_MS: &str = "5000";
-/// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages).
-const SQLITE_CACHE_KIB: &str = "-32768";
+/// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages). The hot writer has a larger one.
+const SQLITE_CACHE_KIB: &str = "-8192";
+/// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer of a server
+/// ever lets come together.
+pub(crate) const WAL_PAGES: u32 = 262_144;
 
 /// An open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
     /// SQLite has one writer at a time, so one connection writes and the others read beside it (WAL).
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite { read: SqlitePool, write: SqlitePool, hot: Hot },
     /// PostgreSQL, or a service that speaks it.
     Postgres(PgPool),
 }
@@ -36,12 +40,14 @@ impl Db {
                 .foreign_keys(true)
                 .busy_timeout(BUSY_TIMEOUT)
                 .pragma("cache_size", SQLITE_CACHE_KIB)
+                .pragma("wal_autocheckpoint", WAL_PAGES.to_string())
                 .pragma("temp_store", "memory");
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
             // The writer first: it creates the file and sets its journal mode.
             let write = pool(1).connect_with(options.clone()).await?;
+            let hot = Hot::new(options.get_filename().to_owned(), BUSY_TIMEOUT, write.clone());
             let read = pool(connections.max(1)).connect_with(options).await?;
-            Ok(Self::Sqlite { read, write })
+            Ok(Self::Sqlite { read, write, hot })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             // A node that is frozen or cut off in the middle of a transaction must not keep its locks: the others would wait
             // for it as long as it lasts.
@@ -61,7 +67,8 @@ impl Db {
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, hot } => {
+                hot.close().await;
                 read.close().await;
                 write.close().await;
             }
@@ -166,12 +173,6 @@ impl SqliteTx {
 
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
-        self.open = false;
-        Ok(())
-    }
-
-    pub(crate) async fn rollback(mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("ROLLBACK").execute(&mut *self).await?;
         self.open = false;
         Ok(())
     }

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The database could not be reached, or refused.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
+    /// SQLite, asked directly, refused.
+    #[error("database: {0}")]
+    Sqlite(#[source] rusqlite::Error),
     /// A row holds what this program never writes.
     #[error("unexpected content in the database: {0}")]
     Corrupt(String),
@@ -47,6 +50,13 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         Self::Database(error)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
+        Self::Sqlite(error)
     }
 }
 

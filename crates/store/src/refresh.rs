@@ -39,7 +39,6 @@ pub(crate) struct RefreshRow {
     pub(crate) card: String,
     pub(crate) account: String,
     appkey: String,
-    pub(crate) sign: String,
     pub(crate) accepted_at: i64,
     pub(crate) previous: Option<String>,
     pub(crate) state: String,
@@ -51,10 +50,19 @@ pub(crate) struct RefreshRow {
     detail: Option<String>,
 }
 
+/// The state of a refresh as the store holds it.
+pub(crate) fn state_of(id: &str, state: &str) -> Result<RefreshState, StoreError> {
+    RefreshState::parse(state).ok_or_else(|| StoreError::Corrupt(format!("state {state:?} of refresh {id}")))
+}
+
+/// The ICCIDs still to be read, as the store holds them.
+pub(crate) fn iccids(remaining: &str) -> Vec<String> {
+    remaining.split(',').filter(|iccid| !iccid.is_empty()).map(str::to_owned).collect()
+}
+
 impl RefreshRow {
     pub(crate) fn state(&self) -> Result<RefreshState, StoreError> {
-        RefreshState::parse(&self.state)
-            .ok_or_else(|| StoreError::Corrupt(format!("state {:?} of refresh {}", self.state, self.id)))
+        state_of(&self.id, &self.state)
     }
 
     fn failure(&self) -> Option<Failure> {
@@ -64,15 +72,11 @@ impl RefreshRow {
         })
     }
 
-    pub(crate) fn remaining(&self) -> Vec<String> {
-        self.remaining.split(',').filter(|iccid| !iccid.is_empty()).map(str::to_owned).collect()
-    }
-
     pub(crate) fn open(&self) -> OpenRefresh {
         OpenRefresh {
             id: RefreshId::trusted(self.id.clone()),
             accepted_at: UnixMs(self.accepted_at),
-            remaining: self.remaining(),
+            remaining: iccids(&self.remaining),
             failure: self.failure(),
         }
     }

@@ -2,7 +2,7 @@
 //! which tells itself.
 
 use crate::Store;
-use crate::db::{Db, Sql};
+use crate::db::Db;
 use crate::error::StoreError;
 use sqlx::postgres::PgListener;
 
@@ -10,11 +10,8 @@ use sqlx::postgres::PgListener;
 const CHANNEL: &str = "simgauge_task";
 
 /// Sent by the accepting transaction itself, so that it arrives with the commit and not before. Takes the rows of new tasks.
-pub(crate) const TELL: Sql = Sql {
-    sqlite: "",
-    postgres: "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
-               (SELECT DISTINCT lane, account FROM json_to_recordset($1::json) AS t(lane text, account text)) AS told",
-};
+pub(crate) const TELL: &str = "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
+     (SELECT DISTINCT lane, account FROM json_to_recordset($1::json) AS t(lane text, account text)) AS told";
 
 /// News from any node.
 #[derive(Clone, Debug, PartialEq, Eq)]

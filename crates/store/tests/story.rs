@@ -571,3 +571,23 @@ async fn thresholds_and_old_figures_are_told_once(
     assert!(read(20_800, 1000, 0).await.is_empty());
     assert_eq!(read(40_000, 1000, 2).await, ["usage.stale"]);
 }
+
+#[tokio::test]
+async fn a_log_is_written_back_and_begun_anew() {
+    let store = TestStore::new(Database::Sqlite).await;
+    store.create_account("acme", "zh", T0).await.unwrap();
+    for hundred in 0..3 {
+        let mut import = store.import().await.unwrap();
+        let cards: Vec<ImportRow> = (0..1000)
+            .map(|n| row(&format!("8986{hundred:04}{n:011}"), &format!("8986{hundred:04}{n:011}")))
+            .collect();
+        assert!(import.add(&cards).await.unwrap().iter().all(Result::is_ok));
+        import.commit().await.unwrap();
+    }
+    let long = store.log_pages().await.unwrap().unwrap();
+    store.checkpoint().await.unwrap();
+    assert_eq!(store.log_pages().await.unwrap(), Some(long), "written back, and there until the next write");
+    accept(&store, &[call("8986000000000000000", 1, T0)], T0).await;
+    let short = store.log_pages().await.unwrap().unwrap();
+    assert!(short < 20 && long > 100, "{long} pages, then {short}");
+}

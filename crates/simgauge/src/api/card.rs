@@ -14,6 +14,7 @@ use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
 use simgauge_protocol::{Body, Code};
 use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind, NewWork};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// `refreshUsage`.
@@ -94,8 +95,8 @@ async fn accept(
         }
     }
     let call = AcceptCall {
-        account: caller.account.to_string(),
-        appkey: caller.appkey.to_string(),
+        account: Arc::clone(&caller.account),
+        appkey: Arc::clone(&caller.appkey),
         kind: stored(kind),
         number: number.to_owned(),
         sign: caller.sign.to_ascii_uppercase(),

@@ -8,7 +8,9 @@ use simgauge_domain::id::RefreshId;
 use simgauge_protocol::sign::{Fingerprint, fingerprint};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Calls in one transaction at most.
@@ -31,7 +33,7 @@ struct Pending {
     reply: oneshot::Sender<Result<AcceptOutcome, NotAccepted>>,
 }
 
-/// The way into the store. Cheap to clone; the task behind it ends when the last clone is gone.
+/// The way into the store. Cheap to clone; the thread behind it ends when the last clone is gone.
 #[derive(Clone)]
 pub struct Accepter {
     queue: mpsc::Sender<Pending>,
@@ -39,8 +41,10 @@ pub struct Accepter {
 }
 
 impl Accepter {
-    /// Starts the task that commits.
-    #[must_use]
+    /// Starts the thread that commits.
+    ///
+    /// # Errors
+    /// The system gives no thread.
     pub fn start(
         store: Store,
         board: Board,
@@ -48,11 +52,13 @@ impl Accepter {
         clock: Clock,
         telemetry: Telemetry,
         queue: usize,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue);
         let cache = Arc::new(CooldownCache::new());
-        tokio::spawn(commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache)));
-        Self { queue: sender, cache }
+        let groups = commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache));
+        let runtime = Handle::current();
+        thread::Builder::new().name("accepter".into()).spawn(move || runtime.block_on(groups))?;
+        Ok(Self { queue: sender, cache })
     }
 
     /// What this process knows of a call's card without asking the store.
@@ -61,7 +67,7 @@ impl Accepter {
         self.cache.get(account, kind, number, sign)
     }
 
-    /// Tells how many calls wait to be made durable, without keeping the task behind it alive.
+    /// Tells how many calls wait to be made durable, without keeping the thread behind it alive.
     #[must_use]
     pub fn depth(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
         let queue = self.queue.downgrade();

@@ -1,0 +1,177 @@
+//! Accepting on PostgreSQL: one bulk statement per table, since every statement is a round trip. The cards are locked first,
+//! so that nodes take turns.
+
+use super::decide::{CardState, Cards, ChainRow, New, Profile, decide, link};
+use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use crate::card::CardKind;
+use crate::db::{Sql, bulk, rows};
+use crate::error::StoreError;
+use crate::finish::CHAIN;
+use crate::wakeup::TELL;
+use serde::Serialize;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::time::UnixMs;
+use sqlx::PgPool;
+use std::collections::{BTreeSet, HashMap};
+
+const LOCK: &str = "SELECT card.number FROM card WHERE card.number IN \
+                    (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY card.number FOR UPDATE";
+const FIND: Sql = bulk!(
+    "SELECT card.number, card.kind, card.account, card.last_refresh, profile.iccid, \
+     profile.operator_account, profile.used, profile.began_at FROM ",
+    [k text],
+    " AS wanted JOIN card ON card.number = wanted.k LEFT JOIN profile ON profile.card = card.number"
+);
+const UPDATE_CARDS: Sql = bulk!(
+    "UPDATE card SET accepted_at = $2, last_refresh = changed.refresh FROM ",
+    [number text, refresh text],
+    " AS changed WHERE card.number = changed.number"
+);
+const INSERT_REFRESHES: Sql = bulk!(
+    "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, before) \
+     SELECT id, card, account, appkey, sign, $2, previous, 'queued', remaining, before FROM ",
+    [id text, card text, account text, appkey text, sign text, previous text, remaining text, before bigint],
+    " AS new_refresh"
+);
+pub(crate) const INSERT_TASKS: Sql = bulk!(
+    "INSERT INTO task (lane, account, refresh, iccid, card) SELECT lane, account, refresh, iccid, card FROM ",
+    [lane text, account text, refresh text, iccid text, card text],
+    " AS new_task WHERE true"
+);
+
+#[derive(sqlx::FromRow)]
+struct Found {
+    number: String,
+    kind: String,
+    account: String,
+    last_refresh: Option<String>,
+    iccid: Option<String>,
+    operator_account: Option<String>,
+    used: Option<i64>,
+    began_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Key<'a> {
+    k: &'a str,
+}
+
+#[derive(Serialize)]
+struct CardChange<'a> {
+    number: &'a str,
+    refresh: &'a str,
+}
+
+#[derive(Serialize)]
+struct NewRefresh<'a> {
+    id: &'a str,
+    card: &'a str,
+    account: &'a str,
+    appkey: &'a str,
+    sign: &'a str,
+    previous: Option<&'a str>,
+    remaining: String,
+    before: Option<i64>,
+}
+
+impl<'a> NewRefresh<'a> {
+    fn of(new: &'a New<'_>) -> Self {
+        Self {
+            id: new.call.id.as_str(),
+            card: &new.call.number,
+            account: &new.call.account,
+            appkey: &new.call.appkey,
+            sign: &new.call.sign,
+            previous: new.previous.as_ref().map(RefreshId::as_str),
+            remaining: new.remaining(),
+            before: new.before,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct NewTask<'a> {
+    pub(crate) lane: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) refresh: &'a str,
+    pub(crate) iccid: &'a str,
+    pub(crate) card: &'a str,
+}
+
+pub(super) async fn accept(
+    pool: &PgPool,
+    calls: &[AcceptCall],
+    rules: &CardRules,
+    admission: &AdmissionRule<'_>,
+    now: UnixMs,
+) -> Result<Vec<AcceptOutcome>, StoreError> {
+    let numbers: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    let numbers = keys(numbers)?;
+    let mut tx = pool.begin().await?;
+    sqlx::query(LOCK).bind(&numbers).execute(&mut *tx).await?;
+    let found: Vec<Found> = sqlx::query_as(FIND.postgres).bind(&numbers).fetch_all(&mut *tx).await?;
+    let (mut cards, mut heads) = gather(found)?;
+    while !heads.is_empty() {
+        let ids = keys(heads.iter().map(String::as_str))?;
+        let chain: Vec<ChainRow> = sqlx::query_as(CHAIN.postgres).bind(&ids).fetch_all(&mut *tx).await?;
+        heads = link(&mut cards, chain, rules, now)?;
+    }
+    let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
+    if !accepted.is_empty() {
+        let changes = card_changes(&accepted)?;
+        sqlx::query(UPDATE_CARDS.postgres).bind(&changes).bind(now.0).execute(&mut *tx).await?;
+        let refreshes = new_refreshes(&accepted)?;
+        sqlx::query(INSERT_REFRESHES.postgres).bind(&refreshes).bind(now.0).execute(&mut *tx).await?;
+        let tasks = new_tasks(&accepted)?;
+        sqlx::query(INSERT_TASKS.postgres).bind(&tasks).execute(&mut *tx).await?;
+        sqlx::query(TELL).bind(&tasks).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreError> {
+    rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
+}
+
+/// Groups the joined rows by card; the second part names their newest refreshes.
+fn gather(found: Vec<Found>) -> Result<(Cards, Vec<String>), StoreError> {
+    let mut cards = Cards::with_capacity(found.len());
+    let mut heads = BTreeSet::new();
+    for row in found {
+        heads.extend(row.last_refresh);
+        let kind = CardKind::parse(&row.kind)?;
+        let card = cards.entry(row.number).or_insert_with(|| CardState::new(kind, row.account));
+        if let (Some(iccid), Some(lane)) = (row.iccid, row.operator_account) {
+            card.add(Profile { iccid, lane, last_read_at: row.began_at.map(UnixMs) }, row.used);
+        }
+    }
+    Ok((cards, heads.into_iter().collect()))
+}
+
+fn card_changes(accepted: &[New<'_>]) -> Result<String, StoreError> {
+    // A card accepted twice in one group (only with a cooldown of zero) ends with the later one.
+    let last: HashMap<&str, &str> =
+        accepted.iter().map(|new| (new.call.number.as_str(), new.call.id.as_str())).collect();
+    let mut changes: Vec<_> =
+        last.into_iter().map(|(number, refresh)| CardChange { number, refresh }).collect();
+    changes.sort_unstable_by(|a, b| a.number.cmp(b.number));
+    rows(&changes)
+}
+
+fn new_refreshes(accepted: &[New<'_>]) -> Result<String, StoreError> {
+    rows(&accepted.iter().map(NewRefresh::of).collect::<Vec<_>>())
+}
+
+fn new_tasks(accepted: &[New<'_>]) -> Result<String, StoreError> {
+    let tasks = accepted.iter().flat_map(|new| {
+        new.tasks.iter().map(|profile| NewTask {
+            lane: &profile.lane,
+            account: &new.call.account,
+            refresh: new.call.id.as_str(),
+            iccid: &profile.iccid,
+            card: &new.call.number,
+        })
+    });
+    rows(&tasks.collect::<Vec<_>>())
+}

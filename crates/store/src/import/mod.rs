@@ -1,0 +1,129 @@
+//! Bringing cards in, many at a time.
+
+mod postgres;
+mod sqlite;
+
+use crate::Store;
+use crate::card::CardKind;
+use crate::db::{Db, Sql, reading};
+use crate::error::StoreError;
+use crate::hot::HotTx;
+use sqlx::{Postgres, Transaction};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// One profile of one card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportRow {
+    /// The card's number: ICCID or EID.
+    pub number: String,
+    /// Which of the two.
+    pub kind: CardKind,
+    /// Whose it is.
+    pub account: String,
+    /// One of the API's card statuses.
+    pub status: String,
+    /// The platform's note.
+    pub label: String,
+    /// ICCID of the profile.
+    pub iccid: String,
+    /// Where it is read.
+    pub operator_account: String,
+}
+
+/// Why a row was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// The account does not exist.
+    #[error("there is no account {0:?}")]
+    NoAccount(String),
+    /// The card belongs to another account.
+    #[error("the card belongs to account {0:?}; it is not moved by an import")]
+    OtherAccount(String),
+    /// The number is known as the other kind of card.
+    #[error("the number is known as the other kind of card")]
+    OtherKind,
+}
+
+/// An open import: one transaction.
+pub struct Importer {
+    /// Nothing once a write failed: then nothing can be added or committed any more.
+    tx: Option<Tx>,
+    accounts: Arc<Accounts>,
+}
+
+type Accounts = HashSet<String>;
+
+enum Tx {
+    Sqlite(HotTx),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Store {
+    /// Begins an import. Nothing is stored before [`Importer::commit`].
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn import(&self) -> Result<Importer, StoreError> {
+        let names = Sql::both("SELECT name FROM account");
+        let accounts: Vec<String> =
+            reading!(self, |pool, sql| sqlx::query_scalar(sql(names)).fetch_all(pool).await?);
+        let tx = match &self.db {
+            Db::Sqlite { hot, .. } => Tx::Sqlite(hot.begin().await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        };
+        Ok(Importer { tx: Some(tx), accounts: Arc::new(accounts.into_iter().collect()) })
+    }
+}
+
+impl Importer {
+    /// Adds rows: new cards and profiles are made, known ones get the row's status, label and operator account; the last row
+    /// about one wins. The answer has one entry a row.
+    ///
+    /// # Errors
+    /// The database cannot be reached or refused; then the import as a whole has failed.
+    pub async fn add(&mut self, batch: &[ImportRow]) -> Result<Vec<Result<(), RowError>>, StoreError> {
+        let accounts = Arc::clone(&self.accounts);
+        let (tx, verdicts) = match self.take()? {
+            Tx::Sqlite(tx) => {
+                let batch = batch.to_vec();
+                let (tx, verdicts) = tx.run(move |tx| sqlite::add(tx, &batch, &accounts)).await?;
+                (Tx::Sqlite(tx), verdicts)
+            }
+            Tx::Postgres(mut tx) => {
+                let verdicts = postgres::add(&mut tx, batch, &accounts).await?;
+                (Tx::Postgres(tx), verdicts)
+            }
+        };
+        self.tx = Some(tx);
+        Ok(verdicts)
+    }
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// The database cannot be reached or refused; then nothing was stored.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        match self.take()? {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Drops everything that was added.
+    ///
+    /// # Errors
+    /// The database cannot be reached; then nothing was stored either.
+    pub async fn roll_back(mut self) -> Result<(), StoreError> {
+        match self.take()? {
+            Tx::Sqlite(tx) => tx.rollback().await?,
+            Tx::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Result<Tx, StoreError> {
+        self.tx.take().ok_or(StoreError::Database(sqlx::Error::WorkerCrashed))
+    }
+}

@@ -1,0 +1,117 @@
+//! Importing into PostgreSQL: one bulk statement per table for a batch.
+
+use super::{Accounts, ImportRow, RowError};
+use crate::db::{Sql, bulk, rows};
+use crate::error::StoreError;
+use serde::Serialize;
+use sqlx::{Postgres, Transaction};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+const KNOWN_CARDS: Sql = bulk!(
+    "SELECT card.number, card.kind, card.account FROM ",
+    [k text],
+    " AS wanted JOIN card ON card.number = wanted.k"
+);
+const UPSERT_CARDS: Sql = bulk!(
+    "INSERT INTO card (number, kind, account, status, label) SELECT number, kind, account, status, label FROM ",
+    [number text, kind text, account text, status text, label text],
+    " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label"
+);
+const UPSERT_PROFILES: Sql = bulk!(
+    "INSERT INTO profile (card, iccid, operator_account) SELECT card, iccid, operator_account FROM ",
+    [card text, iccid text, operator_account text],
+    " AS new_profile WHERE true ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account"
+);
+
+#[derive(Serialize)]
+struct Key<'a> {
+    k: &'a str,
+}
+
+#[derive(Serialize)]
+struct NewCard<'a> {
+    number: &'a str,
+    kind: &'a str,
+    account: &'a str,
+    status: &'a str,
+    label: &'a str,
+}
+
+#[derive(Serialize)]
+struct NewProfile<'a> {
+    card: &'a str,
+    iccid: &'a str,
+    operator_account: &'a str,
+}
+
+impl<'a> NewCard<'a> {
+    fn of(row: &'a ImportRow) -> Self {
+        Self {
+            number: &row.number,
+            kind: row.kind.as_str(),
+            account: &row.account,
+            status: &row.status,
+            label: &row.label,
+        }
+    }
+}
+
+impl<'a> NewProfile<'a> {
+    fn of(row: &'a ImportRow) -> Self {
+        Self { card: &row.number, iccid: &row.iccid, operator_account: &row.operator_account }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Known {
+    number: String,
+    kind: String,
+    account: String,
+}
+
+pub(super) async fn add(
+    tx: &mut Transaction<'static, Postgres>,
+    batch: &[ImportRow],
+    accounts: &Accounts,
+) -> Result<Vec<Result<(), RowError>>, StoreError> {
+    let numbers: BTreeSet<&str> = batch.iter().map(|row| row.number.as_str()).collect();
+    let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
+    let known: Vec<Known> = sqlx::query_as(KNOWN_CARDS.postgres).bind(&numbers).fetch_all(&mut **tx).await?;
+    let mut owners: HashMap<String, (String, String)> =
+        known.into_iter().map(|card| (card.number, (card.kind, card.account))).collect();
+    let verdicts: Vec<Result<(), RowError>> =
+        batch.iter().map(|row| judge(row, accounts, &mut owners)).collect();
+    // In key order, so that the trees are walked once; the last row about a card or profile wins.
+    let mut cards = BTreeMap::new();
+    let mut profiles = BTreeMap::new();
+    for (row, _) in batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
+        cards.insert(row.number.as_str(), NewCard::of(row));
+        profiles.insert((row.number.as_str(), row.iccid.as_str()), NewProfile::of(row));
+    }
+    if !cards.is_empty() {
+        let cards = rows(&cards.into_values().collect::<Vec<_>>())?;
+        let profiles = rows(&profiles.into_values().collect::<Vec<_>>())?;
+        sqlx::query(UPSERT_CARDS.postgres).bind(&cards).execute(&mut **tx).await?;
+        sqlx::query(UPSERT_PROFILES.postgres).bind(&profiles).execute(&mut **tx).await?;
+    }
+    Ok(verdicts)
+}
+
+fn judge(
+    row: &ImportRow,
+    accounts: &Accounts,
+    owners: &mut HashMap<String, (String, String)>,
+) -> Result<(), RowError> {
+    if !accounts.contains(&row.account) {
+        return Err(RowError::NoAccount(row.account.clone()));
+    }
+    match owners.get(&row.number) {
+        Some((kind, _)) if kind != row.kind.as_str() => Err(RowError::OtherKind),
+        Some((_, account)) if *account != row.account => Err(RowError::OtherAccount(account.clone())),
+        Some(_) => Ok(()),
+        None => {
+            owners.insert(row.number.clone(), (row.kind.as_str().to_owned(), row.account.clone()));
+            Ok(())
+        }
+    }
+}
