@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Calls in one transaction at most.
-const GROUP_MAX: usize = 1024;
+const GROUP_MAX: usize = 512;
 
 /// Why a call was neither accepted nor refused by the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
