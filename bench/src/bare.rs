@@ -1,7 +1,7 @@
 //! The bare handler: an axum server with the settings of simgauge's own that parses the same bodies, verifies the same signs
 //! and answers as many bytes, and does nothing else. No store, no card, no clock.
 
-use crate::cards::{APPKEY, SECRET};
+use crate::cards::APPKEY;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -20,25 +20,30 @@ use tokio::net::TcpListener;
 const DONE: &[u8] = r#"{"code":"200","message":"操作成功","data":{"refreshId":"01kapb0a5q3m8v7c2w9x4n6y1z","state":"queued","acceptedAt":1764000000,"nextRefreshAt":1764000300,"estimatedSeconds":100000}}"#.as_bytes();
 const REFUSED: &[u8] = r#"{"code":"401","message":"wrong sign"}"#.as_bytes();
 
+struct Bare {
+    secret: String,
+    verified: AtomicU64,
+}
+
 /// Serves until it is killed.
-pub(crate) fn serve(listen: SocketAddr) -> anyhow::Result<()> {
+pub(crate) fn serve(listen: SocketAddr, secret: String) -> anyhow::Result<()> {
     // As #[tokio::main] makes it for simgauge.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let verified = Arc::new(AtomicU64::new(0));
+        let bare = Arc::new(Bare { secret, verified: AtomicU64::new(0) });
         let routes = Router::new()
             .route("/api/v3/card/refreshUsage", post(refresh))
             .layer(DefaultBodyLimit::max(16 * 1024))
             .route("/readyz", get(|| async { "ready\n" }))
             .route("/verified", get(verified_so_far))
-            .with_state(verified);
+            .with_state(bare);
         Ok(axum::serve(TcpListener::bind(listen).await?, routes).await?)
     })
 }
 
-async fn refresh(State(verified): State<Arc<AtomicU64>>, body: Bytes) -> Response {
-    let good = is_good(&body).unwrap_or(false);
+async fn refresh(State(bare): State<Arc<Bare>>, body: Bytes) -> Response {
+    let good = is_good(&body, &bare.secret).unwrap_or(false);
     if good {
-        verified.fetch_add(1, Ordering::Relaxed);
+        bare.verified.fetch_add(1, Ordering::Relaxed);
     }
     let mut response = Bytes::from_static(if good { DONE } else { REFUSED }).into_response();
     let json = HeaderValue::from_static("application/json; charset=utf-8");
@@ -46,13 +51,13 @@ async fn refresh(State(verified): State<Arc<AtomicU64>>, body: Bytes) -> Respons
     response
 }
 
-fn is_good(bytes: &[u8]) -> Result<bool, FieldError> {
+fn is_good(bytes: &[u8], secret: &str) -> Result<bool, FieldError> {
     let body = Body::parse(bytes)?;
     let caller = Caller::read(&body)?;
     RefreshUsage::read(&body, CardKind::Sim)?;
-    Ok(caller.appkey == APPKEY && sign::verify(&body, Scope::Request, SECRET, caller.sign))
+    Ok(caller.appkey == APPKEY && sign::verify(&body, Scope::Request, secret, caller.sign))
 }
 
-async fn verified_so_far(State(verified): State<Arc<AtomicU64>>) -> String {
-    verified.load(Ordering::Relaxed).to_string()
+async fn verified_so_far(State(bare): State<Arc<Bare>>) -> String {
+    bare.verified.load(Ordering::Relaxed).to_string()
 }

@@ -13,15 +13,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) const ACCOUNT: &str = "bench";
 /// Its app.
 pub(crate) const APPKEY: &str = "bench-appkey";
-/// The app's secret.
-pub(crate) const SECRET: &str = "a secret of forty characters, for benches";
 
 /// Coprime with the round numbers of cards there are: steps of this length meet every card once before they meet one twice,
 /// and neighbours in time are far apart in the store, as the cards of real customers are.
 const STRIDE: u64 = 7_368_787;
 
 /// The ICCID of the n-th card.
-fn number(n: u64) -> String {
+pub(crate) fn number(n: u64) -> String {
     format!("8986{n:015}")
 }
 
@@ -56,15 +54,21 @@ impl Requests {
     /// Signs one request for each n of `range`, all of different cards as long as there are enough of them. They are good
     /// for the five minutes of the timestamp's window. `round` goes into the nonce, so that another round about the same
     /// cards has other signs.
-    pub(crate) fn write(path: PathBuf, range: Range<u64>, total: u64, round: u64) -> anyhow::Result<Self> {
+    pub(crate) fn write(
+        path: PathBuf,
+        secret: &str,
+        range: Range<u64>,
+        total: u64,
+        round: u64,
+    ) -> anyhow::Result<Self> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let mut file =
             BufWriter::new(File::create(&path).with_context(|| format!("cannot create {}", path.display()))?);
         let mut bytes = 0;
         let count = range.end - range.start;
         for n in range {
-            let request =
-                http(&body(&number(scattered(n, total)), timestamp, 10_000 + (n + round * 7_919) % 90_000)?);
+            let nonce = 10_000 + (n + round * 7_919) % 90_000;
+            let request = http(&body(&number(scattered(n, total)), timestamp, nonce, secret)?);
             bytes = request.len();
             file.write_all(&request)?;
         }
@@ -80,10 +84,10 @@ impl Drop for Requests {
 }
 
 /// A signed body.
-pub(crate) fn body(iccid: &str, timestamp: u64, nonce: u64) -> anyhow::Result<String> {
+fn body(iccid: &str, timestamp: u64, nonce: u64, secret: &str) -> anyhow::Result<String> {
     let fields = format!(r#""appkey":"{APPKEY}","timestamp":{timestamp},"nonce":{nonce},"iccid":"{iccid}""#);
     let unsigned = format!("{{{fields}}}");
-    let sign = sign::sign(&Body::parse(unsigned.as_bytes())?, Scope::Request, SECRET);
+    let sign = sign::sign(&Body::parse(unsigned.as_bytes())?, Scope::Request, secret);
     Ok(format!(r#"{{{fields},"sign":"{sign}"}}"#))
 }
 

@@ -12,6 +12,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 
+/// As many as wrk has unless told otherwise.
+pub(crate) const CONNECTIONS: usize = 256;
+
 /// How requests are sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {

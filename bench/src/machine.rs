@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// Lines about the machine; `dir` lies on the disk that stores are on.
-pub(crate) fn lines(dir: &Path) -> anyhow::Result<Vec<String>> {
+/// Lines about the machine.
+pub(crate) fn lines() -> anyhow::Result<Vec<String>> {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).unwrap_or_default().1;
@@ -20,27 +20,18 @@ pub(crate) fn lines(dir: &Path) -> anyhow::Result<Vec<String>> {
         .unwrap_or(0);
     let cores = std::thread::available_parallelism()?;
     let kernel = process::run(Command::new("uname").arg("-sr"))?;
-    let fsync = fsync(dir)?;
-    Ok(vec![
-        format!("machine: {model}, {cores} cores, {} GiB, {}", kib / (1024 * 1024), kernel.trim()),
-        format!(
-            "disk: fdatasync of 4 KiB appended takes {:.2} ms (min {:.2}, max {:.2})",
-            fsync.median(),
-            fsync.min(),
-            fsync.max()
-        ),
-    ])
+    Ok(vec![format!("machine: {model}, {cores} cores, {} GiB, {}", kib / (1024 * 1024), kernel.trim())])
 }
 
-/// How long it takes to make 4 KiB durable, in milliseconds.
-fn fsync(dir: &Path) -> anyhow::Result<Series> {
+/// How long the disk that `dir` is on takes to make 4 KiB durable, in milliseconds: what every durable write waits for.
+pub(crate) fn fsync(dir: &Path) -> anyhow::Result<f64> {
     let mut file = File::create(dir.join("fsync"))?;
     let mut series = Series::default();
-    for _ in 0..50 {
+    for _ in 0..20 {
         let began = Instant::now();
         file.write_all(&[1; 4096])?;
         file.sync_data()?;
         series.push(began.elapsed().as_secs_f64() * 1000.0);
     }
-    Ok(series)
+    Ok(series.median())
 }

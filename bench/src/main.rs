@@ -5,6 +5,7 @@ mod cards;
 mod client;
 mod contender;
 mod machine;
+mod operators;
 mod process;
 mod report;
 mod section;
@@ -29,6 +30,9 @@ enum Command {
         /// Where to listen.
         #[arg(long)]
         listen: SocketAddr,
+        /// The app's secret.
+        #[arg(long, env = "SIMGAUGE_SECRET")]
+        secret: String,
     },
     /// Measure; prints a table and writes target/bench.json.
     Run(section::RunArgs),
@@ -36,7 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Bare { listen } => bare::serve(listen),
+        Command::Bare { listen, secret } => bare::serve(listen, secret),
         Command::Run(args) => section::run(&args),
     };
     match result {

@@ -57,6 +57,16 @@ impl Server {
         self.memory("VmRSS:")
     }
 
+    /// The processor time it has used so far.
+    pub(crate) fn worked(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Fields count from after the name, which may hold anything; the kernel tells hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat is not as expected")?;
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     fn memory(&self, field: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = status.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next());
@@ -97,6 +107,13 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The program under test: built beside this one.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("simgauge");
+    anyhow::ensure!(program.is_file(), "{} is not built", program.display());
+    Ok(program)
 }
 
 /// A loopback address that was free just now.

@@ -10,8 +10,6 @@ use std::process::Command;
 
 /// One thread is enough to keep two cores of server busy, and leaves them more of the machine than two would.
 const THREADS: u64 = 1;
-/// Connections that send at once.
-pub(crate) const CONNECTIONS: u64 = 256;
 
 /// What wrk saw.
 #[derive(Debug, Deserialize)]
@@ -44,13 +42,14 @@ impl Seen {
 pub(crate) fn load(
     address: SocketAddr,
     requests: &Requests,
+    connections: u64,
     seconds: u64,
     again: bool,
 ) -> anyhow::Result<Seen> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("load/requests.lua");
     let output = process::run(
         Command::new("wrk")
-            .args([format!("-t{THREADS}"), format!("-c{CONNECTIONS}"), format!("-d{seconds}s")])
+            .args([format!("-t{THREADS}"), format!("-c{connections}"), format!("-d{seconds}s")])
             .arg("--timeout=10s")
             .arg("-s")
             .arg(script)

@@ -1,21 +1,23 @@
 //! The bare handler.
 
-use super::Contender;
+use super::{App, Contender};
 use crate::process::{self, Server};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 
 /// The bare handler, as a process of its own.
 pub(crate) struct Bare {
     dir: PathBuf,
+    app: Rc<App>,
     running: Option<(Server, SocketAddr)>,
 }
 
 impl Bare {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, running: None }
+    pub(crate) fn new(dir: PathBuf, app: &Rc<App>) -> Self {
+        Self { dir, app: Rc::clone(app), running: None }
     }
 }
 
@@ -31,7 +33,7 @@ impl Contender for Bare {
     fn start(&mut self) -> anyhow::Result<SocketAddr> {
         let address = process::free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bare", "--listen", &address.to_string()]);
+        command.args(["bare", "--listen", &address.to_string()]).env("SIMGAUGE_SECRET", &self.app.secret);
         let mut server = Server::start("bare", &mut command, &self.dir)?;
         server.wait_until(|| process::get(address, "/readyz").is_ok())?;
         self.running = Some((server, address));

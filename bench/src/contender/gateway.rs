@@ -1,22 +1,24 @@
 //! The gateway that one would put together instead: nginx with Lua, and a Redis that writes every call to the disk.
 
-use super::Contender;
-use crate::cards::{APPKEY, SECRET};
+use super::{App, Contender};
+use crate::cards::APPKEY;
 use crate::process::{self, Server};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 
 /// nginx and Redis with the configuration in `bench/gateway`.
 pub(crate) struct Gateway {
     dir: PathBuf,
+    app: Rc<App>,
     running: Option<(Server, Server)>,
 }
 
 impl Gateway {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, running: None }
+    pub(crate) fn new(dir: PathBuf, app: &Rc<App>) -> Self {
+        Self { dir, app: Rc::clone(app), running: None }
     }
 
     fn redis(&self) -> Command {
@@ -41,7 +43,7 @@ impl Contender for Gateway {
                 .replace("@DIR@", &self.dir.display().to_string())
                 .replace("@LUA@", &lua.display().to_string())
                 .replace("@APPKEY@", APPKEY)
-                .replace("@SECRET@", SECRET)
+                .replace("@SECRET@", &self.app.secret)
                 .replace("@ADDRESS@", &address.to_string());
             let file = self.dir.join(name);
             std::fs::write(&file, text)?;

@@ -9,6 +9,7 @@ mod postgres;
 pub(crate) use bare::Bare;
 pub(crate) use embedded::Embedded;
 pub(crate) use gateway::Gateway;
+pub(crate) use ours::App;
 pub(crate) use postgres::Postgres;
 
 use std::net::SocketAddr;

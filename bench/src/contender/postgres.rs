@@ -1,7 +1,7 @@
 //! simgauge on PostgreSQL.
 
 use super::Contender;
-use super::ours::{IDLE_LANE, Setup};
+use super::ours::{App, IDLE_LANE, IDLE_LANE_NAME, Setup};
 use crate::process::{self, Server};
 use anyhow::Context as _;
 use std::net::SocketAddr;
@@ -22,15 +22,15 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Makes the database with that many cards.
-    pub(crate) fn new(dir: PathBuf, total: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(dir: PathBuf, app: &App, total: u64) -> anyhow::Result<Self> {
         let url =
             std::env::var(CLUSTER).with_context(|| format!("{CLUSTER} is not set; see scripts/bench"))?;
         let (root, _) = url.rsplit_once('/').context("the cluster's URL names no database")?;
         let postgres = Self { dir, root: root.to_owned(), running: None };
         postgres.recreate(TEMPLATE, "template1")?;
         let setup = Setup::new(&postgres.dir, &postgres.url(TEMPLATE), IDLE_LANE)?;
-        setup.furnish()?;
-        setup.import(total, &["bench".to_owned()])?;
+        setup.furnish(app)?;
+        setup.import(total, &[IDLE_LANE_NAME.to_owned()])?;
         process::run(Command::new("vacuumdb").arg("--analyze").arg(postgres.url(TEMPLATE)))?;
         Ok(postgres)
     }
@@ -71,6 +71,6 @@ impl Contender for Postgres {
     fn stop(&mut self) -> anyhow::Result<u64> {
         let (setup, server) = self.running.take().context("not started")?;
         server.stop()?;
-        Ok(setup.count_refreshes()?.0)
+        Ok(setup.count_refreshes()?.all)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::Bench;
 use crate::contender::{Bare, Contender, Embedded, Gateway, Postgres};
-use crate::process;
 use crate::report::Bound;
 use crate::stats::Series;
-use crate::wrk::{self, Seen};
+use crate::wrk::Seen;
+use crate::{machine, process};
 use anyhow::ensure;
 
 /// Load before what counts, in seconds: connections are made and pages come into memory.
@@ -16,9 +16,9 @@ pub(super) fn embedded(bench: &mut Bench) -> anyhow::Result<()> {
     let total = bench.cards();
     let template = bench.seeded(total)?;
     let mut contenders: Vec<Box<dyn Contender>> = vec![
-        Box::new(Bare::new(bench.folder("bare")?)),
-        Box::new(Gateway::new(bench.folder("gateway")?)),
-        Box::new(Embedded::new(bench.folder("embedded")?, template)),
+        Box::new(Bare::new(bench.folder("bare")?, &bench.app)),
+        Box::new(Gateway::new(bench.folder("gateway")?, &bench.app)),
+        Box::new(Embedded::new(bench.folder("embedded")?, template, &bench.app)),
     ];
     bench.report.begin("accept", bench.fewer_cards());
     let rates = race(bench, &mut contenders, total)?;
@@ -33,8 +33,8 @@ pub(super) fn embedded(bench: &mut Bench) -> anyhow::Result<()> {
 pub(super) fn postgres(bench: &mut Bench) -> anyhow::Result<()> {
     let total = bench.cards();
     let mut contenders: Vec<Box<dyn Contender>> = vec![
-        Box::new(Bare::new(bench.folder("bare")?)),
-        Box::new(Postgres::new(bench.folder("postgres")?, total)?),
+        Box::new(Bare::new(bench.folder("bare")?, &bench.app)),
+        Box::new(Postgres::new(bench.folder("postgres")?, &bench.app, total)?),
     ];
     bench.report.begin("postgres", bench.fewer_cards());
     let rates = race(bench, &mut contenders, total)?;
@@ -48,8 +48,10 @@ pub(super) fn postgres(bench: &mut Bench) -> anyhow::Result<()> {
 fn race(bench: &mut Bench, contenders: &mut [Box<dyn Contender>], total: u64) -> anyhow::Result<Vec<Series>> {
     let mut rates = vec![Series::default(); contenders.len()];
     let mut latencies = rates.clone();
+    let mut disk = Series::default();
     for round in 0..bench.rounds {
         for (at, contender) in contenders.iter_mut().enumerate() {
+            disk.push(machine::fsync(bench.dir.path())?);
             let seen = one(bench, contender.as_mut(), total, round)?;
             eprintln!("bench: round {}: {} {:.0}/s", round + 1, contender.name(), seen.rate());
             rates[at].push(seen.rate());
@@ -60,6 +62,7 @@ fn race(bench: &mut Bench, contenders: &mut [Box<dyn Contender>], total: u64) ->
         bench.report.figure(contender.name(), rates, "/s");
         bench.report.figure(format!("{}: p99 meanwhile", contender.name()), latencies, "ms");
     }
+    bench.report.figure("disk: fdatasync of 4 KiB, before each", &disk, "ms");
     Ok(rates)
 }
 
@@ -70,13 +73,13 @@ fn one(bench: &Bench, contender: &mut dyn Contender, total: u64, round: u64) -> 
     let requests = bench.requests("load", share..total, total, round)?;
     let address = contender.start()?;
     process::settle()?;
-    let before = wrk::load(address, &warm_up, WARM_UP_SECONDS, contender.forgets())?;
-    let seen = wrk::load(address, &requests, bench.seconds, contender.forgets())?;
+    let before = bench.load(address, &warm_up, WARM_UP_SECONDS, contender.forgets())?;
+    let seen = bench.load(address, &requests, bench.seconds, contender.forgets())?;
     let kept = contender.stop()?;
     // What was on its way when wrk stopped may have been accepted without wrk having seen the answer.
     let answered = before.requests + seen.requests;
     ensure!(
-        (answered..=answered + 2 * wrk::CONNECTIONS).contains(&kept),
+        (answered..=answered + 2 * bench.connections).contains(&kept),
         "{} answered {answered} requests and kept {kept}",
         contender.name()
     );

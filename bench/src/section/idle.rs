@@ -10,7 +10,7 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(5);
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(bench.cards())?);
+    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(bench.cards())?, &bench.app);
     bench.report.begin("idle", None);
     ours.start()?;
     std::thread::sleep(IDLE);

@@ -14,7 +14,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     bench.report.begin("import", bench.quick.then(|| format!("quick: {} k cards", total / 1000)));
     let mut rates = Series::default();
     let file = bench.dir.path().join("import.db");
-    rates.push(embedded::seed(&file, total, bench.dir.path())?);
+    rates.push(embedded::seed_idle(&file, total, bench.dir.path(), &bench.app)?);
     // The section `growth` goes on with it.
     std::fs::rename(&file, bench.seed_file(total))?;
     bench.report.target(

@@ -1,28 +1,24 @@
 //! How long accepting takes at half of the rate that is possible.
 
 use super::Bench;
-use crate::client::{self, Schedule};
+use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Contender, Embedded};
 use crate::process;
 use crate::report::Bound;
 use crate::stats::Series;
-use crate::wrk;
 use anyhow::ensure;
 use std::time::Duration;
 
-/// More than are under way at any time at this rate, unless something stands still.
-const CONNECTIONS: usize = 256;
-
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let total = bench.cards();
-    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(total)?);
+    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(total)?, &bench.app);
     bench.report.begin("latency", bench.fewer_cards());
     let [mut rates, mut p50, mut p99, mut p999, mut longest] = [(); 5].map(|()| Series::default());
     for round in 0..bench.rounds {
         let max = bench.requests("max", 0..total / 2, total, round)?;
         let address = ours.start()?;
         process::settle()?;
-        let half = wrk::load(address, &max, bench.seconds.min(3), false)?.rate() / 2.0;
+        let half = bench.load(address, &max, bench.seconds.min(3), false)?.rate() / 2.0;
         rates.push(half);
 
         let most = Duration::from_secs(bench.seconds * 2);

@@ -1,19 +1,25 @@
 //! The sections of a run.
 
 mod accept;
+mod growth;
 mod idle;
 mod import;
 mod latency;
+mod overload;
+mod readings;
 mod refuse;
 
 use crate::cards::Requests;
-use crate::contender::embedded;
+use crate::contender::{App, embedded};
 use crate::machine;
 use crate::report::Report;
+use crate::wrk::{self, Seen};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tempfile::TempDir;
 
 /// What to measure.
@@ -25,6 +31,9 @@ pub(crate) struct RunArgs {
     /// Only these sections; can be given several times.
     #[arg(long)]
     section: Vec<Section>,
+    /// Connections that wrk sends on at once.
+    #[arg(long, default_value_t = 256)]
+    connections: u64,
     /// Rounds of what is repeated.
     #[arg(long)]
     rounds: Option<u64>,
@@ -41,7 +50,10 @@ enum Section {
     Postgres,
     Latency,
     Import,
+    Growth,
+    Readings,
     Idle,
+    Overload,
 }
 
 /// What sections share.
@@ -50,8 +62,10 @@ struct Bench {
     quick: bool,
     rounds: u64,
     seconds: u64,
+    connections: u64,
     /// Gone when the run ends.
     dir: TempDir,
+    app: Rc<App>,
     /// Stores full of cards, kept for the next run.
     seeds: PathBuf,
 }
@@ -63,10 +77,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&seeds).context("start it in the repository's root")?;
     let dir = tempfile::Builder::new().prefix("run-").tempdir_in(std::path::absolute(&seeds)?)?;
     let mut bench = Bench {
-        report: Report::new(machine::lines(dir.path())?),
+        report: Report::new(machine::lines()?),
         quick: args.quick,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }),
         seconds: args.seconds.unwrap_or(if args.quick { 2 } else { 5 }),
+        connections: args.connections,
+        app: Rc::new(App::create(dir.path())?),
         dir,
         seeds: std::path::absolute(&seeds)?,
     };
@@ -78,6 +94,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
                 Section::Postgres => accept::postgres(&mut bench)?,
                 Section::Latency => latency::measure(&mut bench)?,
                 Section::Import => import::measure(&mut bench)?,
+                Section::Growth => growth::measure(&mut bench)?,
+                Section::Readings => readings::measure(&mut bench)?,
+                Section::Overload => overload::measure(&mut bench)?,
                 Section::Idle => idle::measure(&mut bench)?,
             }
         }
@@ -100,6 +119,17 @@ impl Bench {
         self.quick.then(|| format!("quick: {} k cards", self.cards() / 1000))
     }
 
+    /// Load by wrk, as fast as it goes.
+    fn load(
+        &self,
+        address: SocketAddr,
+        requests: &Requests,
+        seconds: u64,
+        again: bool,
+    ) -> anyhow::Result<Seen> {
+        wrk::load(address, requests, self.connections, seconds, again)
+    }
+
     /// A folder of its own within the run.
     fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let dir = self.dir.path().join(name);
@@ -113,7 +143,7 @@ impl Bench {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { memory } else { self.dir.path() };
         let path = dir.join(format!("simgauge-bench-{}-{name}", std::process::id()));
-        Requests::write(path, range, total, round)
+        Requests::write(path, &self.app.secret, range, total, round)
     }
 
     fn seed_file(&self, total: u64) -> PathBuf {
@@ -130,7 +160,7 @@ impl Bench {
             eprintln!("bench: importing {total} cards");
             // Under another name until it is whole.
             let made = self.dir.path().join("seed.db");
-            embedded::seed(&made, total, self.dir.path())?;
+            embedded::seed_idle(&made, total, self.dir.path(), &self.app)?;
             std::fs::rename(&made, &file)?;
         }
         Ok(file)

@@ -1,12 +1,11 @@
 //! How many refreshes are refused in a second because their cards are cooling down.
 
 use super::Bench;
-use crate::client::{self, Schedule};
+use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Bare, Contender, Embedded};
 use crate::process;
 use crate::report::Bound;
 use crate::stats::Series;
-use crate::wrk;
 use anyhow::ensure;
 use std::time::Duration;
 
@@ -15,8 +14,8 @@ const COOLING: u64 = 50_000;
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let total = bench.cards();
-    let mut bare = Bare::new(bench.folder("bare")?);
-    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(total)?);
+    let mut bare = Bare::new(bench.folder("bare")?, &bench.app);
+    let mut ours = Embedded::new(bench.folder("embedded")?, bench.seeded(total)?, &bench.app);
     bench.report.begin("refuse", None);
     let (mut bare_rates, mut our_rates) = (Series::default(), Series::default());
     for round in 0..bench.rounds {
@@ -26,15 +25,15 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 
         let address = bare.start()?;
         process::settle()?;
-        bare_rates.push(wrk::load(address, &refused, bench.seconds, true)?.rate());
+        bare_rates.push(bench.load(address, &refused, bench.seconds, true)?.rate());
         bare.stop()?;
 
         let address = ours.start()?;
-        let fast = Schedule { rate: None, connections: 64, most: Duration::from_secs(60) };
+        let fast = Schedule { rate: None, connections: CONNECTIONS, most: Duration::from_secs(60) };
         let answers = client::send(address, &accepted, fast)?;
         ensure!(answers.of("200") == COOLING, "not every card was accepted: {:?}", answers.codes);
         process::settle()?;
-        our_rates.push(wrk::load(address, &refused, bench.seconds, true)?.rate());
+        our_rates.push(bench.load(address, &refused, bench.seconds, true)?.rate());
         let kept = ours.stop()?;
         ensure!(
             kept == COOLING,
