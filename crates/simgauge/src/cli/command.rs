@@ -3,8 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, completions, demo, man, migrate, notification, openapi, package,
-    refresh, serve, sign, simulate, usage, verify,
+    Output, account, app, backup, card, completions, demo, health, man, migrate, notification, openapi,
+    package, refresh, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -73,6 +73,8 @@ enum Command {
     Sign(sign::SignArgs),
     /// Verify the sign of a JSON body from standard input.
     Verify(verify::VerifyArgs),
+    /// Ask a server whether it is ready: 0 if it is, 1 if not.
+    Health(health::HealthArgs),
     /// Print a script that lets a shell complete these commands: source <(simgauge completions bash).
     Completions(completions::CompletionsArgs),
     /// Write the manual pages to a folder.
@@ -102,6 +104,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => openapi::run(),
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
+        Command::Health(args) => health::run(&args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Operator(command) => {

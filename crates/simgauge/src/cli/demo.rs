@@ -6,8 +6,8 @@ use crate::app::{App, open_store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::{
-    self, DEMO, DemoRoutes, EID, ICCID, MORE_CARDS, PAST, SECRET, SignedCalls, TEST_CARDS, furnish,
-    live_through, operator_accounts, resume,
+    self, DEMO, DemoRoutes, EID, ICCID, MORE_CARDS, SECRET, SignedCalls, TEST_CARDS, furnish, live_through,
+    operator_accounts, resume,
 };
 use crate::logging;
 use crate::notify::check;
@@ -30,6 +30,8 @@ const GROWTH_BYTES_PER_SECOND: u64 = 2_000;
 /// How far a timestamp may be off where the clock can be moved: the caller's does not move along.
 const TRAVELLERS_WINDOW_SECONDS: u64 = 86_400;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Options of the demo.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -39,6 +41,9 @@ pub struct DemoArgs {
     /// Keep the data in this folder; without it the demo starts afresh each time.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// How many days of readings some of the cards start with; it takes the start about a tenth of a second for each.
+    #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=90))]
+    past: u32,
     /// Let the clock be moved: POST /demo/clock {"advanceSeconds": 300}. Timestamps up to a day off are taken then.
     #[arg(long, conflicts_with = "data")]
     time_travel: bool,
@@ -66,7 +71,7 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
     }
     let listener = listen(&config).await?;
     let store = open_store(&config).await?;
-    let simulator = build_the_world(&mut config, &store, &clock).await?;
+    let simulator = build_the_world(DAY * args.past, &mut config, &store, &clock).await?;
     for card in TEST_CARDS {
         card.set_up(&simulator);
     }
@@ -102,12 +107,17 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// The operators, and the account with its cards as they stand at present: after a past of two weeks, or as they were left.
-async fn build_the_world(config: &mut Config, store: &Store, clock: &Clock) -> anyhow::Result<Simulator> {
+/// The operators, and the account with its cards as they stand at present: after this past, or as they were left.
+async fn build_the_world(
+    past: Duration,
+    config: &mut Config,
+    store: &Store,
+    clock: &Clock,
+) -> anyhow::Result<Simulator> {
     let left = store.accounts().await?.into_iter().find(|account| account.name == DEMO);
     let began = match &left {
         Some(account) => UnixMs(account.created_at),
-        None => UnixMs(clock.now().0 - i64::try_from(PAST.as_millis())?),
+        None => UnixMs(clock.now().0 - i64::try_from(past.as_millis())?),
     };
     let world = SimulatorConfig {
         growth_bytes_per_second: GROWTH_BYTES_PER_SECOND,
@@ -119,7 +129,7 @@ async fn build_the_world(config: &mut Config, store: &Store, clock: &Clock) -> a
     furnish(store, &Sealer::load(config)?, config, began).await?;
     match left {
         Some(_) => resume(store, config, &simulator).await?,
-        None => live_through(config, clock, &simulator).await?,
+        None => live_through(past, config, clock, &simulator).await?,
     }
     Ok(simulator)
 }

@@ -9,6 +9,7 @@ pub mod command;
 pub mod completions;
 pub mod connection;
 pub mod demo;
+pub mod health;
 pub mod human;
 pub mod input;
 pub mod man;

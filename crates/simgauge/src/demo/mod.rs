@@ -12,7 +12,7 @@ pub use call::SignedCalls;
 pub use cards::{EID, ICCID, MORE_CARDS, TEST_CARDS, TestCard};
 pub use furnish::furnish;
 pub use operators::{operator_accounts, simulated_account};
-pub use past::{LENGTH as PAST, live_through, resume};
+pub use past::{live_through, resume};
 pub use routes::{DemoRoutes, routes};
 
 /// The account and the appkey of the demo.

@@ -19,8 +19,6 @@ use simgauge_store::Store;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How long ago it begins.
-pub const LENGTH: Duration = Duration::from_secs(14 * 86_400);
 /// How often cards are refreshed in it.
 const EVERY: Duration = Duration::from_secs(12 * 3_600);
 /// What a card uses at most between two refreshes, beside the steady growth of the simulator.
@@ -30,14 +28,19 @@ const WAIT_SECONDS: u8 = 8;
 /// Operators whose count does not begin anew within it; the simulator's grows on over the turn of a month.
 const STEADY: [&str; 2] = ["1nce", TEST_OPERATOR];
 
-/// Lives through it. The clock stands at the beginning before, and at the present after it.
+/// Lives through so much of it, in whole days. The clock stands at the beginning before, and at the present after it.
 ///
 /// # Errors
 /// The server does not start, or a call fails.
-pub async fn live_through(config: &Config, clock: &Clock, simulator: &Simulator) -> anyhow::Result<()> {
+pub async fn live_through(
+    length: Duration,
+    config: &Config,
+    clock: &Clock,
+    simulator: &Simulator,
+) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let app = App::start(&in_the_past(config), listener, clock.clone()).await?;
-    let refreshed = refresh_over_and_over(&app, &with_a_past(config), clock, simulator).await;
+    let app = App::start(&in_the_past(length, config), listener, clock.clone()).await?;
+    let refreshed = refresh_over_and_over(length, &app, &with_a_past(config), clock, simulator).await;
     let stopped = app.stop().await;
     clock.set_offset_ms(0);
     refreshed.context("the demo's past")?;
@@ -46,7 +49,7 @@ pub async fn live_through(config: &Config, clock: &Clock, simulator: &Simulator)
 
 /// The days pass faster than operators' limits allow for: the lanes do not pace themselves here, and one reading of a card
 /// at a time stays within what each of the simulated operators counts by the moved clock.
-fn in_the_past(config: &Config) -> Config {
+fn in_the_past(length: Duration, config: &Config) -> Config {
     let limits = Limits {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 1_000, per_seconds: 1 }],
         max_concurrent: 1,
@@ -57,20 +60,21 @@ fn in_the_past(config: &Config) -> Config {
         account.limits = Some(limits.clone());
     }
     // The client signs with the time of the machine.
-    config.api.timestamp_window_seconds = 2 * LENGTH.as_secs();
+    config.api.timestamp_window_seconds = 2 * length.as_secs();
     config
 }
 
 async fn refresh_over_and_over(
+    length: Duration,
     app: &App,
     sims: &[(String, String)],
     clock: &Clock,
     simulator: &Simulator,
 ) -> anyhow::Result<()> {
     let client = Client::builder(format!("http://{}", app.address()), DEMO, SECRET.into()).build()?;
-    let steps = LENGTH.as_secs() / EVERY.as_secs();
+    let steps = length.as_secs() / EVERY.as_secs();
     for step in 0..steps {
-        let ago = LENGTH.as_secs() - step * EVERY.as_secs();
+        let ago = length.as_secs() - step * EVERY.as_secs();
         clock.set_offset_ms(-i64::try_from(ago * 1_000)?);
         for (operator, iccid) in sims {
             simulator.inject(operator, iccid, burst(iccid, step));

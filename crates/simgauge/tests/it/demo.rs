@@ -87,9 +87,9 @@ async fn five_minutes_pass_in_a_second_and_usage_comes_by_hand() {
     let injected = demo.post("/demo/usage", &json!({"iccid": ICCID, "addBytes": 123_000_000})).await;
     let at_the_operator = injected.expect("200")["usedBytes"].as_u64().unwrap();
     assert!(at_the_operator >= first["after"].as_u64().unwrap() + 123_000_000, "{injected:?} after {first}");
-    demo.post("/demo/clock", &json!({"advanceSeconds": 299})).await.expect("200");
+    demo.post("/demo/clock", &json!({"advanceSeconds": 200})).await.expect("200");
     demo.refresh(ICCID).await.expect("429");
-    let moved = demo.post("/demo/clock", &json!({"advanceSeconds": 1})).await.expect("200").clone();
+    let moved = demo.post("/demo/clock", &json!({"advanceSeconds": 100})).await.expect("200").clone();
     assert_eq!(moved["aheadSeconds"], 300);
     assert!(moved["now"].as_i64().unwrap() >= before["now"].as_i64().unwrap() + 300);
 
@@ -133,6 +133,10 @@ async fn the_page_has_every_card_and_lines_that_work() {
         }
         assert!(html.contains("--time-travel") && !html.contains("advanceSeconds"));
     }
+    let health = std::process::Command::new(env!("CARGO_BIN_EXE_simgauge"))
+        .args(["health", "--url", &demo.url])
+        .output();
+    assert_eq!(health.unwrap().stdout, b"ready\n");
     let style = demo.get("/demo/demo.css").await;
     assert_eq!(style.headers()["content-type"], "text/css; charset=utf-8");
 
@@ -156,7 +160,7 @@ async fn the_page_has_every_card_and_lines_that_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_have_a_past_and_kept_data_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let arguments = ["--data", dir.path().to_str().unwrap()];
+    let arguments = ["--data", dir.path().to_str().unwrap(), "--past", "14"];
     let demo = Demo::start(&arguments, &[]);
     let card = demo.call("card/getCardsInfo", json!({ "iccid": ICCID })).await.expect("200").clone();
     assert_eq!(card["nextRefreshAt"], Value::Null);

@@ -9,14 +9,15 @@ use std::process::Command;
 const SIMGAUGE: &str = r#"#!/usr/bin/env bash
 arguments=("$@")
 case " $* " in
-    *" demo "* | *" simulate-operator "*) arguments+=(--listen 127.0.0.1:0) ;;
+    *" demo "*) arguments+=(--listen 127.0.0.1:0 --past 1) ;;
+    *" simulate-operator "*) arguments+=(--listen 127.0.0.1:0) ;;
     *" serve "*) ;;
     *) exec "$SIMGAUGE_PROGRAM" "$@" ;;
 esac
 log=$(mktemp "$HOME/served.XXXXXX")
 "$SIMGAUGE_PROGRAM" "${arguments[@]}" >"$log" 2>&1 &
-for _ in $(seq 600); do
-    if grep -q -e '^ready http' -e ' serving ' "$log"; then
+for _ in $(seq 1200); do
+    if grep -q -e '^ready http' -e ' serving address=' "$log"; then
         kill -TERM $!
         wait $!
         exit
@@ -86,6 +87,7 @@ impl Shell {
             .env("SIMGAUGE_PROGRAM", env!("CARGO_BIN_EXE_simgauge"))
             .env("SIMGAUGE_URL", &self.demo)
             .env("SIMGAUGE__SERVER__LISTEN", "127.0.0.1:0")
+            .env("SIMGAUGE__METRICS__LISTEN", "127.0.0.1:0")
             .output()
             .unwrap();
         assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));

@@ -16,11 +16,13 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts `simgauge demo` on a free port; `environment` goes over the demo's defaults.
+    /// Starts `simgauge demo` on a free port, with a past of one day unless the arguments say otherwise; `environment` goes
+    /// over the demo's defaults.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_simgauge"))
             .args(["demo", "--listen", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--past") { &[][..] } else { &["--past", "1"] })
             .args(arguments)
             .env("SIMGAUGE__LOG__FILTER", "error")
             .envs(environment.iter().copied())
@@ -32,7 +34,7 @@ impl Demo {
         std::thread::spawn(move || printed.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut demo = Self { child, url: String::new(), lines: Vec::new(), http: reqwest::Client::new() };
         while demo.url.is_empty() {
-            let line = lines.recv_timeout(Duration::from_secs(60));
+            let line = lines.recv_timeout(Duration::from_secs(120));
             let line = line.unwrap_or_else(|_| panic!("not ready: {:#?}", demo.lines));
             if let Some(url) = line.strip_prefix("ready ") {
                 demo.url = url.to_owned();
