@@ -12,11 +12,14 @@ mod shell;
 use crate::support::call::Answer;
 use crate::support::demo::Demo;
 use crate::support::new_postgres_database;
+use clap::CommandFactory as _;
 use page::{Block, Page, pages};
 use serde_json::{Value, json};
 use shell::Shell;
+use simgauge::cli::command::Cli;
 use simgauge::config::Config;
 use simgauge_operators::check::check_file;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,5 +130,54 @@ fn every_link_leads_somewhere() {
             let anchored = anchor.is_empty() || Page::read(&target).anchors().contains(&anchor.to_owned());
             assert!(anchored, "{}: {link}", page.name);
         }
+    }
+}
+
+#[test]
+fn every_setting_and_command_that_is_named_exists() {
+    let defaults: toml::Table = simgauge::config::DEFAULTS.parse().unwrap();
+    let cli = Cli::command();
+    let (mut settings, mut commands) = (0, 0);
+    for page in pages() {
+        for (line, code) in page.inline_code() {
+            let place = format!("{}:{line}: {code}", page.name);
+            // Fields and events of the API begin so, too.
+            if let Some((section, name)) =
+                code.split_once('.').filter(|(section, _)| !["usage", "refresh"].contains(section))
+                && let Some(section) = defaults.get(section).and_then(|section| section.as_table())
+            {
+                let name = name.split([' ', '=']).next().unwrap();
+                assert!(section.contains_key(name) || name == "toml", "{place}: there is no such setting");
+                settings += 1;
+            }
+            if let Some(words) = code.strip_prefix("simgauge ") {
+                let mut command = &cli;
+                for word in words.split_whitespace() {
+                    match command.find_subcommand(word) {
+                        Some(found) => command = found,
+                        // What follows are arguments.
+                        None if !command.has_subcommands()
+                            || command.is_args_conflicts_with_subcommands_set() =>
+                        {
+                            break;
+                        }
+                        None => panic!("{place}: there is no command {word:?}"),
+                    }
+                }
+                commands += 1;
+            }
+        }
+    }
+    assert!(settings > 10 && commands > 10, "{settings} settings, {commands} commands");
+}
+
+#[test]
+fn the_table_of_operators_is_that_of_the_definitions() {
+    let page = Page::read(&page::root().join("docs/operators.md"));
+    for definition in simgauge_operators::Catalog::load(None).unwrap().iter() {
+        let row =
+            page.row_of(definition.name()).unwrap_or_else(|| panic!("{} is missing", definition.name()));
+        let secrets: BTreeSet<&str> = row.last().unwrap().split('`').skip(1).step_by(2).collect();
+        assert_eq!(secrets, definition.secret_names().collect(), "{}", definition.name());
     }
 }

@@ -109,4 +109,25 @@ impl Page {
             .map(|heading| heading.replace(' ', "-"))
             .collect()
     }
+
+    /// What stands in backquotes within the text, blocks aside, with its line.
+    pub fn inline_code(&self) -> Vec<(usize, String)> {
+        let mut in_block = false;
+        let mut found = Vec::new();
+        for (number, line) in self.text.lines().enumerate() {
+            if line.starts_with("```") {
+                in_block = !in_block;
+            } else if !in_block {
+                found.extend(line.split('`').skip(1).step_by(2).map(|code| (number + 1, code.to_owned())));
+            }
+        }
+        found
+    }
+
+    /// The cells of a table's row that begins with this name.
+    pub fn row_of(&self, name: &str) -> Option<Vec<&str>> {
+        let begin = format!("| `{name}` |");
+        let row = self.text.lines().find(|line| line.starts_with(&begin))?;
+        Some(row.trim_matches('|').split('|').map(str::trim).collect())
+    }
 }
