@@ -23,6 +23,9 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// How long a stop waits for the last spans to be delivered.
+const FLUSH_TIME: Duration = Duration::from_secs(2);
+
 /// A running server.
 pub struct App {
     address: SocketAddr,
@@ -69,7 +72,7 @@ impl App {
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
         let rules = config.card_rules();
-        let telemetry = Telemetry::new(config, store.dialect());
+        let telemetry = Telemetry::new(config, store.dialect())?;
         let accepter = Accepter::start(
             store.clone(),
             board.clone(),
@@ -194,6 +197,7 @@ impl App {
             while self.lanes.join_next().await.is_some() {}
         };
         let in_time = tokio::time::timeout(self.stop_timeout, wind_up).await;
+        self.telemetry.traces.flush(FLUSH_TIME).await;
         self.store.close().await;
         in_time
             .ok()

@@ -35,6 +35,8 @@ pub struct Config {
     pub log: Log,
     /// Metrics.
     pub metrics: MetricsConfig,
+    /// Traces.
+    pub trace: TraceConfig,
     /// The open API.
     pub api: Api,
     /// Pages that describe it.
@@ -163,6 +165,22 @@ pub struct Log {
 pub struct MetricsConfig {
     #[serde(deserialize_with = "address_or_none")]
     pub listen: Option<SocketAddr>,
+}
+
+/// `[trace]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TraceConfig {
+    pub endpoint: String,
+    pub share: f64,
+}
+
+impl std::fmt::Debug for TraceConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The endpoint can hold a key.
+        f.debug_struct("TraceConfig").field("share", &self.share).finish_non_exhaustive()
+    }
 }
 
 /// An address, or nothing where the text is empty.
@@ -441,6 +459,9 @@ impl Config {
         if !(1..=1_000_000).contains(&self.server.max_connections) {
             bail!("server.max_connections must be between 1 and 1000000");
         }
+        if !(0.0..=1.0).contains(&self.trace.share) {
+            bail!("trace.share must be between 0 and 1");
+        }
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
         }
@@ -561,6 +582,7 @@ mod tests {
             ("[notify]\npauses_seconds = []", "notify.pauses_seconds"),
             ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),
             ("[metrics]\nlisten = \"9464\"", "metrics.listen"),
+            ("[trace]\nshare = 2", "trace.share"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (
                 "[[operator_account]]\nname = \"a\"\ndefinition = \"x\"\nsecrets = { key = \"plain\" }",

@@ -1,10 +1,12 @@
 //! Writing down what became of readings, in groups, beside the lane that goes on reading.
 
+use super::LaneSettings;
 use crate::refresh::Waiters;
-use crate::telemetry::LaneMetrics;
+use crate::telemetry::{LaneMetrics, Span};
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_store::{Ended, Finished, Lease, Postponed, Store, StoreError, TaskKey};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +41,7 @@ pub(super) async fn write_notes(
     mut notes: mpsc::UnboundedReceiver<Note>,
     written: mpsc::UnboundedSender<Written>,
     give_up: CancellationToken,
-    metrics: LaneMetrics,
+    teller: Teller,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while notes.recv_many(&mut group, GROUP_MAX).await > 0 {
@@ -53,10 +55,11 @@ pub(super) async fn write_notes(
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
+        let began = Instant::now();
         loop {
             match write_group(&store, &lease, &finished, &postponed, &running).await {
                 Ok(ended) => {
-                    note_ended(&ended, &metrics);
+                    teller.ended(&ended, &finished, began.elapsed());
                     waiters.ended(&ended);
                     break;
                 }
@@ -95,13 +98,34 @@ async fn write_group(
     if finished.is_empty() { Ok(Vec::new()) } else { store.finish(lease, finished).await }
 }
 
-fn note_ended(ended: &[Ended], metrics: &LaneMetrics) {
-    for one in ended {
-        metrics.refresh_ended(one.failure.filter(|_| one.state == RefreshState::Failed));
-        if one.state == RefreshState::Failed {
-            tracing::warn!(refresh = %one.id, card = one.card, "refresh failed");
-        } else {
-            tracing::debug!(refresh = %one.id, card = one.card, "refresh succeeded");
+/// Tells those who watch what was written.
+pub(super) struct Teller {
+    pub(super) metrics: LaneMetrics,
+    pub(super) settings: LaneSettings,
+}
+
+impl Teller {
+    fn ended(&self, ended: &[Ended], finished: &[Finished], took: Duration) {
+        for one in ended {
+            let failure = one.failure.filter(|_| one.state == RefreshState::Failed);
+            self.metrics.refresh_ended(failure);
+            match failure {
+                Some(kind) => tracing::warn!(refresh = %one.id, card = one.card, %kind, "refresh failed"),
+                None => tracing::debug!(refresh = %one.id, card = one.card, "refresh succeeded"),
+            }
+            self.trace(one, failure, finished, took);
         }
+    }
+
+    /// The end in the refresh's trace, with a link to the refresh whose reading it joined.
+    fn trace(&self, ended: &Ended, failure: Option<FailureKind>, finished: &[Finished], took: Duration) {
+        let Some(trace) = self.settings.telemetry.traces.of(&ended.id) else { return };
+        let mut span = Span::ended("write down", self.settings.clock.now(), took)
+            .with("simgauge.state", ended.state.as_str())
+            .failed(failure.map(|kind| kind.as_str().to_owned()));
+        for joined in finished.iter().filter(|one| one.card == ended.card && one.task.refresh != ended.id) {
+            span = span.linked(&joined.task.refresh);
+        }
+        trace.child(span);
     }
 }

@@ -1,21 +1,21 @@
 //! One lane: takes the lease, then works the queue until the lease is lost or the process stops.
 
 use super::LaneSettings;
-use super::finisher::{Note, Written, write_notes};
+use super::finisher::{Note, Teller, Written, write_notes};
 use super::pacer::{HostPaces, Pacer};
 use super::setup::LaneSetup;
 use super::status::{LaneStatus, LastWords};
 use super::watch::waiting;
 use super::window::Window;
 use crate::refresh::read::{CallTimes, ReadOutcome, ReadTimes, read_profile};
-use crate::telemetry::LaneMetrics;
+use crate::telemetry::{LaneMetrics, Span};
 use simgauge_domain::breaker::Breaker;
 use simgauge_domain::metering::delta::moment;
 use simgauge_domain::period::dated;
 use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::ReadError;
+use simgauge_operators::{CallKind, ReadError};
 use simgauge_store::{Before, Finished, Lease, Postponed, StoreError, Task, TaskKey};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -149,7 +149,7 @@ impl<'a> Shift<'a> {
             notes_in,
             written_out,
             give_up.clone(),
-            context.metrics.clone(),
+            Teller { metrics: context.metrics.clone(), settings: settings.clone() },
         ));
         Self {
             context,
@@ -319,6 +319,39 @@ impl<'a> Shift<'a> {
         let failure = outcome.as_ref().err().map(|error| error.kind);
         self.context.metrics.reading_ended(failure, times.took, times.calls.iter().map(CallTimes::took));
         self.context.settings.telemetry.slow.reading(self.lane(), task, times);
+        self.trace(attempt);
+    }
+
+    /// The attempt in its refresh's trace, with its HTTP calls below it.
+    fn trace(&self, attempt: &Attempt) {
+        let Attempt { task, began_at, outcome, times } = attempt;
+        let Some(trace) = self.context.settings.telemetry.traces.of(&task.key.refresh) else { return };
+        if task.attempts == 0 {
+            let waited = began_at.since(task.key.refresh.made_at());
+            trace.child(
+                Span::ended("wait for turn", *began_at, waited).with("simgauge.lane", self.lane().to_owned()),
+            );
+        }
+        let now = self.now();
+        let error = outcome.as_ref().err();
+        let read = trace.child(
+            Span::ended("read", now, times.took)
+                .with("simgauge.lane", self.lane().to_owned())
+                .with("simgauge.iccid", task.key.iccid.clone())
+                .with("simgauge.attempt", i64::from(task.attempts) + 1)
+                .with("simgauge.outcome", error.map_or("succeeded", |error| error.kind.as_str()))
+                .failed(error.map(|error| error.detail.clone())),
+        );
+        for call in &times.calls {
+            let name = match call.kind {
+                CallKind::Login => "log in at operator",
+                CallKind::Step => "call operator",
+            };
+            let ended_before = i64::try_from(times.ended.duration_since(call.ended).as_millis()).unwrap_or(0);
+            let waited = i64::try_from(call.began.duration_since(call.asked).as_millis()).unwrap_or(0);
+            let span = Span::ended(name, UnixMs(now.0 - ended_before), call.took());
+            trace.below(read, span.client().with("simgauge.limits_ms", waited));
+        }
     }
 
     fn failed(&mut self, mut task: Task, began_at: UnixMs, error: &ReadError) {

@@ -5,6 +5,7 @@ use super::attempt::{AttemptError, Sender};
 use super::crowd::Crowd;
 use super::message;
 use super::patience::Patience;
+use crate::telemetry::Span;
 use secrecy::ExposeSecret as _;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
@@ -235,6 +236,7 @@ impl<'a> Shift<'a> {
                 }
             }
         };
+        self.trace(&attempted);
         let settled = Settled {
             id: due.id.clone(),
             account: attempted.account.clone(),
@@ -243,6 +245,24 @@ impl<'a> Shift<'a> {
             outcome,
         };
         self.ended.push((attempted, settled));
+    }
+
+    /// The attempt in the trace of the refresh that it tells of.
+    fn trace(&self, attempted: &Attempted) {
+        let traces = &self.settings.telemetry.traces;
+        if !traces.are_told() {
+            return;
+        }
+        let Some(trace) = message::refresh_of(&attempted.due.body).and_then(|id| traces.of(&id)) else {
+            return;
+        };
+        trace.child(
+            Span::ended("notify", self.now(), attempted.took)
+                .client()
+                .with("simgauge.notification", attempted.due.id.clone())
+                .with("simgauge.attempt", i64::from(attempted.due.attempts) + 1)
+                .failed(attempted.result.as_ref().err().map(AttemptError::to_string)),
+        );
     }
 
     async fn write_down(&mut self) -> Result<(), StoreError> {

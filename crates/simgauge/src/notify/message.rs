@@ -3,6 +3,7 @@
 use crate::reason;
 use serde_json::{Map, Value};
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::Failure;
 use simgauge_protocol::sign::{self, SIGN_TYPE_FIELD, Scope, SignType};
 use simgauge_protocol::{Body, Language};
@@ -27,6 +28,12 @@ pub(super) fn signed(
     let sign = sign::sign(&Body::parse(text.as_bytes()).ok()?, Scope::Notification, secret);
     fields.insert("sign".to_owned(), sign.into());
     serde_json::to_string(&fields).ok()
+}
+
+/// The refresh that a body of the outbox tells of.
+pub(super) fn refresh_of(body: &str) -> Option<RefreshId> {
+    let fields: Map<String, Value> = serde_json::from_str(body).ok()?;
+    RefreshId::parse(fields.get("refreshId")?.as_str()?)
 }
 
 /// The outbox holds English; the account reads its own language.

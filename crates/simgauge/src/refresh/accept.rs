@@ -3,13 +3,13 @@
 use super::cooldown_cache::{CooldownCache, Known};
 use crate::clock::Clock;
 use crate::lanes::Board;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Span, Telemetry};
 use simgauge_domain::id::RefreshId;
 use simgauge_protocol::sign::{Fingerprint, fingerprint};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -120,12 +120,14 @@ async fn commit_groups(
             }
         };
         measure(&telemetry, &entered, began);
-        for ((call, reply), outcome) in calls.iter().zip(replies).zip(outcomes) {
+        let committed = began.elapsed();
+        for (((call, reply), outcome), since) in calls.iter().zip(replies).zip(outcomes).zip(entered) {
             remember(&cache, call, outcome.as_ref());
             if let Ok(AcceptOutcome::Accepted { tasks, .. }) = &outcome {
                 for task in tasks {
                     board.added(&task.lane, &call.account);
                 }
+                trace(&telemetry, call, &clock, since, began, committed);
             }
             // A caller that went away finds its refresh later.
             let _ = reply.send(outcome);
@@ -142,6 +144,27 @@ fn measure(telemetry: &Telemetry, entered: &[Instant], began: Instant) {
     telemetry.metrics.group_calls.observe(f64::from(u32::try_from(entered.len()).unwrap_or(u32::MAX)));
     let waited = entered.first().map(|since| began.duration_since(*since)).unwrap_or_default();
     telemetry.slow.commit(entered.len(), waited, ended.duration_since(began));
+}
+
+/// The first spans of a refresh's trace: the call, from the queue's entrance on, and the commit that it shared with others.
+fn trace(
+    telemetry: &Telemetry,
+    call: &AcceptCall,
+    clock: &Clock,
+    since: Instant,
+    began: Instant,
+    committed: Duration,
+) {
+    let Some(trace) = telemetry.traces.of(&call.id) else { return };
+    let now = clock.now();
+    let span = Span::ended("accept refresh", now, began.duration_since(since) + committed);
+    trace.root(
+        span.server()
+            .with("simgauge.refresh", call.id.to_string())
+            .with("simgauge.account", call.account.clone())
+            .with("simgauge.card", call.number.clone()),
+    );
+    trace.child(Span::ended("commit", now, committed));
 }
 
 fn remember(cache: &CooldownCache, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {

@@ -14,6 +14,8 @@ pub(crate) type ReadOutcome = Result<Reading, ReadError>;
 /// What took how long in an attempt to read.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadTimes {
+    /// When it ended.
+    pub(crate) ended: Instant,
     /// How long it took.
     pub(crate) took: Duration,
     /// Its HTTP calls.
@@ -59,7 +61,8 @@ pub(crate) async fn read_profile(
     let profile = ProfileRef { iccid: &task.key.iccid, eid: task.eid.as_deref() };
     let outcome = operator.read(&profile, &timed).await;
     let calls = std::mem::take(&mut *timed.calls.lock().unwrap_or_else(PoisonError::into_inner));
-    (outcome, ReadTimes { took: began.elapsed(), calls })
+    let ended = Instant::now();
+    (outcome, ReadTimes { ended, took: ended.duration_since(began), calls })
 }
 
 /// A gate that notes when calls were let through and when they ended.

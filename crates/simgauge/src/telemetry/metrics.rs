@@ -56,6 +56,10 @@ pub struct Metrics {
     dead: Counter,
     /// Notifications in the outbox.
     pub notifications_waiting: Gauge,
+    /// Spans that the collector took.
+    pub spans_delivered: Counter,
+    /// Spans that nobody will see.
+    pub spans_dropped: Counter,
 }
 
 impl Metrics {
@@ -79,6 +83,9 @@ impl Metrics {
         let notifications = Family::<OutcomeLabel, Counter>::default();
         registry.register("notifications", "Attempts to deliver a notification", notifications.clone());
         let notified = |outcome| notifications.get_or_create_owned(&OutcomeLabel { outcome });
+        let spans = Family::<OutcomeLabel, Counter>::default();
+        registry.register("spans", "Spans of traces, by what became of them", spans.clone());
+        let span = |outcome| spans.get_or_create_owned(&OutcomeLabel { outcome });
         let metrics = Self {
             calls: OperationName::ALL.into_iter().map(by_code).collect(),
             refused_from_memory: Counter::default(),
@@ -91,6 +98,8 @@ impl Metrics {
             failed: notified("failed"),
             dead: notified("dead"),
             notifications_waiting: Gauge::default(),
+            spans_delivered: span("delivered"),
+            spans_dropped: span("dropped"),
             registry: Mutex::default(),
         };
         registry.register(

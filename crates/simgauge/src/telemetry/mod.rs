@@ -1,4 +1,4 @@
-//! What a process tells of itself: metrics, and log lines about what took long.
+//! What a process tells of itself: metrics, traces of refreshes, and log lines about what took long.
 
 mod lane;
 mod listener;
@@ -6,12 +6,15 @@ mod live;
 mod metrics;
 mod process;
 mod slow;
+mod trace;
 
 pub use lane::LaneMetrics;
 pub use listener::serve;
 pub use live::Live;
 pub use metrics::Metrics;
 pub use slow::{Held, SlowLog};
+pub(crate) use trace::Span;
+pub use trace::Traces;
 
 use crate::config::Config;
 use std::sync::Arc;
@@ -26,14 +29,21 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Said of what took long.
     pub slow: SlowLog,
+    /// What became of single refreshes.
+    pub traces: Traces,
 }
 
 impl Telemetry {
-    /// For a process of this configuration.
-    #[must_use]
-    pub fn new(config: &Config, store: &'static str) -> Self {
+    /// For a process of this configuration; has to be called where tasks can be started.
+    ///
+    /// # Errors
+    /// The endpoint for traces is no URL.
+    pub fn new(config: &Config, store: &'static str) -> anyhow::Result<Self> {
         let lanes = config.operator_accounts.iter().map(|account| account.name.as_str());
-        Self(Arc::new(Parts { metrics: Metrics::new(lanes, store), slow: SlowLog::new(&config.log) }))
+        let metrics = Metrics::new(lanes, store);
+        let traces =
+            Traces::new(&config.trace, metrics.spans_delivered.clone(), metrics.spans_dropped.clone())?;
+        Ok(Self(Arc::new(Parts { metrics, slow: SlowLog::new(&config.log), traces })))
     }
 }
 

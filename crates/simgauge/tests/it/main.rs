@@ -19,4 +19,5 @@ mod reading;
 mod scenarios;
 mod shutdown;
 mod support;
+mod traces;
 mod usage;

@@ -1,6 +1,7 @@
 //! A server of its own for each test, with its own database and its own simulated operator.
 
 pub mod call;
+pub mod collector;
 pub mod demo;
 pub mod process;
 pub mod receiver;
