@@ -129,11 +129,8 @@ fn refusals_of(operation: OperationName) -> Vec<Code> {
     if !matches!(operation, OperationName::ListCards(_)) {
         codes.push(Code::NotFound);
     }
-    if operation.is_read() {
-        codes.push(Code::Repeated);
-    } else {
-        codes.extend([Code::TooMany, Code::Unavailable]);
-    }
+    codes.push(Code::TooMany);
+    codes.push(if operation.is_read() { Code::Repeated } else { Code::Unavailable });
     codes.push(Code::Internal);
     codes
 }

@@ -24,17 +24,29 @@ function asText(value) {
   return JSON.stringify(value);
 }
 
+function isKeyed(body) {
+  return body.signType === "HMAC-SHA256";
+}
+
 export function stringToSign(body, secret) {
   const parts = Object.entries(body)
     .filter(([name, value]) => name !== "sign" && !isEmpty(value))
     .sort(byBytes)
     .map(([name, value]) => `${name}=${asText(value)}`);
-  return [...parts, `secret=${secret}`].join("&");
+  return (isKeyed(body) ? parts : [...parts, `secret=${secret}`]).join("&");
+}
+
+async function digest(body, secret) {
+  const text = utf8.encode(stringToSign(body, secret));
+  if (!isKeyed(body)) return crypto.subtle.digest("SHA-1", text);
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", utf8.encode(secret), hmac, false, ["sign"]);
+  return crypto.subtle.sign("HMAC", key, text);
 }
 
 export async function sign(body, secret) {
-  const digest = await crypto.subtle.digest("SHA-1", utf8.encode(stringToSign(body, secret)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+  const bytes = new Uint8Array(await digest(body, secret));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
 }
 
 function nonce() {
