@@ -1,24 +1,34 @@
 //! App secrets at rest: sealed with XChaCha20-Poly1305 under the platform's key, bound to the appkey they belong to.
 
+mod key_file;
+pub mod rotation;
+
 use crate::config::Config;
 use anyhow::{Context as _, bail};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use key_file::SealingKey;
 use secrecy::SecretString;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use secrecy::zeroize::Zeroizing;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// The environment variable that can hold the key.
+/// The environment variable that can hold the key, or several: the first one seals.
 pub const KEY_VARIABLE: &str = "SIMGAUGE_KEY";
 const NONCE_LEN: usize = 24;
 /// First byte of what is sealed: says how, so that it can change.
 const VERSION: u8 = 1;
 
-/// Seals and opens app secrets.
+/// Seals and opens app secrets. Cheap to clone; clones share their keys.
 #[derive(Clone)]
 pub struct Sealer {
-    cipher: XChaCha20Poly1305,
+    ring: Arc<RwLock<Ring>>,
+    file: Option<PathBuf>,
+}
+
+/// The keys; the first one seals.
+struct Ring {
+    keys: Vec<SealingKey>,
 }
 
 impl std::fmt::Debug for Sealer {
@@ -31,7 +41,11 @@ impl Sealer {
     /// A sealer with this key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(&Key::from(*key)) }
+        Self::with(vec![SealingKey::from(*key)], None)
+    }
+
+    fn with(keys: Vec<SealingKey>, file: Option<PathBuf>) -> Self {
+        Self { ring: Arc::new(RwLock::new(Ring { keys })), file }
     }
 
     /// The sealer of this configuration; makes the key file of an embedded store at its first start.
@@ -39,8 +53,12 @@ impl Sealer {
     /// # Errors
     /// The key is malformed, or missing where it cannot be made.
     pub fn load(config: &Config) -> anyhow::Result<Self> {
-        if let Ok(text) = std::env::var(KEY_VARIABLE) {
-            return Self::from_hex(&text).with_context(|| format!("the environment variable {KEY_VARIABLE}"));
+        if let Ok(text) = std::env::var(KEY_VARIABLE).map(Zeroizing::new) {
+            let keys = key_file::parse(&text);
+            return Ok(Self::with(
+                keys.with_context(|| format!("the environment variable {KEY_VARIABLE}"))?,
+                None,
+            ));
         }
         let named = &config.secrets.key_file;
         let path = match (named.as_os_str().is_empty(), config.sqlite_file()) {
@@ -59,17 +77,32 @@ impl Sealer {
             );
         }
         if !path.exists() {
-            create_key(&path)?;
+            key_file::create(&path)?;
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("the key file {} cannot be read", path.display()))?;
-        Self::from_hex(text.trim()).with_context(|| format!("the key file {}", path.display()))
+        if key_file::is_open_to_others(&path) {
+            tracing::warn!(file = %path.display(), "others can read the key file; its mode should be 0600");
+        }
+        Ok(Self::with(key_file::read(&path)?, Some(path)))
     }
 
-    fn from_hex(text: &str) -> anyhow::Result<Self> {
-        let mut key = [0; 32];
-        hex::decode_to_slice(text.trim(), &mut key).ok().context("must hold 64 hex digits")?;
-        Ok(Self::new(&key))
+    /// The file that the keys are in; none where the environment holds them.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Reads the key file again, which another process may have changed; answers whether it was.
+    fn freshen(&self) -> anyhow::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let keys = key_file::read(file)?;
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = ring.keys != keys;
+        ring.keys = keys;
+        Ok(changed)
+    }
+
+    fn keys(&self) -> Vec<SealingKey> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
     }
 
     /// Seals a secret of an app.
@@ -77,54 +110,61 @@ impl Sealer {
     /// # Errors
     /// The system gives no random bytes.
     pub fn seal(&self, secret: &str, appkey: &str) -> anyhow::Result<Vec<u8>> {
+        // What is sealed after a rotation must be sealed with the new key.
+        self.freshen()?;
+        let keys = self.keys();
+        let key = keys.first().context("there is no key")?;
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).ok().context("the system gives no random bytes")?;
-        let sealed = self
-            .cipher
+        let sealed = cipher(key)
             .encrypt(&XNonce::from(nonce), Payload { msg: secret.as_bytes(), aad: appkey.as_bytes() })
             .ok()
             .context("sealing failed")?;
         Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
     }
 
-    /// Opens what was sealed for an app.
+    /// Opens what was sealed for an app, by any of the keys; by those that came meanwhile, too.
     ///
     /// # Errors
     /// Another key, another app, or damaged.
     pub fn open(&self, sealed: &[u8], appkey: &str) -> anyhow::Result<SecretString> {
-        let (head, rest) = sealed.split_first().context("empty")?;
-        if *head != VERSION || rest.len() < NONCE_LEN {
-            bail!("not sealed by a version this program knows");
+        let opened = open_with(&self.keys(), sealed, appkey);
+        if opened.is_err() && self.freshen()? {
+            return open_with(&self.keys(), sealed, appkey);
         }
-        let (nonce, text) = rest.split_at(NONCE_LEN);
-        let nonce: [u8; NONCE_LEN] = nonce.try_into().context("nonce")?;
-        let plain = self
-            .cipher
-            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: appkey.as_bytes() })
-            .ok()
-            .context("sealed with another key, or for another app")?;
-        Ok(String::from_utf8(plain).context("not text")?.into())
+        opened
     }
+
+    /// Whether the key that seals opens it.
+    fn is_current(&self, sealed: &[u8], appkey: &str) -> bool {
+        open_with(self.keys().get(..1).unwrap_or_default(), sealed, appkey).is_ok()
+    }
+}
+
+fn cipher(key: &SealingKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&Key::from(**key))
+}
+
+fn open_with(keys: &[SealingKey], sealed: &[u8], appkey: &str) -> anyhow::Result<SecretString> {
+    let (head, rest) = sealed.split_first().context("empty")?;
+    if *head != VERSION || rest.len() < NONCE_LEN {
+        bail!("not sealed by a version this program knows");
+    }
+    let (nonce, text) = rest.split_at(NONCE_LEN);
+    let nonce: [u8; NONCE_LEN] = nonce.try_into().context("nonce")?;
+    let plain = keys
+        .iter()
+        .find_map(|key| {
+            cipher(key).decrypt(&XNonce::from(nonce), Payload { msg: text, aad: appkey.as_bytes() }).ok()
+        })
+        .context("sealed with another key, or for another app")?;
+    Ok(String::from_utf8(plain).context("not text")?.into())
 }
 
 fn beside(database: &Path) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();
     name.push(".key");
     database.with_file_name(name)
-}
-
-fn create_key(path: &Path) -> anyhow::Result<()> {
-    let mut key = [0_u8; 32];
-    getrandom::fill(&mut key).ok().context("the system gives no random bytes")?;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("the key file {} cannot be created", path.display()))?;
-    file.write_all(hex::encode(key).as_bytes())?;
-    file.sync_all()?;
-    Ok(())
 }
 
 #[cfg(test)]

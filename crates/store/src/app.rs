@@ -62,6 +62,9 @@ macro_rules! select_app {
     };
 }
 
+/// Seals a secret anew, given the appkey and the secret as it is sealed; nothing where it cannot be opened.
+pub type SealAnew<'a> = &'a mut (dyn FnMut(&str, &[u8]) -> Option<Vec<u8>> + Send);
+
 impl Store {
     /// Creates an app of an account; `secret` is sealed already.
     ///
@@ -141,6 +144,30 @@ impl Store {
             found(done.rows_affected(), appkey)?;
         });
         Ok(())
+    }
+
+    /// Replaces every sealed secret by what `anew` makes of it; answers how many apps there are.
+    ///
+    /// # Errors
+    /// `anew` made nothing of one, or the database cannot be reached; then nothing was changed.
+    pub async fn reseal_secrets(&self, anew: SealAnew<'_>) -> Result<usize, StoreError> {
+        let select = Sql {
+            sqlite: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey",
+            postgres: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey FOR UPDATE",
+        };
+        let update = Sql::both("UPDATE app SET secret = $1, old_secret = $2 WHERE appkey = $3");
+        writing!(self, |tx, sql| {
+            let apps: Vec<(String, Vec<u8>, Option<Vec<u8>>)> =
+                sqlx::query_as(sql(select)).fetch_all(&mut *tx).await?;
+            for (appkey, secret, old_secret) in &apps {
+                let mut sealed =
+                    |secret: &[u8]| anew(appkey, secret).ok_or_else(|| StoreError::Sealed(appkey.clone()));
+                let secret = sealed(secret)?;
+                let old_secret = old_secret.as_deref().map(sealed).transpose()?;
+                sqlx::query(sql(update)).bind(secret).bind(old_secret).bind(appkey).execute(&mut *tx).await?;
+            }
+            Ok(apps.len())
+        })
     }
 
     /// Lets an app call, or not.

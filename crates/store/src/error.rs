@@ -38,6 +38,9 @@ pub enum StoreError {
     /// Something that is referred to is not there.
     #[error("{0} does not exist")]
     Missing(String),
+    /// A sealed secret of an app cannot be opened.
+    #[error("a secret of app {0} cannot be opened")]
+    Sealed(String),
     /// The store is of a kind that cannot do this.
     #[error("this needs {0}")]
     WrongKind(&'static str),

@@ -24,7 +24,7 @@ mod wakeup;
 
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
 pub use account::{Account, StoredQuota};
-pub use app::App;
+pub use app::{App, SealAnew};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};

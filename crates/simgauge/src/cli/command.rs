@@ -3,8 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, completions, demo, health, man, migrate, notification, openapi,
-    package, refresh, serve, sign, simulate, usage, verify,
+    Output, account, app, backup, card, completions, demo, health, man, migrate, notification, openapi, package,
+    refresh, secrets, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::config::Config;
@@ -49,6 +49,9 @@ enum Command {
     /// Apps: appkeys and their secrets.
     #[command(subcommand)]
     App(app::AppCommand),
+    /// Secrets: the key that seals apps' secrets.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Cards: what customers refresh.
     #[command(subcommand)]
     Card(card::CardCommand),
@@ -135,6 +138,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let store = open_store(&config).await?;
             let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
             closing(&store, app::run(command, &store, &seal, &output)).await
+        }
+        Command::Secrets(command) => {
+            let config = config()?;
+            let sealer = Sealer::load(&config)?;
+            let store = open_store(&config).await?;
+            closing(&store, secrets::run(command, &sealer, &store, &output)).await
         }
         Command::Card(command) => {
             let config = config()?;

@@ -20,6 +20,7 @@ pub mod operator;
 pub mod output;
 pub mod package;
 pub mod refresh;
+pub mod secrets;
 pub mod serve;
 pub mod sign;
 pub mod simulate;

@@ -12,6 +12,7 @@ mod demo;
 mod docs;
 mod documentation;
 mod gate;
+mod key_rotation;
 mod metrics;
 mod notifications;
 mod paced;

@@ -1,0 +1,72 @@
+//! The key that seals app secrets is changed while the server runs.
+
+use crate::support::{Database, ICCID, TestServer, server};
+use rstest::rstest;
+use simgauge::secrets::{Sealer, rotation};
+
+async fn strict(database: Database) -> TestServer {
+    server().database(database).configure(|config| config.api.app_reload_seconds = 1).start().await
+}
+
+fn keys_in(server: &TestServer) -> Vec<String> {
+    let text = std::fs::read_to_string(&server.config.secrets.key_file).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The server reads the apps again once a second; after two it has.
+async fn calls_go_on(server: &TestServer) {
+    for _ in 0..11 {
+        server.card(ICCID).await.expect("200");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let mut server = strict(database).await;
+    let before = keys_in(&server);
+    // Another process does it.
+    let sealer = Sealer::load(&server.config).unwrap();
+    assert!(rotation::add_key(&sealer).unwrap());
+    let both = keys_in(&server);
+    assert_eq!((both.len(), &both[1]), (2, &before[0]));
+    assert!(rotation::drop_old_keys(&sealer, server.store()).await.is_err(), "it is still needed");
+    assert_eq!(keys_in(&server), both);
+
+    // It broke off there; begun anew, it goes on with the same key.
+    let sealer = Sealer::load(&server.config).unwrap();
+    assert!(!rotation::add_key(&sealer).unwrap());
+    assert_eq!(rotation::reseal(&sealer, server.store()).await.unwrap(), 3);
+    calls_go_on(&server).await;
+    assert_eq!(rotation::reseal(&sealer, server.store()).await.unwrap(), 3, "again does no harm");
+    assert_eq!(rotation::drop_old_keys(&sealer, server.store()).await.unwrap(), 1);
+    assert_eq!(keys_in(&server), [both[0].clone()]);
+    calls_go_on(&server).await;
+    server.stop().await;
+    server.start().await;
+    server.card(ICCID).await.expect("200");
+
+    // A copy of the old key opens nothing any more.
+    let mut config = server.config.clone();
+    config.secrets.key_file = config.secrets.key_file.with_extension("old");
+    std::fs::write(&config.secrets.key_file, &before[0]).unwrap();
+    let app = server.store().app("k").await.unwrap().unwrap();
+    assert!(Sealer::load(&config).unwrap().open(&app.secret, "k").is_err());
+    let error = rotation::reseal(&Sealer::load(&config).unwrap(), server.store()).await.unwrap_err();
+    assert!(format!("{error:#}").contains("a secret of app k"), "{error:#}");
+    server.card(ICCID).await.expect("200");
+}
+
+/// A rotation of a secret leaves two of them; both are sealed anew.
+#[tokio::test]
+async fn the_old_secret_of_an_app_moves_along() {
+    let server = strict(Database::Sqlite).await;
+    let sealer = Sealer::load(&server.config).unwrap();
+    let until = server.clock.now().after(std::time::Duration::from_secs(3600));
+    server.store().set_app_secret("k", &sealer.seal("new", "k").unwrap(), Some(until)).await.unwrap();
+    rotation::add_key(&sealer).unwrap();
+    rotation::reseal(&sealer, server.store()).await.unwrap();
+    rotation::drop_old_keys(&sealer, server.store()).await.unwrap();
+    calls_go_on(&server).await;
+}
