@@ -8,7 +8,7 @@ use crate::notify::{self, NotifySettings};
 use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
-use crate::server;
+use crate::server::{self, Tls};
 use crate::telemetry::{self, Live, Telemetry};
 use crate::upkeep;
 use anyhow::{Context as _, bail};
@@ -65,6 +65,7 @@ impl App {
             None => None,
         };
         let sealer = Sealer::load(config)?;
+        let tls = config.server.tls.files().map(Tls::load).transpose().context("server.tls")?;
         let store = open_store(config).await?;
         clock.correct_by(&store).await?;
         let apps = AppDirectory::load(store.clone(), sealer.clone(), config.api.account_quota()).await?;
@@ -145,7 +146,10 @@ impl App {
             health_router(state)
         };
         let limits = config.server.limits();
-        let server = server::serve(listener, routes.merge(more), limits, stopping.clone());
+        if let Some(tls) = &tls {
+            tokio::spawn(tls.clone().keep_fresh(stopping.clone()));
+        }
+        let server = server::serve(listener, tls, routes.merge(more), limits, stopping.clone());
         Ok(Self {
             address,
             stopping,

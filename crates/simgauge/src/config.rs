@@ -74,6 +74,24 @@ pub struct Server {
     #[serde(deserialize_with = "some_networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_by: ForwardedBy,
+    pub tls: TlsFiles,
+}
+
+/// `[server.tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// The files, where there are some.
+    #[must_use]
+    pub fn files(&self) -> Option<&Self> {
+        (!self.cert.as_os_str().is_empty()).then_some(self)
+    }
 }
 
 impl Server {
@@ -456,6 +474,9 @@ impl Config {
                 bail!("{name} must be between 1 and 3600");
             }
         }
+        if self.server.tls.cert.as_os_str().is_empty() != self.server.tls.key.as_os_str().is_empty() {
+            bail!("server.tls needs both, cert and key");
+        }
         if !(1..=1_000_000).contains(&self.server.max_connections) {
             bail!("server.max_connections must be between 1 and 1000000");
         }
@@ -576,6 +597,7 @@ mod tests {
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
             ("[server]\nhead_timeout_seconds = 0", "server.head_timeout_seconds"),
+            ("[server.tls]\ncert = \"a.pem\"", "server.tls"),
             ("[server]\nmax_connections = 0", "server.max_connections"),
             ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[refresh]\nsteady_beat = \"warn\"", "steady_beat"),

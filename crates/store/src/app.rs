@@ -150,7 +150,10 @@ impl Store {
     ///
     /// # Errors
     /// `anew` made nothing of one, or the database cannot be reached; then nothing was changed.
-    pub async fn reseal_secrets(&self, anew: SealAnew<'_>) -> Result<usize, StoreError> {
+    pub async fn reseal_secrets(
+        &self,
+        anew: SealAnew<'_>,
+    ) -> Result<usize, StoreError> {
         let select = Sql {
             sqlite: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey",
             postgres: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey FOR UPDATE",

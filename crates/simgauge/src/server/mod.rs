@@ -1,6 +1,9 @@
 //! The listener of the open API: connections, bounded in number and in time, that end gracefully.
 
 mod deadlines;
+mod tls;
+
+pub use tls::Tls;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -44,7 +48,13 @@ pub struct Limits {
 }
 
 /// Serves until stopped and until what was under way then is answered.
-pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stopping: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: Router,
+    limits: Limits,
+    stopping: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     let accepting = async {
@@ -52,8 +62,19 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stoppi
         loop {
             let permit = permit(&room, &mut said).await;
             let (stream, peer) = accept(&listener).await;
-            let connection = connection(stream, peer, routes.clone(), limits, stopping.clone(), permit);
-            connections.spawn(connection);
+            let (tls, routes, stopping) = (tls.clone(), routes.clone(), stopping.clone());
+            connections.spawn(async move {
+                let _permit = permit;
+                match tls {
+                    None => connection(stream, peer, routes, limits, stopping).await,
+                    // Who cannot finish the handshake is gone, and so is its connection.
+                    Some(tls) => {
+                        if let Ok(Ok(stream)) = timeout(limits.head, tls.acceptor().accept(stream)).await {
+                            connection(stream, peer, routes, limits, stopping).await;
+                        }
+                    }
+                }
+            });
         }
     };
     stopping.run_until_cancelled(accepting).await;
@@ -102,7 +123,6 @@ async fn connection(
     routes: Router,
     limits: Limits,
     stopping: CancellationToken,
-    _permit: Option<OwnedSemaphorePermit>,
 ) {
     let deadlines = Arc::new(Deadlines::begin(limits));
     let service = service_fn(|request: hyper::Request<Incoming>| {

@@ -21,4 +21,5 @@ mod scenarios;
 mod shutdown;
 mod support;
 mod traces;
+mod tls;
 mod usage;
