@@ -1,6 +1,7 @@
 //! Pure rules of simgauge: no I/O, no clock, no randomness. Time and chance are passed in.
 
 pub mod accept;
+pub mod audit;
 pub mod beat;
 pub mod breaker;
 pub mod failure;

@@ -1,6 +1,7 @@
 //! Accounts.
 
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use simgauge_domain::time::UnixMs;
@@ -38,6 +39,14 @@ impl StoredQuota {
     }
 }
 
+/// A quota for the audit.
+pub(crate) fn in_words(quota: Option<StoredQuota>) -> String {
+    match quota {
+        None => "default".to_owned(),
+        Some(StoredQuota { per_second, burst }) => format!("per_second={per_second} burst={burst}"),
+    }
+}
+
 impl Store {
     /// Creates an account.
     ///
@@ -53,6 +62,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .map_err(|error| exists_or(error, format!("account {name}")))?;
+            audit!(self.actor, tx, sql, "account.create", name, format!("language={language}"));
         });
         Ok(())
     }
@@ -83,6 +93,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Err(StoreError::Missing(format!("account {name}")));
             }
+            audit!(self.actor, tx, sql, "account.quota", name, in_words(quota));
         });
         Ok(())
     }

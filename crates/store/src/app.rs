@@ -1,7 +1,8 @@
 //! Apps: appkeys with their secrets and what they may do.
 
 use crate::Store;
-use crate::account::{StoredQuota, exists_or};
+use crate::account::{StoredQuota, exists_or, in_words};
+use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use simgauge_domain::time::UnixMs;
@@ -97,6 +98,7 @@ impl Store {
                         exists_or(error, format!("app {appkey}"))
                     }
                 })?;
+            audit!(self.actor, tx, sql, "app.create", appkey, format!("account={account}"));
         });
         Ok(())
     }
@@ -142,6 +144,17 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             found(done.rows_affected(), appkey)?;
+            audit!(
+                self.actor,
+                tx,
+                sql,
+                "app.rotate",
+                appkey,
+                keep_old_until.map_or("the old secret is void".to_owned(), |until| format!(
+                    "old secret good until {}",
+                    until.0
+                ))
+            );
         });
         Ok(())
     }
@@ -150,10 +163,7 @@ impl Store {
     ///
     /// # Errors
     /// `anew` made nothing of one, or the database cannot be reached; then nothing was changed.
-    pub async fn reseal_secrets(
-        &self,
-        anew: SealAnew<'_>,
-    ) -> Result<usize, StoreError> {
+    pub async fn reseal_secrets(&self, anew: SealAnew<'_>) -> Result<usize, StoreError> {
         let select = Sql {
             sqlite: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey",
             postgres: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey FOR UPDATE",
@@ -169,6 +179,7 @@ impl Store {
                 let old_secret = old_secret.as_deref().map(sealed).transpose()?;
                 sqlx::query(sql(update)).bind(secret).bind(old_secret).bind(appkey).execute(&mut *tx).await?;
             }
+            audit!(self.actor, tx, sql, "secrets.reseal", "", format!("apps={}", apps.len()));
             Ok(apps.len())
         })
     }
@@ -183,6 +194,7 @@ impl Store {
             let done =
                 sqlx::query(sql(update)).bind(i64::from(disabled)).bind(appkey).execute(&mut *tx).await?;
             found(done.rows_affected(), appkey)?;
+            audit!(self.actor, tx, sql, if disabled { "app.disable" } else { "app.enable" }, appkey, "");
         });
         Ok(())
     }
@@ -196,6 +208,14 @@ impl Store {
         writing!(self, |tx, sql| {
             let done = sqlx::query(sql(update)).bind(networks).bind(appkey).execute(&mut *tx).await?;
             found(done.rows_affected(), appkey)?;
+            audit!(
+                self.actor,
+                tx,
+                sql,
+                "app.allow",
+                appkey,
+                if networks.is_empty() { "anywhere" } else { networks }
+            );
         });
         Ok(())
     }
@@ -209,6 +229,7 @@ impl Store {
         writing!(self, |tx, sql| {
             let done = sqlx::query(sql(update)).bind(sign_type).bind(appkey).execute(&mut *tx).await?;
             found(done.rows_affected(), appkey)?;
+            audit!(self.actor, tx, sql, "app.sign_type", appkey, sign_type);
         });
         Ok(())
     }
@@ -227,6 +248,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             found(done.rows_affected(), appkey)?;
+            audit!(self.actor, tx, sql, "app.quota", appkey, in_words(quota));
         });
         Ok(())
     }

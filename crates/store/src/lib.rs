@@ -6,6 +6,7 @@
 mod accept;
 mod account;
 mod app;
+mod audit;
 mod card;
 mod checkpoint;
 mod copy;
@@ -25,6 +26,7 @@ mod wakeup;
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
 pub use account::{Account, StoredQuota};
 pub use app::{App, SealAnew};
+pub use audit::AuditEntry;
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};
@@ -48,6 +50,8 @@ use simgauge_domain::time::UnixMs;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    /// In whose hands it is; none: the server's own.
+    actor: Option<audit::Actor>,
 }
 
 impl Store {
@@ -56,7 +60,7 @@ impl Store {
     /// # Errors
     /// The URL is of no known scheme, or the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::connect(url, connections).await? })
+        Ok(Self { db: Db::connect(url, connections).await?, actor: None })
     }
 
     /// Brings the schema up to this program's version; returns how many migrations were applied.

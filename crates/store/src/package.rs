@@ -1,6 +1,7 @@
 //! The platform's own packages on cards, and the books.
 
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{NO_ROWS, Sql, bulk, from_db, reading, rows, to_db, writing};
 use crate::error::StoreError;
 use serde::Serialize;
@@ -128,6 +129,18 @@ enum Change<'a> {
     Remove(&'a str),
 }
 
+impl Change<'_> {
+    fn for_the_audit(&self) -> (&'static str, String) {
+        let total = |total: Option<u64>| total.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        match self {
+            Self::Add(new) => ("package.add", format!("code={} total={}", new.code, total(new.total))),
+            Self::SetTotal(code, bytes) => ("package.total", format!("code={code} total={}", total(*bytes))),
+            Self::CoverOverage(code) => ("package.cover_overage", format!("code={code}")),
+            Self::Remove(code) => ("package.remove", format!("code={code}")),
+        }
+    }
+}
+
 impl Store {
     /// Adds a package. Bytes used before stay where they are booked.
     ///
@@ -237,6 +250,8 @@ impl Store {
                         .await?;
                 }
             }
+            let (action, detail) = change.for_the_audit();
+            audit!(self.actor, tx, sql, action, number, detail);
         });
         Ok(())
     }

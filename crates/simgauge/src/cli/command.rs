@@ -3,10 +3,11 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, app, backup, card, completions, demo, health, man, migrate, notification, openapi, package,
-    refresh, secrets, serve, sign, simulate, usage, verify,
+    Output, account, actor, app, audit, backup, card, completions, demo, health, man, migrate, notification,
+    openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Sealer;
 use clap::{Parser, Subcommand};
@@ -52,6 +53,9 @@ enum Command {
     /// Secrets: the key that seals apps' secrets.
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// The audit: who did what, and whether it is still as it was written.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Cards: what customers refresh.
     #[command(subcommand)]
     Card(card::CardCommand),
@@ -125,39 +129,48 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Account(command) => {
             let config = config()?;
-            let store = open_store(&config).await?;
+            let store = open_acting(&config).await?;
             closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
         }
         Command::Notification(command) => {
-            let store = open_store(&config()?).await?;
+            let store = open_acting(&config()?).await?;
             closing(&store, notification::run(command, &store, &output)).await
         }
         Command::App(command) => {
             let config = config()?;
             let sealer = Sealer::load(&config)?;
-            let store = open_store(&config).await?;
+            let store = open_acting(&config).await?;
             let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
             closing(&store, app::run(command, &store, &seal, &output)).await
+        }
+        Command::Audit(command) => {
+            let store = open_store(&config()?).await?;
+            closing(&store, audit::run(command, &store, &output)).await
         }
         Command::Secrets(command) => {
             let config = config()?;
             let sealer = Sealer::load(&config)?;
-            let store = open_store(&config).await?;
+            let store = open_acting(&config).await?;
             closing(&store, secrets::run(command, &sealer, &store, &output)).await
         }
         Command::Card(command) => {
             let config = config()?;
-            let store = open_store(&config).await?;
+            let store = open_acting(&config).await?;
             let names = operator_accounts(&config);
             closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
         }
         Command::Package(command) => {
             let config = config()?;
             let zone = config.zone()?;
-            let store = open_store(&config).await?;
+            let store = open_acting(&config).await?;
             closing(&store, package::run(command, &store, &zone, &output)).await
         }
     }
+}
+
+/// The store in the hands of whoever runs this command: what they change is audited.
+async fn open_acting(config: &Config) -> anyhow::Result<Store> {
+    Ok(open_store(config).await?.acting_as(&actor::name(), Clock::default().as_fn()))
 }
 
 fn operator_accounts(config: &Config) -> Vec<String> {

@@ -2,7 +2,9 @@
 //! done, 1 refused or failed; wrong usage (2) is what the argument parser finds.
 
 pub mod account;
+pub mod actor;
 pub mod app;
+pub mod audit;
 pub mod backup;
 pub mod card;
 pub mod command;

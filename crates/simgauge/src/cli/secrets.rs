@@ -43,7 +43,7 @@ pub async fn run(
                      file to every node, run secrets reseal, then secrets drop-old-keys, and copy the file again; or say --only-node"
                 );
             }
-            let resumed = !rotation::add_key(sealer)?;
+            let resumed = !rotation::add_key(sealer, store).await?;
             let apps = rotation::reseal(sealer, store).await?;
             rotation::drop_old_keys(sealer, store).await?;
             output.print(&json!({ "apps": apps, "resumed": resumed }), || {
@@ -52,7 +52,7 @@ pub async fn run(
             })?;
         }
         SecretsCommand::AddKey => {
-            let added = rotation::add_key(sealer)?;
+            let added = rotation::add_key(sealer, store).await?;
             output.print(&json!({ "added": added }), || match added {
                 true => {
                     "a new key stands first; copy the key file to every node, then: simgauge secrets reseal"

@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The keys are not in a file, or it cannot be written.
-pub fn add_key(sealer: &Sealer) -> anyhow::Result<bool> {
+pub async fn add_key(sealer: &Sealer, store: &Store) -> anyhow::Result<bool> {
     let file = file_of(sealer)?;
     let mut keys = key_file::read(file)?;
     if keys.len() > 1 {
@@ -22,6 +22,8 @@ pub fn add_key(sealer: &Sealer) -> anyhow::Result<bool> {
     keys.insert(0, key_file::random_key()?);
     key_file::replace(file, &keys)?;
     sealer.freshen()?;
+    // A file and a database have no transaction in common: this follows the deed.
+    store.note("secrets.add_key", "", "").await?;
     Ok(true)
 }
 
@@ -60,6 +62,7 @@ pub async fn drop_old_keys(sealer: &Sealer, store: &Store) -> anyhow::Result<usi
     keys.truncate(1);
     key_file::replace(file, &keys)?;
     sealer.freshen()?;
+    store.note("secrets.drop_old_keys", "", &format!("keys={old}")).await?;
     Ok(old)
 }
 

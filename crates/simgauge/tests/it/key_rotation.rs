@@ -28,7 +28,7 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
     let before = keys_in(&server);
     // Another process does it.
     let sealer = Sealer::load(&server.config).unwrap();
-    assert!(rotation::add_key(&sealer).unwrap());
+    assert!(rotation::add_key(&sealer, server.store()).await.unwrap());
     let both = keys_in(&server);
     assert_eq!((both.len(), &both[1]), (2, &before[0]));
     assert!(rotation::drop_old_keys(&sealer, server.store()).await.is_err(), "it is still needed");
@@ -36,7 +36,7 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
 
     // It broke off there; begun anew, it goes on with the same key.
     let sealer = Sealer::load(&server.config).unwrap();
-    assert!(!rotation::add_key(&sealer).unwrap());
+    assert!(!rotation::add_key(&sealer, server.store()).await.unwrap());
     assert_eq!(rotation::reseal(&sealer, server.store()).await.unwrap(), 3);
     calls_go_on(&server).await;
     assert_eq!(rotation::reseal(&sealer, server.store()).await.unwrap(), 3, "again does no harm");
@@ -65,7 +65,7 @@ async fn the_old_secret_of_an_app_moves_along() {
     let sealer = Sealer::load(&server.config).unwrap();
     let until = server.clock.now().after(std::time::Duration::from_secs(3600));
     server.store().set_app_secret("k", &sealer.seal("new", "k").unwrap(), Some(until)).await.unwrap();
-    rotation::add_key(&sealer).unwrap();
+    rotation::add_key(&sealer, server.store()).await.unwrap();
     rotation::reseal(&sealer, server.store()).await.unwrap();
     rotation::drop_old_keys(&sealer, server.store()).await.unwrap();
     calls_go_on(&server).await;

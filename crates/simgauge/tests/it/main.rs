@@ -1,6 +1,7 @@
 //! Stories told over real sockets: a running server, a running operator simulator, a real database.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod audit;
 mod bad_input;
 mod beats;
 mod command_line;
@@ -20,6 +21,6 @@ mod reading;
 mod scenarios;
 mod shutdown;
 mod support;
-mod traces;
 mod tls;
+mod traces;
 mod usage;

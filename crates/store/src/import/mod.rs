@@ -4,6 +4,7 @@ mod postgres;
 mod sqlite;
 
 use crate::Store;
+use crate::audit::{Actor, audit};
 use crate::card::CardKind;
 use crate::db::{Db, Sql, reading};
 use crate::error::StoreError;
@@ -50,7 +51,12 @@ pub struct Importer {
     /// Nothing once a write failed: then nothing can be added or committed any more.
     tx: Option<Tx>,
     accounts: Arc<Accounts>,
+    actor: Option<Actor>,
+    taken: usize,
 }
+
+/// What the audit calls it.
+const ACTION: &str = "card.import";
 
 type Accounts = HashSet<String>;
 
@@ -72,7 +78,8 @@ impl Store {
             Db::Sqlite { hot, .. } => Tx::Sqlite(hot.begin().await?),
             Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         };
-        Ok(Importer { tx: Some(tx), accounts: Arc::new(accounts.into_iter().collect()) })
+        let accounts = Arc::new(accounts.into_iter().collect());
+        Ok(Importer { tx: Some(tx), accounts, actor: self.actor.clone(), taken: 0 })
     }
 }
 
@@ -96,6 +103,7 @@ impl Importer {
             }
         };
         self.tx = Some(tx);
+        self.taken += verdicts.iter().filter(|verdict| verdict.is_ok()).count();
         Ok(verdicts)
     }
 
@@ -104,9 +112,21 @@ impl Importer {
     /// # Errors
     /// The database cannot be reached or refused; then nothing was stored.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        match self.take()? {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
+        let detail = format!("rows={}", self.taken);
+        let tx = self.take()?;
+        let actor = self.actor;
+        match tx {
+            Tx::Sqlite(mut tx) => {
+                if let Some(actor) = actor {
+                    (tx, ()) = tx.run(move |tx| actor.write(tx, ACTION, "", &detail)).await?;
+                }
+                tx.commit().await?;
+            }
+            Tx::Postgres(mut tx) => {
+                let sql = |statement: Sql| statement.postgres;
+                audit!(actor, tx, sql, ACTION, "", detail);
+                tx.commit().await?;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::delivery::{LOCK_CARDS, MOVE_UP};
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{Sql, bulk, reading, rows, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
@@ -165,6 +166,7 @@ impl Store {
             sqlx::query(sql(LOCK_CARDS)).bind(&touched).fetch_all(&mut *tx).await?;
             sqlx::query(sql(REPLAY)).bind(&touched).bind(now.0).execute(&mut *tx).await?;
             sqlx::query(sql(MOVE_UP)).bind(&touched).bind(now.0).execute(&mut *tx).await?;
+            audit!(self.actor, tx, sql, "notification.replay", id, "");
         });
         Ok(())
     }
@@ -196,6 +198,8 @@ impl Store {
                 sqlx::query(sql(LOCK_CARDS)).bind(&touched).fetch_all(&mut *tx).await?;
                 sqlx::query(sql(REPLAY)).bind(&touched).bind(now.0).execute(&mut *tx).await?;
                 sqlx::query(sql(MOVE_UP)).bind(&touched).bind(now.0).execute(&mut *tx).await?;
+                let detail = format!("dead={}", found.len());
+                audit!(self.actor, tx, sql, "notification.replay", account.unwrap_or("all accounts"), detail);
             });
             count += u64::try_from(found.len()).unwrap_or(0);
         }

@@ -1,6 +1,7 @@
 //! What an account wants to be told, and where.
 
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use simgauge_domain::threshold::Percentages;
@@ -120,6 +121,15 @@ impl Store {
                     return Err(StoreError::Missing(what));
                 }
             }
+            // The address can hold a token.
+            let detail = format!(
+                "{} app={} thresholds={} stale_hours={}",
+                if settings.url.is_some() { "on" } else { "off" },
+                settings.app.as_deref().unwrap_or("oldest"),
+                thresholds.join(","),
+                settings.stale_hours.map(|hours| hours.to_string()).unwrap_or_default(),
+            );
+            audit!(self.actor, tx, sql, "account.notify", &settings.account, detail);
         });
         Ok(())
     }

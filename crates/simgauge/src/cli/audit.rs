@@ -1,0 +1,141 @@
+//! `simgauge audit`: who did what.
+
+use super::human;
+use super::output::{Output, Table};
+use serde_json::{Value, json};
+use simgauge_domain::audit::{Anchor, Broken};
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{AuditEntry, Store};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Entries that are read at once.
+const PAGE: i64 = 1000;
+
+/// Who did what.
+#[derive(Debug, clap::Subcommand)]
+pub enum AuditCommand {
+    /// List the newest entries.
+    List {
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Check that no entry was changed, removed or inserted; exit code 1 where one was. Prints where the chain ends: keep that
+    /// elsewhere, and give it the next time.
+    Verify {
+        /// What an earlier `verify` printed: the chain must still lead there.
+        #[arg(long, value_name = "SEQ:HASH", value_parser = anchor)]
+        anchor: Option<Anchor>,
+    },
+    /// Print every entry as a line of JSON, oldest first.
+    Export {
+        /// Only those after this one.
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: i64,
+    },
+}
+
+fn anchor(text: &str) -> Result<Anchor, String> {
+    let read = || {
+        let (seq, hash) = text.split_once(':')?;
+        let good = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        Some(Anchor {
+            seq: seq.parse().ok().filter(|seq| *seq > 0)?,
+            hash: good.then(|| hash.to_lowercase())?,
+        })
+    };
+    read().ok_or_else(|| "must be a number, a colon and 64 hex digits".to_owned())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The store failed.
+pub async fn run(command: AuditCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+    match command {
+        AuditCommand::List { limit } => {
+            let entries = store.audit_newest(limit.into()).await?;
+            let list: Vec<Value> = entries.iter().map(as_json).collect();
+            output.print(&list, || table(&entries))?;
+        }
+        AuditCommand::Verify { anchor } => match store.verify_audit(anchor).await? {
+            Ok(end) => {
+                let mark = (end.seq > 0).then(|| format!("{}:{}", end.seq, end.hash));
+                output.print(
+                    &json!({ "valid": true, "entries": end.seq, "anchor": mark }),
+                    || match &mark {
+                        Some(mark) => {
+                            format!("{} entries, as they were written; keep elsewhere: {mark}", end.seq)
+                        }
+                        None => "no entries yet".to_owned(),
+                    },
+                )?;
+            }
+            Err(broken) => {
+                let why = in_words(broken);
+                output.print(&json!({ "valid": false, "problem": why }), || why.clone())?;
+                return Ok(ExitCode::FAILURE);
+            }
+        },
+        AuditCommand::Export { mut after } => {
+            let mut out = std::io::stdout().lock();
+            loop {
+                let page = store.audit_after(after, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = last.seq;
+                for entry in &page {
+                    writeln!(out, "{}", as_json(entry))?;
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_words(broken: Broken) -> String {
+    match broken {
+        Broken::Missing(seq) => format!("entry {seq} is missing"),
+        Broken::Changed(seq) => format!("entry {seq} is not what was written"),
+        Broken::Inserted(seq) => format!("entry {seq} was inserted"),
+        Broken::Rewritten(seq) => {
+            format!("the entries up to {seq} were written anew: they do not lead to the anchor")
+        }
+    }
+}
+
+fn as_json(entry: &AuditEntry) -> Value {
+    json!({
+        "seq": entry.seq, "at": UnixMs(entry.at).seconds(), "atMs": entry.at, "actor": entry.actor, "action": entry.action,
+        "subject": entry.subject, "detail": entry.detail, "hash": entry.hash,
+    })
+}
+
+fn table(entries: &[AuditEntry]) -> String {
+    let mut table = Table::new(&["SEQ", "AT", "WHO", "DID", "TO", "DETAIL"]);
+    for entry in entries {
+        table.row([
+            entry.seq.to_string(),
+            human::time(UnixMs(entry.at).seconds()),
+            entry.actor.clone(),
+            entry.action.clone(),
+            entry.subject.clone(),
+            entry.detail.clone(),
+        ]);
+    }
+    table.or("nobody did anything yet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_read() {
+        let hash = "ab".repeat(32);
+        assert_eq!(anchor(&format!("7:{}", hash.to_uppercase())), Ok(Anchor { seq: 7, hash: hash.clone() }));
+        for wrong in ["", "7", "0:", &format!("0:{hash}"), &format!("x:{hash}"), "7:abc"] {
+            assert!(anchor(wrong).is_err(), "{wrong}");
+        }
+    }
+}
