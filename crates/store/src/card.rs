@@ -106,7 +106,7 @@ pub struct CardFilter {
 }
 
 #[derive(sqlx::FromRow)]
-struct CardRow {
+pub(crate) struct CardRow {
     number: String,
     kind: String,
     account: String,
@@ -197,6 +197,13 @@ macro_rules! card_columns {
         "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh, \
          card.overage, card.overage_base"
     };
+}
+pub(crate) use card_columns;
+
+impl CardRow {
+    pub(crate) fn number(&self) -> &str {
+        &self.number
+    }
 }
 
 impl Store {
@@ -300,7 +307,7 @@ impl Store {
     }
 
     /// Adds profiles, packages and last refreshes: three more statements, however many cards.
-    async fn complete(&self, found: Vec<CardRow>) -> Result<Vec<CardView>, StoreError> {
+    pub(crate) async fn complete(&self, found: Vec<CardRow>) -> Result<Vec<CardView>, StoreError> {
         if found.is_empty() {
             return Ok(Vec::new());
         }

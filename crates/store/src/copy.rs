@@ -18,7 +18,8 @@ struct Table {
     key: &'static [&'static str],
 }
 
-/// Every table but leases, which belong to processes, and the head of the audit's chain; those that others refer to come first.
+/// Every table but leases, which belong to processes, sessions, which people begin anew, counts of minutes, and the head of the
+/// audit's chain; those that others refer to come first.
 const TABLES: &[Table] = &[
     Table {
         name: "account",
@@ -213,6 +214,22 @@ const TABLES: &[Table] = &[
             ("hash", "text"),
         ],
         key: &["seq"],
+    },
+    Table {
+        name: "admin",
+        columns: &[
+            ("name", "text"),
+            ("password", "text"),
+            ("role", "text"),
+            ("disabled", "bigint"),
+            ("created_at", "bigint"),
+        ],
+        key: &["name"],
+    },
+    Table {
+        name: "lane_pause",
+        columns: &[("lane", "text"), ("paused_by", "text"), ("paused_at", "bigint"), ("note", "text")],
+        key: &["lane"],
     },
 ];
 
@@ -416,7 +433,8 @@ mod tests {
         let Db::Sqlite { read, .. } = &store.db else { panic!("it is SQLite") };
         let found: Vec<(String, String)> = sqlx::query_as(
             "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c \
-             WHERE t.type = 'table' AND t.name NOT IN ('lane', 'audit_head', '_sqlx_migrations', 'sqlite_sequence') ORDER BY 1, 2",
+             WHERE t.type = 'table' AND t.name NOT IN ('lane', 'session', 'pulse', 'audit_head', '_sqlx_migrations', \
+             'sqlite_sequence') ORDER BY 1, 2",
         )
         .fetch_all(read)
         .await

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use serde::Serialize;
 use simgauge_domain::metering::daily::{Counted, DayKey, DayTotal, Days, days, merge, prune};
 use simgauge_domain::metering::delta::What;
-use simgauge_domain::period::TimeZone;
+use simgauge_domain::period::{TimeZone, local_day};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
 
@@ -110,6 +110,21 @@ impl DayRow {
     }
 }
 
+fn by_day(
+    readings: &[ReadingRow],
+    stored: &[DayRow],
+    zone: &TimeZone,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let counted: Vec<Counted> = readings.iter().map(ReadingRow::counted).collect();
+    let mut all = days(&counted, zone);
+    merge(&mut all, stored.iter().map(DayRow::entry).collect::<Result<Days, _>>()?);
+    let mut totals = BTreeMap::new();
+    for (key, total) in all {
+        *totals.entry(key.day.to_string()).or_insert(0_i64) += total.delta;
+    }
+    Ok(totals)
+}
+
 impl Store {
     /// A card's readings, newest first, that began before `before`: about `limit`, a few more where several began in the
     /// same millisecond as the last one.
@@ -144,13 +159,32 @@ impl Store {
         zone: &TimeZone,
     ) -> Result<BTreeMap<String, i64>, StoreError> {
         let (readings, stored) = self.counted_of(&[card]).await?;
-        let counted: Vec<Counted> = readings.iter().map(ReadingRow::counted).collect();
-        let mut all = days(&counted, zone);
-        merge(&mut all, stored.iter().map(DayRow::entry).collect::<Result<Days, _>>()?);
-        let mut totals = BTreeMap::new();
-        for (key, total) in all {
-            *totals.entry(key.day.to_string()).or_insert(0_i64) += total.delta;
-        }
+        by_day(&readings, &stored, zone)
+    }
+
+    /// The same from the local day of `from` on; what was read before that day is not looked at.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn daily_totals_since(
+        &self,
+        card: &str,
+        zone: &TimeZone,
+        from: UnixMs,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let readings_of = Sql::both(
+            "SELECT card, iccid, began_at, synced_at, as_of, used, delta, what, cycle FROM reading \
+             WHERE card = $1 AND began_at >= $2",
+        );
+        let days_of = Sql::both("SELECT * FROM daily WHERE card = $1 AND day >= $2");
+        let first = local_day(from, zone).to_string();
+        let (readings, stored): (Vec<ReadingRow>, Vec<DayRow>) = reading!(self, |pool, sql| {
+            let readings = sqlx::query_as(sql(readings_of)).bind(card).bind(from.0).fetch_all(pool).await?;
+            (readings, sqlx::query_as(sql(days_of)).bind(card).bind(&first).fetch_all(pool).await?)
+        });
+        let mut totals = by_day(&readings, &stored, zone)?;
+        // A late figure counts for the day it is of.
+        totals.retain(|day, _| *day >= first);
         Ok(totals)
     }
 

@@ -5,8 +5,10 @@
 
 mod accept;
 mod account;
+mod admin;
 mod app;
 mod audit;
+mod browse;
 mod card;
 mod checkpoint;
 mod copy;
@@ -19,14 +21,18 @@ mod import;
 mod lane;
 mod notification;
 mod package;
+mod pause;
+mod pulse;
 mod queue;
 mod refresh;
 mod wakeup;
 
 pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
 pub use account::{Account, StoredQuota};
+pub use admin::{Admin, AdminRole, Session};
 pub use app::{App, SealAnew};
 pub use audit::AuditEntry;
+pub use browse::{CardCursor, CardWalk, RefreshFilter, RefreshPage, WaitingTask};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};
@@ -39,6 +45,8 @@ pub use notification::{
     Settled,
 };
 pub use package::{NewPackage, PackageError, PackageView};
+pub use pause::LanePause;
+pub use pulse::Pulse;
 pub use queue::{Postponed, Task, TaskKey, Waiting};
 pub use refresh::RefreshView;
 pub use wakeup::{Wakeup, Wakeups};

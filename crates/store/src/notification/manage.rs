@@ -49,6 +49,8 @@ impl NotificationState {
 /// A notification as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationView {
+    /// Its place in the order of all.
+    pub seq: i64,
     /// Its id, which is the receiver's `eventId`.
     pub id: String,
     /// Who is told.
@@ -75,6 +77,7 @@ pub struct NotificationView {
 
 #[derive(sqlx::FromRow)]
 struct ViewRow {
+    seq: i64,
     id: String,
     account: String,
     card: String,
@@ -94,6 +97,7 @@ impl ViewRow {
             StoreError::Corrupt(format!("state {:?} of notification {}", self.state, self.id))
         })?;
         Ok(NotificationView {
+            seq: self.seq,
             id: self.id,
             account: self.account,
             card: self.card,
@@ -134,7 +138,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<NotificationView>, StoreError> {
         let select = Sql::both(
-            "SELECT id, account, card, event, body, created_at, attempts, next_at, state, last_error, ended_at \
+            "SELECT seq, id, account, card, event, body, created_at, attempts, next_at, state, last_error, ended_at \
              FROM notification WHERE ($1 = '' OR account = $1) AND ($2 = '' OR state = $2) \
              ORDER BY seq DESC LIMIT $3",
         );
@@ -147,6 +151,60 @@ impl Store {
                 .await?
         });
         found.into_iter().map(ViewRow::view).collect()
+    }
+
+    /// Notifications before the place `before` (all where there is none), newest first: at most `limit` of at most `look_at`
+    /// that are looked at; and the place before which the list goes on, nothing at its end.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn notifications_before(
+        &self,
+        before: Option<i64>,
+        account: &str,
+        state: Option<NotificationState>,
+        limit: i64,
+        look_at: i64,
+    ) -> Result<(Vec<NotificationView>, Option<i64>), StoreError> {
+        let select = Sql::both(
+            "SELECT seq, id, account, card, event, body, created_at, attempts, next_at, state, last_error, ended_at FROM \
+             (SELECT * FROM notification WHERE seq < $1 ORDER BY seq DESC LIMIT $2) AS recent \
+             WHERE ($3 = '' OR account = $3) AND ($4 = '' OR state = $4) ORDER BY seq DESC LIMIT $5",
+        );
+        let last = Sql::both(
+            "SELECT count(*), min(seq) FROM (SELECT seq FROM notification WHERE seq < $1 ORDER BY seq DESC LIMIT $2) AS recent",
+        );
+        let before = before.unwrap_or(i64::MAX);
+        let (found, (looked, oldest)): (Vec<ViewRow>, (i64, Option<i64>)) = reading!(self, |pool, sql| {
+            let found = sqlx::query_as(sql(select))
+                .bind(before)
+                .bind(look_at)
+                .bind(account)
+                .bind(state.map_or("", NotificationState::as_str))
+                .bind(limit)
+                .fetch_all(pool)
+                .await?;
+            (found, sqlx::query_as(sql(last)).bind(before).bind(look_at).fetch_one(pool).await?)
+        });
+        let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
+        let next = match found.last() {
+            Some(last) if full => Some(last.seq),
+            _ => oldest.filter(|_| looked == look_at),
+        };
+        Ok((found.into_iter().map(ViewRow::view).collect::<Result<_, _>>()?, next))
+    }
+
+    /// How many notifications are dead; counts no further than `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_dead_notifications(&self, most: i64) -> Result<u64, StoreError> {
+        let count = Sql::both(
+            "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'dead' AND ended_at IS NOT NULL LIMIT $1) AS dead",
+        );
+        let dead: i64 =
+            reading!(self, |pool, sql| sqlx::query_scalar(sql(count)).bind(most).fetch_one(pool).await?);
+        Ok(u64::try_from(dead).unwrap_or(0))
     }
 
     /// Lets a notification be delivered (again), with the time of a new one before it is given up. One that waits is tried
