@@ -73,6 +73,15 @@ impl Breaker {
         self.state = State::Open { until: now.after(pause), pause };
     }
 
+    /// When the next probe is let through, where it is open.
+    #[must_use]
+    pub const fn opens_at(&self) -> Option<UnixMs> {
+        match self.state {
+            State::Open { until, .. } => Some(until),
+            State::Closed | State::Probing { .. } => None,
+        }
+    }
+
     /// `closed`, `open` or `probing`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -105,6 +114,7 @@ mod tests {
             breaker.failed(UnixMs(0));
         }
         assert_eq!(breaker.admit(UnixMs(4_999)), Err(Some(UnixMs(5_000))));
+        assert_eq!(breaker.opens_at(), Some(UnixMs(5_000)));
         assert_eq!(breaker.admit(UnixMs(5_000)), Ok(()), "the probe");
         assert_eq!(breaker.admit(UnixMs(5_000)), Err(None), "one probe only");
         breaker.failed(UnixMs(5_100));

@@ -3,8 +3,10 @@
 use crate::api::{ApiState, AppDirectory, Proxies, health_router, router};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::console::{self, ConsoleState, OperatorFacts};
 use crate::lanes::{self, Board, LaneSettings, LaneSetup};
 use crate::notify::{self, NotifySettings};
+use crate::pulse;
 use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
@@ -111,10 +113,20 @@ impl App {
             telemetry: telemetry.clone(),
         };
         let mut lanes = lanes::watch(&settings, &stopping);
+        lanes.spawn(pulse::keep(
+            store.clone(),
+            clock.clone(),
+            settings.node.clone(),
+            accepter.clone(),
+            waiters.clone(),
+            stopping.clone(),
+        ));
+        let facts = OperatorFacts::of(config, &setups);
         if config.server.role.works() {
             let mut working = lanes::start(setups, &settings, &stopping);
             lanes.spawn(async move { while working.join_next().await.is_some() {} });
-            lanes.spawn(notify::deliver(notify_settings(config, &settings, sealer), stopping.clone()));
+            lanes
+                .spawn(notify::deliver(notify_settings(config, &settings, sealer.clone()), stopping.clone()));
         }
         let state = ApiState::new(
             clock,
@@ -140,6 +152,20 @@ impl App {
             all_slots: config.server.max_in_flight,
         });
         let address = listener.local_addr()?;
+        let mut more = more;
+        if config.console.enabled && config.server.role.answers() {
+            let console =
+                console::router(ConsoleState::new(state.clone(), sealer, config.console.clone(), facts));
+            match config.console.own_listener()? {
+                None => more = more.merge(console),
+                Some(address) => {
+                    let listener = TcpListener::bind(address)
+                        .await
+                        .with_context(|| format!("the console cannot listen on {address}"))?;
+                    lanes.spawn(server::serve(listener, console, config.server.limits(), stopping.clone()));
+                }
+            }
+        }
         let routes = if config.server.role.answers() {
             router(state, config.docs.enabled)
         } else {

@@ -16,7 +16,7 @@ use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
 use simgauge_store::{CardRules, StoredQuota};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub struct Config {
     pub lanes: Lanes,
     /// Telling accounts.
     pub notify: Notify,
+    /// The console.
+    pub console: Console,
     /// Keys.
     pub secrets: Secrets,
     /// Operator definitions.
@@ -323,6 +325,33 @@ impl Notify {
     }
 }
 
+/// `[console]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Console {
+    pub enabled: bool,
+    pub listen: String,
+    pub trusted_proxies: Vec<IpAddr>,
+    pub session_idle_minutes: u64,
+    pub session_hours: u64,
+    pub import_max_mib: u64,
+}
+
+impl Console {
+    /// Where the console listens, where that is not the open API's listener.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn own_listener(&self) -> anyhow::Result<Option<SocketAddr>> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        let address = self.listen.parse();
+        address.map(Some).map_err(|_| anyhow::anyhow!("console.listen must be empty or ADDRESS:PORT"))
+    }
+}
+
 /// `[secrets]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -486,6 +515,10 @@ impl Config {
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
         }
+        self.console.own_listener()?;
+        if self.console.session_idle_minutes == 0 || self.console.session_hours == 0 {
+            bail!("console.session_idle_minutes and console.session_hours must be at least 1");
+        }
         self.zone()?;
         for account in &self.operator_accounts {
             self.zone_of(account)?;
@@ -605,6 +638,8 @@ mod tests {
             ("[notify]\ngive_up_hours = 0", "notify.give_up_hours"),
             ("[metrics]\nlisten = \"9464\"", "metrics.listen"),
             ("[trace]\nshare = 2", "trace.share"),
+            ("[console]\nlisten = \"9000\"", "console.listen"),
+            ("[console]\nsession_hours = 0", "console.session_hours"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (
                 "[[operator_account]]\nname = \"a\"\ndefinition = \"x\"\nsecrets = { key = \"plain\" }",

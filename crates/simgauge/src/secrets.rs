@@ -161,6 +161,28 @@ fn open_with(keys: &[SealingKey], sealed: &[u8], appkey: &str) -> anyhow::Result
     Ok(String::from_utf8(plain).context("not text")?.into())
 }
 
+/// A made-up appkey.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn new_appkey() -> anyhow::Result<String> {
+    random_hex::<10>()
+}
+
+/// A made-up secret of an app.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn new_secret() -> anyhow::Result<String> {
+    random_hex::<32>()
+}
+
+fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).ok().context("the system gives no random bytes")?;
+    Ok(hex::encode(bytes))
+}
+
 fn beside(database: &Path) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();
     name.push(".key");

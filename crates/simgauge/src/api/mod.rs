@@ -12,7 +12,7 @@ mod quota;
 mod refresh;
 mod replay;
 mod router;
-mod view;
+pub(crate) mod view;
 
 pub use address::{Proxies, network, networks};
 pub use directory::AppDirectory;

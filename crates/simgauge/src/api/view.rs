@@ -50,7 +50,7 @@ pub(super) fn refresh_report(
     }
 }
 
-pub(super) fn card_answer(state: &ApiState, card: CardView, language: Language) -> CardAnswer {
+pub(crate) fn card_answer(state: &ApiState, card: CardView, language: Language) -> CardAnswer {
     let now = state.clock.now();
     let cooldown = state.rules.of(card.kind).cooldown;
     let next_refresh_at = card.accepted_at.and_then(|at| cooling_until(at, now, cooldown)).map(seconds_up);
@@ -149,7 +149,7 @@ fn profile_usage(state: &ApiState, profile: &ProfileView, now: UnixMs) -> Option
 
 /// The sum over a card's profiles that count at present; nothing before each was read once, since a part would look like the
 /// whole. The sum is as old as its oldest part.
-pub(super) fn card_usage(state: &ApiState, profiles: &[ProfileView], now: UnixMs) -> Option<Usage> {
+pub(crate) fn card_usage(state: &ApiState, profiles: &[ProfileView], now: UnixMs) -> Option<Usage> {
     let read = profiles.iter().map(profile_figure).collect::<Option<Vec<_>>>()?;
     let current = profiles.iter().zip(counting(&read)).filter(|(_, counts)| *counts);
     let mut parts =

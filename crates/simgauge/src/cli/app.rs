@@ -5,7 +5,7 @@ use super::input::{self, Quota};
 use super::output::{Fields, Output, Table};
 use crate::api::network;
 use crate::clock::Clock;
-use anyhow::Context as _;
+use crate::secrets::{new_appkey, new_secret};
 use ipnet::IpNet;
 use serde_json::json;
 use simgauge_domain::time::UnixMs;
@@ -90,9 +90,9 @@ pub async fn run(
         AppCommand::Create { account, appkey, label, sign_type } => {
             let appkey = match appkey {
                 Some(appkey) => appkey,
-                None => random_hex::<10>()?,
+                None => new_appkey()?,
             };
-            let secret = random_hex::<32>()?;
+            let secret = new_secret()?;
             let sealed = seal(&secret, &appkey)?;
             store.create_app(&appkey, &account, &label, &sealed, Clock::default().now()).await?;
             // Nobody has the secret yet, so nobody signs in the wrong way meanwhile.
@@ -100,7 +100,7 @@ pub async fn run(
             show_secret(&appkey, &secret, None, output)?;
         }
         AppCommand::Rotate { appkey, keep_old } => {
-            let secret = random_hex::<32>()?;
+            let secret = new_secret()?;
             let old_until = keep_old.map(|span| Clock::default().now().after(span));
             store.set_app_secret(&appkey, &seal(&secret, &appkey)?, old_until).await?;
             show_secret(&appkey, &secret, old_until, output)?;
@@ -125,12 +125,6 @@ pub async fn run(
         AppCommand::List => list(store, output).await?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).ok().context("the system gives no random bytes")?;
-    Ok(hex::encode(bytes))
 }
 
 fn show_secret(appkey: &str, secret: &str, old_until: Option<UnixMs>, output: &Output) -> anyhow::Result<()> {

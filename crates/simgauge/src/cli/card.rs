@@ -1,12 +1,7 @@
 //! `simgauge card`: bringing cards in and out, and looking at them.
 
-pub(super) mod cells;
-mod check;
-pub(super) mod errors;
 mod export;
 pub(super) mod import;
-pub(super) mod lines;
-pub(super) mod rows;
 mod show;
 #[cfg(test)]
 mod tests;

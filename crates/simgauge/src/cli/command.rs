@@ -3,8 +3,8 @@
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
-    Output, account, actor, app, audit, backup, card, completions, demo, health, man, migrate, notification,
-    openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
+    Output, account, actor, admin, app, audit, backup, card, completions, demo, health, man, migrate,
+    notification, openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
 };
 use crate::app::open_store;
 use crate::clock::Clock;
@@ -44,6 +44,9 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Write a consistent copy of an SQLite store, also while it is served.
     Backup(backup::BackupArgs),
+    /// Admins: the people who may use the console.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Accounts: the customers of the platform.
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -131,6 +134,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = config()?;
             let store = open_acting(&config).await?;
             closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
+        }
+        Command::Admin(command) => {
+            let store = open_store(&config()?).await?;
+            closing(&store, admin::run(command, &store, &output)).await
         }
         Command::Notification(command) => {
             let store = open_acting(&config()?).await?;

@@ -143,6 +143,7 @@ fn introduce(calls: &SignedCalls, config: &Config, simulator: &Simulator, args: 
     };
     println!("simgauge demo: account {DEMO}, appkey {DEMO}, secret {SECRET}; data {kept}");
     println!("cards: ICCID {ICCID}, EID {EID} and {MORE_CARDS} more (8986000000000000000 and up)");
+    println!("console: {url}/console (name {DEMO}, password {SECRET})");
     println!("operator simulator: {} (faults and usage by hand: {0}/_sim)", simulator.url());
     println!();
     let deadline = Duration::from_secs(config.refresh.deadline_seconds);

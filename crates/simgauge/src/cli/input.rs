@@ -1,5 +1,6 @@
 //! What commands are given: names, secrets, bodies on standard input.
 
+pub use crate::names::{label, name};
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use simgauge_protocol::sign::{SIGN_TYPES, SignType};
@@ -16,33 +17,6 @@ pub struct Secret {
     /// The app's secret. Other users of this machine can see arguments: rather use the environment.
     #[arg(long, env = "SIMGAUGE_SECRET", hide_env_values = true)]
     pub secret: SecretString,
-}
-
-/// Checks the name of an account or app: 1 to 64 letters, digits, `_`, `-` or `.`.
-///
-/// # Errors
-/// It is none; the message says what a name must be.
-pub fn name(text: &str) -> Result<String, String> {
-    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    if (1..=64).contains(&text.len()) && text.bytes().all(good) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be 1 to 64 letters, digits, '_', '-' or '.'".to_owned())
-    }
-}
-
-/// Checks a note for people: at most 200 characters, none of them a control character.
-///
-/// # Errors
-/// It is none; the message says what a label must be.
-pub fn label(text: &str) -> Result<String, String> {
-    if text.chars().count() > 200 {
-        Err("must have at most 200 characters".to_owned())
-    } else if text.chars().any(char::is_control) {
-        Err("must not hold control characters".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
 }
 
 /// Reads a span of time such as `24h`, `90m` or `7d`.
@@ -121,18 +95,6 @@ pub fn body() -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_and_labels() {
-        for good in ["a", "acme-1_x.y", &"n".repeat(64)] {
-            assert!(name(good).is_ok(), "{good}");
-        }
-        for bad in ["", "a b", "卡", "a/b", "a\n", &"n".repeat(65)] {
-            assert!(name(bad).is_err(), "{bad}");
-        }
-        assert!(label("").is_ok() && label(&"卡".repeat(200)).is_ok());
-        assert!(label(&"x".repeat(201)).is_err() && label("a\tb").is_err());
-    }
 
     #[test]
     fn spans_and_sign_types() {

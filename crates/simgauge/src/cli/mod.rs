@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod backup;
@@ -12,7 +13,6 @@ pub mod completions;
 pub mod connection;
 pub mod demo;
 pub mod health;
-pub mod human;
 pub mod input;
 pub mod man;
 pub mod migrate;
@@ -29,4 +29,5 @@ pub mod simulate;
 pub mod usage;
 pub mod verify;
 
+pub use crate::human;
 pub use output::Output;

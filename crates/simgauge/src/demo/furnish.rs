@@ -4,9 +4,10 @@ use super::cards::{EID, EID_PROFILE, ICCID, MORE_CARDS, TEST_CARDS, TEST_OPERATO
 use super::operators::{account_name, common as logins};
 use super::{DEMO, SECRET};
 use crate::config::Config;
+use crate::console::password;
 use crate::secrets::Sealer;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, ImportRow, NewPackage, PackageError, Store, StoreError};
+use simgauge_store::{AdminRole, CardKind, ImportRow, NewPackage, PackageError, Store, StoreError};
 use std::time::Duration;
 
 const GB: u64 = 1_000_000_000;
@@ -38,6 +39,10 @@ pub async fn furnish(store: &Store, sealer: &Sealer, config: &Config, now: UnixM
     };
     there(store.create_account(DEMO, "zh", now).await)?;
     there(store.create_app(DEMO, DEMO, "the demo's app", &sealer.seal(SECRET, DEMO)?, now).await)?;
+    // Hashing takes a while on purpose, and what is there stays.
+    if store.admin(DEMO).await?.is_none() {
+        store.create_admin(DEMO, &password::hash(&SECRET.into())?, AdminRole::Full, now).await?;
+    }
     let mut import = store.import().await?;
     for verdict in import.add(&cards(config)).await? {
         verdict?;

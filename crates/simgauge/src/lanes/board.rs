@@ -191,6 +191,12 @@ impl Board {
         queues
     }
 
+    /// Readings per second that a lane's limits allow.
+    #[must_use]
+    pub fn readings_per_second(&self, lane: &str) -> Option<f64> {
+        self.lanes.get(lane).map(|board| board.readings_per_second)
+    }
+
     /// All waiting tasks of a lane.
     pub(super) fn waiting(&self, lane: &str) -> u64 {
         self.lanes.get(lane).map_or(0, |board| board.lock().waiting.values().sum())

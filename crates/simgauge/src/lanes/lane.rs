@@ -4,7 +4,7 @@ use super::LaneSettings;
 use super::finisher::{Note, Teller, Written, write_notes};
 use super::pacer::{HostPaces, Pacer};
 use super::setup::LaneSetup;
-use super::status::{LaneStatus, LastWords};
+use super::status::{ERRORS_KEPT, LaneError, LaneStatus, LastWords};
 use super::watch::waiting;
 use super::window::Window;
 use crate::refresh::read::{CallTimes, ReadOutcome, ReadTimes, read_profile};
@@ -119,6 +119,8 @@ struct Shift<'a> {
     under_way: HashMap<TaskKey, UnderWay>,
     /// The operator asked for quiet until then.
     quiet_until: Instant,
+    /// Somebody paused the lane. Taken for granted until the store was asked.
+    paused: bool,
     status: LaneStatus,
     held_until: Instant,
     notes: mpsc::UnboundedSender<Note>,
@@ -159,6 +161,7 @@ impl<'a> Shift<'a> {
             readings: JoinSet::new(),
             under_way: HashMap::new(),
             quiet_until: Instant::now(),
+            paused: true,
             status: LaneStatus { health: "ok".into(), ..LaneStatus::default() },
             held_until,
             notes,
@@ -222,6 +225,9 @@ impl<'a> Shift<'a> {
     /// Starts as many readings as limits allow; answers when to look again.
     async fn start_readings(&mut self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
+        if self.paused {
+            return far;
+        }
         let most = usize::try_from(self.context.setup.limits.max_concurrent).unwrap_or(usize::MAX);
         while self.readings.len() < most {
             while let Some(account) = self.window.wants() {
@@ -383,6 +389,14 @@ impl<'a> Shift<'a> {
         };
         self.status.last_error = Some(format!("{}: {}", error.kind, error.detail));
         self.status.last_error_at = Some(now.seconds());
+        self.status.errors.truncate(ERRORS_KEPT - 1);
+        let shown = LaneError {
+            at: now.seconds(),
+            kind: error.kind.to_string(),
+            detail: error.detail.clone(),
+            card: task.card.clone(),
+        };
+        self.status.errors.insert(0, shown);
         task.attempts += 1;
         let first_attempt_at = *task.first_attempt_at.get_or_insert(began_at);
         let attempt = FailedAttempt {
@@ -448,8 +462,13 @@ impl<'a> Shift<'a> {
         self.status.queue = settings.board.waiting(self.lane());
         self.status.running = self.readings.len();
         self.status.budget = self.context.pacer.room();
+        self.status.probe_at = self.breaker.opens_at().map(UnixMs::seconds);
+        let mut shown = self.status.clone();
+        if self.paused {
+            "paused".clone_into(&mut shown.health);
+        }
         self.context.metrics.show(&self.status);
-        let status = serde_json::to_string(&self.status).unwrap_or_default();
+        let status = serde_json::to_string(&shown).unwrap_or_default();
         let asked = Instant::now();
         match settings.store.renew(&self.lease, self.now().after(settings.lease), &status).await {
             Ok(()) => {
@@ -465,8 +484,18 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Looks for work that nobody told of, and counts what waits.
+    /// Looks for work that nobody told of, counts what waits, and finds out whether somebody paused the lane.
     async fn poll(&mut self) {
+        match self.context.settings.store.is_lane_paused(self.lane()).await {
+            Ok(paused) if paused != self.paused => {
+                tracing::debug!(lane = self.lane(), paused, "the lane was paused or may go on");
+                self.paused = paused;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(lane = self.lane(), %error, "whether the lane is paused is not known; it stays as it is");
+            }
+        }
         match waiting(&self.context.settings.store, self.lane()).await {
             Ok(counted) => {
                 for account in counted.waiting.keys() {

@@ -11,7 +11,7 @@ mod window;
 
 pub use board::{Board, Queue};
 pub use setup::{LaneSetup, operators_of};
-pub use status::LaneStatus;
+pub use status::{LaneError, LaneStatus};
 
 use crate::clock::Clock;
 use crate::refresh::Waiters;

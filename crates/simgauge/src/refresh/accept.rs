@@ -8,6 +8,7 @@ use simgauge_domain::id::RefreshId;
 use simgauge_protocol::sign::{Fingerprint, fingerprint};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardKind, CardRules, Store};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -38,6 +39,7 @@ struct Pending {
 pub struct Accepter {
     queue: mpsc::Sender<Pending>,
     cache: Arc<CooldownCache>,
+    accepted: Arc<AtomicU64>,
 }
 
 impl Accepter {
@@ -55,10 +57,19 @@ impl Accepter {
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue);
         let cache = Arc::new(CooldownCache::new());
-        let groups = commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache));
+        let accepted = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&accepted);
+        let groups =
+            commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache), counted);
         let runtime = Handle::current();
         thread::Builder::new().name("accepter".into()).spawn(move || runtime.block_on(groups))?;
-        Ok(Self { queue: sender, cache })
+        Ok(Self { queue: sender, cache, accepted })
+    }
+
+    /// How many refreshes were accepted since the start.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// What this process knows of a call's card without asking the store.
@@ -96,6 +107,7 @@ async fn commit_groups(
     clock: Clock,
     telemetry: Telemetry,
     cache: Arc<CooldownCache>,
+    accepted: Arc<AtomicU64>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     // Ids of one process are distinct and grow in the order of commits, also within a millisecond; where they start keeps
@@ -124,6 +136,7 @@ async fn commit_groups(
         for (((call, reply), outcome), since) in calls.iter().zip(replies).zip(outcomes).zip(entered) {
             remember(&cache, call, outcome.as_ref());
             if let Ok(AcceptOutcome::Accepted { tasks, .. }) = &outcome {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 for task in tasks {
                     board.added(&task.lane, &call.account);
                 }

@@ -1,8 +1,10 @@
 //! Calls that wait for the end of a refresh.
 
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::refresh::RefreshState;
 use simgauge_store::{Ended, RefreshView, Store, StoreError};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -16,6 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub struct Waiters {
     waiting: Arc<Mutex<HashMap<RefreshId, Entry>>>,
     any: Arc<Notify>,
+    succeeded: Arc<AtomicU64>,
+    failed: Arc<AtomicU64>,
 }
 
 struct Entry {
@@ -29,12 +33,21 @@ impl Waiters {
         if !ended.is_empty() {
             self.any.notify_one();
         }
+        let failed = ended.iter().filter(|one| one.state == RefreshState::Failed).count();
+        self.failed.fetch_add(u64::try_from(failed).unwrap_or(0), Ordering::Relaxed);
+        self.succeeded.fetch_add(u64::try_from(ended.len() - failed).unwrap_or(0), Ordering::Relaxed);
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for one in ended {
             if let Some(entry) = waiting.get(&one.id) {
                 entry.notify.notify_waiters();
             }
         }
+    }
+
+    /// How many refreshes ended in this process since its start: well, and failed.
+    #[must_use]
+    pub fn ended_so_far(&self) -> (u64, u64) {
+        (self.succeeded.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
 
     /// Rings whenever refreshes ended.

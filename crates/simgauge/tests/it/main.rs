@@ -6,6 +6,7 @@ mod bad_input;
 mod beats;
 mod command_line;
 mod connections;
+mod console;
 mod contract;
 mod cooldown;
 mod crash;

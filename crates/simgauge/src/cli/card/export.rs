@@ -1,8 +1,8 @@
 //! `simgauge card export`: cards as the CSV file that an import takes.
 
-use super::cells::{COLUMNS, guard};
 use crate::cli::human;
 use crate::cli::output::{Fields, Output};
+use crate::import::cells::{COLUMNS, guard};
 use anyhow::Context as _;
 use serde_json::json;
 use simgauge_store::{CardKind, CardView, ProfileView, Store};

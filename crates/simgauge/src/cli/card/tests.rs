@@ -1,10 +1,9 @@
 //! Cards in and out of a real store.
 
-use super::check::Warnings;
 use super::export::{Written, export};
-use super::import::{Mode, Summary, import};
-use super::rows::CHUNK_ROWS;
-use indicatif::ProgressBar;
+use crate::import::check::Warnings;
+use crate::import::rows::CHUNK_ROWS;
+use crate::import::run::{Mode, Summary, import};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{CardKind, Store};
 use std::fmt::Write as _;
@@ -40,7 +39,7 @@ impl House {
         let from = Box::new(Cursor::new(text.as_bytes().to_vec()));
         let errors = self.dir.path().join("cards.csv.errors.csv");
         let operators = ["main".to_owned(), "second".to_owned()];
-        import(from, &self.store, &operators, mode, errors, &ProgressBar::hidden()).await
+        import(from, &self.store, &operators, mode, errors, 5, &|_| {}).await
     }
 
     fn errors(&self) -> String {

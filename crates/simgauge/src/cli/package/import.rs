@@ -1,14 +1,14 @@
 //! `simgauge package import`: every row is checked; the good ones are stored, one by one.
 
 use super::parse;
-use crate::cli::card::cells::Header;
-use crate::cli::card::errors::ErrorsFile;
 use crate::cli::card::import::{SHOWN_ROWS, open, progress_bar};
-use crate::cli::card::lines::{Line, Lines, Splitter};
-use crate::cli::card::rows::Refused;
 use crate::cli::human;
 use crate::cli::output::{Fields, Output};
 use crate::clock::Clock;
+use crate::import::cells::Header;
+use crate::import::errors::ErrorsFile;
+use crate::import::lines::{Line, Lines, Splitter};
+use crate::import::rows::Refused;
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use serde::Serialize;

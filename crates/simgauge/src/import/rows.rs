@@ -13,18 +13,18 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Rows of a chunk: one transaction, which must not keep a running server from writing for long.
-pub(super) const CHUNK_ROWS: usize = 5_000;
+pub(crate) const CHUNK_ROWS: usize = 5_000;
 
 /// A row that was not taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Refused {
-    pub(in crate::cli) line: u64,
-    pub(in crate::cli) reason: String,
-    pub(in crate::cli) cells: Vec<String>,
+pub(crate) struct Refused {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
+    pub(crate) cells: Vec<String>,
 }
 
 impl Refused {
-    pub(in crate::cli) fn new(splitter: &mut Splitter, line: &Line, reason: String) -> Self {
+    pub(crate) fn new(splitter: &mut Splitter, line: &Line, reason: String) -> Self {
         let cells = match splitter.split(line) {
             Ok(cells) => cells.into_iter().map(str::to_owned).collect(),
             // No cells: the line as a whole, so that nothing is lost.
@@ -36,42 +36,42 @@ impl Refused {
 
 /// A good row, with its line for what the store may have against it.
 #[derive(Debug)]
-pub(super) struct Good {
-    pub(super) row: ImportRow,
+pub(crate) struct Good {
+    pub(crate) row: ImportRow,
     line: Line,
 }
 
 impl Good {
-    pub(super) fn refused(&self, reason: String) -> Refused {
+    pub(crate) fn refused(&self, reason: String) -> Refused {
         Refused::new(&mut Splitter::new(), &self.line, reason)
     }
 }
 
 /// Some rows of the file.
 #[derive(Debug, Default)]
-pub(super) struct Chunk {
-    pub(super) good: Vec<Good>,
-    pub(super) refused: Vec<Refused>,
-    pub(super) warnings: Warnings,
+pub(crate) struct Chunk {
+    pub(crate) good: Vec<Good>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) warnings: Warnings,
     /// How far in the file it ends.
-    pub(super) position: u64,
+    pub(crate) position: u64,
 }
 
 /// A file whose first line was read.
-pub(super) struct Rows {
-    pub(super) header: Header,
+pub(crate) struct Rows {
+    pub(crate) header: Header,
     lines: Lines<BufReader<Box<dyn Read + Send>>>,
 }
 
 impl Rows {
-    pub(super) fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
+    pub(crate) fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
         let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, from));
         let header = Header::first_of(&mut lines, &COLUMNS, &REQUIRED)?;
         Ok(Self { header, lines })
     }
 
     /// Reads and checks the rest in the background. The channel's end is the file's, or an error.
-    pub(super) fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
+    pub(crate) fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
         let (sender, receiver) = mpsc::channel(2);
         tokio::task::spawn_blocking(move || {
             let mut checker = Checker::new(self.header, operator_accounts);

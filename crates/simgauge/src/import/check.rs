@@ -1,7 +1,7 @@
 //! What a row must be. Reasons are for the person who mends the file.
 
 use super::cells::Header;
-use crate::cli::input;
+use crate::names;
 use simgauge_protocol::request::CARD_STATUSES;
 use simgauge_store::{CardKind, ImportRow};
 use std::ops::AddAssign;
@@ -10,11 +10,11 @@ const DEFAULT_STATUS: &str = "ACTIVATED_NAME";
 
 /// What is odd about accepted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Warnings {
+pub(crate) struct Warnings {
     /// ICCIDs that do not end in a Luhn check digit.
-    pub(super) iccid_check_digits: u64,
+    pub(crate) iccid_check_digits: u64,
     /// EIDs that are not 32 digits with right check digits.
-    pub(super) eid_check_digits: u64,
+    pub(crate) eid_check_digits: u64,
 }
 
 impl AddAssign for Warnings {
@@ -25,7 +25,7 @@ impl AddAssign for Warnings {
 }
 
 /// Reads a row, or says why it cannot be taken. Whether its account exists is the store's to say.
-pub(super) fn check(
+pub(crate) fn check(
     header: &Header,
     cells: &[&str],
     operator_accounts: &[String],
@@ -66,7 +66,7 @@ pub(super) fn check(
         status if CARD_STATUSES.contains(&status) => status,
         _ => return Err(format!("status must be one of {}", CARD_STATUSES.join(", "))),
     };
-    let label = input::label(cell("label")).map_err(|reason| format!("label {reason}"))?;
+    let label = names::label(cell("label")).map_err(|reason| format!("label {reason}"))?;
     let status = status.to_owned();
     Ok((ImportRow { number, kind, account, status, label, iccid: profile, operator_account }, warnings))
 }
@@ -101,7 +101,7 @@ fn named(column: &str, text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err(format!("{column} is empty"));
     }
-    input::name(text).map_err(|reason| format!("{column} {reason}"))
+    names::name(text).map_err(|reason| format!("{column} {reason}"))
 }
 
 /// Whether the digits end in their Luhn check digit.
@@ -126,7 +126,7 @@ fn eid_check_digits(eid: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::card::cells::{COLUMNS, REQUIRED};
+    use crate::import::cells::{COLUMNS, REQUIRED};
 
     const ICCID: &str = "8988308650100524999";
     const EID: &str = "89049032123451234512345678901235";
