@@ -38,8 +38,13 @@ struct Pending {
 #[derive(Clone)]
 pub struct Accepter {
     queue: mpsc::Sender<Pending>,
-    cache: Arc<CooldownCache>,
-    accepted: Arc<AtomicU64>,
+    past: Arc<Past>,
+}
+
+/// What was accepted so far, as far as this process remembers.
+struct Past {
+    cards: CooldownCache,
+    count: AtomicU64,
 }
 
 impl Accepter {
@@ -56,26 +61,23 @@ impl Accepter {
         queue: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue);
-        let cache = Arc::new(CooldownCache::new());
-        let accepted = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&accepted);
-        let groups =
-            commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&cache), counted);
+        let past = Arc::new(Past { cards: CooldownCache::new(), count: AtomicU64::new(0) });
+        let groups = commit_groups(receiver, store, board, rules, clock, telemetry, Arc::clone(&past));
         let runtime = Handle::current();
         thread::Builder::new().name("accepter".into()).spawn(move || runtime.block_on(groups))?;
-        Ok(Self { queue: sender, cache, accepted })
+        Ok(Self { queue: sender, past })
     }
 
     /// How many refreshes were accepted since the start.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+        self.past.count.load(Ordering::Relaxed)
     }
 
     /// What this process knows of a call's card without asking the store.
     #[must_use]
     pub fn known(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
-        self.cache.get(account, kind, number, sign)
+        self.past.cards.get(account, kind, number, sign)
     }
 
     /// Tells how many calls wait to be made durable, without keeping the thread behind it alive.
@@ -106,8 +108,7 @@ async fn commit_groups(
     rules: CardRules,
     clock: Clock,
     telemetry: Telemetry,
-    cache: Arc<CooldownCache>,
-    accepted: Arc<AtomicU64>,
+    past: Arc<Past>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     // Ids of one process are distinct and grow in the order of commits, also within a millisecond; where they start keeps
@@ -134,9 +135,8 @@ async fn commit_groups(
         measure(&telemetry, &entered, began);
         let committed = began.elapsed();
         for (((call, reply), outcome), since) in calls.iter().zip(replies).zip(outcomes).zip(entered) {
-            remember(&cache, call, outcome.as_ref());
+            remember(&past, call, outcome.as_ref());
             if let Ok(AcceptOutcome::Accepted { tasks, .. }) = &outcome {
-                accepted.fetch_add(1, Ordering::Relaxed);
                 for task in tasks {
                     board.added(&task.lane, &call.account);
                 }
@@ -180,10 +180,10 @@ fn trace(
     trace.child(Span::ended("commit", now, committed));
 }
 
-fn remember(cache: &CooldownCache, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {
-    if let Ok(AcceptOutcome::Accepted { refresh, .. }) = outcome
-        && let Some(sign) = fingerprint(&call.sign)
-    {
-        cache.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
+fn remember(past: &Past, call: &AcceptCall, outcome: Result<&AcceptOutcome, &NotAccepted>) {
+    let Ok(AcceptOutcome::Accepted { refresh, .. }) = outcome else { return };
+    past.count.fetch_add(1, Ordering::Relaxed);
+    if let Some(sign) = fingerprint(&call.sign) {
+        past.cards.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
     }
 }
