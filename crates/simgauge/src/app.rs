@@ -162,7 +162,8 @@ impl App {
                     let listener = TcpListener::bind(address)
                         .await
                         .with_context(|| format!("the console cannot listen on {address}"))?;
-                    lanes.spawn(server::serve(listener, console, config.server.limits(), stopping.clone()));
+                    let limits = config.server.limits();
+                    lanes.spawn(server::serve(listener, tls.clone(), console, limits, stopping.clone()));
                 }
             }
         }

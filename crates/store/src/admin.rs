@@ -1,6 +1,7 @@
 //! Who may use the console, and their sessions.
 
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use simgauge_domain::time::UnixMs;
@@ -127,6 +128,7 @@ impl Store {
                     true => StoreError::Exists(format!("admin {name}")),
                     false => StoreError::Database(error),
                 })?;
+            audit!(self.actor, tx, sql, "admin.create", name, format!("role={}", role.as_str()));
         });
         Ok(())
     }
@@ -165,6 +167,7 @@ impl Store {
             let done = sqlx::query(sql(update)).bind(name).bind(password).execute(&mut *tx).await?;
             found(done.rows_affected(), name)?;
             sqlx::query(sql(end)).bind(name).execute(&mut *tx).await?;
+            audit!(self.actor, tx, sql, "admin.password", name, "");
         });
         Ok(())
     }
@@ -181,6 +184,7 @@ impl Store {
             let done = sqlx::query(sql(update)).bind(name).bind(off).execute(&mut *tx).await?;
             found(done.rows_affected(), name)?;
             sqlx::query(sql(end)).bind(name).bind(off).execute(&mut *tx).await?;
+            audit!(self.actor, tx, sql, if disabled { "admin.disable" } else { "admin.enable" }, name, "");
         });
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Lanes that somebody paused: kept here, so that a pause holds over all nodes and restarts.
 
 use crate::Store;
+use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use simgauge_domain::time::UnixMs;
@@ -30,6 +31,7 @@ impl Store {
         );
         writing!(self, |tx, sql| {
             sqlx::query(sql(insert)).bind(lane).bind(by).bind(now.0).bind(note).execute(&mut *tx).await?;
+            audit!(self.actor, tx, sql, "lane.pause", lane, note);
         });
         Ok(())
     }
@@ -42,6 +44,7 @@ impl Store {
         let delete = Sql::both("DELETE FROM lane_pause WHERE lane = $1");
         writing!(self, |tx, sql| {
             sqlx::query(sql(delete)).bind(lane).execute(&mut *tx).await?;
+            audit!(self.actor, tx, sql, "lane.resume", lane, "");
         });
         Ok(())
     }

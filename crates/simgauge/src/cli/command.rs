@@ -136,7 +136,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
         }
         Command::Admin(command) => {
-            let store = open_store(&config()?).await?;
+            let store = open_acting(&config()?).await?;
             closing(&store, admin::run(command, &store, &output)).await
         }
         Command::Notification(command) => {

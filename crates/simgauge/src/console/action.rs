@@ -1,4 +1,5 @@
-//! Everything that an admin can do, in one place: whatever changes anything passes [`perform`], and is logged there with who did it.
+//! Everything that an admin can do, in one place: whatever changes anything passes [`perform`], and is logged and audited with
+//! who did it.
 
 use super::ConsoleState;
 use super::page::PageError;
@@ -6,7 +7,7 @@ use crate::refresh::NotAccepted;
 use crate::secrets::{new_appkey, new_secret};
 use secrecy::SecretString;
 use simgauge_domain::id::RefreshId;
-use simgauge_store::{AcceptCall, AcceptOutcome, CardView, Session, StoreError};
+use simgauge_store::{AcceptCall, AcceptOutcome, CardView, Session, Store, StoreError};
 use std::time::Duration;
 
 /// What to do.
@@ -83,6 +84,11 @@ pub(super) enum Outcome {
     Missing,
 }
 
+/// The store in an admin's hands: what changes through it is audited.
+pub(super) fn acting(state: &ConsoleState, admin: &str) -> Store {
+    state.api.store.acting_as(&format!("console:{admin}"), state.api.clock.as_fn())
+}
+
 /// Does it, on behalf of an admin who may.
 ///
 /// # Errors
@@ -109,7 +115,7 @@ pub(super) async fn perform(
 }
 
 async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outcome, PageError> {
-    let store = &state.api.store;
+    let store = acting(state, &who.admin);
     let now = state.api.clock.now();
     match action {
         Action::LogIn | Action::ImportCards { .. } => Ok(Outcome::Done),

@@ -1,7 +1,7 @@
 //! Importing cards: a file is taken, checked without storing anything, and then imported.
 
 use crate::console::ConsoleState;
-use crate::console::action::{Action, perform};
+use crate::console::action::{Action, acting, perform};
 use crate::console::export::file;
 use crate::console::live::{changes, digest};
 use crate::console::page::{Act, Look, PageError, PageResult, Shell, html, visitor};
@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::Session;
+use simgauge_store::{Session, Store};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -236,25 +236,17 @@ async fn begin(
     state.imports.add(Arc::clone(&job))?;
     perform(state, who, Action::ImportCards { file: name, mode: mode_name(mode) }).await?;
     let path = format!("/console/import/{}", job.id);
-    tokio::spawn(run(state.clone(), job));
+    tokio::spawn(run(state.clone(), acting(state, &who.admin), job));
     Ok(Redirect::to(&path).into_response())
 }
 
-async fn run(state: ConsoleState, job: Arc<Job>) {
+async fn run(state: ConsoleState, store: Store, job: Arc<Job>) {
     let operators: Vec<String> = state.operators.keys().cloned().collect();
     let progress = |progress| job.set(|stand| stand.progress = progress);
     let imported = async {
         let from = File::open(&*job.upload)?;
-        import(
-            Box::new(from),
-            &state.api.store,
-            &operators,
-            job.mode,
-            job.errors.to_path_buf(),
-            SHOWN_ROWS,
-            &progress,
-        )
-        .await
+        import(Box::new(from), &store, &operators, job.mode, job.errors.to_path_buf(), SHOWN_ROWS, &progress)
+            .await
     };
     // Without the paths of our own files: the error names the line of the file and what is wrong there.
     let end = imported.await.map_err(|error| {
