@@ -119,8 +119,8 @@ struct Shift<'a> {
     under_way: HashMap<TaskKey, UnderWay>,
     /// The operator asked for quiet until then.
     quiet_until: Instant,
-    /// Somebody paused the lane. Taken for granted until the store was asked.
-    paused: bool,
+    /// Whether somebody paused the lane; nothing until the store was asked, and then nothing is started either.
+    paused: Option<bool>,
     status: LaneStatus,
     held_until: Instant,
     notes: mpsc::UnboundedSender<Note>,
@@ -161,7 +161,7 @@ impl<'a> Shift<'a> {
             readings: JoinSet::new(),
             under_way: HashMap::new(),
             quiet_until: Instant::now(),
-            paused: true,
+            paused: None,
             status: LaneStatus { health: "ok".into(), ..LaneStatus::default() },
             held_until,
             notes,
@@ -225,7 +225,7 @@ impl<'a> Shift<'a> {
     /// Starts as many readings as limits allow; answers when to look again.
     async fn start_readings(&mut self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        if self.paused {
+        if self.paused != Some(false) {
             return far;
         }
         let most = usize::try_from(self.context.setup.limits.max_concurrent).unwrap_or(usize::MAX);
@@ -464,7 +464,7 @@ impl<'a> Shift<'a> {
         self.status.budget = self.context.pacer.room();
         self.status.probe_at = self.breaker.opens_at().map(UnixMs::seconds);
         let mut shown = self.status.clone();
-        if self.paused {
+        if self.paused == Some(true) {
             "paused".clone_into(&mut shown.health);
         }
         self.context.metrics.show(&self.status);
@@ -487,9 +487,9 @@ impl<'a> Shift<'a> {
     /// Looks for work that nobody told of, counts what waits, and finds out whether somebody paused the lane.
     async fn poll(&mut self) {
         match self.context.settings.store.is_lane_paused(self.lane()).await {
-            Ok(paused) if paused != self.paused => {
+            Ok(paused) if Some(paused) != self.paused => {
                 tracing::debug!(lane = self.lane(), paused, "the lane was paused or may go on");
-                self.paused = paused;
+                self.paused = Some(paused);
             }
             Ok(_) => {}
             Err(error) => {

@@ -146,7 +146,7 @@ fn every_setting_and_command_that_is_named_exists() {
                 code.split_once('.').filter(|(section, _)| !["usage", "refresh"].contains(section))
                 && let Some(section) = defaults.get(section).and_then(|section| section.as_table())
             {
-                let name = name.split([' ', '=']).next().unwrap();
+                let name = name.split([' ', '=', '.']).next().unwrap();
                 assert!(section.contains_key(name) || name == "toml", "{place}: there is no such setting");
                 settings += 1;
             }
