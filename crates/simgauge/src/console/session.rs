@@ -3,6 +3,7 @@
 use super::ConsoleState;
 use super::page::PageError;
 use super::text::Texts;
+use crate::server::OverTls;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -147,7 +148,8 @@ impl Visitor {
     pub(super) async fn of(state: &ConsoleState, parts: &Parts) -> Result<Self, PageError> {
         let headers = &parts.headers;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let (address, secure) = came_from(headers, peer, &state.config.trusted_proxies);
+        let (address, proxied_tls) = came_from(headers, peer, &state.config.trusted_proxies);
+        let secure = proxied_tls || parts.extensions.get::<OverTls>().is_some();
         let texts = Texts(language(headers, secure));
         let theme =
             Cookie::Theme.read(headers, secure).and_then(|name| Theme::parse(&name)).unwrap_or(Theme::Auto);
@@ -230,7 +232,7 @@ fn language(headers: &HeaderMap, secure: bool) -> Language {
         .unwrap_or_default()
 }
 
-/// The visitor's address, and whether they came over TLS. Proxies add their peer at the end of `X-Forwarded-For`, so it is read
+/// The visitor's address, and whether a trusted proxy says that they came over TLS. Proxies add their peer at the end of `X-Forwarded-For`, so it is read
 /// from there, as long as the address before is that of a trusted one.
 fn came_from(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpAddr]) -> (IpAddr, bool) {
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

@@ -47,6 +47,10 @@ pub struct Limits {
     pub idle: Duration,
 }
 
+/// Stands in a request's extensions where it came over our own TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 /// Serves until stopped and until what was under way then is answered.
 pub async fn serve(
     listener: TcpListener,
@@ -66,11 +70,11 @@ pub async fn serve(
             connections.spawn(async move {
                 let _permit = permit;
                 match tls {
-                    None => connection(stream, peer, routes, limits, stopping).await,
+                    None => connection(stream, peer, None, routes, limits, stopping).await,
                     // Who cannot finish the handshake is gone, and so is its connection.
                     Some(tls) => {
                         if let Ok(Ok(stream)) = timeout(limits.head, tls.acceptor().accept(stream)).await {
-                            connection(stream, peer, routes, limits, stopping).await;
+                            connection(stream, peer, Some(OverTls), routes, limits, stopping).await;
                         }
                     }
                 }
@@ -120,6 +124,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    over_tls: Option<OverTls>,
     routes: Router,
     limits: Limits,
     stopping: CancellationToken,
@@ -132,6 +137,9 @@ async fn connection(
         }
         let mut request: Request = request.map(|body| Body::new(Timed::new(body, &deadlines)));
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(over_tls) = over_tls {
+            request.extensions_mut().insert(over_tls);
+        }
         let (routes, deadlines) = (routes.clone(), Arc::clone(&deadlines));
         async move {
             let response = routes.oneshot(request).await;

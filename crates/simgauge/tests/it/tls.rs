@@ -32,6 +32,21 @@ async fn call(server: &TestServer, trusted: &str) -> Result<String, reqwest::Err
     Ok(read(response).await.code().to_owned())
 }
 
+/// The name of the cookie that the console's log-in sets, and whether browsers keep it to TLS.
+async fn visit_cookie(server: &TestServer, trusted: &str) -> String {
+    let address: std::net::SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(trusted.as_bytes()).unwrap()])
+        .resolve("localhost", address)
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{}/console/login", address.port());
+    let response = client.get(url).send().await.unwrap();
+    let line = response.headers()["set-cookie"].to_str().unwrap();
+    let name = line.split('=').next().unwrap();
+    format!("{name}{}", if line.ends_with("; Secure") { "; Secure" } else { "" })
+}
+
 async fn until_trusted(server: &TestServer, trusted: &str) {
     let deadline = Instant::now() + PATIENCE;
     while call(server, trusted).await.is_err() {
@@ -54,6 +69,7 @@ async fn a_certificate_is_used_and_replaced() {
         .start()
         .await;
     assert_eq!(call(&server, &first).await.unwrap(), "200");
+    assert_eq!(visit_cookie(&server, &first).await, "__Host-simgauge_visit; Secure");
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     assert!(call(&server, &stranger.cert.pem()).await.is_err());
 
