@@ -15,6 +15,9 @@ use tokio::task::{JoinSet, LocalSet};
 /// As many as wrk has unless told otherwise.
 pub(crate) const CONNECTIONS: usize = 256;
 
+/// What stands for the code of a request whose connection broke.
+pub(crate) const BROKEN: &str = "broken";
+
 /// How requests are sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
@@ -69,6 +72,7 @@ impl Latencies {
 }
 
 struct Shared {
+    address: SocketAddr,
     data: Vec<u8>,
     bytes: usize,
     schedule: Schedule,
@@ -77,21 +81,21 @@ struct Shared {
     answers: RefCell<Answers>,
 }
 
-/// Sends requests, each once, until there are none left or the time is up. One thread does it all.
+/// Sends requests, each once, until there are none left or the time is up. One thread does it all. Where a connection breaks,
+/// its request counts as [`BROKEN`] and the next goes out on another one.
 ///
 /// # Errors
-/// A connection broke.
+/// Nobody listens.
 pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule) -> anyhow::Result<Answers> {
     let data = std::fs::read(&requests.path)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let mut connections = Vec::with_capacity(schedule.connections);
         for _ in 0..schedule.connections {
-            let stream = TcpStream::connect(address).await.context("cannot connect")?;
-            stream.set_nodelay(true)?;
-            connections.push(stream);
+            connections.push(connect(address).await.context("cannot connect")?);
         }
         let shared = Rc::new(Shared {
+            address,
             data,
             bytes: requests.bytes,
             schedule,
@@ -104,7 +108,7 @@ pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule)
             work.spawn_local(send_on(stream, Rc::clone(&shared)));
         }
         while let Some(ended) = work.join_next().await {
-            ended?.context("a connection broke")?;
+            ended?.context("cannot connect again")?;
         }
         let mut answers = shared.answers.take();
         answers.took = shared.start.elapsed();
@@ -130,8 +134,13 @@ async fn send_on(mut stream: TcpStream, shared: Rc<Shared>) -> io::Result<()> {
         }
         tokio::time::sleep_until(due.into()).await;
         let sent = Instant::now();
-        stream.write_all(request).await?;
-        let code = read_answer(&mut stream, &mut buffer).await?;
+        let code = match call(&mut stream, request, &mut buffer).await {
+            Ok(code) => code,
+            Err(_) => {
+                stream = connect(shared.address).await?;
+                BROKEN.to_owned()
+            }
+        };
         let mut answers = shared.answers.borrow_mut();
         if code == "200" {
             answers.since_due.push(due.elapsed());
@@ -141,9 +150,16 @@ async fn send_on(mut stream: TcpStream, shared: Rc<Shared>) -> io::Result<()> {
     }
 }
 
-/// The code in the envelope of the next answer.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<String> {
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Sends a request; answers with the code in the envelope.
+async fn call(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> io::Result<String> {
     buffer.clear();
+    stream.write_all(request).await?;
     loop {
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

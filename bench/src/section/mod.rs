@@ -14,12 +14,13 @@ use crate::contender::{App, embedded};
 use crate::machine;
 use crate::report::Report;
 use crate::wrk::{self, Seen};
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// What to measure.
@@ -86,25 +87,35 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
         dir,
         seeds: std::path::absolute(&seeds)?,
     };
+    let began = Instant::now();
+    let mut broken = Vec::new();
     for section in Section::value_variants() {
         if args.section.is_empty() || args.section.contains(section) {
-            match section {
-                Section::Accept => accept::embedded(&mut bench)?,
-                Section::Refuse => refuse::measure(&mut bench)?,
-                Section::Postgres => accept::postgres(&mut bench)?,
-                Section::Latency => latency::measure(&mut bench)?,
-                Section::Import => import::measure(&mut bench)?,
-                Section::Growth => growth::measure(&mut bench)?,
-                Section::Readings => readings::measure(&mut bench)?,
-                Section::Overload => overload::measure(&mut bench)?,
-                Section::Idle => idle::measure(&mut bench)?,
+            // One that breaks off does not keep the others from being measured.
+            let measured = match section {
+                Section::Accept => accept::embedded(&mut bench),
+                Section::Refuse => refuse::measure(&mut bench),
+                Section::Postgres => accept::postgres(&mut bench),
+                Section::Latency => latency::measure(&mut bench),
+                Section::Import => import::measure(&mut bench),
+                Section::Growth => growth::measure(&mut bench),
+                Section::Readings => readings::measure(&mut bench),
+                Section::Overload => overload::measure(&mut bench),
+                Section::Idle => idle::measure(&mut bench),
+            };
+            if let Err(error) = measured {
+                eprintln!("bench: {section:?}: {error:#}");
+                broken.push(format!("{section:?}").to_lowercase());
             }
+            eprintln!("bench: {} s", began.elapsed().as_secs());
         }
     }
+    eprintln!("bench: {} s in all", began.elapsed().as_secs());
     print!("{}", bench.report.in_words());
     let file = target.join("bench.json");
     bench.report.write(&file)?;
     println!("\nwritten to {}", file.display());
+    ensure!(broken.is_empty(), "broken off: {}", broken.join(", "));
     Ok(())
 }
 
