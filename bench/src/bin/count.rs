@@ -1,5 +1,5 @@
-//! Work to be counted in instructions, not in time: `scripts/instructions` runs it under callgrind, once with none of the
-//! work and once with some, and takes the difference.
+//! Work to be counted in instructions, not in time, under callgrind: once with none of the work and once with some; the
+//! difference is its cost.
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use simgauge_domain::accept::AcceptRule;
