@@ -9,6 +9,7 @@ mod operators;
 mod process;
 mod report;
 mod section;
+mod soak;
 mod stats;
 mod wrk;
 
@@ -36,12 +37,15 @@ enum Command {
     },
     /// Measure; prints a table and writes target/bench.json.
     Run(section::RunArgs),
+    /// Load with faults for an hour, judged at its end; writes target/soak.json.
+    Soak(soak::SoakArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bare { listen, secret } => bare::serve(listen, secret),
         Command::Run(args) => section::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,6 +47,11 @@ impl Server {
         Ok(began.elapsed())
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it printed.
     fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -123,9 +128,18 @@ pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
 
 /// The body of a page, where it answers 200.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    send(address, "GET", path, "")
+}
+
+/// The body of the answer to a request, where it answers 200.
+pub(crate) fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;

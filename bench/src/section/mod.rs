@@ -179,6 +179,6 @@ impl Bench {
 }
 
 /// Bytes as megabytes of 10^6.
-fn mb(bytes: u64) -> f64 {
+pub(crate) fn mb(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

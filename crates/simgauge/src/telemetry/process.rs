@@ -29,6 +29,8 @@ impl Collector for ProcessCollector {
             ("process_resident_memory_bytes", "Memory in use", resident_bytes()),
             ("process_open_fds", "Open files and sockets", open_files()),
             ("process_max_fds", "Files and sockets it may open", most_files()),
+            ("process_threads", "Threads", threads()),
+            ("process_tasks", "Tasks of the asynchronous runtime that have not ended", tasks()),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
@@ -50,9 +52,23 @@ impl Collector for ProcessCollector {
 }
 
 fn resident_bytes() -> Option<f64> {
+    Some(status("VmRSS:")? * 1024.0)
+}
+
+fn threads() -> Option<f64> {
+    status("Threads:")
+}
+
+/// The number behind a name in /proc/self/status.
+fn status(name: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0)
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn tasks() -> Option<f64> {
+    let tasks = tokio::runtime::Handle::try_current().ok()?.metrics().num_alive_tasks();
+    Some(f64::from(u32::try_from(tasks).ok()?))
 }
 
 fn open_files() -> Option<f64> {

@@ -1,0 +1,317 @@
+//! Callers: so many calls a second, of all kinds, each with its answer looked at.
+
+use super::calls::{
+    BAD_BODIES, CONSOLE_EVENTS, CONSOLE_PAGES, DOCUMENTS, KINDS, Kind, Target, any_customer, signed,
+    signed_as, unix_seconds,
+};
+use super::world::{ADMIN, HASTY, World};
+use anyhow::{Context as _, ensure};
+use rand::seq::IndexedRandom as _;
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Calls under way at once; one that would be more is left out, and counted.
+const AT_ONCE: usize = 256;
+/// How many surprising answers are told word by word.
+const SURPRISES_TOLD: usize = 20;
+/// How long a page that stays open is looked at.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// What callers were answered.
+#[derive(Default)]
+pub(super) struct Seen(Mutex<Counts>);
+
+#[derive(Default)]
+pub(super) struct Counts {
+    /// By kind and code.
+    pub(super) codes: BTreeMap<(Kind, String), u64>,
+    /// Refreshes answered 200: id and card.
+    pub(super) accepted: HashMap<String, String>,
+    /// Ids of them, to ask about.
+    ids: Vec<(String, usize)>,
+    pub(super) surprise_count: u64,
+    pub(super) surprises: Vec<String>,
+    pub(super) left_out: u64,
+}
+
+impl Seen {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls have been made.
+    pub(super) fn calls(&self) -> u64 {
+        self.lock().codes.values().sum()
+    }
+
+    fn surprise(&self, what: String) {
+        let mut counts = self.lock();
+        counts.surprise_count += 1;
+        if counts.surprises.len() < SURPRISES_TOLD {
+            counts.surprises.push(what);
+        }
+    }
+}
+
+/// Calls to be made.
+pub(super) struct Load {
+    world: Arc<World>,
+    seen: Arc<Seen>,
+    rate: f64,
+}
+
+struct Caller {
+    world: Arc<World>,
+    seen: Arc<Seen>,
+    http: reqwest::Client,
+    cookie: String,
+}
+
+impl Load {
+    pub(super) fn new(world: &Arc<World>, seen: &Arc<Seen>, rate: f64) -> Self {
+        Self { world: Arc::clone(world), seen: Arc::clone(seen), rate }
+    }
+
+    /// Makes calls for so long, then waits for the last answers. Its connections end with it.
+    pub(super) async fn run(self, length: Duration) -> anyhow::Result<()> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let cookie = log_in(&http, &self.world).await.context("the admin cannot log in")?;
+        let caller = Arc::new(Caller { world: self.world, seen: self.seen, http, cookie });
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / self.rate));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            ticks.tick().await;
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                caller.seen.lock().left_out += 1;
+                continue;
+            };
+            let caller = Arc::clone(&caller);
+            tokio::spawn(async move {
+                caller.call().await;
+                drop(slot);
+            });
+        }
+        // Every slot: nobody is under way.
+        let _ = slots.acquire_many(u32::try_from(AT_ONCE)?).await?;
+        Ok(())
+    }
+}
+
+async fn log_in(http: &reqwest::Client, world: &World) -> anyhow::Result<String> {
+    let url = format!("http://{}/console/login", world.address);
+    let page = http.get(&url).send().await?;
+    let cookie = cookies(&page);
+    let text = page.text().await?;
+    let (_, rest) = text.split_once("name=\"csrf\" value=\"").context("there is no form")?;
+    let csrf = rest.split('"').next().unwrap_or_default();
+    // Nothing in them needs to be escaped.
+    let form = format!("csrf={csrf}&name={}&password={}", ADMIN.0, ADMIN.1);
+    let kind = "application/x-www-form-urlencoded";
+    let answer =
+        http.post(&url).header(COOKIE, cookie).header("content-type", kind).body(form).send().await?;
+    ensure!(answer.headers().contains_key(LOCATION), "{}", answer.status());
+    Ok(cookies(&answer))
+}
+
+fn cookies(answer: &reqwest::Response) -> String {
+    let lines = answer.headers().get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs: Vec<&str> = lines.filter_map(|line| line.split(';').next()).collect();
+    pairs.join("; ")
+}
+
+impl Caller {
+    /// Makes a call of some kind.
+    async fn call(&self) {
+        let (kind, _, right) =
+            KINDS.choose_weighted(&mut rand::rng(), |(_, share, _)| *share).copied().unwrap_or(KINDS[0]);
+        let code = match self.make(kind).await {
+            Ok(Some(code)) => code,
+            // There was nothing to ask about yet.
+            Ok(None) => return,
+            Err(error) => format!("{error:#}"),
+        };
+        if !right.contains(&code.as_str()) {
+            self.seen.surprise(format!("{kind:?}: {code}"));
+        }
+        *self.seen.lock().codes.entry((kind, code)).or_default() += 1;
+    }
+
+    async fn make(&self, kind: Kind) -> anyhow::Result<Option<String>> {
+        let customer = any_customer(&self.world);
+        let target = Target::any(customer);
+        let code = match kind {
+            Kind::Refresh => self.refresh(&target, target.fields()).await?.0,
+            Kind::RefreshAndWait => {
+                let mut fields = target.fields();
+                fields["wait"] = rand::random_range(1..=8).into();
+                self.refresh(&target, fields).await?.0
+            }
+            Kind::RefreshTwice => {
+                self.refresh(&target, target.fields()).await?;
+                self.refresh(&target, target.fields()).await?.0
+            }
+            Kind::RefreshResent => self.resend(&target).await?,
+            Kind::RefreshAndLeave => {
+                let mut fields = target.fields();
+                fields["wait"] = 8.into();
+                let call = self.refresh(&target, fields);
+                let _ = tokio::time::timeout(Duration::from_millis(rand::random_range(1..300)), call).await;
+                "gone".to_owned()
+            }
+            Kind::RefreshOverQuota => {
+                let target = Target::any(&self.world.customers[HASTY]);
+                self.refresh(&target, target.fields()).await?.0
+            }
+            Kind::Card => {
+                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
+                self.ask(path, signed(customer, target.fields())).await?.0
+            }
+            Kind::List => {
+                let path = target.path("/api/v3/card/getAllCardInfo", "/api/v3/cloudesim/list");
+                let page = json!({ "pageNum": rand::random_range(1..=20), "pageSize": 50 });
+                self.ask(path, signed(customer, page)).await?.0
+            }
+            Kind::History => {
+                let path = target.path("/api/v3/card/usageHistory", "/api/v3/cloudesim/usageHistory");
+                self.ask(path, signed(customer, target.fields())).await?.0
+            }
+            Kind::RefreshReport => {
+                let some = self.seen.lock().ids.choose(&mut rand::rng()).cloned();
+                let Some((id, owner)) = some else { return Ok(None) };
+                let body = signed(&self.world.customers[owner], json!({ "refreshId": id }));
+                self.ask("/api/v3/refresh/get", body).await?.0
+            }
+            Kind::ReadReplayed => {
+                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
+                let body = signed(customer, target.fields());
+                self.ask(path, body.clone()).await?;
+                self.ask(path, body).await?.0
+            }
+            Kind::ForeignCard => {
+                let other = self.world.customers.iter().find(|other| other.account != customer.account);
+                let foreign = Target::any(other.context("there is one customer only")?);
+                let path = foreign.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
+                self.ask(path, signed(customer, foreign.fields())).await?.0
+            }
+            Kind::WrongSign => {
+                let path = target.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
+                let body = signed_as(&customer.appkey, "no-secret", unix_seconds(), target.fields());
+                self.ask(path, body).await?.0
+            }
+            Kind::UnknownAppkey => {
+                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
+                let body = signed_as("nobody", "no-secret", unix_seconds(), target.fields());
+                self.ask(path, body).await?.0
+            }
+            Kind::OldTimestamp => {
+                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
+                let then = unix_seconds() - 3_600;
+                self.ask(path, signed_as(&customer.appkey, &customer.secret, then, target.fields())).await?.0
+            }
+            Kind::BadBody => {
+                let body = BAD_BODIES.choose(&mut rand::rng()).copied().unwrap_or_default();
+                self.ask("/api/v3/card/refreshUsage", body.to_owned()).await?.0
+            }
+            Kind::TooLarge => self.ask("/api/v3/card/refreshUsage", " ".repeat(20_000)).await?.0,
+            Kind::NoPath => self.ask("/api/v3/card/nothing", "{}".to_owned()).await?.0,
+            Kind::WrongMethod => {
+                code_of(self.http.get(self.url("/api/v3/card/refreshUsage")).send().await?).await?.0
+            }
+            Kind::HalfHead => self.leave(b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: so").await?,
+            Kind::HalfBody => {
+                let head = b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: soak\r\nContent-Length: 200\r\n\r\n{\"app";
+                self.leave(head).await?
+            }
+            Kind::Console => self.page(CONSOLE_PAGES).await?,
+            Kind::ConsoleEvents => {
+                let _ = tokio::time::timeout(LOOK, self.page(CONSOLE_EVENTS)).await;
+                "gone".to_owned()
+            }
+            Kind::Document => self.page(DOCUMENTS).await?,
+        };
+        Ok(Some(code))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.world.address)
+    }
+
+    async fn ask(&self, path: &str, body: String) -> anyhow::Result<(String, Value)> {
+        code_of(self.http.post(self.url(path)).body(body).send().await?).await
+    }
+
+    async fn refresh(&self, target: &Target<'_>, fields: Value) -> anyhow::Result<(String, Option<String>)> {
+        self.refresh_with(target, signed(target.customer, fields)).await
+    }
+
+    async fn refresh_with(
+        &self,
+        target: &Target<'_>,
+        body: String,
+    ) -> anyhow::Result<(String, Option<String>)> {
+        let path = target.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
+        let (code, answer) = self.ask(path, body).await?;
+        if code != "200" {
+            return Ok((code, None));
+        }
+        let id = answer["data"]["refreshId"].as_str().context("200 without a refreshId")?.to_owned();
+        let owner = self.world.customers.iter().position(|one| one.account == target.customer.account);
+        let mut counts = self.seen.lock();
+        let is_new = counts.accepted.insert(id.clone(), target.number.to_owned()).is_none();
+        // Who has a quota would be refused the question.
+        if let Some(owner) = owner.filter(|owner| is_new && *owner != HASTY) {
+            counts.ids.push((id.clone(), owner));
+        }
+        drop(counts);
+        Ok((code, Some(id)))
+    }
+
+    /// The identical request twice: it is answered alike and triggers nothing.
+    async fn resend(&self, target: &Target<'_>) -> anyhow::Result<String> {
+        let body = signed(target.customer, target.fields());
+        let (first, id) = self.refresh_with(target, body.clone()).await?;
+        let (second, again) = self.refresh_with(target, body).await?;
+        if id.is_some() && id != again {
+            return Ok(format!("{first}, and then {second} with another refresh"));
+        }
+        Ok(second)
+    }
+
+    /// Sends something and goes away.
+    async fn leave(&self, bytes: &[u8]) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(self.world.address).await?;
+        stream.write_all(bytes).await?;
+        tokio::time::sleep(Duration::from_millis(rand::random_range(0..500))).await;
+        Ok("gone".to_owned())
+    }
+
+    /// One of these pages, read to its end.
+    async fn page(&self, pages: &[&str]) -> anyhow::Result<String> {
+        let path = pages.choose(&mut rand::rng()).copied().unwrap_or("/");
+        let answer = self.http.get(self.url(path)).header(COOKIE, &self.cookie).send().await?;
+        let status = answer.status().as_u16().to_string();
+        answer.bytes().await?;
+        Ok(status)
+    }
+}
+
+/// The code of an envelope.
+async fn code_of(answer: reqwest::Response) -> anyhow::Result<(String, Value)> {
+    let status = answer.status();
+    let body: Value = serde_json::from_str(&answer.text().await?)
+        .with_context(|| format!("{status} without an envelope"))?;
+    let code = body["code"].as_str().context("an envelope without a code")?.to_owned();
+    Ok((code, body))
+}
