@@ -4,6 +4,18 @@ use crate::time::UnixMs;
 use std::fmt;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The bits of the part that tells ids of one moment apart.
+const DISTINCT: u32 = 80;
+/// What each byte stands for.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0; 256];
+    let mut digit = 0_u8;
+    while digit < 32 {
+        digits[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
 
 /// Names one refresh: a ULID in lower case, 26 characters, sorting by time of acceptance.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +29,12 @@ impl RefreshId {
     #[must_use]
     pub fn new(at: UnixMs, distinct: u128) -> Self {
         let milliseconds = u128::from(u64::try_from(at.0).unwrap_or(0)) & ((1 << 48) - 1);
-        let bits = (milliseconds << 80) | (distinct & ((1 << 80) - 1));
+        Self::from_bits((milliseconds << DISTINCT) | (distinct & ((1 << DISTINCT) - 1)))
+    }
+
+    /// The id for its bits, which sort as the ids do.
+    #[must_use]
+    pub fn from_bits(bits: u128) -> Self {
         let text = (0..Self::LEN)
             .map(|at| {
                 let index = (bits >> (5 * (Self::LEN - 1 - at))) & 31;
@@ -26,6 +43,12 @@ impl RefreshId {
             })
             .collect();
         Self(text)
+    }
+
+    /// The id in 128 bits: 48 of time, 80 that tell ids of one moment apart.
+    #[must_use]
+    pub fn bits(&self) -> u128 {
+        self.0.bytes().fold(0, |sum, byte| (sum << 5) | u128::from(DIGITS[usize::from(byte)]))
     }
 
     /// An id as a caller sent it, where it has the form of one.
@@ -44,20 +67,14 @@ impl RefreshId {
     /// The moment in the id.
     #[must_use]
     pub fn made_at(&self) -> UnixMs {
-        let milliseconds = self.0.bytes().take(10).fold(0_i64, |sum, byte| {
-            let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
-            (sum << 5) | i64::try_from(digit).unwrap_or(0)
-        });
-        UnixMs(milliseconds)
+        // 48 bits at most in an id that this type made.
+        UnixMs(i64::try_from(self.bits() >> DISTINCT).unwrap_or(i64::MAX))
     }
 
     /// The bits that tell ids of one moment apart.
     #[must_use]
     pub fn distinct(&self) -> u128 {
-        self.0.bytes().skip(10).fold(0, |sum, byte| {
-            let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
-            (sum << 5) | u128::try_from(digit).unwrap_or(0)
-        })
+        self.bits() & ((1 << DISTINCT) - 1)
     }
 
     /// The id as text.
@@ -95,6 +112,7 @@ mod tests {
         assert_eq!(ids[3].made_at(), UnixMs(1_800_000_000_000));
         for id in &ids {
             assert_eq!(RefreshId::parse(id.as_str()).as_ref(), Some(id));
+            assert_eq!(RefreshId::from_bits(id.bits()), *id);
         }
     }
 

@@ -76,6 +76,7 @@ impl App {
         let stopping = CancellationToken::new();
         let rules = config.card_rules();
         let telemetry = Telemetry::new(config, store.dialect())?;
+        store.remember_open().await?;
         let accepter = Accepter::start(
             store.clone(),
             board.clone(),

@@ -113,7 +113,6 @@ pub(crate) struct CardRow {
     status: String,
     label: String,
     accepted_at: Option<i64>,
-    last_refresh: Option<String>,
     overage: i64,
     overage_base: i64,
 }
@@ -188,13 +187,20 @@ struct Key<'a> {
     k: &'a str,
 }
 
+/// A card, and its newest refresh where its row does not name that yet.
+#[derive(Serialize)]
+struct Newest<'a> {
+    k: &'a str,
+    unnoted: Option<&'a str>,
+}
+
 fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreError> {
     rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
 }
 
 macro_rules! card_columns {
     () => {
-        "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, card.last_refresh, \
+        "card.number, card.kind, card.account, card.status, card.label, card.accepted_at, \
          card.overage, card.overage_base"
     };
 }
@@ -317,9 +323,10 @@ impl Store {
             " AS wanted ON wanted.k = profile.card ORDER BY profile.card, profile.iccid"
         );
         let refreshes_of = bulk!(
-            "SELECT refresh.* FROM refresh JOIN ",
-            [k text],
-            " AS wanted ON wanted.k = refresh.id"
+            "SELECT refresh.* FROM ",
+            [k text, unnoted text],
+            " AS wanted JOIN card ON card.number = wanted.k JOIN refresh ON refresh.id = \
+             CASE WHEN wanted.unnoted > COALESCE(card.last_refresh, '') THEN wanted.unnoted ELSE card.last_refresh END"
         );
         let packages_of = bulk!(
             "SELECT package.* FROM package JOIN ",
@@ -327,11 +334,15 @@ impl Store {
             " AS wanted ON wanted.k = package.card"
         );
         let numbers = keys(found.iter().map(|card| card.number.as_str()))?;
-        let ids = keys(found.iter().filter_map(|card| card.last_refresh.as_deref()))?;
+        let unnoted = self.unnoted(found.iter().map(|card| card.number.as_str())).await?;
+        let newest = found
+            .iter()
+            .map(|card| Newest { k: &card.number, unnoted: unnoted.get(&card.number).map(String::as_str) });
+        let newest = rows(&newest.collect::<Vec<_>>())?;
         let (profiles, refreshes, packages): (Vec<ProfileRow>, Vec<RefreshRow>, Vec<PackageRow>) =
             reading!(self, |pool, sql| {
                 let profiles = sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(pool).await?;
-                let refreshes = sqlx::query_as(sql(refreshes_of)).bind(&ids).fetch_all(pool).await?;
+                let refreshes = sqlx::query_as(sql(refreshes_of)).bind(&newest).fetch_all(pool).await?;
                 let packages = sqlx::query_as(sql(packages_of)).bind(&numbers).fetch_all(pool).await?;
                 (profiles, refreshes, packages)
             });
@@ -346,25 +357,27 @@ impl Store {
         for packages in packages_by_card.values_mut() {
             packages.sort_by(|one, other| one.package.before(&other.package));
         }
-        let mut refreshes_by_id = HashMap::new();
+        let mut refreshes_by_card = HashMap::new();
         for row in refreshes {
-            refreshes_by_id.insert(row.id.clone(), row.view()?);
+            refreshes_by_card.insert(row.card.clone(), row.view()?);
         }
         found
             .into_iter()
             .map(|card| {
+                let refresh = refreshes_by_card.remove(&card.number);
+                let accepted_at = refresh.as_ref().map(|refresh| refresh.accepted_at);
                 Ok(CardView {
                     kind: CardKind::parse(&card.kind)?,
                     profiles: profiles_by_card.remove(&card.number).unwrap_or_default(),
                     packages: packages_by_card.remove(&card.number).unwrap_or_default(),
                     overage: from_db(card.overage),
                     overage_base: from_db(card.overage_base),
-                    refresh: card.last_refresh.and_then(|id| refreshes_by_id.remove(&id)),
+                    refresh,
                     number: card.number,
                     account: card.account,
                     status: card.status,
                     label: card.label,
-                    accepted_at: card.accepted_at.map(UnixMs),
+                    accepted_at: accepted_at.or(card.accepted_at.map(UnixMs)),
                 })
             })
             .collect()

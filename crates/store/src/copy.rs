@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::newest::NOTE_ALL;
 use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlitePool};
 use std::path::Path;
 
@@ -255,11 +256,13 @@ impl Store {
         target: &Store,
         progress: &mut (dyn FnMut(&'static str, u64) + Send),
     ) -> Result<Vec<CopiedTable>, StoreError> {
-        let (Db::Sqlite { read: source, .. }, Db::Postgres(target)) = (&self.db, &target.db) else {
+        let (Db::Sqlite { read: source, write, .. }, Db::Postgres(target)) = (&self.db, &target.db) else {
             return Err(StoreError::WrongKind(
                 "an SQLite store to copy from and a PostgreSQL store to copy to",
             ));
         };
+        // On PostgreSQL cards' rows name their newest refreshes always.
+        sqlx::query(NOTE_ALL).execute(write).await?;
         let mut copied = Vec::new();
         for table in TABLES {
             table.copy(source, target, progress).await?;

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// SQLite, asked directly, refused.
     #[error("database: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
+    #[error("the store's log cannot be brought onto the disk: {0}")]
+    Disk(#[source] std::io::Error),
     /// A row holds what this program never writes.
     #[error("unexpected content in the database: {0}")]
     Corrupt(String),
@@ -60,6 +63,13 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         Self::Sqlite(error)
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
+        Self::Disk(error)
     }
 }
 

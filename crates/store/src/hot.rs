@@ -3,9 +3,12 @@
 //! several times as much as the work itself.
 
 use crate::error::StoreError;
+use crate::newest::Newest;
 use rusqlite::{Connection, OpenFlags};
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,30 +20,53 @@ const CACHE_KIB: i64 = -65_536;
 const STATEMENTS: usize = 64;
 
 /// A writer beside the pool's one connection that writes; whoever writes holds that one too, so that the two take turns.
+/// What it commits is not on the disk before [`Hot::sync`]: one group of calls can wait for the disk while the next one is
+/// worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct Hot {
     file: PathBuf,
     busy_timeout: Duration,
     turns: SqlitePool,
     connection: Arc<Mutex<Option<Connection>>>,
+    newest: Newest,
 }
 
 impl Hot {
     pub(crate) fn new(file: PathBuf, busy_timeout: Duration, turns: SqlitePool) -> Self {
-        Self { file, busy_timeout, turns, connection: Arc::default() }
+        Self { file, busy_timeout, turns, connection: Arc::default(), newest: Newest::new() }
     }
 
-    /// Does work in a write transaction that commits when it is done; an error rolls back. Works on the thread that asks,
-    /// and keeps it until then: for those who have a thread of their own.
+    /// Which refreshes cards' rows do not name yet.
+    pub(crate) fn newest(&self) -> &Newest {
+        &self.newest
+    }
+
+    /// Does work in a write transaction that commits when it is done, then what has to be done before anybody else writes;
+    /// an error rolls back. Works on the thread that asks, and keeps it until then: for those who have a thread of their own.
     pub(crate) async fn write_here<T>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        work: impl FnOnce(&Connection, &Newest) -> Result<T, StoreError>,
+        then: impl FnOnce(&T, &Newest),
     ) -> Result<T, StoreError> {
         let mut tx = self.take_turn().await?;
         tx.begin()?;
-        let result = work(tx.connection()?)?;
+        let result = work(tx.connection()?, &self.newest)?;
         tx.end("COMMIT")?;
+        then(&result, &self.newest);
         Ok(result)
+    }
+
+    /// Waits, on the thread that asks, until everything committed so far is on the disk.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        let mut log = self.file.clone().into_os_string();
+        log.push("-wal");
+        // Opened each time: whoever closes the last connection removes the log, and the next one makes another.
+        match File::open(log) {
+            Ok(log) => Ok(log.sync_data()?),
+            // Written back into the file, which is synced thereby.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Begins a transaction that lasts over several pieces of work.
@@ -56,7 +82,7 @@ impl Hot {
     async fn take_turn(&self) -> Result<HotTx, StoreError> {
         let turn = self.turns.acquire().await?;
         let slot = Arc::clone(&self.connection).lock_owned().await;
-        Ok(HotTx { slot, open: false, file: self.file.clone(), busy_timeout: self.busy_timeout, _turn: turn })
+        Ok(HotTx { slot, open: false, hot: self.clone(), _turn: turn })
     }
 
     /// Closes the connection.
@@ -77,8 +103,7 @@ impl Hot {
 pub(crate) struct HotTx {
     slot: OwnedMutexGuard<Option<Connection>>,
     open: bool,
-    file: PathBuf,
-    busy_timeout: Duration,
+    hot: Hot,
     _turn: PoolConnection<Sqlite>,
 }
 
@@ -95,8 +120,13 @@ impl HotTx {
         .await
     }
 
+    /// Commits, onto the disk.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        blocking(move || self.end("COMMIT")).await
+        blocking(move || {
+            self.end("COMMIT")?;
+            self.hot.sync()
+        })
+        .await
     }
 
     pub(crate) async fn rollback(mut self) -> Result<(), StoreError> {
@@ -105,7 +135,7 @@ impl HotTx {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.slot.is_none() {
-            *self.slot = Some(open(&self.file, self.busy_timeout)?);
+            *self.slot = Some(open(&self.hot.file, self.hot.busy_timeout)?);
         }
         self.open = true;
         self.connection()?.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -139,7 +169,8 @@ fn open(file: &std::path::Path, busy_timeout: Duration) -> Result<Connection, St
     )?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Hot::sync`.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;

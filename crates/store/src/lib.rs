@@ -1,7 +1,8 @@
 //! The only place with SQL: one [`Store`] over SQLite (embedded) or PostgreSQL (many nodes), chosen by the URL.
 //!
-//! Times are passed in; nothing here reads a clock. Three tables carry a refresh: `card` (the only row updated at random),
-//! `refresh` (appended) and `task` (appended, deleted when done).
+//! Times are passed in; nothing here reads a clock. Three tables carry a refresh: `refresh` (appended), `task` (appended,
+//! deleted when done) and `card`, whose row names its newest refresh: on PostgreSQL from its acceptance on, on SQLite from the
+//! end of its first reading on (`newest`).
 
 mod accept;
 mod account;
@@ -19,6 +20,7 @@ mod history;
 mod hot;
 mod import;
 mod lane;
+mod newest;
 mod notification;
 mod package;
 mod pause;
@@ -27,7 +29,9 @@ mod queue;
 mod refresh;
 mod wakeup;
 
-pub use accept::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
+pub use accept::{
+    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced,
+};
 pub use account::{Account, StoredQuota};
 pub use admin::{Admin, AdminRole, Session};
 pub use app::{App, SealAnew};

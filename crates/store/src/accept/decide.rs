@@ -105,6 +105,15 @@ pub(super) struct New<'a> {
 }
 
 impl New<'_> {
+    pub(super) fn card_and_id(&self) -> (&str, &RefreshId) {
+        (&self.call.number, &self.call.id)
+    }
+
+    /// Whether it waits for another refresh's task.
+    pub(super) fn joins(&self) -> bool {
+        self.tasks.len() < self.profiles.len()
+    }
+
     /// The profiles still to be read, as the store holds them.
     pub(super) fn remaining(&self) -> String {
         self.profiles.iter().map(|profile| profile.iccid.as_str()).collect::<Vec<_>>().join(",")

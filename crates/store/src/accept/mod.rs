@@ -117,6 +117,11 @@ pub enum Admission {
 /// What the lanes say of one more task, by lane and account.
 pub type AdmissionRule<'a> = dyn Fn(&str, &str) -> Admission + Sync + 'a;
 
+/// What became of calls, committed and perhaps not on the disk yet: nobody is told before [`Store::sync`].
+#[derive(Debug)]
+#[must_use = "nobody knows of it before it is synced"]
+pub struct NotSynced(Vec<AcceptOutcome>);
+
 impl Store {
     /// Decides many calls in their order and makes the accepted ones durable, all in one transaction. Calls for the same
     /// card see each other. On an embedded store the thread that asks does the work: give it one of its own.
@@ -130,11 +135,36 @@ impl Store {
         admission: &AdmissionRule<'_>,
         now: UnixMs,
     ) -> Result<Vec<AcceptOutcome>, StoreError> {
-        match &self.db {
-            Db::Sqlite { hot, .. } => {
-                hot.write_here(|tx| sqlite::accept(tx, calls, rules, admission, now)).await
-            }
-            Db::Postgres(pool) => postgres::accept(pool, calls, rules, admission, now).await,
+        let group = self.accept_unsynced(calls, rules, admission, now).await?;
+        Ok(self.sync(vec![group])?.pop().unwrap_or_default())
+    }
+
+    /// As [`Self::accept`], but without waiting for the disk, so that this can be done for several groups at once.
+    ///
+    /// # Errors
+    /// The database cannot be reached or refused; then nothing was stored.
+    pub async fn accept_unsynced(
+        &self,
+        calls: &[AcceptCall],
+        rules: &CardRules,
+        admission: &AdmissionRule<'_>,
+        now: UnixMs,
+    ) -> Result<NotSynced, StoreError> {
+        let outcomes = match &self.db {
+            Db::Sqlite { hot, .. } => sqlite::accept(hot, calls, rules, admission, now).await?,
+            Db::Postgres(pool) => postgres::accept(pool, calls, rules, admission, now).await?,
+        };
+        Ok(NotSynced(outcomes))
+    }
+
+    /// Waits, on the thread that asks, until groups of calls are on the disk. On PostgreSQL they are already.
+    ///
+    /// # Errors
+    /// The disk refused. The calls are accepted all the same, but whether that outlives a power cut is not known.
+    pub fn sync(&self, groups: Vec<NotSynced>) -> Result<Vec<Vec<AcceptOutcome>>, StoreError> {
+        if let Db::Sqlite { hot, .. } = &self.db {
+            hot.sync()?;
         }
+        Ok(groups.into_iter().map(|NotSynced(outcomes)| outcomes).collect())
     }
 }

@@ -4,26 +4,49 @@ use super::decide::{CardState, Cards, ChainRow, New, Profile, decide, link};
 use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
 use crate::card::CardKind;
 use crate::error::StoreError;
+use crate::hot::Hot;
+use crate::newest::{Newest, Noted};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeSet;
 
-pub(super) fn accept(
-    tx: &Connection,
+pub(super) async fn accept(
+    hot: &Hot,
     calls: &[AcceptCall],
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<Vec<AcceptOutcome>, StoreError> {
-    let mut cards = find(tx, calls, rules, now)?;
-    let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
-    write(tx, &accepted, now)?;
+    let work = |tx: &Connection, newest: &Newest| {
+        if !newest.is_kept() {
+            newest.keep(tx)?;
+        }
+        let mut cards = find(tx, newest, calls, rules, now)?;
+        let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
+        let noted = newest.note_overdue(tx, accepted.len())?;
+        write(tx, &accepted, now)?;
+        Ok((outcomes, accepted, noted))
+    };
+    // Before a lane can end any of them.
+    let remember = |(_, accepted, noted): &(_, Vec<New<'_>>, Noted), newest: &Newest| {
+        newest.forget_overdue(noted);
+        let (joining, own): (Vec<&New<'_>>, Vec<_>) = accepted.iter().partition(|new| new.joins());
+        newest.forget(joining.into_iter().map(New::card_and_id));
+        newest.add(own.into_iter().map(New::card_and_id));
+    };
+    let (outcomes, _, _) = hot.write_here(work, remember).await?;
     Ok(outcomes)
 }
 
 /// The cards that the calls name, in key order, so that the trees are walked once.
-fn find(tx: &Connection, calls: &[AcceptCall], rules: &CardRules, now: UnixMs) -> Result<Cards, StoreError> {
+fn find(
+    tx: &Connection,
+    newest: &Newest,
+    calls: &[AcceptCall],
+    rules: &CardRules,
+    now: UnixMs,
+) -> Result<Cards, StoreError> {
     let mut card = tx.prepare_cached("SELECT kind, account, last_refresh FROM card WHERE number = ?1")?;
     let mut profiles =
         tx.prepare_cached("SELECT iccid, operator_account, used, began_at FROM profile WHERE card = ?1")?;
@@ -42,7 +65,8 @@ fn find(tx: &Connection, calls: &[AcceptCall], rules: &CardRules, now: UnixMs) -
             .optional()?;
         let Some((kind, account, last_refresh)) = found else { continue };
         let mut state = CardState::new(kind?, account);
-        heads.extend(last_refresh);
+        let unnoted = newest.of(number).map(|id| id.to_string());
+        heads.extend(last_refresh.max(unnoted));
         let mut rows = profiles.query([number])?;
         while let Some(row) = rows.next()? {
             let profile = Profile {
@@ -96,7 +120,9 @@ fn write(tx: &Connection, accepted: &[New<'_>], now: UnixMs) -> Result<(), Store
     for new in accepted {
         let call = new.call;
         let id = call.id.as_str();
-        card.execute(params![call.number, now.0, id])?;
+        if new.joins() {
+            card.execute(params![call.number, now.0, id])?;
+        }
         refresh.execute(params![
             id,
             call.number,

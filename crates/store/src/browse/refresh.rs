@@ -96,11 +96,12 @@ impl Store {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<RefreshView>, StoreError> {
+        let unnoted = self.unnoted(std::iter::once(card)).await?;
         // Along the chain in which each names the one before it.
         let select = Sql::both(
             "WITH RECURSIVE chain (id, previous, place) AS ( \
                  SELECT id, previous, CAST(1 AS BIGINT) FROM refresh WHERE id = CASE WHEN $2 = '' \
-                     THEN (SELECT last_refresh FROM card WHERE number = $1) \
+                     THEN (SELECT CASE WHEN $4 > COALESCE(last_refresh, '') THEN $4 ELSE last_refresh END FROM card WHERE number = $1) \
                      ELSE (SELECT previous FROM refresh WHERE id = $2 AND card = $1) END \
                  UNION ALL \
                  SELECT refresh.id, refresh.previous, chain.place + 1 FROM chain JOIN refresh ON refresh.id = chain.previous \
@@ -112,6 +113,7 @@ impl Store {
                 .bind(card)
                 .bind(before.unwrap_or_default())
                 .bind(limit)
+                .bind(unnoted.get(card))
                 .fetch_all(pool)
                 .await?
         });

@@ -1,7 +1,7 @@
 //! What ended readings mean for their cards, worked out before anything is written.
 
 use super::news::{Figure, Touched};
-use super::rows::{BookingRow, OverageChange, PackageChange, ProfileMove, ReadingRow, RefreshChange};
+use super::rows::{BookingRow, Note, OverageChange, PackageChange, ProfileMove, ReadingRow, RefreshChange};
 use super::{Ended, Finished};
 use crate::accept::NewTask;
 use crate::card::ProfileRow;
@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::lane::Lease;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
+use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::booking::{Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
 use simgauge_domain::metering::delta::{Last, What, moment, step};
@@ -28,6 +29,8 @@ pub(super) struct Head {
 /// A card while its readings are booked.
 #[derive(Default)]
 pub(super) struct CardState {
+    /// Its newest refresh, where its row does not name that yet.
+    unnoted: Option<RefreshId>,
     /// Newest first, as far as they are open.
     open: Vec<OpenRefresh>,
     /// Whose they are.
@@ -105,9 +108,11 @@ impl CardState {
 
 pub(super) type Cards = BTreeMap<String, CardState>;
 
-/// The cards with their profiles and packages; the second part names their newest refreshes.
+/// The cards with their profiles and packages; the second part names their newest refreshes. A refresh that its card's row
+/// does not name has the task that ends now (or its card's row names a later one that leads to it).
 pub(super) fn gather(
     heads: Vec<Head>,
+    finished: &[Finished],
     profiles: Vec<ProfileRow>,
     packages: Vec<PackageRow>,
 ) -> Result<(Cards, Vec<String>), StoreError> {
@@ -115,8 +120,11 @@ pub(super) fn gather(
     let mut next = Vec::new();
     for head in heads {
         let ledger = Ledger { overage: from_db(head.overage), packages: Vec::new() };
-        cards.insert(head.number, CardState { ledger, ..CardState::default() });
-        next.extend(head.last_refresh);
+        let own = finished.iter().filter(|one| one.card == head.number).map(|one| &one.task.refresh).max();
+        let known = head.last_refresh.map(RefreshId::trusted);
+        let unnoted = own.filter(|own| known.as_ref().is_none_or(|known| known < *own)).cloned();
+        next.extend(unnoted.clone().or(known).map(|id| id.to_string()));
+        cards.insert(head.number, CardState { ledger, unnoted, ..CardState::default() });
     }
     for row in profiles {
         let Some(card) = cards.get_mut(&row.card) else { continue };
@@ -130,6 +138,12 @@ pub(super) fn gather(
         }
     }
     Ok((cards, next))
+}
+
+/// What cards' rows have to be told.
+pub(super) fn notes(cards: &Cards) -> impl Iterator<Item = Note> {
+    let unnoted = cards.iter().filter_map(|(number, card)| Some((number, card.unnoted.as_ref()?)));
+    unnoted.map(|(number, refresh)| Note { number: number.clone(), refresh: refresh.clone() })
 }
 
 /// Adds one step of each card's chain, as far as refreshes are open: where one has ended, so have all before it.

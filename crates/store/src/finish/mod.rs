@@ -8,14 +8,14 @@ mod rows;
 use crate::Store;
 use crate::accept::INSERT_TASKS;
 use crate::card::{ProfileRow, profile_columns};
-use crate::db::{NO_ROWS, Sql, bulk, rows, writing};
+use crate::db::{Db, NO_ROWS, Sql, bulk, rows, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
 use crate::notification::{self, INSERT_NOTIFICATIONS, outbox};
 use crate::package::{INSERT_BOOKINGS, PackageRow, UPDATE_OVERAGES, UPDATE_PACKAGES};
 use crate::queue::TaskKey;
 use crate::refresh::RefreshRow;
-use book::{Head, book, gather, link};
+use book::{Head, book, gather, link, notes};
 use news::{UPDATE_SAID, WISHES, Wish, news};
 use rows::Key;
 use simgauge_domain::failure::FailureKind;
@@ -103,6 +103,12 @@ impl Store {
             [id text, state text, remaining text, after bigint, finished_at bigint, reason text, detail text],
             " AS r WHERE refresh.id = r.id"
         );
+        let note = bulk!(
+            "UPDATE card SET last_refresh = noted.refresh, \
+             accepted_at = (SELECT accepted_at FROM refresh WHERE refresh.id = noted.refresh) FROM ",
+            [number text, refresh text],
+            " AS noted WHERE card.number = noted.number"
+        );
         let delete_tasks = bulk!(
             "DELETE FROM task WHERE lane = $2 AND (account, refresh, iccid) IN (SELECT account, refresh, iccid FROM ",
             [account text, refresh text, iccid text],
@@ -112,14 +118,16 @@ impl Store {
         let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
         let done = rows(&finished.iter().map(|one| &one.task).collect::<Vec<_>>())?;
 
-        writing!(self, |tx, sql| {
+        let mut noted = Vec::new();
+        let ended = writing!(self, |tx, sql| {
             fence!(tx, sql, lease);
             let heads: Vec<Head> = sqlx::query_as(sql(heads_of)).bind(&numbers).fetch_all(&mut *tx).await?;
             let profiles: Vec<ProfileRow> =
                 sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(&mut *tx).await?;
             let packages: Vec<PackageRow> =
                 sqlx::query_as(sql(packages_of)).bind(&numbers).fetch_all(&mut *tx).await?;
-            let (mut cards, mut next) = gather(heads, profiles, packages)?;
+            let (mut cards, mut next) = gather(heads, finished, profiles, packages)?;
+            noted.extend(notes(&cards));
             while !next.is_empty() {
                 let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
                 let chain: Vec<RefreshRow> =
@@ -135,6 +143,7 @@ impl Store {
                 (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
                 (update_refreshes, rows(&booked.refresh_changes(&cards))?),
                 (INSERT_TASKS, rows(&booked.tasks_again(&cards, lease))?),
+                (note, rows(&noted)?),
             ];
             for (statement, many) in writes.iter().filter(|(_, many)| many != NO_ROWS) {
                 sqlx::query(sql(*statement)).bind(many).execute(&mut *tx).await?;
@@ -152,7 +161,11 @@ impl Store {
                     }
                 }
             }
-            Ok(ended)
-        })
+            ended
+        });
+        if let Db::Sqlite { hot, .. } = &self.db {
+            hot.newest().forget(noted.iter().map(|note| (note.number.as_str(), &note.refresh)));
+        }
+        Ok(ended)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::Finished;
 use crate::db::to_db;
+use crate::queue::id_text;
 use serde::Serialize;
+use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
 
@@ -94,4 +96,12 @@ pub(super) struct PackageChange<'a> {
 pub(super) struct OverageChange<'a> {
     pub(super) number: &'a str,
     pub(super) overage: i64,
+}
+
+/// A card whose row learns of its newest refresh.
+#[derive(Serialize)]
+pub(super) struct Note {
+    pub(super) number: String,
+    #[serde(serialize_with = "id_text")]
+    pub(super) refresh: RefreshId,
 }
