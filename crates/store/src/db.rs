@@ -15,6 +15,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the network. Less
 /// than a lease, so that a lane's lock is free when its lease is.
 const IDLE_TRANSACTION_MS: &str = "5000";
+/// Our joins are of some rows with their like by key. Without statistics that are up to date (a table just filled), PostgreSQL
+/// would rather read whole tables into hashes.
+const BY_KEY: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 /// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages). The hot writer has a larger one.
 const SQLITE_CACHE_KIB: &str = "-8192";
 /// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer of a server
@@ -53,7 +56,8 @@ impl Db {
             // for it as long as it lasts.
             let options = PgConnectOptions::from_str(url)?
                 .application_name("simgauge")
-                .options([("idle_in_transaction_session_timeout", IDLE_TRANSACTION_MS)]);
+                .options([("idle_in_transaction_session_timeout", IDLE_TRANSACTION_MS)])
+                .options(BY_KEY);
             let pool = PgPoolOptions::new()
                 .max_connections(connections.max(2))
                 .acquire_timeout(BUSY_TIMEOUT)

@@ -20,7 +20,7 @@ pub struct TaskKey {
     pub iccid: String,
 }
 
-pub(crate) fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok, S::Error> {
+fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(id.as_str())
 }
 

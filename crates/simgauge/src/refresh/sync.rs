@@ -73,8 +73,10 @@ impl Syncer {
     /// Works until nobody commits any more. Whatever was committed meanwhile goes onto the disk together.
     pub(super) fn run(&self, groups: &Receiver<Group>) {
         while let Ok(first) = groups.recv() {
-            let (committed, callers): (Vec<_>, Vec<_>) =
-                std::iter::once(first).chain(groups.try_iter()).map(|group| (group.committed, group.callers)).unzip();
+            let (committed, callers): (Vec<_>, Vec<_>) = std::iter::once(first)
+                .chain(groups.try_iter())
+                .map(|group| (group.committed, group.callers))
+                .unzip();
             match self.store.sync(committed) {
                 Ok(outcomes) => {
                     for (callers, outcomes) in callers.into_iter().zip(outcomes) {
@@ -140,4 +142,3 @@ fn trace(
     );
     trace.child(Span::ended("commit", now, committed));
 }
-

@@ -18,15 +18,21 @@ CREATE TABLE app (
 ) WITHOUT ROWID;
 
 -- number: the ICCID of a physical card, the EID of a cloud eSIM.
--- accepted_at, last_refresh: the only columns that change on the hot path.
+-- accepted_at, last_refresh: of its newest refresh; here from the end of that one's first reading on, until then the
+-- refresh has a task.
+-- operator_account, used, began_at: the profile's, where the card has one profile, whose number is the card's own (as every
+-- physical card has): so accepting reads one row.
 CREATE TABLE card (
-    number       TEXT PRIMARY KEY,
-    kind         TEXT NOT NULL,
-    account      TEXT NOT NULL REFERENCES account (name),
-    status       TEXT NOT NULL,
-    label        TEXT NOT NULL,
-    accepted_at  BIGINT,
-    last_refresh TEXT
+    number           TEXT PRIMARY KEY,
+    kind             TEXT NOT NULL,
+    account          TEXT NOT NULL REFERENCES account (name),
+    status           TEXT NOT NULL,
+    label            TEXT NOT NULL,
+    accepted_at      BIGINT,
+    last_refresh     TEXT,
+    operator_account TEXT,
+    used             BIGINT,
+    began_at         BIGINT
 ) WITHOUT ROWID;
 
 CREATE INDEX card_by_account ON card (account, kind, number);

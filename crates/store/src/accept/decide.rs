@@ -19,6 +19,12 @@ pub(super) struct Profile {
     pub(super) last_read_at: Option<UnixMs>,
 }
 
+impl Profile {
+    pub(super) fn new(iccid: String, lane: String, began_at: Option<i64>) -> Self {
+        Self { iccid, lane, last_read_at: began_at.map(UnixMs) }
+    }
+}
+
 /// A card with its recent and open refreshes.
 pub(super) struct CardState {
     pub(super) kind: CardKind,

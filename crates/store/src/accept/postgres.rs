@@ -17,10 +17,14 @@ use std::collections::{BTreeSet, HashMap};
 const LOCK: &str = "SELECT card.number FROM card WHERE card.number IN \
                     (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY card.number FOR UPDATE";
 const FIND: Sql = bulk!(
-    "SELECT card.number, card.kind, card.account, card.last_refresh, profile.iccid, \
-     profile.operator_account, profile.used, profile.began_at FROM ",
+    "SELECT card.number, card.kind, card.account, card.last_refresh, card.operator_account, card.used, card.began_at FROM ",
     [k text],
-    " AS wanted JOIN card ON card.number = wanted.k LEFT JOIN profile ON profile.card = card.number"
+    " AS wanted JOIN card ON card.number = wanted.k"
+);
+const FIND_PROFILES: Sql = bulk!(
+    "SELECT profile.card, profile.iccid, profile.operator_account, profile.used, profile.began_at FROM ",
+    [k text],
+    " AS wanted JOIN profile ON profile.card = wanted.k"
 );
 const UPDATE_CARDS: Sql = bulk!(
     "UPDATE card SET accepted_at = $2, last_refresh = changed.refresh FROM ",
@@ -45,8 +49,16 @@ struct Found {
     kind: String,
     account: String,
     last_refresh: Option<String>,
-    iccid: Option<String>,
     operator_account: Option<String>,
+    used: Option<i64>,
+    began_at: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct FoundProfile {
+    card: String,
+    iccid: String,
+    operator_account: String,
     used: Option<i64>,
     began_at: Option<i64>,
 }
@@ -110,7 +122,17 @@ pub(super) async fn accept(
     let mut tx = pool.begin().await?;
     sqlx::query(LOCK).bind(&numbers).execute(&mut *tx).await?;
     let found: Vec<Found> = sqlx::query_as(FIND.postgres).bind(&numbers).fetch_all(&mut *tx).await?;
-    let (mut cards, mut heads) = gather(found)?;
+    let (mut cards, mut heads, of_many) = gather(found)?;
+    if !of_many.is_empty() {
+        let of_many = keys(of_many.iter().map(String::as_str))?;
+        let profiles: Vec<FoundProfile> =
+            sqlx::query_as(FIND_PROFILES.postgres).bind(&of_many).fetch_all(&mut *tx).await?;
+        for row in profiles {
+            if let Some(card) = cards.get_mut(&row.card) {
+                card.add(Profile::new(row.iccid, row.operator_account, row.began_at), row.used);
+            }
+        }
+    }
     while !heads.is_empty() {
         let ids = keys(heads.iter().map(String::as_str))?;
         let chain: Vec<ChainRow> = sqlx::query_as(CHAIN.postgres).bind(&ids).fetch_all(&mut *tx).await?;
@@ -134,19 +156,21 @@ fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreErro
     rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
 }
 
-/// Groups the joined rows by card; the second part names their newest refreshes.
-fn gather(found: Vec<Found>) -> Result<(Cards, Vec<String>), StoreError> {
+/// The cards; the second part names their newest refreshes, the third those whose profiles are still to be found.
+fn gather(found: Vec<Found>) -> Result<(Cards, Vec<String>, Vec<String>), StoreError> {
     let mut cards = Cards::with_capacity(found.len());
-    let mut heads = BTreeSet::new();
+    let mut heads = Vec::new();
+    let mut of_many = Vec::new();
     for row in found {
         heads.extend(row.last_refresh);
-        let kind = CardKind::parse(&row.kind)?;
-        let card = cards.entry(row.number).or_insert_with(|| CardState::new(kind, row.account));
-        if let (Some(iccid), Some(lane)) = (row.iccid, row.operator_account) {
-            card.add(Profile { iccid, lane, last_read_at: row.began_at.map(UnixMs) }, row.used);
+        let mut card = CardState::new(CardKind::parse(&row.kind)?, row.account);
+        match row.operator_account {
+            Some(lane) => card.add(Profile::new(row.number.clone(), lane, row.began_at), row.used),
+            None => of_many.push(row.number.clone()),
         }
+        cards.insert(row.number, card);
     }
-    Ok((cards, heads.into_iter().collect()))
+    Ok((cards, heads, of_many))
 }
 
 fn card_changes(accepted: &[New<'_>]) -> Result<String, StoreError> {

@@ -47,34 +47,30 @@ fn find(
     rules: &CardRules,
     now: UnixMs,
 ) -> Result<Cards, StoreError> {
-    let mut card = tx.prepare_cached("SELECT kind, account, last_refresh FROM card WHERE number = ?1")?;
+    let mut card = tx.prepare_cached(
+        "SELECT kind, account, last_refresh, operator_account, used, began_at FROM card WHERE number = ?1",
+    )?;
     let mut profiles =
         tx.prepare_cached("SELECT iccid, operator_account, used, began_at FROM profile WHERE card = ?1")?;
     let numbers: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
     let mut cards = Cards::with_capacity(numbers.len());
     let mut heads = Vec::new();
     for number in numbers {
-        let found = card
-            .query_row([number], |row| {
-                Ok((
-                    CardKind::parse(row.get_ref(0)?.as_str()?),
-                    row.get(1)?,
-                    row.get::<_, Option<String>>(2)?,
-                ))
-            })
-            .optional()?;
-        let Some((kind, account, last_refresh)) = found else { continue };
+        let found = card.query_row([number], |row| {
+            let kind = CardKind::parse(row.get_ref(0)?.as_str()?);
+            let own = row.get::<_, Option<String>>(3)?;
+            Ok((kind, row.get(1)?, row.get::<_, Option<String>>(2)?, own, row.get(4)?, row.get(5)?))
+        });
+        let Some((kind, account, last_refresh, own, used, began_at)) = found.optional()? else { continue };
         let mut state = CardState::new(kind?, account);
-        let unnoted = newest.of(number).map(|id| id.to_string());
-        heads.extend(last_refresh.max(unnoted));
-        let mut rows = profiles.query([number])?;
-        while let Some(row) = rows.next()? {
-            let profile = Profile {
-                iccid: row.get(0)?,
-                lane: row.get(1)?,
-                last_read_at: row.get::<_, Option<i64>>(3)?.map(UnixMs),
-            };
-            state.add(profile, row.get(2)?);
+        heads.extend(last_refresh.max(newest.of(number).map(|id| id.to_string())));
+        if let Some(lane) = own {
+            state.add(Profile::new(number.to_owned(), lane, began_at), used);
+        } else {
+            let mut rows = profiles.query([number])?;
+            while let Some(row) = rows.next()? {
+                state.add(Profile::new(row.get(0)?, row.get(1)?, row.get(3)?), row.get(2)?);
+            }
         }
         cards.insert(number.to_owned(), state);
     }

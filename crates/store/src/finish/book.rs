@@ -140,12 +140,6 @@ pub(super) fn gather(
     Ok((cards, next))
 }
 
-/// What cards' rows have to be told.
-pub(super) fn notes(cards: &Cards) -> impl Iterator<Item = Note> {
-    let unnoted = cards.iter().filter_map(|(number, card)| Some((number, card.unnoted.as_ref()?)));
-    unnoted.map(|(number, refresh)| Note { number: number.clone(), refresh: refresh.clone() })
-}
-
 /// Adds one step of each card's chain, as far as refreshes are open: where one has ended, so have all before it.
 pub(super) fn link(cards: &mut Cards, chain: Vec<RefreshRow>) -> Result<Vec<String>, StoreError> {
     let mut next = Vec::new();
@@ -273,6 +267,23 @@ impl<'a> Booked<'a> {
                 detail: refresh.failure.as_ref().map(|failure| failure.detail.as_str()),
             })
             .collect()
+    }
+
+    /// What cards' rows have to be told.
+    pub(super) fn notes(&'a self, cards: &'a Cards) -> Vec<Note<'a>> {
+        let mut notes: BTreeMap<&str, Note<'_>> = BTreeMap::new();
+        let unnoted = cards.iter().filter_map(|(number, card)| Some((number, card.unnoted.as_ref()?)));
+        for (number, refresh) in unnoted {
+            notes.entry(number).or_insert_with(|| Note::of(number)).refresh = Some(refresh.as_str());
+        }
+        for ProfileMove { reading, .. } in &self.moved {
+            if reading.iccid == reading.card {
+                let note = notes.entry(reading.card).or_insert_with(|| Note::of(reading.card));
+                note.used = Some(reading.used);
+                note.began_at = Some(reading.began_at);
+            }
+        }
+        notes.into_values().collect()
     }
 
     pub(super) fn tasks_again(&'a self, cards: &'a Cards, lease: &'a Lease) -> Vec<NewTask<'a>> {

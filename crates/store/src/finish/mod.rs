@@ -15,7 +15,7 @@ use crate::notification::{self, INSERT_NOTIFICATIONS, outbox};
 use crate::package::{INSERT_BOOKINGS, PackageRow, UPDATE_OVERAGES, UPDATE_PACKAGES};
 use crate::queue::TaskKey;
 use crate::refresh::RefreshRow;
-use book::{Head, book, gather, link, notes};
+use book::{Head, book, gather, link};
 use news::{UPDATE_SAID, WISHES, Wish, news};
 use rows::Key;
 use simgauge_domain::failure::FailureKind;
@@ -104,9 +104,10 @@ impl Store {
             " AS r WHERE refresh.id = r.id"
         );
         let note = bulk!(
-            "UPDATE card SET last_refresh = noted.refresh, \
-             accepted_at = (SELECT accepted_at FROM refresh WHERE refresh.id = noted.refresh) FROM ",
-            [number text, refresh text],
+            "UPDATE card SET last_refresh = COALESCE(noted.refresh, card.last_refresh), \
+             accepted_at = COALESCE((SELECT accepted_at FROM refresh WHERE refresh.id = noted.refresh), card.accepted_at), \
+             used = COALESCE(noted.used, card.used), began_at = COALESCE(noted.began_at, card.began_at) FROM ",
+            [number text, refresh text, used bigint, began_at bigint],
             " AS noted WHERE card.number = noted.number"
         );
         let delete_tasks = bulk!(
@@ -118,7 +119,6 @@ impl Store {
         let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
         let done = rows(&finished.iter().map(|one| &one.task).collect::<Vec<_>>())?;
 
-        let mut noted = Vec::new();
         let ended = writing!(self, |tx, sql| {
             fence!(tx, sql, lease);
             let heads: Vec<Head> = sqlx::query_as(sql(heads_of)).bind(&numbers).fetch_all(&mut *tx).await?;
@@ -127,7 +127,6 @@ impl Store {
             let packages: Vec<PackageRow> =
                 sqlx::query_as(sql(packages_of)).bind(&numbers).fetch_all(&mut *tx).await?;
             let (mut cards, mut next) = gather(heads, finished, profiles, packages)?;
-            noted.extend(notes(&cards));
             while !next.is_empty() {
                 let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
                 let chain: Vec<RefreshRow> =
@@ -143,7 +142,7 @@ impl Store {
                 (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
                 (update_refreshes, rows(&booked.refresh_changes(&cards))?),
                 (INSERT_TASKS, rows(&booked.tasks_again(&cards, lease))?),
-                (note, rows(&noted)?),
+                (note, rows(&booked.notes(&cards))?),
             ];
             for (statement, many) in writes.iter().filter(|(_, many)| many != NO_ROWS) {
                 sqlx::query(sql(*statement)).bind(many).execute(&mut *tx).await?;
@@ -164,7 +163,7 @@ impl Store {
             ended
         });
         if let Db::Sqlite { hot, .. } = &self.db {
-            hot.newest().forget(noted.iter().map(|note| (note.number.as_str(), &note.refresh)));
+            hot.newest().forget(finished.iter().map(|one| (one.card.as_str(), &one.task.refresh)));
         }
         Ok(ended)
     }

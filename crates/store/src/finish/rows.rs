@@ -2,9 +2,7 @@
 
 use super::Finished;
 use crate::db::to_db;
-use crate::queue::id_text;
 use serde::Serialize;
-use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
 
@@ -17,14 +15,14 @@ pub(super) struct Key<'a> {
 pub(super) struct ReadingRow<'a> {
     pub(super) card: &'a str,
     pub(super) iccid: &'a str,
-    began_at: i64,
+    pub(super) began_at: i64,
     synced_at: i64,
     as_of: Option<i64>,
     period_kind: &'a str,
     period_key: &'a str,
     period_start: Option<i64>,
     period_end: Option<i64>,
-    used: i64,
+    pub(super) used: i64,
     total: Option<i64>,
     status: Option<&'a str>,
     raw_status: Option<&'a str>,
@@ -98,10 +96,17 @@ pub(super) struct OverageChange<'a> {
     pub(super) overage: i64,
 }
 
-/// A card whose row learns of its newest refresh.
+/// What a card's row learns: its newest refresh, and where its one profile is the card itself, what was read.
 #[derive(Serialize)]
-pub(super) struct Note {
-    pub(super) number: String,
-    #[serde(serialize_with = "id_text")]
-    pub(super) refresh: RefreshId,
+pub(super) struct Note<'a> {
+    number: &'a str,
+    pub(super) refresh: Option<&'a str>,
+    pub(super) used: Option<i64>,
+    pub(super) began_at: Option<i64>,
+}
+
+impl<'a> Note<'a> {
+    pub(super) fn of(number: &'a str) -> Self {
+        Self { number, refresh: None, used: None, began_at: None }
+    }
 }

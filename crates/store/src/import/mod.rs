@@ -32,6 +32,13 @@ pub struct ImportRow {
     pub operator_account: String,
 }
 
+impl ImportRow {
+    /// The operator account, where the profile is the card itself.
+    fn own_operator_account(&self) -> Option<&str> {
+        (self.iccid == self.number).then_some(&*self.operator_account)
+    }
+}
+
 /// Why a row was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
@@ -125,6 +132,8 @@ impl Importer {
             Tx::Postgres(mut tx) => {
                 let sql = |statement: Sql| statement.postgres;
                 audit!(actor, tx, sql, ACTION, "", detail);
+                // Many new rows: without it, plans are made for those that were there before.
+                sqlx::query("ANALYZE card, profile").execute(&mut *tx).await?;
                 tx.commit().await?;
             }
         }

@@ -13,9 +13,12 @@ const KNOWN_CARDS: Sql = bulk!(
     " AS wanted JOIN card ON card.number = wanted.k"
 );
 const UPSERT_CARDS: Sql = bulk!(
-    "INSERT INTO card (number, kind, account, status, label) SELECT number, kind, account, status, label FROM ",
-    [number text, kind text, account text, status text, label text],
-    " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label"
+    "INSERT INTO card (number, kind, account, status, label, operator_account) \
+     SELECT number, kind, account, status, label, operator_account FROM ",
+    [number text, kind text, account text, status text, label text, operator_account text],
+    // A card that has another profile than itself stays one of many.
+    " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
+     operator_account = CASE WHEN card.operator_account IS NULL THEN NULL ELSE excluded.operator_account END"
 );
 const UPSERT_PROFILES: Sql = bulk!(
     "INSERT INTO profile (card, iccid, operator_account) SELECT card, iccid, operator_account FROM ",
@@ -35,6 +38,7 @@ struct NewCard<'a> {
     account: &'a str,
     status: &'a str,
     label: &'a str,
+    operator_account: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +56,7 @@ impl<'a> NewCard<'a> {
             account: &row.account,
             status: &row.status,
             label: &row.label,
+            operator_account: row.own_operator_account(),
         }
     }
 }
@@ -85,7 +90,11 @@ pub(super) async fn add(
     let mut cards = BTreeMap::new();
     let mut profiles = BTreeMap::new();
     for (row, _) in batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-        cards.insert(row.number.as_str(), NewCard::of(row));
+        let one_of_many =
+            cards.get(row.number.as_str()).is_some_and(|card: &NewCard<'_>| card.operator_account.is_none());
+        let mut card = NewCard::of(row);
+        card.operator_account = card.operator_account.filter(|_| !one_of_many);
+        cards.insert(row.number.as_str(), card);
         profiles.insert((row.number.as_str(), row.iccid.as_str()), NewProfile::of(row));
     }
     if !cards.is_empty() {

@@ -9,10 +9,12 @@ pub(super) fn add(
     batch: &[ImportRow],
     accounts: &Accounts,
 ) -> Result<Vec<Result<(), RowError>>, StoreError> {
-    // Changes nothing where the card is another account's or of the other kind.
+    // Changes nothing where the card is another account's or of the other kind. A card that has another profile than itself
+    // stays one of many.
     let mut upsert_card = tx.prepare_cached(
-        "INSERT INTO card (number, kind, account, status, label) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label \
+        "INSERT INTO card (number, kind, account, status, label, operator_account) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
+         operator_account = iif(card.operator_account IS NULL, NULL, excluded.operator_account) \
          WHERE card.kind = excluded.kind AND card.account = excluded.account",
     )?;
     let mut owner = tx.prepare_cached("SELECT kind, account FROM card WHERE number = ?1")?;
@@ -30,7 +32,14 @@ pub(super) fn add(
             verdicts[at] = Err(RowError::NoAccount(row.account.clone()));
             continue;
         }
-        let card = params![row.number, row.kind.as_str(), row.account, row.status, row.label];
+        let card = params![
+            row.number,
+            row.kind.as_str(),
+            row.account,
+            row.status,
+            row.label,
+            row.own_operator_account()
+        ];
         if upsert_card.execute(card)? == 0 {
             verdicts[at] = Err(why_not(&mut owner, row)?);
             continue;
