@@ -15,7 +15,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// Calls in one transaction at most.
 const GROUP_MAX: usize = 512;
@@ -48,7 +48,7 @@ pub struct Accepter {
 }
 
 impl Accepter {
-    /// Starts the thread that commits and the one that answers.
+    /// Starts the threads that commit and the one that answers.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -71,9 +71,14 @@ impl Accepter {
             past: Arc::clone(&past),
         };
         thread::Builder::new().name("syncer".into()).spawn(move || syncer.run(&committed))?;
-        let groups = commit_groups(receiver, store, board, rules, clock, to_sync);
-        let runtime = Handle::current();
-        thread::Builder::new().name("accepter".into()).spawn(move || runtime.block_on(groups))?;
+        let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
+        let committer = Committer { queue, store, board, rules, clock, to_sync };
+        for _ in 0..committer.store.groups_at_once() {
+            let (committer, runtime) = (committer.clone(), Handle::current());
+            thread::Builder::new()
+                .name("accepter".into())
+                .spawn(move || runtime.block_on(committer.run()))?;
+        }
         Ok(Self { queue: sender, past })
     }
 
@@ -110,41 +115,62 @@ impl Accepter {
     }
 }
 
-async fn commit_groups(
-    mut queue: mpsc::Receiver<Pending>,
+/// Where calls wait, and the ids that they get.
+struct Queue {
+    receiver: mpsc::Receiver<Pending>,
+    ids: Ids,
+}
+
+/// Takes groups out of the queue and commits them; several do where the store works on several groups at once.
+#[derive(Clone)]
+struct Committer {
+    queue: Arc<Mutex<Queue>>,
     store: Store,
     board: Board,
     rules: CardRules,
     clock: Clock,
     to_sync: SyncSender<Group>,
-) {
-    let mut waiting = Vec::with_capacity(GROUP_MAX);
-    let mut ids = Ids::new();
-    while queue.recv_many(&mut waiting, GROUP_MAX).await > 0 {
-        let now = clock.now();
+}
+
+impl Committer {
+    /// Works until nobody can call any more.
+    async fn run(self) {
+        while let Some((callers, now)) = self.next_group().await {
+            let admission = |lane: &str, account: &str| self.board.admit(lane, account);
+            match self.store.accept_unsynced(&callers.calls, &self.rules, &admission, now).await {
+                Ok(committed) => {
+                    // Without whoever answers, the process goes down.
+                    if self.to_sync.send(Group { committed, callers }).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let calls = callers.calls.len();
+                    tracing::error!(%error, calls, "a group of refreshes could not be stored");
+                    for reply in callers.replies {
+                        let _ = reply.send(Err(NotAccepted::Store));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whatever waits, as far as it makes up one group.
+    async fn next_group(&self) -> Option<(Callers, UnixMs)> {
+        let mut queue = self.queue.lock().await;
+        let mut waiting = Vec::with_capacity(GROUP_MAX);
+        if queue.receiver.recv_many(&mut waiting, GROUP_MAX).await == 0 {
+            return None;
+        }
+        let now = self.clock.now();
         let began = Instant::now();
-        let entered: Vec<Instant> = waiting.iter().map(|pending| pending.since).collect();
+        let entered = waiting.iter().map(|pending| pending.since).collect();
         let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
-            waiting.drain(..).map(|pending| (pending.call, pending.reply)).unzip();
+            waiting.into_iter().map(|pending| (pending.call, pending.reply)).unzip();
         for call in &mut calls {
-            call.id = ids.next(now);
+            call.id = queue.ids.next(now);
         }
-        let admission = |lane: &str, account: &str| board.admit(lane, account);
-        match store.accept_unsynced(&calls, &rules, &admission, now).await {
-            Ok(committed) => {
-                let callers = Callers { calls, entered, replies, began };
-                // Without whoever answers, the process goes down.
-                if to_sync.send(Group { committed, callers }).is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, calls = calls.len(), "a group of refreshes could not be stored");
-                for reply in replies {
-                    let _ = reply.send(Err(NotAccepted::Store));
-                }
-            }
-        }
+        Some((Callers { calls, entered, replies, began }, now))
     }
 }
 

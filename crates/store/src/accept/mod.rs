@@ -157,6 +157,15 @@ impl Store {
         Ok(NotSynced(outcomes))
     }
 
+    /// How many groups of calls it is good to work on at once: PostgreSQL works on one while another one is on its way.
+    #[must_use]
+    pub fn groups_at_once(&self) -> usize {
+        match &self.db {
+            Db::Sqlite { .. } => 1,
+            Db::Postgres(_) => 2,
+        }
+    }
+
     /// Waits, on the thread that asks, until groups of calls are on the disk. On PostgreSQL they are already.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use simgauge_domain::metering::delta::{Last, What, moment, step};
 use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::{OpenRefresh, RefreshState, settle};
 use simgauge_domain::time::UnixMs;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Head {
@@ -108,8 +108,8 @@ impl CardState {
 
 pub(super) type Cards = BTreeMap<String, CardState>;
 
-/// The cards with their profiles and packages; the second part names their newest refreshes. A refresh that its card's row
-/// does not name has the task that ends now (or its card's row names a later one that leads to it).
+/// The cards with their profiles and packages; the second part names the refreshes that lead to every open one: a refresh
+/// that its card's row does not name has the task that ends now, or the row names a later one that leads to it.
 pub(super) fn gather(
     heads: Vec<Head>,
     finished: &[Finished],
@@ -118,12 +118,19 @@ pub(super) fn gather(
 ) -> Result<(Cards, Vec<String>), StoreError> {
     let mut cards = Cards::new();
     let mut next = Vec::new();
+    let mut ending: HashMap<&str, BTreeSet<&RefreshId>> = HashMap::new();
+    for one in finished {
+        ending.entry(&one.card).or_default().insert(&one.task.refresh);
+    }
     for head in heads {
         let ledger = Ledger { overage: from_db(head.overage), packages: Vec::new() };
-        let own = finished.iter().filter(|one| one.card == head.number).map(|one| &one.task.refresh).max();
         let known = head.last_refresh.map(RefreshId::trusted);
-        let unnoted = own.filter(|own| known.as_ref().is_none_or(|known| known < *own)).cloned();
-        next.extend(unnoted.clone().or(known).map(|id| id.to_string()));
+        let mut unnoted = None;
+        if let Some(ending) = ending.get(head.number.as_str()) {
+            unnoted = ending.last().filter(|id| known.as_ref() < Some(**id)).map(|id| RefreshId::clone(id));
+            next.extend(ending.iter().filter(|id| known.as_ref() != Some(**id)).map(ToString::to_string));
+        }
+        next.extend(known.map(|id| id.to_string()));
         cards.insert(head.number, CardState { ledger, unnoted, ..CardState::default() });
     }
     for row in profiles {
@@ -146,8 +153,13 @@ pub(super) fn link(cards: &mut Cards, chain: Vec<RefreshRow>) -> Result<Vec<Stri
     for row in chain {
         let ended = row.state()?.is_ended();
         let Some(card) = cards.get_mut(&row.card).filter(|_| !ended) else { continue };
-        card.open.push(row.open());
-        card.accounts.push(row.account);
+        let refresh = row.open();
+        let place = card.open.partition_point(|known| known.id > refresh.id);
+        if card.open.get(place).is_some_and(|known| known.id == refresh.id) {
+            continue;
+        }
+        card.open.insert(place, refresh);
+        card.accounts.insert(place, row.account);
         next.extend(row.previous);
     }
     Ok(next)
