@@ -18,8 +18,8 @@ const DIGITS: [u8; 256] = {
 };
 
 /// Names one refresh: a ULID in lower case, 26 characters, sorting by time of acceptance.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RefreshId(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefreshId([u8; Self::LEN]);
 
 impl RefreshId {
     /// Length of every id.
@@ -35,33 +35,31 @@ impl RefreshId {
     /// The id for its bits, which sort as the ids do.
     #[must_use]
     pub fn from_bits(bits: u128) -> Self {
-        let text = (0..Self::LEN)
-            .map(|at| {
-                let index = (bits >> (5 * (Self::LEN - 1 - at))) & 31;
-                // The mask keeps the index below 32.
-                char::from(ALPHABET[usize::try_from(index).unwrap_or(0)])
-            })
-            .collect();
-        Self(text)
+        Self(std::array::from_fn(|at| {
+            let index = (bits >> (5 * (Self::LEN - 1 - at))) & 31;
+            // The mask keeps the index below 32.
+            ALPHABET[usize::try_from(index).unwrap_or(0)]
+        }))
     }
 
     /// The id in 128 bits: 48 of time, 80 that tell ids of one moment apart.
     #[must_use]
     pub fn bits(&self) -> u128 {
-        self.0.bytes().fold(0, |sum, byte| (sum << 5) | u128::from(DIGITS[usize::from(byte)]))
+        self.0.iter().fold(0, |sum, byte| (sum << 5) | u128::from(DIGITS[usize::from(*byte)]))
     }
 
     /// An id as a caller sent it, where it has the form of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == Self::LEN && text.bytes().all(|byte| ALPHABET.contains(&byte)))
-            .then(|| Self(text.to_owned()))
+        let bytes: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
+        bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
-    /// An id read back from the store.
+    /// An id read back from the store. What is none (nothing of ours writes such) becomes the first id of all, which names
+    /// nothing.
     #[must_use]
-    pub fn trusted(text: String) -> Self {
-        Self(text)
+    pub fn trusted(text: impl AsRef<str>) -> Self {
+        Self::parse(text.as_ref()).unwrap_or_else(|| Self::from_bits(0))
     }
 
     /// The moment in the id.
@@ -80,19 +78,20 @@ impl RefreshId {
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Nothing but the alphabet is in it.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RefreshId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for RefreshId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

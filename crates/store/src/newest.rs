@@ -131,7 +131,7 @@ impl Newest {
             if let Some((number, accepted_at)) = row.optional()? {
                 let number: String = number;
                 card.execute(params![number, id.as_str(), accepted_at])?;
-                noted.cards.push((number, id.clone()));
+                noted.cards.push((number, *id));
             }
         }
         noted.looked_at = overdue.len();

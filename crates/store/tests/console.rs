@@ -126,7 +126,7 @@ async fn accept(store: &Store, number: &str, n: u32) -> RefreshId {
     let rules = CardRules { sim: rule, cloud_esim: rule };
     let now = at(i64::from(n));
     match &store.accept(&[call(number, n)], &rules, &|_, _| Admission::Taken, now).await.unwrap()[0] {
-        AcceptOutcome::Accepted { refresh, .. } => refresh.id.clone(),
+        AcceptOutcome::Accepted { refresh, .. } => refresh.id,
         other => panic!("not accepted: {other:?}"),
     }
 }
@@ -149,21 +149,21 @@ async fn refreshes_are_listed_newest_first_and_looking_has_an_end(
         (found, page.next, page.cut)
     };
     let all = RefreshFilter::default();
-    assert_eq!(list(None, &all, 4, 100).await, (ids[..4].to_vec(), Some(ids[3].clone()), false));
+    assert_eq!(list(None, &all, 4, 100).await, (ids[..4].to_vec(), Some(ids[3]), false));
     assert_eq!(list(Some(ids[3].as_str()), &all, 4, 100).await, (ids[4..].to_vec(), None, false));
     // A span of time is a range of ids.
     assert_eq!(list(Some(RefreshId::new(at(2), 0).as_str()), &all, 9, 100).await.0, ids[4..]);
     let open = RefreshFilter { state: "open".into(), account: "acme".into(), reason: None };
     assert_eq!(list(None, &open, 9, 100).await.0.len(), 6);
     let failed = RefreshFilter { reason: Some(FailureKind::Auth), ..RefreshFilter::default() };
-    assert_eq!(list(None, &failed, 9, 3).await, (vec![], Some(ids[2].clone()), true), "stops after three");
+    assert_eq!(list(None, &failed, 9, 3).await, (vec![], Some(ids[2]), true), "stops after three");
     assert_eq!(list(Some(ids[2].as_str()), &failed, 9, 100).await, (vec![], None, false));
     let of_card = async |before: Option<&str>, limit| {
         let found = store.refreshes_of_card(one, before, limit).await.unwrap();
         found.into_iter().map(|refresh| refresh.id).collect::<Vec<_>>()
     };
-    assert_eq!(of_card(None, 2).await, [ids[1].clone(), ids[3].clone()]);
-    assert_eq!(of_card(Some(ids[3].as_str()), 2).await, [ids[5].clone()]);
+    assert_eq!(of_card(None, 2).await, [ids[1], ids[3]]);
+    assert_eq!(of_card(Some(ids[3].as_str()), 2).await, [ids[5]]);
     assert!(of_card(Some(ids[0].as_str()), 2).await.is_empty(), "another card's refresh leads nowhere");
     assert!(store.refreshes_of_card("8986000000000000005", None, 2).await.unwrap().is_empty());
 

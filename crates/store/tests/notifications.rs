@@ -114,14 +114,14 @@ impl Scene {
             })
             .map_err(|kind| Failure { kind, detail: "what happened".into() });
         let finished = Finished {
-            task: TaskKey { account: account.into(), refresh: refresh.id.clone(), iccid: number.into() },
+            task: TaskKey { account: account.into(), refresh: refresh.id, iccid: number.into() },
             card: number.into(),
             began_at: at(seconds),
             ended_at: at(seconds + 1),
             outcome,
         };
         assert_eq!(self.store.finish(&self.lane, &[finished]).await.unwrap().len(), 1);
-        refresh.id.clone()
+        refresh.id
     }
 
     async fn due(&self, seconds: i64) -> Vec<String> {

@@ -64,7 +64,7 @@ async fn accept(store: &Store, calls: &[AcceptCall], now: UnixMs) -> Vec<AcceptO
 
 fn accepted(outcome: &AcceptOutcome) -> RefreshId {
     match outcome {
-        AcceptOutcome::Accepted { refresh, .. } => refresh.id.clone(),
+        AcceptOutcome::Accepted { refresh, .. } => refresh.id,
         other => panic!("not accepted: {other:?}"),
     }
 }
@@ -266,7 +266,7 @@ async fn a_refresh_from_queue_to_end(#[values(Database::Sqlite, Database::Postgr
     assert_eq!((retried.attempts, retried.first_attempt_at, retried.not_before), (2, Some(at(1)), at(5)));
 
     let ended = store.finish(&lease, &[finished(&task.key, "8901", at(5), Ok(reading(700)))]).await.unwrap();
-    assert_eq!((ended[0].id.clone(), ended[0].state), (id.clone(), RefreshState::Succeeded));
+    assert_eq!((ended[0].id, ended[0].state), (id, RefreshState::Succeeded));
     let card = store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap();
     let profile = &card.profiles[0];
     assert_eq!(
@@ -311,7 +311,7 @@ async fn one_reading_serves_every_refresh_that_waited(
         store.finish(&lease, &[finished(&tasks[0].key, "8901", at(500), Ok(reading(1)))]).await.unwrap();
     assert_eq!(ended.len(), 2);
     let tasks = store.tasks_after(LANE, "acme", None, 10).await.unwrap();
-    assert_eq!(tasks.iter().map(|task| task.key.refresh.clone()).collect::<Vec<_>>(), [ids[2].clone()]);
+    assert_eq!(tasks.iter().map(|task| task.key.refresh).collect::<Vec<_>>(), [ids[2]]);
     store.finish(&lease, &[finished(&tasks[0].key, "8901", at(601), Ok(reading(2)))]).await.unwrap();
     for id in &ids {
         assert_eq!(store.refresh("acme", id).await.unwrap().unwrap().state, RefreshState::Succeeded);

@@ -86,10 +86,9 @@ impl Waiters {
 
     fn join(&self, id: &RefreshId) -> Waiting<'_> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry =
-            waiting.entry(id.clone()).or_insert_with(|| Entry { notify: Arc::new(Notify::new()), count: 0 });
+        let entry = waiting.entry(*id).or_insert_with(|| Entry { notify: Arc::new(Notify::new()), count: 0 });
         entry.count += 1;
-        Waiting { waiters: self, id: id.clone(), notify: Arc::clone(&entry.notify) }
+        Waiting { waiters: self, id: *id, notify: Arc::clone(&entry.notify) }
     }
 }
 

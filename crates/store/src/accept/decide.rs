@@ -9,34 +9,50 @@ use simgauge_domain::accept::{Decision, Earlier};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Names that many rows share, each held once.
+#[derive(Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    pub(super) fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let name = Arc::from(name);
+        self.0.insert(Arc::clone(&name));
+        name
+    }
+}
 
 /// A SIM profile as far as accepting needs it.
-#[derive(Clone)]
 pub(super) struct Profile {
     pub(super) iccid: String,
-    pub(super) lane: String,
-    pub(super) last_read_at: Option<UnixMs>,
+    pub(super) lane: Arc<str>,
+    last_read_at: Option<UnixMs>,
 }
 
 impl Profile {
-    pub(super) fn new(iccid: String, lane: String, began_at: Option<i64>) -> Self {
+    pub(super) fn new(iccid: String, lane: Arc<str>, began_at: Option<i64>) -> Self {
         Self { iccid, lane, last_read_at: began_at.map(UnixMs) }
     }
 }
 
 /// A card with its recent and open refreshes.
-pub(super) struct CardState {
-    pub(super) kind: CardKind,
-    pub(super) account: String,
-    pub(super) profiles: Vec<Profile>,
-    pub(super) used: Option<i64>,
+pub(super) struct CardState<'a> {
+    kind: CardKind,
+    account: Arc<str>,
+    profiles: Vec<Profile>,
+    used: Option<i64>,
     /// Newest first.
-    earlier: Vec<EarlierRefresh>,
+    earlier: Vec<EarlierRefresh<'a>>,
 }
 
-impl CardState {
-    pub(super) fn new(kind: CardKind, account: String) -> Self {
+impl CardState<'_> {
+    pub(super) fn new(kind: CardKind, account: Arc<str>) -> Self {
         Self { kind, account, profiles: Vec::new(), used: None, earlier: Vec::new() }
     }
 
@@ -47,14 +63,32 @@ impl CardState {
             self.used = Some(self.used.unwrap_or(0).saturating_add(used));
         }
     }
+
+    /// The profiles still to be read, as the store holds them, for a refresh of all of them.
+    pub(super) fn remaining(&self) -> Cow<'_, str> {
+        match &self.profiles[..] {
+            [only] => Cow::Borrowed(&only.iccid),
+            many => many.iter().map(|profile| profile.iccid.as_str()).collect::<Vec<_>>().join(",").into(),
+        }
+    }
+
+    /// Whether an open refresh waits for a reading of a profile.
+    fn waits_for(&self, iccid: &str) -> bool {
+        self.earlier.iter().any(|one| {
+            let among = |remaining: &Vec<String>| remaining.iter().any(|one| one == iccid);
+            !one.accepted.state.is_ended() && one.remaining.as_ref().is_none_or(among)
+        })
+    }
 }
 
-pub(super) type Cards = HashMap<String, CardState>;
+/// Cards by the number that a call names.
+pub(super) type Cards<'a> = HashMap<&'a str, CardState<'a>>;
 
-struct EarlierRefresh {
+struct EarlierRefresh<'a> {
     accepted: Accepted,
-    sign: String,
-    remaining: Vec<String>,
+    sign: Cow<'a, str>,
+    /// Nothing where it is all of the card's profiles.
+    remaining: Option<Vec<String>>,
 }
 
 /// A refresh of a card's chain.
@@ -72,20 +106,20 @@ pub(super) struct ChainRow {
 /// Adds one step of each card's chain of refreshes; the answer names those that have to be followed further: as long as a
 /// refresh is open or young enough to matter.
 pub(super) fn link(
-    cards: &mut Cards,
+    cards: &mut Cards<'_>,
     chain: Vec<ChainRow>,
     rules: &CardRules,
     now: UnixMs,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<RefreshId>, StoreError> {
     let mut heads = Vec::new();
     for row in chain {
-        let Some(card) = cards.get_mut(&row.card) else { continue };
+        let Some(card) = cards.get_mut(row.card.as_str()) else { continue };
         let state = state_of(&row.id, &row.state)?;
         let young = now < UnixMs(row.accepted_at).after(rules.of(card.kind).horizon());
         if let Some(previous) = row.previous
             && (young || !state.is_ended())
         {
-            heads.push(previous);
+            heads.push(RefreshId::trusted(previous));
         }
         card.earlier.push(EarlierRefresh {
             accepted: Accepted {
@@ -93,8 +127,8 @@ pub(super) fn link(
                 accepted_at: UnixMs(row.accepted_at),
                 state,
             },
-            sign: row.sign,
-            remaining: iccids(&row.remaining),
+            sign: Cow::Owned(row.sign),
+            remaining: Some(iccids(&row.remaining)),
         });
     }
     Ok(heads)
@@ -104,32 +138,37 @@ pub(super) fn link(
 pub(super) struct New<'a> {
     pub(super) call: &'a AcceptCall,
     pub(super) previous: Option<RefreshId>,
-    pub(super) profiles: Vec<Profile>,
-    /// Those of `profiles` that need a task of their own; the others are waited for already.
-    pub(super) tasks: Vec<Profile>,
+    /// Which of the card's profiles are waited for already; the others need a task of their own.
+    joined: Vec<usize>,
     pub(super) before: Option<i64>,
 }
 
-impl New<'_> {
+impl<'a> New<'a> {
     pub(super) fn card_and_id(&self) -> (&str, &RefreshId) {
         (&self.call.number, &self.call.id)
     }
 
     /// Whether it waits for another refresh's task.
     pub(super) fn joins(&self) -> bool {
-        self.tasks.len() < self.profiles.len()
+        !self.joined.is_empty()
     }
 
-    /// The profiles still to be read, as the store holds them.
-    pub(super) fn remaining(&self) -> String {
-        self.profiles.iter().map(|profile| profile.iccid.as_str()).collect::<Vec<_>>().join(",")
+    /// Its card.
+    pub(super) fn card<'c>(&self, cards: &'c Cards<'a>) -> Option<&'c CardState<'a>> {
+        cards.get(self.call.number.as_str())
+    }
+
+    /// The profiles that need a task.
+    pub(super) fn to_read<'c>(&'c self, card: &'c CardState<'_>) -> impl Iterator<Item = &'c Profile> {
+        let numbered = card.profiles.iter().enumerate();
+        numbered.filter(|(at, _)| !self.joined.contains(at)).map(|(_, profile)| profile)
     }
 }
 
 /// Decides calls in their order. Calls for the same card see each other.
 pub(super) fn decide<'a>(
     calls: &'a [AcceptCall],
-    cards: &mut Cards,
+    cards: &mut Cards<'a>,
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
@@ -138,8 +177,8 @@ pub(super) fn decide<'a>(
     let outcomes = calls
         .iter()
         .map(|call| {
-            let card = match cards.get_mut(&call.number) {
-                Some(card) if *card.account == *call.account && card.kind == call.kind => card,
+            let card = match cards.get_mut(call.number.as_str()) {
+                Some(card) if card.account == call.account && card.kind == call.kind => card,
                 _ => return AcceptOutcome::NotFound,
             };
             let earlier: Vec<Earlier<'_>> = card
@@ -167,47 +206,35 @@ pub(super) fn decide<'a>(
 
 fn accept_one<'a>(
     call: &'a AcceptCall,
-    card: &mut CardState,
+    card: &mut CardState<'a>,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<(AcceptOutcome, New<'a>), AcceptOutcome> {
-    let waited_for = |iccid: &str| {
-        card.earlier
-            .iter()
-            .any(|one| !one.accepted.state.is_ended() && one.remaining.iter().any(|i| i == iccid))
-    };
-    let tasks: Vec<Profile> =
-        card.profiles.iter().filter(|profile| !waited_for(&profile.iccid)).cloned().collect();
     if card.profiles.is_empty() {
         return Err(AcceptOutcome::Refused { lane: String::new(), estimate: None });
     }
-    for Profile { lane, .. } in &tasks {
-        let estimate = match admission(lane, &call.account) {
-            Admission::Taken => continue,
+    let joined = (0..card.profiles.len()).filter(|at| card.waits_for(&card.profiles[*at].iccid)).collect();
+    let new = New {
+        call,
+        previous: card.earlier.first().map(|one| one.accepted.id),
+        joined,
+        before: card.used.map(from_db).map(to_db),
+    };
+    let mut tasks = Vec::with_capacity(card.profiles.len());
+    for profile in new.to_read(card) {
+        let estimate = match admission(&profile.lane, &call.account) {
+            Admission::Taken => {
+                tasks.push(NewWork { lane: Arc::clone(&profile.lane), last_read_at: profile.last_read_at });
+                continue;
+            }
             Admission::TooFarBehind(seconds) => Some(seconds),
             Admission::Unknown => None,
         };
-        return Err(AcceptOutcome::Refused { lane: lane.clone(), estimate });
+        return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), estimate });
     }
-    let refresh = Accepted { id: call.id.clone(), accepted_at: now, state: RefreshState::Queued };
-    let work = tasks
-        .iter()
-        .map(|profile| NewWork { lane: profile.lane.clone(), last_read_at: profile.last_read_at })
-        .collect();
-    let new = New {
-        call,
-        previous: card.earlier.first().map(|one| one.accepted.id.clone()),
-        profiles: card.profiles.clone(),
-        tasks,
-        before: card.used.map(from_db).map(to_db),
-    };
-    card.earlier.insert(
-        0,
-        EarlierRefresh {
-            accepted: refresh.clone(),
-            sign: call.sign.clone(),
-            remaining: card.profiles.iter().map(|profile| profile.iccid.clone()).collect(),
-        },
-    );
-    Ok((AcceptOutcome::Accepted { refresh, tasks: work }, new))
+    let refresh = Accepted { id: call.id, accepted_at: now, state: RefreshState::Queued };
+    let known =
+        EarlierRefresh { accepted: refresh.clone(), sign: Cow::Borrowed(&call.sign), remaining: None };
+    card.earlier.insert(0, known);
+    Ok((AcceptOutcome::Accepted { refresh, tasks }, new))
 }

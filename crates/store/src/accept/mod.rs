@@ -48,7 +48,7 @@ pub struct Accepted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewWork {
     /// The operator account.
-    pub lane: String,
+    pub lane: Arc<str>,
     /// When the last believed reading of the profile began.
     pub last_read_at: Option<UnixMs>,
 }

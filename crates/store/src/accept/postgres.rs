@@ -1,7 +1,7 @@
 //! Accepting on PostgreSQL: one bulk statement per table, since every statement is a round trip. The cards are locked first,
 //! so that nodes take turns.
 
-use super::decide::{CardState, Cards, ChainRow, New, Profile, decide, link};
+use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
 use crate::card::CardKind;
 use crate::db::{Sql, bulk, rows};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 use sqlx::PgPool;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 const LOCK: &str = "SELECT card.number FROM card WHERE card.number IN \
@@ -82,12 +83,12 @@ struct NewRefresh<'a> {
     appkey: &'a str,
     sign: &'a str,
     previous: Option<&'a str>,
-    remaining: String,
+    remaining: Cow<'a, str>,
     before: Option<i64>,
 }
 
 impl<'a> NewRefresh<'a> {
-    fn of(new: &'a New<'_>) -> Self {
+    fn of(new: &'a New<'_>, card: &'a CardState<'_>) -> Self {
         Self {
             id: new.call.id.as_str(),
             card: &new.call.number,
@@ -95,7 +96,7 @@ impl<'a> NewRefresh<'a> {
             appkey: &new.call.appkey,
             sign: &new.call.sign,
             previous: new.previous.as_ref().map(RefreshId::as_str),
-            remaining: new.remaining(),
+            remaining: card.remaining(),
             before: new.before,
         }
     }
@@ -117,24 +118,25 @@ pub(super) async fn accept(
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<Vec<AcceptOutcome>, StoreError> {
-    let numbers: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
-    let numbers = keys(numbers)?;
+    let wanted: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    let numbers = keys(wanted.iter().copied())?;
     let mut tx = pool.begin().await?;
     sqlx::query(LOCK).bind(&numbers).execute(&mut *tx).await?;
     let found: Vec<Found> = sqlx::query_as(FIND.postgres).bind(&numbers).fetch_all(&mut *tx).await?;
-    let (mut cards, mut heads, of_many) = gather(found)?;
+    let mut names = Names::default();
+    let (mut cards, mut heads, of_many) = gather(found, &wanted, &mut names)?;
     if !of_many.is_empty() {
-        let of_many = keys(of_many.iter().map(String::as_str))?;
+        let of_many = keys(of_many)?;
         let profiles: Vec<FoundProfile> =
             sqlx::query_as(FIND_PROFILES.postgres).bind(&of_many).fetch_all(&mut *tx).await?;
         for row in profiles {
-            if let Some(card) = cards.get_mut(&row.card) {
-                card.add(Profile::new(row.iccid, row.operator_account, row.began_at), row.used);
+            if let Some(card) = cards.get_mut(row.card.as_str()) {
+                card.add(Profile::new(row.iccid, names.get(&row.operator_account), row.began_at), row.used);
             }
         }
     }
     while !heads.is_empty() {
-        let ids = keys(heads.iter().map(String::as_str))?;
+        let ids = keys(heads.iter().map(RefreshId::as_str))?;
         let chain: Vec<ChainRow> = sqlx::query_as(CHAIN.postgres).bind(&ids).fetch_all(&mut *tx).await?;
         heads = link(&mut cards, chain, rules, now)?;
     }
@@ -142,9 +144,9 @@ pub(super) async fn accept(
     if !accepted.is_empty() {
         let changes = card_changes(&accepted)?;
         sqlx::query(UPDATE_CARDS.postgres).bind(&changes).bind(now.0).execute(&mut *tx).await?;
-        let refreshes = new_refreshes(&accepted)?;
+        let refreshes = new_refreshes(&accepted, &cards)?;
         sqlx::query(INSERT_REFRESHES.postgres).bind(&refreshes).bind(now.0).execute(&mut *tx).await?;
-        let tasks = new_tasks(&accepted)?;
+        let tasks = new_tasks(&accepted, &cards)?;
         sqlx::query(INSERT_TASKS.postgres).bind(&tasks).execute(&mut *tx).await?;
         sqlx::query(TELL).bind(&tasks).execute(&mut *tx).await?;
     }
@@ -156,19 +158,26 @@ fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreErro
     rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
 }
 
-/// The cards; the second part names their newest refreshes, the third those whose profiles are still to be found.
-fn gather(found: Vec<Found>) -> Result<(Cards, Vec<String>, Vec<String>), StoreError> {
+/// What was found: the cards, their newest refreshes, and those whose profiles are still to be found.
+type Gathered<'a> = (Cards<'a>, Vec<RefreshId>, Vec<&'a str>);
+
+fn gather<'a>(
+    found: Vec<Found>,
+    wanted: &BTreeSet<&'a str>,
+    names: &mut Names,
+) -> Result<Gathered<'a>, StoreError> {
     let mut cards = Cards::with_capacity(found.len());
     let mut heads = Vec::new();
     let mut of_many = Vec::new();
     for row in found {
-        heads.extend(row.last_refresh);
-        let mut card = CardState::new(CardKind::parse(&row.kind)?, row.account);
+        let Some(number) = wanted.get(row.number.as_str()).copied() else { continue };
+        heads.extend(row.last_refresh.map(RefreshId::trusted));
+        let mut card = CardState::new(CardKind::parse(&row.kind)?, names.get(&row.account));
         match row.operator_account {
-            Some(lane) => card.add(Profile::new(row.number.clone(), lane, row.began_at), row.used),
-            None => of_many.push(row.number.clone()),
+            Some(lane) => card.add(Profile::new(row.number, names.get(&lane), row.began_at), row.used),
+            None => of_many.push(number),
         }
-        cards.insert(row.number, card);
+        cards.insert(number, card);
     }
     Ok((cards, heads, of_many))
 }
@@ -183,13 +192,15 @@ fn card_changes(accepted: &[New<'_>]) -> Result<String, StoreError> {
     rows(&changes)
 }
 
-fn new_refreshes(accepted: &[New<'_>]) -> Result<String, StoreError> {
-    rows(&accepted.iter().map(NewRefresh::of).collect::<Vec<_>>())
+fn new_refreshes<'a>(accepted: &[New<'a>], cards: &Cards<'a>) -> Result<String, StoreError> {
+    let refreshes = accepted.iter().filter_map(|new| Some(NewRefresh::of(new, new.card(cards)?)));
+    rows(&refreshes.collect::<Vec<_>>())
 }
 
-fn new_tasks(accepted: &[New<'_>]) -> Result<String, StoreError> {
-    let tasks = accepted.iter().flat_map(|new| {
-        new.tasks.iter().map(|profile| NewTask {
+fn new_tasks<'a>(accepted: &[New<'a>], cards: &Cards<'a>) -> Result<String, StoreError> {
+    let of_cards = accepted.iter().filter_map(|new| Some((new, new.card(cards)?)));
+    let tasks = of_cards.flat_map(|(new, card)| {
+        new.to_read(card).map(|profile| NewTask {
             lane: &profile.lane,
             account: &new.call.account,
             refresh: new.call.id.as_str(),

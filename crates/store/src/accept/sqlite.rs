@@ -1,15 +1,14 @@
 //! Accepting on SQLite: each call's rows by their keys, through statements that stay prepared.
 
-use super::decide::{CardState, Cards, ChainRow, New, Profile, decide, link};
+use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
 use crate::card::CardKind;
 use crate::error::StoreError;
 use crate::hot::Hot;
 use crate::newest::{Newest, Noted};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
-use std::collections::BTreeSet;
 
 pub(super) async fn accept(
     hot: &Hot,
@@ -25,7 +24,7 @@ pub(super) async fn accept(
         let mut cards = find(tx, newest, calls, rules, now)?;
         let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
         let noted = newest.note_overdue(tx, accepted.len())?;
-        write(tx, &accepted, now)?;
+        write(tx, &accepted, &cards, now)?;
         Ok((outcomes, accepted, noted))
     };
     // Before a lane can end any of them.
@@ -40,39 +39,39 @@ pub(super) async fn accept(
 }
 
 /// The cards that the calls name, in key order, so that the trees are walked once.
-fn find(
+fn find<'a>(
     tx: &Connection,
     newest: &Newest,
-    calls: &[AcceptCall],
+    calls: &'a [AcceptCall],
     rules: &CardRules,
     now: UnixMs,
-) -> Result<Cards, StoreError> {
+) -> Result<Cards<'a>, StoreError> {
     let mut card = tx.prepare_cached(
         "SELECT kind, account, last_refresh, operator_account, used, began_at FROM card WHERE number = ?1",
     )?;
     let mut profiles =
         tx.prepare_cached("SELECT iccid, operator_account, used, began_at FROM profile WHERE card = ?1")?;
-    let numbers: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    let mut numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut names = Names::default();
     let mut cards = Cards::with_capacity(numbers.len());
     let mut heads = Vec::new();
     for number in numbers {
-        let found = card.query_row([number], |row| {
-            let kind = CardKind::parse(row.get_ref(0)?.as_str()?);
-            let own = row.get::<_, Option<String>>(3)?;
-            Ok((kind, row.get(1)?, row.get::<_, Option<String>>(2)?, own, row.get(4)?, row.get(5)?))
-        });
-        let Some((kind, account, last_refresh, own, used, began_at)) = found.optional()? else { continue };
-        let mut state = CardState::new(kind?, account);
-        heads.extend(last_refresh.max(newest.of(number).map(|id| id.to_string())));
-        if let Some(lane) = own {
-            state.add(Profile::new(number.to_owned(), lane, began_at), used);
+        let mut rows = card.query([number])?;
+        let Some(row) = rows.next()? else { continue };
+        let mut state = CardState::new(CardKind::parse(text(row, 0)?)?, names.get(text(row, 1)?));
+        let noted = maybe_text(row, 2)?.map(RefreshId::trusted);
+        heads.extend(noted.max(newest.of(number)));
+        if let Some(lane) = maybe_text(row, 3)? {
+            state.add(Profile::new(number.to_owned(), names.get(lane), row.get(5)?), row.get(4)?);
         } else {
             let mut rows = profiles.query([number])?;
             while let Some(row) = rows.next()? {
-                state.add(Profile::new(row.get(0)?, row.get(1)?, row.get(3)?), row.get(2)?);
+                state.add(Profile::new(row.get(0)?, names.get(text(row, 1)?), row.get(3)?), row.get(2)?);
             }
         }
-        cards.insert(number.to_owned(), state);
+        cards.insert(number, state);
     }
     while !heads.is_empty() {
         let chain = steps(tx, &heads)?;
@@ -81,13 +80,22 @@ fn find(
     Ok(cards)
 }
 
-fn steps(tx: &Connection, ids: &[String]) -> Result<Vec<ChainRow>, StoreError> {
+/// A column without copying it.
+fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+fn maybe_text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Option<&'r str>> {
+    Ok(row.get_ref(column)?.as_str_or_null()?)
+}
+
+fn steps(tx: &Connection, ids: &[RefreshId]) -> Result<Vec<ChainRow>, StoreError> {
     let mut refresh = tx.prepare_cached(
         "SELECT id, card, sign, accepted_at, previous, state, remaining FROM refresh WHERE id = ?1",
     )?;
     let mut chain = Vec::with_capacity(ids.len());
     for id in ids {
-        let row = refresh.query_row([id], |row| {
+        let row = refresh.query_row([id.as_str()], |row| {
             Ok(ChainRow {
                 id: row.get(0)?,
                 card: row.get(1)?,
@@ -103,7 +111,12 @@ fn steps(tx: &Connection, ids: &[String]) -> Result<Vec<ChainRow>, StoreError> {
     Ok(chain)
 }
 
-fn write(tx: &Connection, accepted: &[New<'_>], now: UnixMs) -> Result<(), StoreError> {
+fn write<'a>(
+    tx: &Connection,
+    accepted: &[New<'a>],
+    cards: &Cards<'a>,
+    now: UnixMs,
+) -> Result<(), StoreError> {
     let mut card =
         tx.prepare_cached("UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE number = ?1")?;
     let mut refresh = tx.prepare_cached(
@@ -114,7 +127,7 @@ fn write(tx: &Connection, accepted: &[New<'_>], now: UnixMs) -> Result<(), Store
         "INSERT INTO task (lane, account, refresh, iccid, card) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for new in accepted {
-        let call = new.call;
+        let (call, Some(found)) = (new.call, new.card(cards)) else { continue };
         let id = call.id.as_str();
         if new.joins() {
             card.execute(params![call.number, now.0, id])?;
@@ -127,10 +140,10 @@ fn write(tx: &Connection, accepted: &[New<'_>], now: UnixMs) -> Result<(), Store
             call.sign,
             now.0,
             new.previous.as_ref().map(RefreshId::as_str),
-            new.remaining(),
+            found.remaining(),
             new.before,
         ])?;
-        for profile in &new.tasks {
+        for profile in new.to_read(found) {
             task.execute(params![profile.lane, call.account, id, profile.iccid, call.number])?;
         }
     }

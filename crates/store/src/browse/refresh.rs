@@ -79,7 +79,7 @@ impl Store {
         let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
         let refreshes = found.into_iter().map(RefreshRow::view).collect::<Result<Vec<_>, _>>()?;
         let next = match refreshes.last() {
-            Some(last) if full => Some(last.id.clone()),
+            Some(last) if full => Some(last.id),
             _ if looked == look_at => oldest.map(RefreshId::trusted),
             _ => None,
         };

@@ -189,7 +189,7 @@ pub(super) fn book<'a>(finished: &'a [Finished], cards: &mut Cards) -> Booked<'a
         let Some(card) = cards.get_mut(&one.card) else { continue };
         let touched = booked.touched.entry(&one.card).or_insert_with(|| Touched {
             before: card.figures(),
-            refresh: one.task.refresh.clone(),
+            refresh: one.task.refresh,
             at: one.ended_at,
         });
         touched.refresh.clone_from(&one.task.refresh);
@@ -320,7 +320,7 @@ impl<'a> Booked<'a> {
             .filter_map(|((number, index), (state, _))| {
                 let refresh = cards.get(*number)?.open.get(*index)?;
                 let failure = refresh.failure.as_ref().map(|failure| failure.kind);
-                Some(Ended { id: refresh.id.clone(), card: (*number).to_owned(), state: *state, failure })
+                Some(Ended { id: refresh.id, card: (*number).to_owned(), state: *state, failure })
             })
             .collect()
     }

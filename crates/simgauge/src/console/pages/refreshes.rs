@@ -78,11 +78,7 @@ async fn find(state: &ConsoleState, wanted: &Wanted, limit: i64) -> PageResult<R
     let before = Some(wanted.before.as_str()).filter(|id| !id.is_empty());
     let refreshes = store.refreshes_of_card(&wanted.card, before, limit).await?;
     let full = i64::try_from(refreshes.len()).is_ok_and(|count| count == limit);
-    Ok(RefreshPage {
-        next: refreshes.last().filter(|_| full).map(|last| last.id.clone()),
-        refreshes,
-        cut: false,
-    })
+    Ok(RefreshPage { next: refreshes.last().filter(|_| full).map(|last| last.id), refreshes, cut: false })
 }
 
 struct Choice {
