@@ -37,6 +37,12 @@ impl TestStore {
         self.store = Store::connect(&self.url, 4).await.unwrap();
     }
 
+    /// The store as another process opens it.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn opened_again(&self) -> Store {
+        Store::connect(&self.url, 1).await.unwrap()
+    }
+
     /// Runs a statement behind the store's back.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn run_raw(&self, sql: &'static str) {
