@@ -36,8 +36,8 @@ pub(crate) struct SoakArgs {
     /// Calls a second.
     #[arg(long, default_value_t = 80.0)]
     rate: f64,
-    /// Cards: a card cools down for five minutes, so there are many.
-    #[arg(long, default_value_t = 20_000)]
+    /// Cards: so many that the store is larger than its caches, which are then full early on; a card cools down for five minutes.
+    #[arg(long, default_value_t = 400_000)]
     cards: u64,
     /// A PostgreSQL database to use in place of an SQLite file, as postgres://...
     #[arg(long)]
