@@ -1,4 +1,4 @@
-// The console as a person with a browser sees it: `node run.js PROGRAM [--screenshots]`.
+// The console and the API's pages as a person with a browser sees it: `node run.js PROGRAM [--screenshots]`.
 // Every picture goes to target/browser-tests; with --screenshots those that the README shows go to docs/screenshots, too.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, statSync } from "node:fs";
@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { launch } from "./browser.js";
 import { checkPage, watch } from "./check.js";
 import { addUsage, startDemo } from "./demo.js";
+import { docsTests } from "./docs.js";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const PICTURES = join(ROOT, "target/browser-tests");
@@ -248,7 +249,7 @@ const chromium = await launch();
 browser = chromium.browser;
 let [passed, failed] = [0, 0];
 try {
-  for (const [name, test] of Object.entries(tests)) {
+  for (const [name, test] of Object.entries({ ...tests, ...docsTests({ on, picture, looks: LOOKS }) })) {
     const began = Date.now();
     try {
       await test();
