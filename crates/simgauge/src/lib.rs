@@ -8,7 +8,7 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod human;
-pub(crate) mod import;
+pub mod import;
 pub mod lanes;
 pub mod logging;
 pub mod names;

@@ -37,6 +37,11 @@ impl ReadError {
         Self::new(FailureKind::BadAnswer, detail)
     }
 
+    /// Every step was passed over.
+    pub(crate) fn no_step() -> Self {
+        Self::bad_answer("No step of the definition yielded an answer.")
+    }
+
     pub(crate) const fn with_status(mut self, status: u16) -> Self {
         self.http_status = Some(status);
         self

@@ -51,6 +51,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8]) -> Self {
+        let text = json::text(bytes);
+        let body = json::parse(&text);
+        Self { status, headers, text, body }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -135,9 +141,7 @@ async fn exchange(
         }
         bytes.extend_from_slice(&chunk);
     }
-    let text = json::text(&bytes);
-    let body = json::parse(&text);
-    Ok(Answer { status, headers: response.headers().clone(), text, body })
+    Ok(Answer::new(status, response.headers().clone(), &bytes))
 }
 
 fn transport(error: reqwest::Error) -> ReadError {

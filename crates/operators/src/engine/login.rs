@@ -98,13 +98,22 @@ async fn attempt(
     run: &mut Run<'_>,
 ) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
     let nothing = BTreeMap::new();
-    let definition = Arc::clone(&operator.definition);
-    let needs_body = plan.capture.iter().any(|(_, capture)| matches!(capture, CapturePlan::Body(_)));
     let outgoing = operator.outgoing(run, &plan.request, &nothing, false)?;
     let answer = operator.call(run, CallKind::Login, "login", &plan.request, &outgoing).await?;
+    take(operator, plan, run, &answer)
+}
+
+/// What a log-in's answer yields, and for how long.
+pub(super) fn take(
+    operator: &Operator,
+    plan: &LoginPlan,
+    run: &mut Run<'_>,
+    answer: &Answer,
+) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
+    let needs_body = plan.capture.iter().any(|(_, capture)| matches!(capture, CapturePlan::Body(_)));
     let globals = run.globals();
     let judged = Judge {
-        errors: &definition.errors,
+        errors: &operator.definition.errors,
         globals: &globals,
         step: "login",
         success: plan.success.as_ref(),
@@ -112,10 +121,10 @@ async fn attempt(
         needs_body,
         now: operator.now(),
     }
-    .judge(&answer);
+    .judge(answer);
     judged.map_err(as_login)?;
-    let values = capture(&plan.capture, &answer, &globals)?;
-    let life = life(plan, &values, &answer, &globals, operator.now());
+    let values = capture(&plan.capture, answer, &globals)?;
+    let life = life(plan, &values, answer, &globals, operator.now());
     run.mask(values.values());
     Ok((values, life))
 }

@@ -1,6 +1,7 @@
 //! Running a definition against a real operator.
 
 mod account;
+mod canned;
 mod failure;
 mod gate;
 mod http;

@@ -3,7 +3,7 @@
 use super::failure::{Judge, ReadError, sentence};
 use super::http::Answer;
 use super::login::{Session, capture_from};
-use super::{CallKind, Operator, Run, read};
+use super::{CallKind, Operator, ProfileRef, Run, read};
 use crate::definition::plan::{FindPlan, StepPlan};
 use crate::definition::raw::Only;
 use crate::iccid;
@@ -20,12 +20,7 @@ impl Operator {
         let definition = Arc::clone(&self.definition);
         let mut last = None;
         for step in &definition.steps {
-            let concerns = match step.only {
-                None => true,
-                Some(Only::Eid) => run.profile.eid.is_some(),
-                Some(Only::Iccid) => run.profile.eid.is_none(),
-            };
-            if !concerns {
+            if !concerns(step, &run.profile) {
                 continue;
             }
             match self.step(run, step).await {
@@ -37,11 +32,14 @@ impl Operator {
                 Err(error) => return Err(error),
             }
         }
-        let Some((status, body)) = last else {
-            return Err(ReadError::bad_answer("No step of the definition yielded an answer."));
-        };
+        let (status, body) = last.ok_or_else(ReadError::no_step)?;
+        self.believe(run, status, &body)
+    }
+
+    /// The reading in the last step's answer.
+    pub(super) fn believe(&self, run: &Run<'_>, status: u16, body: &Val) -> Result<Reading, ReadError> {
         let span = read::Span { began: run.began, ended: self.now() };
-        read::reading(&definition.answer, &body, &run.globals(), &run.profile, span)
+        read::reading(&self.definition.answer, body, &run.globals(), &run.profile, span)
             .map_err(|error| error.with_status(status))
     }
 
@@ -83,18 +81,29 @@ impl Operator {
         let login = session.map_or(&nothing, |session| &session.values);
         let outgoing = self.outgoing(run, &step.request, login, true)?;
         let answer = self.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
+        self.take(run, step, &answer, session.is_some())
+    }
+
+    /// Judges a step's answer, and finds and captures what is in it.
+    pub(super) fn take(
+        &self,
+        run: &mut Run<'_>,
+        step: &StepPlan,
+        answer: &Answer,
+        logged_in: bool,
+    ) -> Result<(u16, Val), ReadError> {
         let globals = run.globals();
         Judge {
             errors: &self.definition.errors,
             globals: &globals,
             step: &step.name,
             success: step.success.as_ref(),
-            logged_in: session.is_some(),
+            logged_in,
             needs_body: true,
             now: self.now(),
         }
-        .judge(&answer)?;
-        self.found(run, step, &answer, &globals).map_err(|error| error.with_status(answer.status))
+        .judge(answer)?;
+        self.found(run, step, answer, &globals).map_err(|error| error.with_status(answer.status))
     }
 
     fn found(
@@ -143,5 +152,14 @@ impl Operator {
             [one] => Ok((*one).clone()),
             _ => Err(ReadError::bad_answer("The operator lists this SIM more than once.")),
         }
+    }
+}
+
+/// Whether a step is for this kind of profile.
+pub(super) fn concerns(step: &StepPlan, profile: &ProfileRef<'_>) -> bool {
+    match step.only {
+        None => true,
+        Some(Only::Eid) => profile.eid.is_some(),
+        Some(Only::Iccid) => profile.eid.is_none(),
     }
 }

@@ -74,23 +74,26 @@ impl Rows {
     pub(crate) fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
         let (sender, receiver) = mpsc::channel(2);
         tokio::task::spawn_blocking(move || {
-            let mut checker = Checker::new(self.header, operator_accounts);
-            let mut lines = self.lines;
-            loop {
-                let chunk = checker.chunk(&mut lines);
-                let ended = chunk.as_ref().map_or(true, Option::is_none);
-                if let Some(chunk) = chunk.transpose()
-                    && sender.blocking_send(chunk).is_err()
-                {
-                    // Nobody wants the rest.
-                    return;
-                }
-                if ended {
-                    return;
-                }
-            }
+            // Nobody wants the rest once the channel is closed.
+            self.each(operator_accounts, |chunk| sender.blocking_send(chunk).is_ok());
         });
         receiver
+    }
+
+    /// Reads and checks the rest, chunk by chunk, up to an error or as long as somebody `takes` them.
+    pub(crate) fn each(
+        self,
+        operator_accounts: Arc<[String]>,
+        mut takes: impl FnMut(anyhow::Result<Chunk>) -> bool,
+    ) {
+        let mut checker = Checker::new(self.header, operator_accounts);
+        let mut lines = self.lines;
+        while let Some(chunk) = checker.chunk(&mut lines).transpose() {
+            let failed = chunk.is_err();
+            if !takes(chunk) || failed {
+                return;
+            }
+        }
     }
 }
 

@@ -1,0 +1,15 @@
+//! Any bytes as a card file.
+
+use simgauge::import::dry_run;
+
+/// Reads the file as an import does.
+///
+/// # Panics
+/// There are more rows than lines.
+pub fn check(bytes: &[u8]) {
+    let lanes = ["main".to_owned(), "other".to_owned()];
+    if let Ok((good, refused)) = dry_run(bytes, &lanes) {
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        assert!(good + refused < lines, "{good} good rows and {refused} refused ones of {lines} lines");
+    }
+}
