@@ -21,6 +21,7 @@ mod paced;
 mod reading;
 mod scenarios;
 mod shutdown;
+mod supply_chain;
 mod support;
 mod tls;
 mod traces;
