@@ -15,12 +15,18 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Calls under way at once; one that would be more is left out, and counted.
 const AT_ONCE: usize = 256;
 /// How many surprising answers are told word by word.
 const SURPRISES_TOLD: usize = 20;
+/// Callers at once that fill the store's caches, several times as many as it has connections to read with.
+const FILLERS: u64 = 32;
+/// Cards that they list at a time, as many as there may be, and how often they go through all of them.
+const LISTED: u64 = 500;
+const PASSES: usize = 3;
 /// How long a page that stays open is looked at.
 const LOOK: Duration = Duration::from_secs(3);
 
@@ -79,16 +85,36 @@ impl Load {
         Self { world: Arc::clone(world), seen: Arc::clone(seen), rate }
     }
 
-    /// Makes calls for so long, then waits for the last answers. Its connections end with it.
-    pub(super) async fn run(self, length: Duration) -> anyhow::Result<()> {
+    /// Has the store read so much that the caches of its connections are full, which would take hours otherwise: as many refreshes
+    /// as it can (most are refused, since lanes have enough to do), then lists of all cards.
+    pub(super) async fn fill(self, cards: u64) -> anyhow::Result<()> {
+        let caller = Arc::new(self.caller().await?);
+        let mut fillers = JoinSet::new();
+        for filler in 0..FILLERS {
+            let caller = Arc::clone(&caller);
+            fillers.spawn(async move { caller.fill(filler, cards / 20 / FILLERS).await });
+        }
+        while let Some(filled) = fillers.join_next().await {
+            filled??;
+        }
+        Ok(())
+    }
+
+    async fn caller(self) -> anyhow::Result<Caller> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let cookie = log_in(&http, &self.world).await.context("the admin cannot log in")?;
-        let caller = Arc::new(Caller { world: self.world, seen: self.seen, http, cookie });
+        Ok(Caller { world: self.world, seen: self.seen, http, cookie })
+    }
+
+    /// Makes calls for so long, then waits for the last answers. Its connections end with it.
+    pub(super) async fn run(self, length: Duration) -> anyhow::Result<()> {
+        let rate = self.rate;
+        let caller = Arc::new(self.caller().await?);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / self.rate));
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = Instant::now() + length;
         while Instant::now() < end {
@@ -132,6 +158,22 @@ fn cookies(answer: &reqwest::Response) -> String {
 }
 
 impl Caller {
+    /// One filler's share.
+    async fn fill(&self, filler: u64, refreshes: u64) -> anyhow::Result<()> {
+        for _ in 0..refreshes {
+            let target = Target::any(any_customer(&self.world));
+            self.refresh(&target, target.fields()).await?;
+        }
+        for customer in std::iter::repeat_n(&self.world.customers[..HASTY], PASSES).flatten() {
+            let pages = u64::try_from(customer.sims.len())? / LISTED;
+            for page in (1..=pages).filter(|page| page % FILLERS == filler) {
+                let page = json!({ "pageNum": page, "pageSize": LISTED });
+                self.ask("/api/v3/card/getAllCardInfo", signed(customer, page)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a call of some kind.
     async fn call(&self) {
         let (kind, _, right) =

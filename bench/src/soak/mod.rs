@@ -36,7 +36,7 @@ pub(crate) struct SoakArgs {
     /// Calls a second.
     #[arg(long, default_value_t = 80.0)]
     rate: f64,
-    /// Cards: so many that the store is larger than its caches, which are then full early on; a card cools down for five minutes.
+    /// Cards: so many that the store is larger than its caches, which are filled before the load; a card cools down for five minutes.
     #[arg(long, default_value_t = 400_000)]
     cards: u64,
     /// A PostgreSQL database to use in place of an SQLite file, as postgres://...
@@ -75,6 +75,7 @@ async fn soak(args: &SoakArgs, dir: &Path) -> anyhow::Result<Verdict> {
     receiver.knows(world.notified_secret());
 
     let seen = Arc::new(Seen::default());
+    Load::new(&world, &seen, args.rate).fill(args.cards).await?;
     Load::new(&world, &seen, args.rate).run(WARM_UP).await?;
     let before = settle(&world, &receiver).await?;
     println!("soak: idle after warming up: {before}");
