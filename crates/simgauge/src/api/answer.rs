@@ -71,6 +71,11 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
+    /// Whether it can be had without the app's secret.
+    pub(super) const fn comes_before_the_sign(&self) -> bool {
+        matches!(self, Self::Field(_) | Self::WrongSign { .. })
+    }
+
     pub(super) const fn code(&self) -> Code {
         match self {
             Self::Field(_) => Code::BadRequest,

@@ -102,14 +102,14 @@ pub(super) fn enter_once<'b, T>(
     if state.replay.is_first(&caller.fingerprint) { Ok((caller, fields)) } else { Err(ApiError::Repeated) }
 }
 
-/// The language to refuse in while nobody is known: the one asked for, else the account's where the appkey names one.
-pub(super) fn language_of(state: &ApiState, body: Option<&Body<'_>>, asked: Option<Language>) -> Language {
-    asked.unwrap_or_else(|| {
-        body.and_then(|body| simgauge_protocol::field::text(body, "appkey").ok())
-            .and_then(|appkey| state.apps.get(appkey))
-            .map(|app| app.language)
-            .unwrap_or_default()
-    })
+/// The language to refuse in where none was asked for: the account's, once the sign has shown that the caller has the secret. To
+/// anybody else an appkey that exists must look like one that does not.
+pub(super) fn language_to_refuse_in(state: &ApiState, body: &Body<'_>, error: &ApiError) -> Language {
+    if error.comes_before_the_sign() {
+        return Language::default();
+    }
+    let appkey = simgauge_protocol::field::text(body, "appkey").ok();
+    appkey.and_then(|appkey| state.apps.get(appkey)).map(|app| app.language).unwrap_or_default()
 }
 
 #[cfg(test)]

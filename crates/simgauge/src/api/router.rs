@@ -132,7 +132,8 @@ async fn answered(
         } else {
             tracing::debug!(request_id, ?error, "a call was refused");
         }
-        (error, gate::language_of(state, Some(&parsed), asked))
+        let language = asked.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
+        (error, language)
     })
 }
 
