@@ -206,7 +206,8 @@ impl FromRequest<ConsoleState> for Posted {
             .await
             .map_err(|_| PageError::Forged)?;
         let form = Fields::parse(&body);
-        if !visitor.is_own_form(form.get("csrf")) {
+        // No form of ours holds a NUL, and PostgreSQL takes it for a mistake of ours.
+        if form.hold_nul() || !visitor.is_own_form(form.get("csrf")) {
             return Err(PageError::Forged);
         }
         Ok(Self { visitor, form })
@@ -253,6 +254,9 @@ pub(super) async fn surround(State(state): State<ConsoleState>, request: Request
     let method = parts.method.clone();
     let mut response = if method != Method::GET && method != Method::HEAD && is_foreign(&parts.headers) {
         PageError::Forged.into_response()
+    } else if parts.uri.path_and_query().is_some_and(|path| path.as_str().contains("%00")) {
+        // Nothing that is stored has a NUL in its name.
+        PageError::NotFound.into_response()
     } else {
         next.run(Request::from_parts(parts, body)).await
     };

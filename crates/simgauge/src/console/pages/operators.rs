@@ -280,6 +280,10 @@ pub(in crate::console) async fn resume(
     Path(lane): Path<String>,
     act: Act,
 ) -> PageResult {
+    // One that is paused may have left the configuration.
+    if !is_known(&state, &lane).await? && !state.api.store.is_lane_paused(&lane).await? {
+        return Err(PageError::NotFound);
+    }
     let path = format!("/console/operators#{lane}");
     match perform(&state, &act.who, Action::ResumeLane { lane }).await? {
         Outcome::Done => Ok(says(&path, "resumed")),
