@@ -1,6 +1,6 @@
 //! The console over real sockets: who gets in, who may act, and that nothing that people type runs anywhere.
 
 mod acts;
-mod browser;
+pub mod browser;
 mod doors;
 mod lists;

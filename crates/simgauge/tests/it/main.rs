@@ -1,6 +1,7 @@
 //! Stories told over real sockets: a running server, a running operator simulator, a real database.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod adversary;
 mod audit;
 mod bad_input;
 mod beats;

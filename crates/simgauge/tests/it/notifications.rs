@@ -254,7 +254,7 @@ async fn addresses_at_home_are_refused_and_nothing_connects() {
 async fn redirects_are_not_followed() {
     let server = telling().start().await;
     let (receiver, inner) = (Receiver::start().await, Receiver::start().await);
-    receiver.set(Mode::Redirect(inner.url()));
+    receiver.set(Mode::Redirect(307, inner.url()));
     server.tell("acme", Some(&receiver.url())).await;
     server.refresh_and_wait(ICCID).await;
     let list = server.told("acme", |list| list[0].attempts >= 2).await;

@@ -1,6 +1,7 @@
 //! Somebody with a browser: keeps cookies, sends forms with their tokens, follows nothing by itself.
 
 use crate::support::TestServer;
+use reqwest::Method;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use simgauge::console::password;
@@ -80,11 +81,16 @@ impl Browser {
 
     /// Posts a form as it is.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.ask(Method::POST, path, fields).await
+    }
+
+    /// Asks in any way, with a form as it is.
+    pub async fn ask(&mut self, method: Method, path: &str, fields: &[(&str, &str)]) -> Page {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         let request = self
             .http
-            .post(format!("{}{path}", self.url))
+            .request(method, format!("{}{path}", self.url))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.finish());
         self.send(request).await

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 pub enum Mode {
     Answer(u16),
     Hang,
-    Redirect(String),
+    /// With this status, to there.
+    Redirect(u16, String),
 }
 
 /// A notification as it came.
@@ -132,14 +133,14 @@ async fn receive(State(shared): State<Arc<Shared>>, raw: String) -> Response {
         _ if minded => 500,
         Mode::Answer(status) => *status,
         Mode::Hang => 0,
-        Mode::Redirect(_) => 307,
+        Mode::Redirect(status, _) => *status,
     };
     let one = Received { taken: (200..300).contains(&status), ..one };
     shared.received.send_modify(|list| list.push(one));
     match mode {
         Mode::Hang if !minded => std::future::pending().await,
-        Mode::Redirect(to) if !minded => {
-            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
+        Mode::Redirect(_, to) if !minded => {
+            (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]).into_response()
         }
         // What the answer says does not matter.
         _ => (StatusCode::from_u16(status).unwrap(), "x".repeat(100_000)).into_response(),
