@@ -22,8 +22,9 @@ use world::World;
 
 /// Load without faults, before what has to be come back to is looked at: connections are made, threads started.
 const WARM_UP: Duration = Duration::from_secs(30);
-/// Longest time until everything accepted has ended and everybody was told, once the load has stopped.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(600);
+/// Longest time until everything accepted has ended and everybody was told, once the load has stopped: an operator may be asked
+/// about the same card once in twenty minutes only.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1800);
 /// After draining, until idle connections are given up by both sides: the server's clients look every 90 s for those idle for 90 s.
 const QUIET: Duration = Duration::from_secs(200);
 

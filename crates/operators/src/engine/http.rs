@@ -12,6 +12,10 @@ use simgauge_domain::failure::FailureKind;
 use std::time::Duration;
 use url::{Url, form_urlencoded};
 
+/// An operator learns only a moment later that a call was given up. Until then it counts it as under way, and so do we: whoever
+/// allows one call at a time must not see two.
+const NOTICED: Duration = Duration::from_millis(500);
+
 /// A request with every template rendered. Holds secrets, so it cannot be printed.
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
@@ -85,7 +89,10 @@ pub(crate) async fn send(
     let request = build(outgoing)?;
     match tokio::time::timeout(time, exchange(client, request, cap)).await {
         Ok(answer) => answer,
-        Err(_) => Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time.")),
+        Err(_) => {
+            tokio::time::sleep(NOTICED).await;
+            Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time."))
+        }
     }
 }
 
@@ -136,6 +143,8 @@ async fn exchange(
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if bytes.len() + chunk.len() > cap {
+            drop(response);
+            tokio::time::sleep(NOTICED).await;
             return Err(ReadError::bad_answer(format!("The operator's answer is larger than {cap} bytes."))
                 .with_status(status));
         }

@@ -2,15 +2,17 @@
 
 use crate::support::{Asked, ICCID, SIMPLE, Stub, account, clock, ok, operator, parse, profile, status};
 use axum::body::{Body, Bytes};
+use futures::FutureExt as _;
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use http::Response;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::{NoGate, Operator, OperatorAccount, ReadError, Timeouts};
+use simgauge_operators::{CallGate, CallKind, NoGate, Operator, OperatorAccount, ReadError, Timeouts};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 async fn read(stub: &Stub) -> Result<Reading, ReadError> {
@@ -227,5 +229,42 @@ async fn an_iccid_cannot_leave_its_place_in_the_path() {
         let _ = operator.read(&profile(iccid), &NoGate).await;
         let asked = stub.asked();
         assert_eq!(asked.get(before).map(|asked| asked.path.as_str()), path, "{iccid}");
+    }
+}
+
+/// Notes when leave was given back.
+#[derive(Default)]
+struct Watched(Arc<Mutex<Option<Instant>>>);
+
+struct Leave(Arc<Mutex<Option<Instant>>>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() = Some(Instant::now());
+    }
+}
+
+impl CallGate for Watched {
+    fn admit<'a>(&'a self, _: CallKind, _: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
+        futures::future::ready(Box::new(Leave(Arc::clone(&self.0))) as Box<dyn Send>).boxed()
+    }
+}
+
+/// Whoever allows one call at a time would otherwise see two, now and then.
+#[tokio::test]
+async fn a_call_that_was_given_up_counts_until_the_operator_can_have_noticed() {
+    let silent =
+        |_: &Asked| Response::new(Body::from_stream(futures::stream::pending::<Result<Bytes, Infallible>>()));
+    let huge = |_: &Asked| ok(&"x".repeat(5_000));
+    let definition = parse(SIMPLE);
+    for (stub, given_up_after) in [(Stub::new(silent).await, 1_000), (Stub::new(huge).await, 0)] {
+        let timeouts =
+            Timeouts { step: Duration::from_millis(1_000), answer_cap: 1_000, ..Timeouts::default() };
+        let account = OperatorAccount { timeouts, ..account(&definition, &stub.url) };
+        let operator = Operator::new(Arc::clone(&definition), account, clock()).unwrap();
+        let (gate, began) = (Watched::default(), Instant::now());
+        operator.read(&profile(ICCID), &gate).await.unwrap_err();
+        let held = gate.0.lock().unwrap().expect("leave was given back") - began;
+        assert!(held >= Duration::from_millis(given_up_after + 500), "{held:?}");
     }
 }
