@@ -1,48 +1,41 @@
 //! Texts that something might run, through every way in: fields of the API, headers, the console's addresses, forms and files, the
-//! command line, an operator's answers. None is our fault, none is run, and what is kept is kept as it was typed.
+//! command line. None is our fault, none is run, and what is kept is kept as it was typed.
 
+use super::commands::through_the_command_line;
 use super::marks::{is_formula, is_raw_in, texts};
-use crate::console::browser::{Browser, PASSWORD, admins};
+use crate::console::browser::{Browser, admins};
 use crate::support::call::sign_body;
 use crate::support::process::Process;
-use crate::support::{Database, ICCID, LANE, SECRET, TestServer, row, server};
-use axum::Router;
-use axum::extract::{Path, State};
+use crate::support::{Database, ICCID, SECRET, TestServer, server};
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::IntoResponse as _;
-use clap::Parser as _;
 use rstest::rstest;
 use serde_json::{Value, json};
-use simgauge::cli::command::{Cli, run};
 use simgauge_protocol::OperationName;
 use simgauge_store::{AdminRole, Store};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How the log is written, on which database.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub enum Kind {
     Text,
     Json,
     Postgres,
 }
 
 /// A server as a process of its own, so that what it logs is seen as it is.
-struct Target {
-    server: TestServer,
+pub struct Target {
+    pub server: TestServer,
     process: Process,
-    store: Store,
+    pub store: Store,
     _dir: tempfile::TempDir,
-    inputs: usize,
+    pub inputs: usize,
 }
 
 impl Target {
-    async fn start(kind: Kind, base_url: Option<String>) -> Self {
+    pub async fn start(kind: Kind, base_url: Option<String>) -> Self {
         let database = if matches!(kind, Kind::Postgres) { Database::Postgres } else { Database::Sqlite };
         let mut server = server()
             .database(database)
@@ -72,7 +65,7 @@ impl Target {
     }
 
     /// Nothing broke, nothing was run, and every event is a line of plain text.
-    async fn unharmed(self, kind: Kind) {
+    pub async fn unharmed(self, kind: Kind) {
         assert!(self.store.apps().await.unwrap().iter().any(|app| app.appkey == "k"));
         assert_eq!(self.store.card_of_any(ICCID).await.unwrap().unwrap().account, "acme");
         self.server.card(ICCID).await.expect("200");
@@ -106,7 +99,7 @@ impl Target {
 }
 
 /// An answer of the API to something odd: clear, an envelope, and with no header but ours.
-fn is_clear(answer: &crate::support::call::Answer, what: &str) {
+pub fn is_clear(answer: &crate::support::call::Answer, what: &str) {
     assert!(answer.status < 500 && answer.code() != "500", "{what}: {answer:?}");
     for forged in ["set-cookie", "forged", "x-forged"] {
         assert!(!answer.headers.contains_key(forged), "{what}: {answer:?}");
@@ -174,7 +167,7 @@ async fn through_the_api(target: &mut Target, one_in: usize) {
 }
 
 /// A page of the console in answer to something odd.
-fn is_harmless(page: &crate::console::browser::Page, text: &str, what: &str) {
+pub fn is_harmless(page: &crate::console::browser::Page, text: &str, what: &str) {
     assert!(page.status < 500, "{what} {text:?}: {} {}", page.status, page.text);
     assert!(!is_raw_in(&page.text, text), "{what}: {text:?} stands as it is in {}", page.text);
     assert!(!page.text.contains("58054189"), "{what}: {text:?} was reckoned");
@@ -319,7 +312,7 @@ async fn uploaded(ann: &mut Browser, csrf: &str, name: &str, file: &str, text: &
 }
 
 /// What a spreadsheet makes of the file runs nothing.
-fn assert_no_formula(csv: &str, what: &str) {
+pub fn assert_no_formula(csv: &str, what: &str) {
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(csv.as_bytes());
     for row in rows.records() {
         for cell in &row.unwrap() {
@@ -328,7 +321,7 @@ fn assert_no_formula(csv: &str, what: &str) {
     }
 }
 
-async fn every_list_is_safe(ann: &mut Browser) {
+pub async fn every_list_is_safe(ann: &mut Browser) {
     for list in ["cards", "refreshes", "operators", "apps", "notifications"] {
         let page = ann.get(&format!("/console/{list}.csv")).await.expect(200);
         assert!(
@@ -344,115 +337,6 @@ async fn every_list_is_safe(ann: &mut Browser) {
     }
 }
 
-/// Every argument that people fill in, with every text. The commands run in this process: no shell stands between.
-///
-/// Of the commands that refuse most texts, each text meets one in so many; what keeps texts meets all.
-async fn through_the_command_line(target: &mut Target, one_in: usize) {
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("simgauge.toml");
-    let text = format!(
-        "[store]\nurl = \"{}\"\n[secrets]\nkey_file = \"{}\"\n",
-        target.server.config.store.url,
-        target.server.config.secrets.key_file.display()
-    );
-    std::fs::write(&config, text).unwrap();
-    let file = dir.path().join("file.csv");
-    let lines: &[&[&str]] = &[
-        &["account", "create", "X"],
-        &["account", "notify", "acme", "--url", "X"],
-        &["account", "notify", "acme", "--url", "https://example.com/X"],
-        &["account", "notify", "X", "--off"],
-        &["account", "quota", "X", "--per-second", "1"],
-        &["app", "create", "--account", "acme", "--label", "X"],
-        &["app", "create", "--account", "X", "--appkey", "new"],
-        &["app", "create", "--account", "acme", "--appkey", "X"],
-        &["app", "rotate", "X"],
-        &["app", "allow", "off", "X"],
-        &["admin", "disable", "X"],
-        &["card", "show", "--iccid", "X"],
-        &["card", "list", "--account", "X"],
-        &["card", "export", "--account", "X"],
-        &["card", "import", "FILE"],
-        &["package", "add", "--iccid", ICCID, "--code", "X", "--name", "a name", "--total", "1GB"],
-        &["package", "add", "--iccid", ICCID, "--code", "one", "--name", "X", "--total", "1GB"],
-        &["package", "add", "--iccid", "X", "--code", "two", "--name", "a name", "--total", "1GB"],
-        &["package", "import", "PACKAGES"],
-        &["notification", "replay", "X"],
-        &["operator", "show", "X"],
-        &["audit", "verify", "--anchor", "X"],
-    ];
-    let packages = dir.path().join("packages.csv");
-    for (n, text) in texts().into_iter().enumerate() {
-        let card = format!("89860000000004{n:05}");
-        std::fs::write(
-            &file,
-            format!(
-                "iccid,account,operator_account,label\n{card},acme,{LANE},\"{}\"\n",
-                text.replace('"', "\"\"")
-            ),
-        )
-        .unwrap();
-        let row = format!("card,code,name,total_bytes\n{ICCID},c{n},\"{}\",1GB\n", text.replace('"', "\"\""));
-        std::fs::write(&packages, row).unwrap();
-        for (m, line) in lines.iter().enumerate() {
-            let keeps = line.iter().any(|word| matches!(*word, "FILE" | "PACKAGES" | "--label" | "--name"));
-            if !keeps && (n + m) % one_in != 0 {
-                continue;
-            }
-            // No argument of a program can hold a NUL; a file can.
-            if text.contains('\0') && !line.iter().any(|word| matches!(*word, "FILE" | "PACKAGES")) {
-                continue;
-            }
-            let words = line.iter().map(|word| match *word {
-                "X" => text.clone(),
-                "https://example.com/X" => format!("https://example.com/{text}"),
-                "FILE" => file.display().to_string(),
-                "PACKAGES" => packages.display().to_string(),
-                other => other.to_owned(),
-            });
-            let head = [
-                "simgauge".to_owned(),
-                "--config".to_owned(),
-                config.display().to_string(),
-                "--json".to_owned(),
-            ];
-            // Refused by name, or run: either may fail, neither may break.
-            let Ok(cli) = Cli::try_parse_from(head.into_iter().chain(words)) else { continue };
-            let ran = run(cli).await;
-            if let Err(error) = ran {
-                let said = format!("{error:#}");
-                assert!(
-                    !said.contains("syntax error") && !said.contains("database:"),
-                    "{line:?} {text:?}: {said}"
-                );
-            }
-            target.inputs += 1;
-        }
-        // What was taken is kept to the letter; what is left out are white space around it and a spreadsheet's guard.
-        if let Some(kept) = target.store.card_of_any(&card).await.unwrap() {
-            let typed = text.trim();
-            assert!(
-                kept.label == typed || typed.strip_prefix('\'') == Some(&kept.label),
-                "{typed:?} {:?}",
-                kept.label
-            );
-        }
-    }
-    let export = dir.path().join("export.csv");
-    let words =
-        ["simgauge", "--config", config.to_str().unwrap(), "card", "export", "-o", export.to_str().unwrap()];
-    run(Cli::try_parse_from(words).unwrap()).await.unwrap();
-    let text = std::fs::read_to_string(PathBuf::from(&export)).unwrap();
-    assert!(text.contains("<script>") && text.lines().count() > 40, "{text}");
-    assert_no_formula(&text, "card export");
-    let labels: Vec<String> = target.store.apps().await.unwrap().into_iter().map(|app| app.label).collect();
-    for kept in
-        ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "'; DROP TABLE card; --", "\u{202e}gpj.exe"]
-    {
-        assert!(labels.iter().any(|label| label == kept), "{kept} was not kept as it is");
-    }
-}
-
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn texts_through_every_way_in(#[values(Kind::Text, Kind::Json, Kind::Postgres)] kind: Kind) {
@@ -465,90 +349,5 @@ async fn texts_through_every_way_in(#[values(Kind::Text, Kind::Json, Kind::Postg
     if !matches!(kind, Kind::Text) {
         through_the_api(&mut target, if matches!(kind, Kind::Json) { 1 } else { 4 }).await;
     }
-    target.unharmed(kind).await;
-}
-
-/// An operator that answers with each text in each place, its status line and its codes included.
-#[derive(Clone)]
-struct Operator(Arc<Vec<String>>);
-
-const PLACES: usize = 6;
-
-impl Operator {
-    async fn start() -> String {
-        let operator = Self(Arc::new(texts()));
-        let router = Router::new()
-            .route("/rws/api/v1/devices/{iccid}/ctdUsages", axum::routing::get(Self::answer))
-            .with_state(operator);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, router).into_future());
-        url
-    }
-
-    async fn answer(State(Self(texts)): State<Self>, Path(iccid): Path<String>) -> axum::response::Response {
-        let n: usize = iccid[14..].parse().unwrap();
-        let (text, place) = (texts[n / PLACES].clone(), n % PLACES);
-        let good = json!({ "iccid": iccid, "ctdDataUsage": 5, "status": "ACTIVATED" });
-        let with = |name: &str| {
-            let mut answer = good.clone();
-            answer[name] = json!(text);
-            answer
-        };
-        match place {
-            0 => axum::Json(with("status")).into_response(),
-            1 => axum::Json(with("ctdDataUsage")).into_response(),
-            2 => axum::Json(with("iccid")).into_response(),
-            3 => axum::Json(json!({ "errorCode": text, "errorMessage": text })).into_response(),
-            4 => {
-                // Not 429: the lane would rest each time.
-                let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-                // A number is honoured: the lane would stay away for as long.
-                let is_number = text.trim().parse::<f64>().is_ok();
-                let retry = HeaderValue::from_bytes(text.as_bytes()).ok().filter(|_| !is_number);
-                let retry = retry.unwrap_or(HeaderValue::from_static("x"));
-                (status, [("retry-after", retry)], text).into_response()
-            }
-            _ => text.into_response(),
-        }
-    }
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn texts_in_an_operators_answers(#[values(Kind::Json, Kind::Postgres)] kind: Kind) {
-    let url = Operator::start().await;
-    let mut target = Target::start(kind, Some(url)).await;
-    let texts = texts();
-    let mut rows = Vec::new();
-    for n in 0..texts.len() * PLACES {
-        let number = format!("89860000000005{n:05}");
-        rows.push(row(&number, &number, "acme"));
-    }
-    crate::support::import(&target.store, &rows).await;
-    let mut ann = Browser::of(&target.server, "ann").await;
-    let mut ids = Vec::new();
-    for row in &rows {
-        ids.push(target.server.refresh_sim(&row.number).await.refresh_id());
-    }
-    for (n, (row, id)) in rows.iter().zip(&ids).enumerate() {
-        let text = &texts[n / PLACES];
-        let said = target.server.ended(id, PATIENCE).await.to_string();
-        // A short code may be quoted, and nothing else of it.
-        let is_code =
-            text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        assert!(
-            is_code || n % PLACES == 0 || !said.contains(&json!(text).to_string()),
-            "{n}: {text:?} {said}"
-        );
-        if n % PLACES == 0 || n % PLACES == 3 {
-            is_harmless(&ann.get(&format!("/console/cards/{}", row.number)).await, text, "card");
-            is_clear(&target.server.card(&row.number).await, text);
-        }
-        target.inputs += 1;
-    }
-    every_list_is_safe(&mut ann).await;
-    let used = ann.get(&format!("/console/cards/{ICCID}")).await;
-    assert!(!used.text.contains(PASSWORD));
     target.unharmed(kind).await;
 }
