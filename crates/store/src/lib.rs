@@ -40,7 +40,7 @@ pub use browse::{CardCursor, CardWalk, RefreshFilter, RefreshPage, WaitingTask};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};
-pub use finish::{Ended, Finished};
+pub use finish::{Ended, Finished, LaneNotes};
 pub use history::{CardSums, ReadingView};
 pub use import::{ImportRow, Importer, RowError};
 pub use lane::{Before, LaneRow, Lease};

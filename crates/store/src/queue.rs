@@ -1,9 +1,8 @@
 //! The waiting readings of a lane. Only the holder of the lane's lease takes from them.
 
 use crate::Store;
-use crate::db::{Sql, bulk, reading, rows, writing};
+use crate::db::{Sql, reading};
 use crate::error::StoreError;
-use crate::lane::{Lease, fence};
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
@@ -160,43 +159,5 @@ impl Store {
                 last_read_at: row.last_read_at.map(UnixMs),
             })
             .collect())
-    }
-
-    /// Notes that refreshes have begun to be read: for those who look at them while it takes long.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`], or the database cannot be reached.
-    pub async fn mark_running(&self, lease: &Lease, tasks: &[TaskKey]) -> Result<(), StoreError> {
-        let run = bulk!(
-            "UPDATE refresh SET state = 'running' FROM ",
-            [refresh text],
-            " AS begun WHERE refresh.id = begun.refresh AND refresh.state = 'queued'"
-        );
-        let keys = rows(tasks)?;
-        writing!(self, |tx, sql| {
-            fence!(tx, sql, lease);
-            sqlx::query(sql(run)).bind(&keys).execute(&mut *tx).await?;
-        });
-        Ok(())
-    }
-
-    /// Puts tasks off after a failed attempt.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`], or the database cannot be reached.
-    pub async fn postpone(&self, lease: &Lease, tasks: &[Postponed]) -> Result<(), StoreError> {
-        let update = bulk!(
-            "UPDATE task SET attempts = put_off.attempts, first_attempt_at = put_off.first_attempt_at, \
-             not_before = put_off.not_before FROM ",
-            [account text, refresh text, iccid text, attempts bigint, first_attempt_at bigint, not_before bigint],
-            " AS put_off WHERE task.lane = $2 AND task.account = put_off.account AND task.refresh = put_off.refresh \
-             AND task.iccid = put_off.iccid"
-        );
-        let keys = rows(tasks)?;
-        writing!(self, |tx, sql| {
-            fence!(tx, sql, lease);
-            sqlx::query(sql(update)).bind(&keys).bind(&lease.lane).execute(&mut *tx).await?;
-        });
-        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use simgauge_domain::metering::delta::What;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::reading::{Period, PeriodKind, Reading};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, CardSums, Finished, ImportRow, Lease, NewPackage, Store, TaskKey};
+use simgauge_store::{CardKind, CardSums, Finished, ImportRow, Lease, NewPackage, TaskKey};
 use std::collections::BTreeMap;
 use support::{Database, TestStore};
 
@@ -56,7 +56,7 @@ async fn stocked(database: Database) -> (TestStore, Lease) {
 }
 
 /// A reading of a profile that began so many hours after T0.
-async fn read(store: &Store, lease: &Lease, card: &str, iccid: &str, hours: i64, month: &str, used: u64) {
+async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: i64, month: &str, used: u64) {
     let task = TaskKey {
         account: "acme".into(),
         refresh: RefreshId::new(hour(hours), u128::from(used)),
@@ -84,7 +84,7 @@ async fn read(store: &Store, lease: &Lease, card: &str, iccid: &str, hours: i64,
 }
 
 /// Four days of the cloud eSIM: what each reading counts, by local day.
-async fn four_days(store: &Store, lease: &Lease) {
+async fn four_days(store: &TestStore, lease: &Lease) {
     for (iccid, hours, month, used) in [
         // 15 January: A 100 at 17:00, B 40 at 18:00. The day: 140.
         (A, 1, "01", 100),
@@ -117,12 +117,12 @@ fn sums() -> CardSums {
     CardSums { booked: 630, counted: 630, by_cycle: by_cycle.into() }
 }
 
-async fn sums_of(store: &Store, card: &str) -> CardSums {
+async fn sums_of(store: &TestStore, card: &str) -> CardSums {
     store.sums(&[card]).await.unwrap().remove(card).unwrap_or_default()
 }
 
 /// Prunes every card; answers how many readings went.
-async fn prune(store: &Store, keep_from: UnixMs) -> usize {
+async fn prune(store: &TestStore, keep_from: UnixMs) -> usize {
     let (mut after, mut gone) = (String::new(), 0);
     loop {
         let (last, count) = store.prune_readings(&after, &shanghai(), keep_from).await.unwrap();
@@ -182,11 +182,11 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     let (mut store, lease) = stocked(database).await;
     four_days(&store, &lease).await;
     read(&store, &lease, "8901", "8901", 1, "01", 7).await;
-    let left = async |store: &Store| {
+    let left = async |store: &TestStore| {
         let readings = store.readings(EID, EVER, 100).await.unwrap();
         readings.iter().map(|one| (one.began_at.0 - T0.0) / 3_600_000).collect::<Vec<_>>()
     };
-    let unchanged = async |store: &Store| {
+    let unchanged = async |store: &TestStore| {
         assert_eq!(store.daily_totals(EID, &shanghai()).await.unwrap(), days());
         assert_eq!(sums_of(store, EID).await, sums());
         assert_eq!(sums_of(store, "8901").await.counted, 7);

@@ -78,7 +78,7 @@ async fn shown(store: &Store) -> (Option<(RefreshId, RefreshState)>, Option<Unix
 }
 
 /// Ends the oldest task of the lane without a reading.
-async fn fail_oldest(store: &Store, seconds: i64) {
+async fn fail_oldest(store: &TestStore, seconds: i64) {
     let lease = store.lease(LANE, "node", at(seconds), at(seconds + 10), true).await.unwrap().unwrap().0;
     let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0);
     let finished = Finished {

@@ -13,11 +13,11 @@ use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
     AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardKind, CardRules, Finished, ImportRow,
-    NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Waiting,
-    Wakeup,
+    LaneNotes, NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey,
+    Waiting, Wakeup,
 };
 use std::time::Duration;
-use support::{Database, TestStore};
+use support::{Database, TestStore, nothing};
 
 const T0: UnixMs = UnixMs(1_800_000_000_000);
 const LANE: &str = "main";
@@ -380,6 +380,11 @@ async fn leases_exclude_and_fence(#[values(Database::Sqlite, Database::Postgres)
     lost(store.mark_running(&first, std::slice::from_ref(&task.key)).await);
     lost(store.postpone(&first, &[put_off(&task.key, 1)]).await);
     lost(store.finish(&first, &[finished(&task.key, "8901", at(16), Ok(reading(1)))]).await.map(|_| ()));
+    // A lane that was lost keeps no other one from writing.
+    let other = store.lease("other", "n1", T0, at(30), false).await.unwrap().unwrap().0;
+    let failed = finished(&task.key, "8901", at(16), Ok(reading(1)));
+    let lost_ones = LaneNotes { finished: vec![failed], ..nothing(&first) };
+    assert_eq!(store.write_down(&[lost_ones, nothing(&other)]).await.unwrap(), [None, Some(Vec::new())]);
     assert_eq!(store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap().profiles[0].used, None);
     store.release(&first, "late").await.unwrap();
     assert_eq!(

@@ -1,11 +1,12 @@
-//! Writing down what became of readings, in groups, beside the lane that goes on reading.
+//! Writing down what became of a lane's readings, in groups, beside the lane that goes on reading.
 
 use super::LaneSettings;
+use super::scribe::{NotWritten, Scribe};
 use crate::refresh::Waiters;
 use crate::telemetry::{LaneMetrics, Span};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, Lease, Postponed, Store, StoreError, TaskKey};
+use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, TaskKey};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,7 @@ pub(super) enum Written {
 
 /// Writes until the lane drops its end of the channel; then everything is written or the lease is lost.
 pub(super) async fn write_notes(
-    store: Store,
+    scribe: Scribe,
     lease: Lease,
     waiters: Waiters,
     mut notes: mpsc::UnboundedReceiver<Note>,
@@ -55,47 +56,35 @@ pub(super) async fn write_notes(
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
+        let done: Vec<TaskKey> = finished.iter().map(|one| one.task.clone()).collect();
+        let mut notes = LaneNotes { lease: lease.clone(), running, postponed, finished };
         let began = Instant::now();
         loop {
-            match write_group(&store, &lease, &finished, &postponed, &running).await {
-                Ok(ended) => {
-                    teller.ended(&ended, &finished, began.elapsed());
+            match scribe.write(notes).await {
+                Ok((notes, ended)) => {
+                    teller.ended(&ended, &notes.finished, began.elapsed());
                     waiters.ended(&ended);
                     break;
                 }
-                Err(StoreError::LeaseLost(_)) => {
+                Err(NotWritten::LeaseLost) => {
                     let _ = written.send(Written::LeaseLost);
                     return;
                 }
-                Err(error) => {
+                Err(NotWritten::Store(back)) => {
                     // The readings are not lost: they are written when the store is back, or made again by who comes next.
-                    tracing::error!(lane = lease.lane, %error, "readings could not be written; trying again");
+                    tracing::error!(lane = lease.lane, "readings could not be written; trying again");
                     if give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
                         return;
                     }
+                    notes = back;
                 }
+                Err(NotWritten::Stopping) => return,
             }
         }
-        if !finished.is_empty() {
-            let _ = written.send(Written::Done(finished.into_iter().map(|one| one.task).collect()));
+        if !done.is_empty() {
+            let _ = written.send(Written::Done(done));
         }
     }
-}
-
-async fn write_group(
-    store: &Store,
-    lease: &Lease,
-    finished: &[Finished],
-    postponed: &[Postponed],
-    running: &[TaskKey],
-) -> Result<Vec<Ended>, StoreError> {
-    if !running.is_empty() {
-        store.mark_running(lease, running).await?;
-    }
-    if !postponed.is_empty() {
-        store.postpone(lease, postponed).await?;
-    }
-    if finished.is_empty() { Ok(Vec::new()) } else { store.finish(lease, finished).await }
 }
 
 /// Tells those who watch what was written.

@@ -3,6 +3,7 @@
 use super::LaneSettings;
 use super::finisher::{Note, Teller, Written, write_notes};
 use super::pacer::{HostPaces, Pacer};
+use super::scribe::Scribe;
 use super::setup::LaneSetup;
 use super::status::{ERRORS_KEPT, LaneError, LaneStatus, LastWords};
 use super::watch::waiting;
@@ -35,13 +36,14 @@ pub(super) struct LaneContext {
     settings: LaneSettings,
     pacer: Pacer,
     metrics: LaneMetrics,
+    scribe: Scribe,
 }
 
 impl LaneContext {
-    pub(super) fn new(setup: LaneSetup, settings: LaneSettings, hosts: &HostPaces) -> Self {
+    pub(super) fn new(setup: LaneSetup, settings: LaneSettings, hosts: &HostPaces, scribe: Scribe) -> Self {
         let pacer = Pacer::new(&setup.limits, setup.operator.host(), hosts);
         let metrics = settings.telemetry.metrics.lane(&setup.name);
-        Self { setup, settings, pacer, metrics }
+        Self { setup, settings, pacer, metrics, scribe }
     }
 
     /// Goes on where the holder before left off: a hand-over is no leave for a burst.
@@ -145,7 +147,7 @@ impl<'a> Shift<'a> {
         let give_up = CancellationToken::new();
         let settings = &context.settings;
         let writer = tokio::spawn(write_notes(
-            settings.store.clone(),
+            context.scribe.clone(),
             lease.clone(),
             settings.waiters.clone(),
             notes_in,

@@ -4,6 +4,7 @@ mod board;
 mod finisher;
 mod lane;
 mod pacer;
+mod scribe;
 mod setup;
 mod status;
 mod watch;
@@ -18,6 +19,7 @@ use crate::refresh::Waiters;
 use crate::telemetry::Telemetry;
 use lane::LaneContext;
 use pacer::HostPaces;
+use scribe::Scribe;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::retry::RetryRule;
 use simgauge_store::Store;
@@ -62,10 +64,11 @@ pub fn watch(settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<(
 /// Starts every lane; the set ends once `stopping` is set and what was running is finished.
 pub fn start(lanes: Vec<LaneSetup>, settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<()> {
     let hosts = HostPaces::default();
+    let scribe = Scribe::start(settings.store.clone());
     let mut running = JoinSet::new();
     running.spawn(watch::listen(settings.clone(), stopping.clone()));
     for setup in lanes {
-        let context = LaneContext::new(setup, settings.clone(), &hosts);
+        let context = LaneContext::new(setup, settings.clone(), &hosts, scribe.clone());
         running.spawn(lane::run(context, stopping.clone()));
     }
     running

@@ -2,12 +2,11 @@
 
 use super::news::{Figure, Touched};
 use super::rows::{BookingRow, Note, OverageChange, PackageChange, ProfileMove, ReadingRow, RefreshChange};
-use super::{Ended, Finished};
+use super::{Ended, Ending, Finished};
 use crate::accept::NewTask;
 use crate::card::ProfileRow;
 use crate::db::{from_db, to_db};
 use crate::error::StoreError;
-use crate::lane::Lease;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
 use simgauge_domain::id::RefreshId;
@@ -112,14 +111,14 @@ pub(super) type Cards = BTreeMap<String, CardState>;
 /// that its card's row does not name has the task that ends now, or the row names a later one that leads to it.
 pub(super) fn gather(
     heads: Vec<Head>,
-    finished: &[Finished],
+    endings: &[Ending<'_>],
     profiles: Vec<ProfileRow>,
     packages: Vec<PackageRow>,
 ) -> Result<(Cards, Vec<String>), StoreError> {
     let mut cards = Cards::new();
     let mut next = Vec::new();
     let mut ending: HashMap<&str, BTreeSet<&RefreshId>> = HashMap::new();
-    for one in finished {
+    for Ending { one, .. } in endings {
         ending.entry(&one.card).or_default().insert(&one.task.refresh);
     }
     for head in heads {
@@ -178,14 +177,14 @@ pub(super) struct Booked<'a> {
     ledgers: Vec<&'a str>,
     /// Changed refreshes: card and index among its open ones.
     changed: BTreeMap<(&'a str, usize), (RefreshState, UnixMs)>,
-    /// Profiles to be read once more: card, ICCID and index of the refresh.
-    again: Vec<(&'a str, &'a str, usize)>,
+    /// Profiles to be read once more: lane, card, ICCID and index of the refresh.
+    again: Vec<(&'a str, &'a str, &'a str, usize)>,
 }
 
 /// Works it out.
-pub(super) fn book<'a>(finished: &'a [Finished], cards: &mut Cards) -> Booked<'a> {
+pub(super) fn book<'a>(endings: &[Ending<'a>], cards: &mut Cards) -> Booked<'a> {
     let mut booked = Booked::default();
-    for one in finished {
+    for Ending { lane, one } in endings.iter().copied() {
         let Some(card) = cards.get_mut(&one.card) else { continue };
         let touched = booked.touched.entry(&one.card).or_insert_with(|| Touched {
             before: card.figures(),
@@ -202,7 +201,7 @@ pub(super) fn book<'a>(finished: &'a [Finished], cards: &mut Cards) -> Booked<'a
             booked.changed.insert((&one.card, index), (state, one.ended_at));
         }
         if let Some(index) = settlement.again_for {
-            booked.again.push((&one.card, &one.task.iccid, index));
+            booked.again.push((lane, &one.card, &one.task.iccid, index));
         }
     }
     booked
@@ -298,14 +297,14 @@ impl<'a> Booked<'a> {
         notes.into_values().collect()
     }
 
-    pub(super) fn tasks_again(&'a self, cards: &'a Cards, lease: &'a Lease) -> Vec<NewTask<'a>> {
-        let again = self.again.iter().filter_map(|(number, iccid, index)| {
+    pub(super) fn tasks_again(&'a self, cards: &'a Cards) -> Vec<NewTask<'a>> {
+        let again = self.again.iter().filter_map(|(lane, number, iccid, index)| {
             let card = cards.get(*number)?;
-            Some((number, iccid, card.open.get(*index)?, card.accounts.get(*index)?))
+            Some((lane, number, iccid, card.open.get(*index)?, card.accounts.get(*index)?))
         });
         again
-            .map(|(card, iccid, refresh, account)| NewTask {
-                lane: &lease.lane,
+            .map(|(lane, card, iccid, refresh, account)| NewTask {
+                lane,
                 account,
                 refresh: refresh.id.as_str(),
                 iccid,

@@ -1,29 +1,34 @@
-//! Ending readings: the reading appended, the profile moved on, the refreshes that waited for it ended, the task deleted;
-//! all in one transaction, fenced by the lane's lease.
+//! Writing down what lanes did. Ending a reading: the reading appended, the profile moved on, the refreshes that waited for it
+//! ended, the task deleted. All in one transaction for many lanes, each fenced by its lease.
 
 mod book;
 mod news;
 mod rows;
+mod sql;
 
 use crate::Store;
 use crate::accept::INSERT_TASKS;
-use crate::card::{ProfileRow, profile_columns};
+use crate::card::ProfileRow;
 use crate::db::{Db, NO_ROWS, Sql, bulk, rows, writing};
 use crate::error::StoreError;
-use crate::lane::{Lease, fence};
+use crate::lane::Lease;
 use crate::notification::{self, INSERT_NOTIFICATIONS, outbox};
 use crate::package::{INSERT_BOOKINGS, PackageRow, UPDATE_OVERAGES, UPDATE_PACKAGES};
-use crate::queue::TaskKey;
+use crate::queue::{Postponed, TaskKey};
 use crate::refresh::RefreshRow;
 use book::{Head, book, gather, link};
 use news::{UPDATE_SAID, WISHES, Wish, news};
-use rows::Key;
+use rows::{HeldRow, InLane, Key};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
-use std::collections::BTreeSet;
+use sql::{
+    DELETE_TASKS, HEADS, HELD, INSERT_READINGS, NOTE, PACKAGES, PROFILES, PUT_OFF, RUN, UPDATE_PROFILES,
+    UPDATE_REFRESHES,
+};
+use std::collections::{BTreeSet, HashSet};
 
 /// A reading that ended for good, either way.
 #[derive(Clone, Debug)]
@@ -38,6 +43,26 @@ pub struct Finished {
     pub ended_at: UnixMs,
     /// The reading, or why there is none.
     pub outcome: Result<Reading, Failure>,
+}
+
+/// What the holder of a lane has to write down.
+#[derive(Clone, Debug)]
+pub struct LaneNotes {
+    /// Its right to do so.
+    pub lease: Lease,
+    /// Readings that have been under way for a while: for those who look at them meanwhile.
+    pub running: Vec<TaskKey>,
+    /// Readings that failed and are put off.
+    pub postponed: Vec<Postponed>,
+    /// Readings that ended for good.
+    pub finished: Vec<Finished>,
+}
+
+/// A reading that ended, in its lane.
+#[derive(Clone, Copy)]
+struct Ending<'a> {
+    lane: &'a str,
+    one: &'a Finished,
 }
 
 /// A refresh that ended thereby.
@@ -58,113 +83,110 @@ pub(crate) const CHAIN: Sql =
     bulk!("SELECT refresh.* FROM ", [k text], " AS wanted JOIN refresh ON refresh.id = wanted.k");
 
 impl Store {
-    /// Ends readings.
+    /// Writes down what lanes did. The answer has, lane by lane, the refreshes that ended thereby, and nothing where the lease
+    /// was lost: then nothing of that lane was written.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`], or the database cannot be reached; then nothing was written.
-    pub async fn finish(&self, lease: &Lease, finished: &[Finished]) -> Result<Vec<Ended>, StoreError> {
-        let heads_of = Sql {
-            sqlite: "SELECT number, last_refresh, overage FROM card WHERE number IN (SELECT value->>'$.k' FROM json_each($1))",
-            postgres: "SELECT number, last_refresh, overage FROM card WHERE number IN \
-                       (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY number FOR UPDATE",
-        };
-        let profiles_of = bulk!(
-            concat!("SELECT ", profile_columns!(), " FROM "),
-            [k text],
-            " AS wanted JOIN profile ON profile.card = wanted.k"
-        );
-        let packages_of = bulk!(
-            "SELECT package.* FROM ",
-            [k text],
-            " AS wanted JOIN package ON package.card = wanted.k"
-        );
-        let insert_readings = bulk!(
-            "INSERT INTO reading (card, iccid, began_at, synced_at, as_of, period_kind, period_key, period_start, \
-             period_end, used, total, delta, what, cycle) SELECT card, iccid, began_at, synced_at, as_of, period_kind, period_key, \
-             period_start, period_end, used, total, delta, what, cycle FROM ",
-            [card text, iccid text, began_at bigint, synced_at bigint, as_of bigint, period_kind text,
-             period_key text, period_start bigint, period_end bigint, used bigint, total bigint, delta bigint, what text,
-             cycle bigint],
-            " AS new_reading WHERE true ON CONFLICT (card, began_at, iccid) DO NOTHING"
-        );
-        let update_profiles = bulk!(
-            "UPDATE profile SET status = COALESCE(r.status, profile.status), \
-             raw_status = COALESCE(r.raw_status, profile.raw_status), period_kind = r.period_kind, \
-             period_key = r.period_key, period_start = r.period_start, period_end = r.period_end, used = r.used, \
-             total = r.total, as_of = r.as_of, began_at = r.began_at, synced_at = r.synced_at, meter = r.meter FROM ",
-            [card text, iccid text, began_at bigint, synced_at bigint, as_of bigint, period_kind text,
-             period_key text, period_start bigint, period_end bigint, used bigint, total bigint, status text,
-             raw_status text, meter text],
-            " AS r WHERE profile.card = r.card AND profile.iccid = r.iccid"
-        );
-        let update_refreshes = bulk!(
-            "UPDATE refresh SET state = r.state, remaining = r.remaining, after = r.after, \
-             finished_at = r.finished_at, reason = r.reason, detail = r.detail FROM ",
-            [id text, state text, remaining text, after bigint, finished_at bigint, reason text, detail text],
-            " AS r WHERE refresh.id = r.id"
-        );
-        let note = bulk!(
-            "UPDATE card SET last_refresh = COALESCE(noted.refresh, card.last_refresh), \
-             accepted_at = COALESCE((SELECT accepted_at FROM refresh WHERE refresh.id = noted.refresh), card.accepted_at), \
-             used = COALESCE(noted.used, card.used), began_at = COALESCE(noted.began_at, card.began_at) FROM ",
-            [number text, refresh text, used bigint, began_at bigint],
-            " AS noted WHERE card.number = noted.number"
-        );
-        let delete_tasks = bulk!(
-            "DELETE FROM task WHERE lane = $2 AND (account, refresh, iccid) IN (SELECT account, refresh, iccid FROM ",
-            [account text, refresh text, iccid text],
-            " AS done)"
-        );
-        let numbers: BTreeSet<&str> = finished.iter().map(|one| one.card.as_str()).collect();
-        let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-        let done = rows(&finished.iter().map(|one| &one.task).collect::<Vec<_>>())?;
-
-        let ended = writing!(self, |tx, sql| {
-            fence!(tx, sql, lease);
-            let heads: Vec<Head> = sqlx::query_as(sql(heads_of)).bind(&numbers).fetch_all(&mut *tx).await?;
-            let profiles: Vec<ProfileRow> =
-                sqlx::query_as(sql(profiles_of)).bind(&numbers).fetch_all(&mut *tx).await?;
-            let packages: Vec<PackageRow> =
-                sqlx::query_as(sql(packages_of)).bind(&numbers).fetch_all(&mut *tx).await?;
-            let (mut cards, mut next) = gather(heads, finished, profiles, packages)?;
-            while !next.is_empty() {
-                let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-                let chain: Vec<RefreshRow> =
-                    sqlx::query_as(sql(CHAIN)).bind(&ids).fetch_all(&mut *tx).await?;
-                next = link(&mut cards, chain)?;
-            }
-            let booked = book(finished, &mut cards);
-            let writes = [
-                (insert_readings, rows(&booked.readings)?),
-                (update_profiles, rows(&booked.moved)?),
-                (INSERT_BOOKINGS, rows(&booked.bookings)?),
-                (UPDATE_PACKAGES, rows(&booked.package_changes(&cards))?),
-                (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
-                (update_refreshes, rows(&booked.refresh_changes(&cards))?),
-                (INSERT_TASKS, rows(&booked.tasks_again(&cards, lease))?),
-                (note, rows(&booked.notes(&cards))?),
-            ];
-            for (statement, many) in writes.iter().filter(|(_, many)| many != NO_ROWS) {
-                sqlx::query(sql(*statement)).bind(many).execute(&mut *tx).await?;
-            }
-            sqlx::query(sql(delete_tasks)).bind(&done).bind(&lease.lane).execute(&mut *tx).await?;
-            let ended = booked.ended(&cards);
-            notification::on_ended!(tx, sql, &ended);
-            let wishes: Vec<Wish> = sqlx::query_as(sql(WISHES)).bind(&numbers).fetch_all(&mut *tx).await?;
-            if !wishes.is_empty() {
-                let (told, said) = news(&wishes, &booked.touched, &cards)?;
-                for (statement, many) in [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]
-                {
-                    if many != NO_ROWS {
-                        sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
-                    }
+    /// The database cannot be reached; then nothing was written.
+    pub async fn write_down(&self, notes: &[LaneNotes]) -> Result<Vec<Option<Vec<Ended>>>, StoreError> {
+        let leases = rows(&notes.iter().map(|notes| HeldRow::of(&notes.lease)).collect::<Vec<_>>())?;
+        let written = writing!(self, |tx, sql| {
+            let held: Vec<String> = sqlx::query_scalar(sql(HELD)).bind(&leases).fetch_all(&mut *tx).await?;
+            let held: HashSet<String> = held.into_iter().collect();
+            let ours: Vec<&LaneNotes> =
+                notes.iter().filter(|notes| held.contains(&notes.lease.lane)).collect();
+            for (statement, many) in [(RUN, running(&ours)?), (PUT_OFF, put_off(&ours)?)] {
+                if many != NO_ROWS {
+                    sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
                 }
             }
-            ended
+            let endings = endings(&ours);
+            if endings.is_empty() {
+                by_lane(notes, &held, Vec::new())
+            } else {
+                let numbers: BTreeSet<&str> = endings.iter().map(|ending| ending.one.card.as_str()).collect();
+                let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
+                let heads: Vec<Head> = sqlx::query_as(sql(HEADS)).bind(&numbers).fetch_all(&mut *tx).await?;
+                let profiles: Vec<ProfileRow> =
+                    sqlx::query_as(sql(PROFILES)).bind(&numbers).fetch_all(&mut *tx).await?;
+                let packages: Vec<PackageRow> =
+                    sqlx::query_as(sql(PACKAGES)).bind(&numbers).fetch_all(&mut *tx).await?;
+                let (mut cards, mut next) = gather(heads, &endings, profiles, packages)?;
+                while !next.is_empty() {
+                    let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
+                    let chain: Vec<RefreshRow> =
+                        sqlx::query_as(sql(CHAIN)).bind(&ids).fetch_all(&mut *tx).await?;
+                    next = link(&mut cards, chain)?;
+                }
+                let booked = book(&endings, &mut cards);
+                let writes = [
+                    (INSERT_READINGS, rows(&booked.readings)?),
+                    (UPDATE_PROFILES, rows(&booked.moved)?),
+                    (INSERT_BOOKINGS, rows(&booked.bookings)?),
+                    (UPDATE_PACKAGES, rows(&booked.package_changes(&cards))?),
+                    (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
+                    (UPDATE_REFRESHES, rows(&booked.refresh_changes(&cards))?),
+                    (INSERT_TASKS, rows(&booked.tasks_again(&cards))?),
+                    (NOTE, rows(&booked.notes(&cards))?),
+                    (DELETE_TASKS, done(&endings)?),
+                ];
+                for (statement, many) in writes.iter().filter(|(_, many)| many != NO_ROWS) {
+                    sqlx::query(sql(*statement)).bind(many).execute(&mut *tx).await?;
+                }
+                let ended = booked.ended(&cards);
+                notification::on_ended!(tx, sql, &ended);
+                let wishes: Vec<Wish> =
+                    sqlx::query_as(sql(WISHES)).bind(&numbers).fetch_all(&mut *tx).await?;
+                if !wishes.is_empty() {
+                    let (told, said) = news(&wishes, &booked.touched, &cards)?;
+                    for (statement, many) in
+                        [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]
+                    {
+                        if many != NO_ROWS {
+                            sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
+                        }
+                    }
+                }
+                by_lane(notes, &held, ended)
+            }
         });
         if let Db::Sqlite { hot, .. } = &self.db {
-            hot.newest().forget(finished.iter().map(|one| (one.card.as_str(), &one.task.refresh)));
+            let of_held = notes.iter().zip(&written).filter(|(_, ended)| ended.is_some());
+            let finished = of_held.flat_map(|(notes, _)| &notes.finished);
+            hot.newest().forget(finished.map(|one| (one.card.as_str(), &one.task.refresh)));
         }
-        Ok(ended)
+        Ok(written)
     }
+}
+
+fn endings<'a>(ours: &[&'a LaneNotes]) -> Vec<Ending<'a>> {
+    let of = |notes: &'a LaneNotes| notes.finished.iter().map(|one| Ending { lane: &notes.lease.lane, one });
+    ours.iter().copied().flat_map(of).collect()
+}
+
+fn running(ours: &[&LaneNotes]) -> Result<String, StoreError> {
+    rows(&ours.iter().flat_map(|notes| &notes.running).collect::<Vec<_>>())
+}
+
+fn put_off(ours: &[&LaneNotes]) -> Result<String, StoreError> {
+    let mut all = Vec::new();
+    for notes in ours {
+        all.extend(notes.postponed.iter().map(|row| InLane { lane: &notes.lease.lane, row }));
+    }
+    rows(&all)
+}
+
+fn done(endings: &[Ending<'_>]) -> Result<String, StoreError> {
+    rows(&endings.iter().map(|Ending { lane, one }| InLane { lane, row: &one.task }).collect::<Vec<_>>())
+}
+
+/// Each refresh with the lane that wrote down the reading.
+fn by_lane(notes: &[LaneNotes], held: &HashSet<String>, mut ended: Vec<Ended>) -> Vec<Option<Vec<Ended>>> {
+    let of_lane = |notes: &LaneNotes| {
+        held.contains(&notes.lease.lane).then(|| {
+            let cards: HashSet<&str> = notes.finished.iter().map(|one| one.card.as_str()).collect();
+            ended.extract_if(.., |one| cards.contains(one.card.as_str())).collect()
+        })
+    };
+    notes.iter().map(of_lane).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::Finished;
 use crate::db::to_db;
+use crate::lane::Lease;
 use serde::Serialize;
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
@@ -9,6 +10,27 @@ use simgauge_domain::reading::{ProfileStatus, Reading};
 #[derive(Serialize)]
 pub(super) struct Key<'a> {
     pub(super) k: &'a str,
+}
+
+/// A lease, to be looked up.
+#[derive(Serialize)]
+pub(super) struct HeldRow<'a> {
+    lane: &'a str,
+    epoch: i64,
+}
+
+impl<'a> HeldRow<'a> {
+    pub(super) fn of(lease: &'a Lease) -> Self {
+        Self { lane: &lease.lane, epoch: lease.epoch }
+    }
+}
+
+/// A row that is named within a lane.
+#[derive(Serialize)]
+pub(super) struct InLane<'a, T> {
+    pub(super) lane: &'a str,
+    #[serde(flatten)]
+    pub(super) row: &'a T,
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! A store of its own for each test, on either database.
 
-use simgauge_store::Store;
+use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, Store, StoreError, TaskKey};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,6 +43,29 @@ impl TestStore {
         Store::connect(&self.url, 1).await.unwrap()
     }
 
+    /// Writes down ended readings of one lane.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn finish(&self, lease: &Lease, finished: &[Finished]) -> Result<Vec<Ended>, StoreError> {
+        self.write_one(LaneNotes { finished: finished.to_vec(), ..nothing(lease) }).await
+    }
+
+    /// Writes down readings of one lane that are under way.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn mark_running(&self, lease: &Lease, running: &[TaskKey]) -> Result<(), StoreError> {
+        self.write_one(LaneNotes { running: running.to_vec(), ..nothing(lease) }).await.map(|_| ())
+    }
+
+    /// Writes down readings of one lane that are put off.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn postpone(&self, lease: &Lease, postponed: &[Postponed]) -> Result<(), StoreError> {
+        self.write_one(LaneNotes { postponed: postponed.to_vec(), ..nothing(lease) }).await.map(|_| ())
+    }
+
+    async fn write_one(&self, notes: LaneNotes) -> Result<Vec<Ended>, StoreError> {
+        let lane = notes.lease.lane.clone();
+        self.store.write_down(&[notes]).await?.remove(0).ok_or(StoreError::LeaseLost(lane))
+    }
+
     /// Runs a statement behind the store's back.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn run_raw(&self, sql: &'static str) {
@@ -54,6 +77,11 @@ impl TestStore {
             sqlx::query(sql).execute(&pool).await.unwrap();
         }
     }
+}
+
+/// A lane that has nothing to write down.
+pub fn nothing(lease: &Lease) -> LaneNotes {
+    LaneNotes { lease: lease.clone(), running: Vec::new(), postponed: Vec::new(), finished: Vec::new() }
 }
 
 impl Deref for TestStore {

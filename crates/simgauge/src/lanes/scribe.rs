@@ -1,0 +1,63 @@
+//! The one that writes for all lanes: whatever they bring while it writes makes up the next transaction. One for each lane
+//! would make callers that want to be accepted wait for as many.
+
+use simgauge_store::{Ended, LaneNotes, Store};
+use tokio::sync::{mpsc, oneshot};
+
+/// Lanes' groups in one transaction at most.
+const GROUP_MAX: usize = 64;
+/// Groups that wait at most; lanes wait beyond.
+const QUEUE: usize = 256;
+
+/// Why notes were not written.
+#[derive(Debug)]
+pub(super) enum NotWritten {
+    /// Another node has the lane.
+    LeaseLost,
+    /// The store failed; here they are again.
+    Store(LaneNotes),
+    /// The process goes down.
+    Stopping,
+}
+
+type Reply = oneshot::Sender<Result<(LaneNotes, Vec<Ended>), NotWritten>>;
+
+/// Writes notes. Cheap to clone; ends with its last clone.
+#[derive(Clone)]
+pub(super) struct Scribe(mpsc::Sender<(LaneNotes, Reply)>);
+
+impl Scribe {
+    /// Starts the task that writes.
+    pub(super) fn start(store: Store) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(write_groups(store, receiver));
+        Self(sender)
+    }
+
+    /// Writes one lane's notes; gives them back with the refreshes that ended thereby.
+    pub(super) async fn write(&self, notes: LaneNotes) -> Result<(LaneNotes, Vec<Ended>), NotWritten> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send((notes, reply)).await.map_err(|_| NotWritten::Stopping)?;
+        answer.await.unwrap_or(Err(NotWritten::Stopping))
+    }
+}
+
+async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneNotes, Reply)>) {
+    let mut waiting = Vec::with_capacity(GROUP_MAX);
+    while queue.recv_many(&mut waiting, GROUP_MAX).await > 0 {
+        let (notes, replies): (Vec<LaneNotes>, Vec<Reply>) = waiting.drain(..).unzip();
+        match store.write_down(&notes).await {
+            Ok(written) => {
+                for ((notes, ended), reply) in notes.into_iter().zip(written).zip(replies) {
+                    let _ = reply.send(ended.map(|ended| (notes, ended)).ok_or(NotWritten::LeaseLost));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, lanes = notes.len(), "what lanes did could not be written");
+                for (notes, reply) in notes.into_iter().zip(replies) {
+                    let _ = reply.send(Err(NotWritten::Store(notes)));
+                }
+            }
+        }
+    }
+}
