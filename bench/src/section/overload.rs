@@ -46,6 +46,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let schedule =
         Schedule { rate: Some(rate), connections: CONNECTIONS, most: Duration::from_secs(seconds) };
     let (mut answers, memory) = watched(&ours, || client::send(address, &requests, schedule))?;
+    eprintln!("bench: answers by code: {:?}", answers.codes);
     let accepted = answers.of("200");
     let refused = answers.of("503");
 

@@ -124,7 +124,7 @@ impl App {
         ));
         let facts = OperatorFacts::of(config, &setups);
         if config.server.role.works() {
-            let mut working = lanes::start(setups, &settings, &stopping);
+            let mut working = lanes::start(setups, &settings, &stopping)?;
             lanes.spawn(async move { while working.join_next().await.is_some() {} });
             lanes
                 .spawn(notify::deliver(notify_settings(config, &settings, sealer.clone()), stopping.clone()));

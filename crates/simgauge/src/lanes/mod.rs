@@ -62,14 +62,21 @@ pub fn watch(settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<(
 }
 
 /// Starts every lane; the set ends once `stopping` is set and what was running is finished.
-pub fn start(lanes: Vec<LaneSetup>, settings: &LaneSettings, stopping: &CancellationToken) -> JoinSet<()> {
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start(
+    lanes: Vec<LaneSetup>,
+    settings: &LaneSettings,
+    stopping: &CancellationToken,
+) -> std::io::Result<JoinSet<()>> {
     let hosts = HostPaces::default();
-    let scribe = Scribe::start(settings.store.clone());
+    let scribe = Scribe::start(settings.store.clone())?;
     let mut running = JoinSet::new();
     running.spawn(watch::listen(settings.clone(), stopping.clone()));
     for setup in lanes {
         let context = LaneContext::new(setup, settings.clone(), &hosts, scribe.clone());
         running.spawn(lane::run(context, stopping.clone()));
     }
-    running
+    Ok(running)
 }

@@ -2,6 +2,8 @@
 //! would make callers that want to be accepted wait for as many.
 
 use simgauge_store::{Ended, LaneNotes, Store};
+use std::thread;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Lanes' groups in one transaction at most.
@@ -27,11 +29,18 @@ type Reply = oneshot::Sender<Result<(LaneNotes, Vec<Ended>), NotWritten>>;
 pub(super) struct Scribe(mpsc::Sender<(LaneNotes, Reply)>);
 
 impl Scribe {
-    /// Starts the task that writes.
-    pub(super) fn start(store: Store) -> Self {
+    /// Starts the thread that writes. On one that answers calls as well, each of a transaction's statements would wait for
+    /// thousands of calls where there are so many, and everybody else for the transaction.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn start(store: Store) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(store, receiver));
-        Self(sender)
+        let runtime = Handle::current();
+        thread::Builder::new()
+            .name("scribe".into())
+            .spawn(move || runtime.block_on(write_groups(store, receiver)))?;
+        Ok(Self(sender))
     }
 
     /// Writes one lane's notes; gives them back with the refreshes that ended thereby.
