@@ -39,8 +39,7 @@ impl Store {
             }
         }
         // With nobody writing, the rest.
-        let mut turn = write.acquire().await?;
-        pragma(&mut *turn, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+        write.with(async |connection| pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await).await?;
         Ok(())
     }
 }

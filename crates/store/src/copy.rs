@@ -265,7 +265,7 @@ impl Store {
             ));
         };
         // On PostgreSQL cards' rows name their newest refreshes always.
-        sqlx::query(NOTE_ALL).execute(write).await?;
+        write.with(async |connection| sqlx::query(NOTE_ALL).execute(connection).await).await?;
         let mut copied = Vec::new();
         for table in TABLES {
             table.copy(source, target, progress).await?;

@@ -2,16 +2,15 @@
 
 use crate::error::StoreError;
 use crate::hot::Hot;
-use sqlx::pool::PoolConnection;
+use crate::turn::Writer;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Sqlite, SqliteConnection, SqlitePool};
-use std::ops::{Deref, DerefMut};
+use sqlx::{PgPool, SqlitePool};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// Longest wait for a connection, and for another process's write to end.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the network. Less
 /// than a lease, so that a lane's lock is free when its lease is.
 const IDLE_TRANSACTION_MS: &str = "5000";
@@ -28,7 +27,7 @@ pub(crate) const WAL_PAGES: u32 = 262_144;
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
     /// SQLite has one writer at a time, so one connection writes and the others read beside it (WAL).
-    Sqlite { read: SqlitePool, write: SqlitePool, hot: Hot },
+    Sqlite { read: SqlitePool, write: Writer, hot: Hot },
     /// PostgreSQL, or a service that speaks it.
     Postgres(PgPool),
 }
@@ -47,7 +46,7 @@ impl Db {
                 .pragma("temp_store", "memory");
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
             // The writer first: it creates the file and sets its journal mode.
-            let write = pool(1).connect_with(options.clone()).await?;
+            let write = Writer::new(pool(1).connect_with(options.clone()).await?);
             let hot = Hot::new(options.get_filename().to_owned(), BUSY_TIMEOUT, write.clone());
             let read = pool(connections.max(1)).connect_with(options).await?;
             Ok(Self::Sqlite { read, write, hot })
@@ -140,7 +139,7 @@ macro_rules! writing {
         match &$store.db {
             $crate::db::Db::Sqlite { write, .. } => {
                 let $sql = |statement: $crate::db::Sql| statement.sqlite;
-                let mut $tx = $crate::db::SqliteTx::begin(write).await?;
+                let mut $tx = $crate::turn::SqliteTx::begin(write).await?;
                 let result = $body;
                 $tx.commit().await?;
                 result
@@ -159,50 +158,6 @@ pub(crate) use writing;
 
 /// What [`rows`] makes of no rows at all.
 pub(crate) const NO_ROWS: &str = "[]";
-
-/// A write transaction on SQLite. One that is not committed ends with its connection: a failed write (a full disk) can have
-/// rolled back by itself, and whoever counts transactions on that connection would be wrong from then on.
-pub(crate) struct SqliteTx {
-    connection: PoolConnection<Sqlite>,
-    open: bool,
-}
-
-impl SqliteTx {
-    pub(crate) async fn begin(pool: &SqlitePool) -> Result<Self, sqlx::Error> {
-        let mut tx = Self { connection: pool.acquire().await?, open: true };
-        // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *tx).await?;
-        Ok(tx)
-    }
-
-    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("COMMIT").execute(&mut *self).await?;
-        self.open = false;
-        Ok(())
-    }
-}
-
-impl Drop for SqliteTx {
-    fn drop(&mut self) {
-        if self.open {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-impl Deref for SqliteTx {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for SqliteTx {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
-    }
-}
 
 /// Rows as the one parameter of a [`bulk!`] statement.
 pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> Result<String, StoreError> {

@@ -4,9 +4,8 @@
 
 use crate::error::StoreError;
 use crate::newest::Newest;
+use crate::turn::{Turn, Writer};
 use rusqlite::{Connection, OpenFlags};
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqlitePool};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -19,20 +18,20 @@ const CACHE_KIB: i64 = -65_536;
 /// The most prepared statements kept.
 const STATEMENTS: usize = 64;
 
-/// A writer beside the pool's one connection that writes; whoever writes holds that one too, so that the two take turns.
+/// A writer beside the driver's one that writes; the two take turns.
 /// What it commits is not on the disk before [`Hot::sync`]: one group of calls can wait for the disk while the next one is
 /// worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct Hot {
     file: PathBuf,
     busy_timeout: Duration,
-    turns: SqlitePool,
+    turns: Writer,
     connection: Arc<Mutex<Option<Connection>>>,
     newest: Newest,
 }
 
 impl Hot {
-    pub(crate) fn new(file: PathBuf, busy_timeout: Duration, turns: SqlitePool) -> Self {
+    pub(crate) fn new(file: PathBuf, busy_timeout: Duration, turns: Writer) -> Self {
         Self { file, busy_timeout, turns, connection: Arc::default(), newest: Newest::new() }
     }
 
@@ -80,7 +79,7 @@ impl Hot {
     }
 
     async fn take_turn(&self) -> Result<HotTx, StoreError> {
-        let turn = self.turns.acquire().await?;
+        let turn = self.turns.turn().await?;
         let slot = Arc::clone(&self.connection).lock_owned().await;
         Ok(HotTx { slot, open: false, hot: self.clone(), _turn: turn })
     }
@@ -104,7 +103,7 @@ pub(crate) struct HotTx {
     slot: OwnedMutexGuard<Option<Connection>>,
     open: bool,
     hot: Hot,
-    _turn: PoolConnection<Sqlite>,
+    _turn: Turn,
 }
 
 impl HotTx {

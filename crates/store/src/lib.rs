@@ -27,6 +27,7 @@ mod pause;
 mod pulse;
 mod queue;
 mod refresh;
+mod turn;
 mod wakeup;
 
 pub use accept::{
@@ -89,10 +90,13 @@ impl Store {
             return Err(StoreError::NewerDatabase(*newer));
         }
         match &self.db {
-            Db::Sqlite { write, .. } => migrator.run(write).await,
-            Db::Postgres(pool) => migrator.run(pool).await,
+            Db::Sqlite { write, .. } => {
+                write
+                    .with(async |connection| migrator.run(connection).await.map_err(StoreError::Migrate))
+                    .await?;
+            }
+            Db::Postgres(pool) => migrator.run(pool).await.map_err(StoreError::Migrate)?,
         }
-        .map_err(StoreError::Migrate)?;
         Ok(self.applied().await?.len() - before.len())
     }
 
