@@ -27,7 +27,7 @@ struct Bare {
 
 /// Serves until it is killed.
 pub(crate) fn serve(listen: SocketAddr, secret: String) -> anyhow::Result<()> {
-    // As #[tokio::main] makes it for simgauge.
+    // As simgauge has it, but for how often it looks for what other threads woke: here there are none.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let bare = Arc::new(Bare { secret, verified: AtomicU64::new(0) });
         let routes = Router::new()

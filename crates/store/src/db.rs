@@ -47,7 +47,7 @@ impl Db {
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
             // The writer first: it creates the file and sets its journal mode.
             let write = Writer::new(pool(1).connect_with(options.clone()).await?);
-            let hot = Hot::new(options.get_filename().to_owned(), BUSY_TIMEOUT, write.clone());
+            let hot = Hot::new(options.get_filename().to_owned(), write.clone());
             let read = pool(connections.max(1)).connect_with(options).await?;
             Ok(Self::Sqlite { read, write, hot })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {

@@ -2,6 +2,7 @@
 //! directly, statement after statement, where a driver that hands every statement and every row from thread to thread costs
 //! several times as much as the work itself.
 
+use crate::db::BUSY_TIMEOUT;
 use crate::error::StoreError;
 use crate::newest::Newest;
 use crate::turn::{Turn, Writer};
@@ -10,7 +11,6 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// The connection's page cache, in KiB (negative: KiB instead of pages).
@@ -24,15 +24,14 @@ const STATEMENTS: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Hot {
     file: PathBuf,
-    busy_timeout: Duration,
     turns: Writer,
     connection: Arc<Mutex<Option<Connection>>>,
     newest: Newest,
 }
 
 impl Hot {
-    pub(crate) fn new(file: PathBuf, busy_timeout: Duration, turns: Writer) -> Self {
-        Self { file, busy_timeout, turns, connection: Arc::default(), newest: Newest::new() }
+    pub(crate) fn new(file: PathBuf, turns: Writer) -> Self {
+        Self { file, turns, connection: Arc::default(), newest: Newest::new() }
     }
 
     /// Which refreshes cards' rows do not name yet.
@@ -134,7 +133,7 @@ impl HotTx {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.slot.is_none() {
-            *self.slot = Some(open(&self.hot.file, self.hot.busy_timeout)?);
+            *self.slot = Some(open(&self.hot.file)?);
         }
         self.open = true;
         self.connection()?.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -160,13 +159,13 @@ impl Drop for HotTx {
     }
 }
 
-fn open(file: &std::path::Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+fn open(file: &std::path::Path) -> Result<Connection, StoreError> {
     // Whatever it is, it is there: the pool has made it.
     let connection = Connection::open_with_flags(
         file,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    connection.busy_timeout(busy_timeout)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Hot::sync`.
     connection.pragma_update(None, "synchronous", "NORMAL")?;

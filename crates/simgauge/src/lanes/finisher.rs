@@ -56,23 +56,17 @@ pub(super) async fn write_notes(
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
-        let done: Vec<TaskKey> = finished.iter().map(|one| one.task.clone()).collect();
         let mut notes = LaneNotes { lease: lease.clone(), running, postponed, finished };
         let began = Instant::now();
-        loop {
+        let (notes, ended) = loop {
             match scribe.write(notes).await {
-                Ok((notes, ended)) => {
-                    teller.ended(&ended, &notes.finished, began.elapsed());
-                    waiters.ended(&ended);
-                    break;
-                }
+                Ok(written) => break written,
                 Err(NotWritten::LeaseLost) => {
                     let _ = written.send(Written::LeaseLost);
                     return;
                 }
                 Err(NotWritten::Store(back)) => {
                     // The readings are not lost: they are written when the store is back, or made again by who comes next.
-                    tracing::error!(lane = lease.lane, "readings could not be written; trying again");
                     if give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
                         return;
                     }
@@ -80,9 +74,11 @@ pub(super) async fn write_notes(
                 }
                 Err(NotWritten::Stopping) => return,
             }
-        }
-        if !done.is_empty() {
-            let _ = written.send(Written::Done(done));
+        };
+        teller.ended(&ended, &notes.finished, began.elapsed());
+        waiters.ended(&ended);
+        if !notes.finished.is_empty() {
+            let _ = written.send(Written::Done(notes.finished.into_iter().map(|one| one.task).collect()));
         }
     }
 }

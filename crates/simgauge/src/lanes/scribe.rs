@@ -62,7 +62,8 @@ async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneNotes, Reply)
                 }
             }
             Err(error) => {
-                tracing::error!(%error, lanes = notes.len(), "what lanes did could not be written");
+                let lanes: Vec<&str> = notes.iter().map(|notes| notes.lease.lane.as_str()).collect();
+                tracing::error!(?lanes, %error, "readings could not be written; trying again");
                 for (notes, reply) in notes.into_iter().zip(replies) {
                     let _ = reply.send(Err(NotWritten::Store(notes)));
                 }

@@ -30,7 +30,7 @@ pub enum NotAccepted {
     QueueFull,
     /// The process stops.
     Stopping,
-    /// The store failed; nothing was stored.
+    /// The store failed. Nothing was stored, or (where the disk refused what was committed) it is not known whether it stays.
     Store,
 }
 
@@ -104,7 +104,7 @@ impl Accepter {
     /// Takes a call to the store; answers after the commit. The call's id is replaced.
     ///
     /// # Errors
-    /// [`NotAccepted`]; then nothing was stored.
+    /// [`NotAccepted`], which says what is stored then.
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Pending { call, since: Instant::now(), reply }).map_err(|error| match error {
