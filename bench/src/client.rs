@@ -90,10 +90,6 @@ pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule)
     let data = std::fs::read(&requests.path)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let mut connections = Vec::with_capacity(schedule.connections);
-        for _ in 0..schedule.connections {
-            connections.push(connect(address).await.context("cannot connect")?);
-        }
         let shared = Rc::new(Shared {
             address,
             data,
@@ -104,11 +100,11 @@ pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule)
             answers: RefCell::default(),
         });
         let mut work = JoinSet::new();
-        for stream in connections {
-            work.spawn_local(send_on(stream, Rc::clone(&shared)));
+        for _ in 0..schedule.connections {
+            work.spawn_local(send_on(Rc::clone(&shared)));
         }
         while let Some(ended) = work.join_next().await {
-            ended?.context("cannot connect again")?;
+            ended?.context("cannot connect")?;
         }
         let mut answers = shared.answers.take();
         answers.took = shared.start.elapsed();
@@ -117,8 +113,10 @@ pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule)
     })
 }
 
-/// Takes the next request that is due, as long as there is one. Which connection sends it is whichever is free.
-async fn send_on(mut stream: TcpStream, shared: Rc<Shared>) -> io::Result<()> {
+/// Takes the next request that is due, as long as there is one. Which connection sends it is whichever is free. Connected when it is
+/// its turn: a server closes connections on which nothing is sent.
+async fn send_on(shared: Rc<Shared>) -> io::Result<()> {
+    let mut stream = connect(shared.address).await?;
     let mut buffer = Vec::with_capacity(1024);
     loop {
         let number = shared.next.replace_with(|next| *next + 1);

@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 4000;
 const FLAT: f64 = 1.1;
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    let (total, seconds) = if bench.quick { (400_000, 6) } else { (3_000_000, 60) };
+    let (total, seconds) = if bench.quick { (1_000_000, 6) } else { (6_000_000, 60) };
     bench.report.begin("overload", bench.quick.then(|| format!("quick: {seconds} s")));
     let lanes = operators::lanes(LANES);
     let dir = bench.folder("overload")?;

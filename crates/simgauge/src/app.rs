@@ -10,7 +10,7 @@ use crate::pulse;
 use crate::refresh::{Accepter, Beats, Waiters};
 use crate::retention;
 use crate::secrets::Sealer;
-use crate::server::{self, Tls};
+use crate::server::{self, Front, Tls};
 use crate::telemetry::{self, Live, Telemetry};
 use crate::upkeep;
 use anyhow::{Context as _, bail};
@@ -33,6 +33,7 @@ pub struct App {
     address: SocketAddr,
     stopping: CancellationToken,
     server: JoinHandle<()>,
+    _front: Front,
     lanes: JoinSet<()>,
     store: Store,
     telemetry: Telemetry,
@@ -177,11 +178,13 @@ impl App {
         if let Some(tls) = &tls {
             tokio::spawn(tls.clone().keep_fresh(stopping.clone()));
         }
-        let server = server::serve(listener, tls, routes.merge(more), limits, stopping.clone());
+        let front = Front::start().context("the runtime for callers")?;
+        let server = front.spawn(server::serve(listener, tls, routes.merge(more), limits, stopping.clone()));
         Ok(Self {
             address,
             stopping,
-            server: tokio::spawn(server),
+            server,
+            _front: front,
             lanes,
             store,
             telemetry,

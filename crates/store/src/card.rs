@@ -5,6 +5,7 @@ use crate::db::{Sql, bulk, from_db, reading, rows};
 use crate::error::StoreError;
 use crate::package::{PackageRow, PackageView};
 use crate::refresh::{RefreshRow, RefreshView};
+use crate::tx::hot_row;
 use serde::Serialize;
 use simgauge_domain::metering::delta::Last;
 use simgauge_domain::metering::mirror::Mirrored;
@@ -135,6 +136,24 @@ pub(crate) struct ProfileRow {
     synced_at: Option<i64>,
     meter: Option<String>,
 }
+
+hot_row!(ProfileRow {
+    card,
+    iccid,
+    operator_account,
+    status,
+    raw_status,
+    period_kind,
+    period_key,
+    period_start,
+    period_end,
+    used,
+    total,
+    as_of,
+    began_at,
+    synced_at,
+    meter,
+});
 
 macro_rules! profile_columns {
     () => {

@@ -2,11 +2,13 @@
 
 use crate::error::StoreError;
 use crate::hot::Hot;
+use crate::log::Log;
 use crate::turn::Writer;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for a connection, and for another process's write to end.
@@ -38,7 +40,7 @@ impl Db {
             let options = SqliteConnectOptions::from_str(url)?
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
+                .synchronous(SqliteSynchronous::Normal)
                 .foreign_keys(true)
                 .busy_timeout(BUSY_TIMEOUT)
                 .pragma("cache_size", SQLITE_CACHE_KIB)
@@ -46,8 +48,9 @@ impl Db {
                 .pragma("temp_store", "memory");
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
             // The writer first: it creates the file and sets its journal mode.
-            let write = Writer::new(pool(1).connect_with(options.clone()).await?);
-            let hot = Hot::new(options.get_filename().to_owned(), write.clone());
+            let log = Arc::new(Log::of(options.get_filename()));
+            let write = Writer::new(pool(1).connect_with(options.clone()).await?, Arc::clone(&log));
+            let hot = Hot::new(options.get_filename().to_owned(), log, write.clone());
             let read = pool(connections.max(1)).connect_with(options).await?;
             Ok(Self::Sqlite { read, write, hot })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {

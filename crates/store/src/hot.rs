@@ -4,11 +4,10 @@
 
 use crate::db::BUSY_TIMEOUT;
 use crate::error::StoreError;
+use crate::log::Log;
 use crate::newest::Newest;
 use crate::turn::{Turn, Writer};
 use rusqlite::{Connection, OpenFlags};
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -19,19 +18,18 @@ const CACHE_KIB: i64 = -65_536;
 const STATEMENTS: usize = 64;
 
 /// A writer beside the driver's one that writes; the two take turns.
-/// What it commits is not on the disk before [`Hot::sync`]: one group of calls can wait for the disk while the next one is
-/// worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct Hot {
     file: PathBuf,
+    log: Arc<Log>,
     turns: Writer,
     connection: Arc<Mutex<Option<Connection>>>,
     newest: Newest,
 }
 
 impl Hot {
-    pub(crate) fn new(file: PathBuf, turns: Writer) -> Self {
-        Self { file, turns, connection: Arc::default(), newest: Newest::new() }
+    pub(crate) fn new(file: PathBuf, log: Arc<Log>, turns: Writer) -> Self {
+        Self { file, log, turns, connection: Arc::default(), newest: Newest::new() }
     }
 
     /// Which refreshes cards' rows do not name yet.
@@ -41,30 +39,30 @@ impl Hot {
 
     /// Does work in a write transaction that commits when it is done, then what has to be done before anybody else writes;
     /// an error rolls back. Works on the thread that asks, and keeps it until then: for those who have a thread of their own.
+    /// It is not on the disk before [`Hot::sync`]: one group of calls can wait for the disk while the next one is worked on.
     pub(crate) async fn write_here<T>(
         &self,
         work: impl FnOnce(&Connection, &Newest) -> Result<T, StoreError>,
         then: impl FnOnce(&T, &Newest),
     ) -> Result<T, StoreError> {
-        let mut tx = self.take_turn().await?;
-        tx.begin()?;
+        let mut tx = self.begin_here().await?;
         let result = work(tx.connection()?, &self.newest)?;
         tx.end("COMMIT")?;
+        self.log.committed();
         then(&result, &self.newest);
         Ok(result)
     }
 
     /// Waits, on the thread that asks, until everything committed so far is on the disk.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let mut log = self.file.clone().into_os_string();
-        log.push("-wal");
-        // Opened each time: whoever closes the last connection removes the log, and the next one makes another.
-        match File::open(log) {
-            Ok(log) => Ok(log.sync_data()?),
-            // Written back into the file, which is synced thereby.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.log.sync()?)
+    }
+
+    /// Begins a transaction on the thread that asks: for those who have a thread of their own.
+    pub(crate) async fn begin_here(&self) -> Result<HotTx, StoreError> {
+        let mut tx = self.take_turn().await?;
+        tx.begin()?;
+        Ok(tx)
     }
 
     /// Begins a transaction that lasts over several pieces of work.
@@ -119,12 +117,18 @@ impl HotTx {
     }
 
     /// Commits, onto the disk.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        blocking(move || {
-            self.end("COMMIT")?;
-            self.hot.sync()
-        })
-        .await
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        blocking(move || self.commit_here()).await
+    }
+
+    /// Commits, onto the disk, on the thread that asks.
+    pub(crate) fn commit_here(mut self) -> Result<(), StoreError> {
+        self.end("COMMIT")?;
+        self.hot.log.committed();
+        let hot = self.hot.clone();
+        // The next one's turn.
+        drop(self);
+        hot.sync()
     }
 
     pub(crate) async fn rollback(mut self) -> Result<(), StoreError> {
@@ -146,7 +150,7 @@ impl HotTx {
         Ok(())
     }
 
-    fn connection(&self) -> Result<&Connection, StoreError> {
+    pub(crate) fn connection(&self) -> Result<&Connection, StoreError> {
         self.slot.as_ref().ok_or(StoreError::Database(sqlx::Error::PoolClosed))
     }
 }
@@ -167,7 +171,7 @@ fn open(file: &std::path::Path) -> Result<Connection, StoreError> {
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Hot::sync`.
+    // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Log::sync`.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;

@@ -20,6 +20,7 @@ mod history;
 mod hot;
 mod import;
 mod lane;
+mod log;
 mod newest;
 mod notification;
 mod package;
@@ -28,6 +29,7 @@ mod pulse;
 mod queue;
 mod refresh;
 mod turn;
+mod tx;
 mod wakeup;
 
 pub use accept::{

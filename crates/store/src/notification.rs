@@ -18,6 +18,7 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk, from_db, rows};
 use crate::error::StoreError;
 use crate::finish::Ended;
+use crate::tx::{Tx, hot_row};
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
@@ -65,7 +66,7 @@ pub(crate) fn outbox(new: &[NewNotification<'_>]) -> Result<String, StoreError> 
 }
 
 /// Ended refreshes of accounts that want to be told, oldest first.
-pub(crate) const TO_TELL: Sql = bulk!(
+const TO_TELL: Sql = bulk!(
     "SELECT refresh.id, refresh.card, card.kind, refresh.account, refresh.accepted_at, refresh.finished_at, \
      refresh.before, refresh.after, refresh.state, refresh.reason, refresh.detail FROM ",
     [k text],
@@ -74,7 +75,7 @@ pub(crate) const TO_TELL: Sql = bulk!(
 );
 
 /// What the operators allow the profiles of cards.
-pub(crate) const TOTALS: Sql = bulk!(
+const TOTALS: Sql = bulk!(
     "SELECT profile.card, profile.total FROM ",
     [k text],
     " AS wanted JOIN profile ON profile.card = wanted.k"
@@ -82,7 +83,7 @@ pub(crate) const TOTALS: Sql = bulk!(
 
 /// A row of [`TO_TELL`].
 #[derive(sqlx::FromRow)]
-pub(crate) struct EndedRow {
+struct EndedRow {
     id: String,
     card: String,
     kind: String,
@@ -96,32 +97,38 @@ pub(crate) struct EndedRow {
     detail: Option<String>,
 }
 
+hot_row!(EndedRow {
+    id,
+    card,
+    kind,
+    account,
+    accepted_at,
+    finished_at,
+    before,
+    after,
+    state,
+    reason,
+    detail,
+});
+
 /// A row of [`TOTALS`].
 #[derive(sqlx::FromRow)]
-pub(crate) struct TotalRow {
+struct TotalRow {
     card: String,
     total: Option<i64>,
 }
 
+hot_row!(TotalRow { card, total });
+
 /// Tells of refreshes that ended, in the transaction that ended them.
-macro_rules! on_ended {
-    ($tx:expr, $sql:expr, $ended:expr) => {{
-        let ids = $crate::notification::keys($ended.iter().map(|one| one.id.as_str()))?;
-        let told: Vec<$crate::notification::EndedRow> =
-            sqlx::query_as($sql($crate::notification::TO_TELL)).bind(&ids).fetch_all(&mut *$tx).await?;
-        if !told.is_empty() {
-            let cards = $crate::notification::keys_of_cards($ended)?;
-            let totals: Vec<$crate::notification::TotalRow> =
-                sqlx::query_as($sql($crate::notification::TOTALS)).bind(&cards).fetch_all(&mut *$tx).await?;
-            let news = $crate::notification::outbox_of_ended(&told, totals)?;
-            sqlx::query($sql($crate::notification::INSERT_NOTIFICATIONS))
-                .bind(&news)
-                .execute(&mut *$tx)
-                .await?;
-        }
-    }};
+pub(crate) async fn tell_ended(tx: &mut impl Tx, ended: &[Ended]) -> Result<(), StoreError> {
+    let told: Vec<EndedRow> = tx.all(TO_TELL, &keys(ended.iter().map(|one| one.id.as_str()))?).await?;
+    if !told.is_empty() {
+        let totals = tx.all(TOTALS, &keys_of_cards(ended)?).await?;
+        tx.run(INSERT_NOTIFICATIONS, &outbox_of_ended(&told, totals)?).await?;
+    }
+    Ok(())
 }
-pub(crate) use on_ended;
 
 /// Keys as the parameter of a bulk statement.
 pub(crate) fn keys<'a>(keys: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
@@ -133,7 +140,7 @@ pub(crate) fn keys<'a>(keys: impl Iterator<Item = &'a str>) -> Result<String, St
 }
 
 /// The cards of ended refreshes, each once.
-pub(crate) fn keys_of_cards(ended: &[Ended]) -> Result<String, StoreError> {
+fn keys_of_cards(ended: &[Ended]) -> Result<String, StoreError> {
     let mut cards: Vec<&str> = ended.iter().map(|one| one.card.as_str()).collect();
     cards.sort_unstable();
     cards.dedup();
@@ -141,7 +148,7 @@ pub(crate) fn keys_of_cards(ended: &[Ended]) -> Result<String, StoreError> {
 }
 
 /// The outbox rows that tell of ended refreshes.
-pub(crate) fn outbox_of_ended(told: &[EndedRow], totals: Vec<TotalRow>) -> Result<String, StoreError> {
+fn outbox_of_ended(told: &[EndedRow], totals: Vec<TotalRow>) -> Result<String, StoreError> {
     // A total over all profiles, or none: a part would look like the whole.
     let mut sums: HashMap<String, Option<u64>> = HashMap::new();
     for row in totals {

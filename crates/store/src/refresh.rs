@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, from_db, reading};
 use crate::error::StoreError;
+use crate::tx::hot_row;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::{Failure, OpenRefresh, RefreshState};
@@ -49,6 +50,22 @@ pub(crate) struct RefreshRow {
     reason: Option<String>,
     detail: Option<String>,
 }
+
+hot_row!(RefreshRow {
+    id,
+    card,
+    account,
+    appkey,
+    accepted_at,
+    previous,
+    state,
+    remaining,
+    before,
+    after,
+    finished_at,
+    reason,
+    detail,
+});
 
 /// The state of a refresh as the store holds it.
 pub(crate) fn state_of(id: &str, state: &str) -> Result<RefreshState, StoreError> {

@@ -6,8 +6,9 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// Lanes' groups in one transaction at most.
-const GROUP_MAX: usize = 64;
+/// Notes in one transaction, as far as lanes do not bring more at once: who wants to write next, callers among them, waits for all
+/// of them. A note takes about a tenth of a millisecond.
+const NOTES: usize = 100;
 /// Groups that wait at most; lanes wait beyond.
 const QUEUE: usize = 256;
 
@@ -51,10 +52,23 @@ impl Scribe {
     }
 }
 
+/// What lanes brought, up to about [`NOTES`]; nothing once there are no lanes any more.
+async fn next_group(queue: &mut mpsc::Receiver<(LaneNotes, Reply)>) -> Option<(Vec<LaneNotes>, Vec<Reply>)> {
+    let (first, reply) = queue.recv().await?;
+    let mut count = first.count();
+    let (mut notes, mut replies) = (vec![first], vec![reply]);
+    while count < NOTES
+        && let Ok((more, reply)) = queue.try_recv()
+    {
+        count += more.count();
+        notes.push(more);
+        replies.push(reply);
+    }
+    Some((notes, replies))
+}
+
 async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneNotes, Reply)>) {
-    let mut waiting = Vec::with_capacity(GROUP_MAX);
-    while queue.recv_many(&mut waiting, GROUP_MAX).await > 0 {
-        let (notes, replies): (Vec<LaneNotes>, Vec<Reply>) = waiting.drain(..).unzip();
+    while let Some((notes, replies)) = next_group(&mut queue).await {
         match store.write_down(&notes).await {
             Ok(written) => {
                 for ((notes, ended), reply) in notes.into_iter().zip(written).zip(replies) {

@@ -2,6 +2,7 @@
 //! waits for the disk the next one is worked on.
 
 use super::cooldown_cache::Known;
+use super::room::Room;
 use super::sync::{Callers, Group, Past, Reply, Syncer};
 use crate::clock::Clock;
 use crate::lanes::Board;
@@ -26,7 +27,7 @@ const GROUPS_AHEAD: usize = 1;
 /// Why a call was neither accepted nor refused by the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAccepted {
-    /// Too many calls wait to be made durable.
+    /// So many calls wait to be made durable that this one would wait too long.
     QueueFull,
     /// The process stops.
     Stopping,
@@ -44,11 +45,12 @@ struct Pending {
 #[derive(Clone)]
 pub struct Accepter {
     queue: mpsc::Sender<Pending>,
+    room: Arc<Room>,
     past: Arc<Past>,
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers.
+    /// Starts the threads that commit and the one that answers. At most `queue` calls wait.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -61,7 +63,7 @@ impl Accepter {
         queue: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(queue);
-        let past = Arc::new(Past::new());
+        let (room, past) = (Arc::new(Room::new(queue)), Arc::new(Past::new()));
         let (to_sync, committed) = sync_channel(GROUPS_AHEAD);
         let syncer = Syncer {
             store: store.clone(),
@@ -72,14 +74,14 @@ impl Accepter {
         };
         thread::Builder::new().name("syncer".into()).spawn(move || syncer.run(&committed))?;
         let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
-        let committer = Committer { queue, store, board, rules, clock, to_sync };
+        let committer = Committer { queue, room: Arc::clone(&room), store, board, rules, clock, to_sync };
         for _ in 0..committer.store.groups_at_once() {
             let (committer, runtime) = (committer.clone(), Handle::current());
             thread::Builder::new()
                 .name("accepter".into())
                 .spawn(move || runtime.block_on(committer.run()))?;
         }
-        Ok(Self { queue: sender, past })
+        Ok(Self { queue: sender, room, past })
     }
 
     /// How many refreshes were accepted since the start.
@@ -98,7 +100,7 @@ impl Accepter {
     #[must_use]
     pub fn depth(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
         let queue = self.queue.downgrade();
-        Box::new(move || queue.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity()))
+        Box::new(move || queue.upgrade().map_or(0, |queue| waiting(&queue)))
     }
 
     /// Takes a call to the store; answers after the commit. The call's id is replaced.
@@ -106,6 +108,9 @@ impl Accepter {
     /// # Errors
     /// [`NotAccepted`], which says what is stored then.
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
+        if !self.room.is_there(waiting(&self.queue)) {
+            return Err(NotAccepted::QueueFull);
+        }
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Pending { call, since: Instant::now(), reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
@@ -113,6 +118,10 @@ impl Accepter {
         })?;
         answer.await.unwrap_or(Err(NotAccepted::Stopping))
     }
+}
+
+fn waiting(queue: &mpsc::Sender<Pending>) -> usize {
+    queue.max_capacity() - queue.capacity()
 }
 
 /// Where calls wait, and the ids that they get.
@@ -125,6 +134,7 @@ struct Queue {
 #[derive(Clone)]
 struct Committer {
     queue: Arc<Mutex<Queue>>,
+    room: Arc<Room>,
     store: Store,
     board: Board,
     rules: CardRules,
@@ -164,6 +174,7 @@ impl Committer {
         }
         let now = self.clock.now();
         let began = Instant::now();
+        self.room.learn(began.duration_since(waiting[0].since), waiting.len() + queue.receiver.len());
         let entered = waiting.iter().map(|pending| pending.since).collect();
         let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
             waiting.into_iter().map(|pending| (pending.call, pending.reply)).unzip();

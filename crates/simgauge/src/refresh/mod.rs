@@ -5,6 +5,7 @@ mod beats;
 mod card_memory;
 mod cooldown_cache;
 pub(crate) mod read;
+mod room;
 mod sync;
 mod waiters;
 

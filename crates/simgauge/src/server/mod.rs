@@ -1,8 +1,10 @@
 //! The listener of the open API: connections, bounded in number and in time, that end gracefully.
 
 mod deadlines;
+mod front;
 mod tls;
 
+pub use front::Front;
 pub use tls::Tls;
 
 use axum::Router;

@@ -9,6 +9,7 @@ use crate::db::{from_db, to_db};
 use crate::error::StoreError;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
+use crate::tx::hot_row;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::booking::{Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
@@ -24,6 +25,8 @@ pub(super) struct Head {
     last_refresh: Option<String>,
     overage: i64,
 }
+
+hot_row!(Head { number, last_refresh, overage });
 
 /// A card while its readings are booked.
 #[derive(Default)]

@@ -8,17 +8,16 @@ mod sql;
 
 use crate::Store;
 use crate::accept::INSERT_TASKS;
-use crate::card::ProfileRow;
-use crate::db::{Db, NO_ROWS, Sql, bulk, rows, writing};
+use crate::db::{Db, NO_ROWS, Sql, bulk, rows};
 use crate::error::StoreError;
 use crate::lane::Lease;
 use crate::notification::{self, INSERT_NOTIFICATIONS, outbox};
-use crate::package::{INSERT_BOOKINGS, PackageRow, UPDATE_OVERAGES, UPDATE_PACKAGES};
+use crate::package::{INSERT_BOOKINGS, UPDATE_OVERAGES, UPDATE_PACKAGES};
 use crate::queue::{Postponed, TaskKey};
-use crate::refresh::RefreshRow;
-use book::{Head, book, gather, link};
+use crate::tx::Tx;
+use book::{book, gather, link};
 use news::{UPDATE_SAID, WISHES, Wish, news};
-use rows::{HeldRow, InLane, Key};
+use rows::{HeldLane, HeldRow, InLane, Key};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::Reading;
@@ -58,6 +57,14 @@ pub struct LaneNotes {
     pub finished: Vec<Finished>,
 }
 
+impl LaneNotes {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.running.len() + self.postponed.len() + self.finished.len()
+    }
+}
+
 /// A reading that ended, in its lane.
 #[derive(Clone, Copy)]
 struct Ending<'a> {
@@ -86,77 +93,81 @@ impl Store {
     /// Writes down what lanes did. The answer has, lane by lane, the refreshes that ended thereby, and nothing where the lease
     /// was lost: then nothing of that lane was written.
     ///
+    /// On SQLite it works on the thread that asks.
+    ///
     /// # Errors
-    /// The database cannot be reached; then nothing was written.
+    /// The database cannot be reached; then nothing was written, or (where the disk refused what was committed) it is not known
+    /// whether it stays. Writing the same once more changes nothing.
     pub async fn write_down(&self, notes: &[LaneNotes]) -> Result<Vec<Option<Vec<Ended>>>, StoreError> {
-        let leases = rows(&notes.iter().map(|notes| HeldRow::of(&notes.lease)).collect::<Vec<_>>())?;
-        let written = writing!(self, |tx, sql| {
-            let held: Vec<String> = sqlx::query_scalar(sql(HELD)).bind(&leases).fetch_all(&mut *tx).await?;
-            let held: HashSet<String> = held.into_iter().collect();
-            let ours: Vec<&LaneNotes> =
-                notes.iter().filter(|notes| held.contains(&notes.lease.lane)).collect();
-            for (statement, many) in [(RUN, running(&ours)?), (PUT_OFF, put_off(&ours)?)] {
-                if many != NO_ROWS {
-                    sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
-                }
+        match &self.db {
+            Db::Sqlite { hot, .. } => {
+                let mut tx = hot.begin_here().await?;
+                let written = write(&mut tx, notes).await?;
+                tx.commit_here()?;
+                let of_held = notes.iter().zip(&written).filter(|(_, ended)| ended.is_some());
+                let finished = of_held.flat_map(|(notes, _)| &notes.finished);
+                hot.newest().forget(finished.map(|one| (one.card.as_str(), &one.task.refresh)));
+                Ok(written)
             }
-            let endings = endings(&ours);
-            if endings.is_empty() {
-                by_lane(notes, &held, Vec::new())
-            } else {
-                let numbers: BTreeSet<&str> = endings.iter().map(|ending| ending.one.card.as_str()).collect();
-                let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-                let heads: Vec<Head> = sqlx::query_as(sql(HEADS)).bind(&numbers).fetch_all(&mut *tx).await?;
-                let profiles: Vec<ProfileRow> =
-                    sqlx::query_as(sql(PROFILES)).bind(&numbers).fetch_all(&mut *tx).await?;
-                let packages: Vec<PackageRow> =
-                    sqlx::query_as(sql(PACKAGES)).bind(&numbers).fetch_all(&mut *tx).await?;
-                let (mut cards, mut next) = gather(heads, &endings, profiles, packages)?;
-                while !next.is_empty() {
-                    let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-                    let chain: Vec<RefreshRow> =
-                        sqlx::query_as(sql(CHAIN)).bind(&ids).fetch_all(&mut *tx).await?;
-                    next = link(&mut cards, chain)?;
-                }
-                let booked = book(&endings, &mut cards);
-                let writes = [
-                    (INSERT_READINGS, rows(&booked.readings)?),
-                    (UPDATE_PROFILES, rows(&booked.moved)?),
-                    (INSERT_BOOKINGS, rows(&booked.bookings)?),
-                    (UPDATE_PACKAGES, rows(&booked.package_changes(&cards))?),
-                    (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
-                    (UPDATE_REFRESHES, rows(&booked.refresh_changes(&cards))?),
-                    (INSERT_TASKS, rows(&booked.tasks_again(&cards))?),
-                    (NOTE, rows(&booked.notes(&cards))?),
-                    (DELETE_TASKS, done(&endings)?),
-                ];
-                for (statement, many) in writes.iter().filter(|(_, many)| many != NO_ROWS) {
-                    sqlx::query(sql(*statement)).bind(many).execute(&mut *tx).await?;
-                }
-                let ended = booked.ended(&cards);
-                notification::on_ended!(tx, sql, &ended);
-                let wishes: Vec<Wish> =
-                    sqlx::query_as(sql(WISHES)).bind(&numbers).fetch_all(&mut *tx).await?;
-                if !wishes.is_empty() {
-                    let (told, said) = news(&wishes, &booked.touched, &cards)?;
-                    for (statement, many) in
-                        [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]
-                    {
-                        if many != NO_ROWS {
-                            sqlx::query(sql(statement)).bind(many).execute(&mut *tx).await?;
-                        }
-                    }
-                }
-                by_lane(notes, &held, ended)
+            Db::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                let written = write(&mut tx, notes).await?;
+                tx.commit().await?;
+                Ok(written)
             }
-        });
-        if let Db::Sqlite { hot, .. } = &self.db {
-            let of_held = notes.iter().zip(&written).filter(|(_, ended)| ended.is_some());
-            let finished = of_held.flat_map(|(notes, _)| &notes.finished);
-            hot.newest().forget(finished.map(|one| (one.card.as_str(), &one.task.refresh)));
         }
-        Ok(written)
     }
+}
+
+async fn write(tx: &mut impl Tx, notes: &[LaneNotes]) -> Result<Vec<Option<Vec<Ended>>>, StoreError> {
+    let leases = rows(&notes.iter().map(|notes| HeldRow::of(&notes.lease)).collect::<Vec<_>>())?;
+    let held: Vec<HeldLane> = tx.all(HELD, &leases).await?;
+    let held: HashSet<String> = held.into_iter().map(|held| held.lane).collect();
+    let ours: Vec<&LaneNotes> = notes.iter().filter(|notes| held.contains(&notes.lease.lane)).collect();
+    run_each(tx, [(RUN, running(&ours)?), (PUT_OFF, put_off(&ours)?)]).await?;
+    let endings = endings(&ours);
+    if endings.is_empty() {
+        return Ok(by_lane(notes, &held, Vec::new()));
+    }
+    let numbers: BTreeSet<&str> = endings.iter().map(|ending| ending.one.card.as_str()).collect();
+    let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
+    let heads = tx.all(HEADS, &numbers).await?;
+    let profiles = tx.all(PROFILES, &numbers).await?;
+    let packages = tx.all(PACKAGES, &numbers).await?;
+    let (mut cards, mut next) = gather(heads, &endings, profiles, packages)?;
+    while !next.is_empty() {
+        let ids = rows(&next.iter().map(|k| Key { k }).collect::<Vec<_>>())?;
+        next = link(&mut cards, tx.all(CHAIN, &ids).await?)?;
+    }
+    let booked = book(&endings, &mut cards);
+    let changes = [
+        (INSERT_READINGS, rows(&booked.readings)?),
+        (UPDATE_PROFILES, rows(&booked.moved)?),
+        (INSERT_BOOKINGS, rows(&booked.bookings)?),
+        (UPDATE_PACKAGES, rows(&booked.package_changes(&cards))?),
+        (UPDATE_OVERAGES, rows(&booked.overage_changes(&cards))?),
+        (UPDATE_REFRESHES, rows(&booked.refresh_changes(&cards))?),
+        (INSERT_TASKS, rows(&booked.tasks_again(&cards))?),
+        (NOTE, rows(&booked.notes(&cards))?),
+        (DELETE_TASKS, done(&endings)?),
+    ];
+    run_each(tx, changes).await?;
+    let ended = booked.ended(&cards);
+    notification::tell_ended(tx, &ended).await?;
+    let wishes: Vec<Wish> = tx.all(WISHES, &numbers).await?;
+    if !wishes.is_empty() {
+        let (told, said) = news(&wishes, &booked.touched, &cards)?;
+        run_each(tx, [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]).await?;
+    }
+    Ok(by_lane(notes, &held, ended))
+}
+
+/// Runs the statements that have rows.
+async fn run_each<const N: usize>(tx: &mut impl Tx, changes: [(Sql, String); N]) -> Result<(), StoreError> {
+    for (statement, many) in changes.iter().filter(|(_, many)| many != NO_ROWS) {
+        tx.run(*statement, many).await?;
+    }
+    Ok(())
 }
 
 fn endings<'a>(ours: &[&'a LaneNotes]) -> Vec<Ending<'a>> {

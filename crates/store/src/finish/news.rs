@@ -6,6 +6,7 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk};
 use crate::error::StoreError;
 use crate::notification::{Event, EventBody, NewNotification, event_id, parse_thresholds};
+use crate::tx::hot_row;
 use serde::{Deserialize, Serialize};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::stale::{became_stale, is_stale};
@@ -38,6 +39,8 @@ pub(super) struct Wish {
     thresholds: String,
     stale_hours: Option<i64>,
 }
+
+hot_row!(Wish { number, kind, account, said, thresholds, stale_hours });
 
 /// What the account was told of a card.
 #[derive(Default, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use super::Finished;
 use crate::db::to_db;
 use crate::lane::Lease;
+use crate::tx::hot_row;
 use serde::Serialize;
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
@@ -24,6 +25,14 @@ impl<'a> HeldRow<'a> {
         Self { lane: &lease.lane, epoch: lease.epoch }
     }
 }
+
+/// A lane whose lease is held.
+#[derive(sqlx::FromRow)]
+pub(super) struct HeldLane {
+    pub(super) lane: String,
+}
+
+hot_row!(HeldLane { lane });
 
 /// A row that is named within a lane.
 #[derive(Serialize)]

@@ -5,10 +5,10 @@ use crate::db::{Sql, bulk};
 
 /// The lanes whose leases still hold.
 pub(super) const HELD: Sql = Sql {
-    sqlite: "SELECT name FROM lane WHERE (name, epoch) IN \
+    sqlite: "SELECT name AS lane FROM lane WHERE (name, epoch) IN \
              (SELECT value->>'$.lane', value->>'$.epoch' FROM json_each($1))",
-    postgres: "SELECT name FROM lane WHERE (name, epoch) IN \
-               (SELECT lane, epoch FROM json_to_recordset($1::json) AS held(lane text, epoch bigint)) ORDER BY name FOR SHARE",
+    postgres: "SELECT name AS lane FROM lane WHERE (name, epoch) IN \
+               (SELECT lane, epoch FROM json_to_recordset($1::json) AS held(lane text, epoch bigint)) ORDER BY lane.name FOR SHARE",
 };
 /// Says that refreshes have begun to be read.
 pub(super) const RUN: Sql = bulk!(
