@@ -4,21 +4,24 @@ use crate::Store;
 use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::time::UnixMs;
 
-/// A customer of the platform.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Account {
-    /// Its name, which is its key.
-    pub name: String,
-    /// Language of messages: `zh` or `en`.
-    pub language: String,
-    /// When it was created, in Unix milliseconds.
-    pub created_at: i64,
-    /// Calls a second of all its apps; none: what the configuration says, 0: no limit.
-    pub per_second: Option<i64>,
-    /// Calls at once.
-    pub burst: Option<i64>,
+row! {
+    /// A customer of the platform.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Account {
+        /// Its name, which is its key.
+        pub name: String,
+        /// Language of messages: `zh` or `en`.
+        pub language: String,
+        /// When it was created, in Unix milliseconds.
+        pub created_at: i64,
+        /// Calls a second of all its apps; none: what the configuration says, 0: no limit.
+        pub per_second: Option<i64>,
+        /// Calls at once.
+        pub burst: Option<i64>,
+    }
 }
 
 /// A limit of calls.

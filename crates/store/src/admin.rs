@@ -4,6 +4,7 @@ use crate::Store;
 use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::time::UnixMs;
 
 /// What an admin may do.
@@ -56,13 +57,14 @@ impl std::fmt::Debug for Admin {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct AdminRow {
-    name: String,
-    password: String,
-    role: String,
-    disabled: i64,
-    created_at: i64,
+row! {
+    struct AdminRow {
+        name: String,
+        password: String,
+        role: String,
+        disabled: i64,
+        created_at: i64,
+    }
 }
 
 impl AdminRow {
@@ -94,12 +96,13 @@ pub struct Session {
     pub seen_at: UnixMs,
 }
 
-#[derive(sqlx::FromRow)]
-struct SessionRow {
-    admin: String,
-    role: String,
-    created_at: i64,
-    seen_at: i64,
+row! {
+    struct SessionRow {
+        admin: String,
+        role: String,
+        created_at: i64,
+        seen_at: i64,
+    }
 }
 
 impl Store {

@@ -5,41 +5,44 @@ use crate::account::{StoredQuota, exists_or, in_words};
 use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::time::UnixMs;
 
-/// An appkey of an account.
-#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct App {
-    /// Identifies the app on the wire.
-    pub appkey: String,
-    /// Whose it is.
-    pub account: String,
-    /// The account's language.
-    pub language: String,
-    /// A note for people.
-    pub label: String,
-    /// The secret, sealed.
-    pub secret: Vec<u8>,
-    /// Not 0 where the app may not call.
-    pub disabled: i64,
-    /// When it was created, in Unix milliseconds.
-    pub created_at: i64,
-    /// Networks that it may call from, comma-separated; empty: from anywhere.
-    pub allow: String,
-    /// How its calls must be signed: `SHA-1` or `HMAC-SHA256`.
-    pub sign_type: String,
-    /// The secret before the last rotation, sealed.
-    pub old_secret: Option<Vec<u8>>,
-    /// Until when that one is good, in Unix milliseconds.
-    pub old_until: Option<i64>,
-    /// Calls a second; none and 0: no limit of its own.
-    pub per_second: Option<i64>,
-    /// Calls at once.
-    pub burst: Option<i64>,
-    /// Calls a second of all the account's apps.
-    pub account_per_second: Option<i64>,
-    /// Calls at once of all the account's apps.
-    pub account_burst: Option<i64>,
+row! {
+    /// An appkey of an account.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct App {
+        /// Identifies the app on the wire.
+        pub appkey: String,
+        /// Whose it is.
+        pub account: String,
+        /// The account's language.
+        pub language: String,
+        /// A note for people.
+        pub label: String,
+        /// The secret, sealed.
+        pub secret: Vec<u8>,
+        /// Not 0 where the app may not call.
+        pub disabled: i64,
+        /// When it was created, in Unix milliseconds.
+        pub created_at: i64,
+        /// Networks that it may call from, comma-separated; empty: from anywhere.
+        pub allow: String,
+        /// How its calls must be signed: `SHA-1` or `HMAC-SHA256`.
+        pub sign_type: String,
+        /// The secret before the last rotation, sealed.
+        pub old_secret: Option<Vec<u8>>,
+        /// Until when that one is good, in Unix milliseconds.
+        pub old_until: Option<i64>,
+        /// Calls a second; none and 0: no limit of its own.
+        pub per_second: Option<i64>,
+        /// Calls at once.
+        pub burst: Option<i64>,
+        /// Calls a second of all the account's apps.
+        pub account_per_second: Option<i64>,
+        /// Calls at once of all the account's apps.
+        pub account_burst: Option<i64>,
+    }
 }
 
 impl std::fmt::Debug for App {

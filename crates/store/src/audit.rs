@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::audit::{Anchor, Broken, Entry, Walk};
 use simgauge_domain::time::UnixMs;
 use std::sync::Arc;
@@ -23,23 +24,25 @@ impl std::fmt::Debug for Actor {
     }
 }
 
-/// An entry as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct AuditEntry {
-    /// From 1, without gaps.
-    pub seq: i64,
-    /// When, in Unix milliseconds.
-    pub at: i64,
-    /// Who.
-    pub actor: String,
-    /// What.
-    pub action: String,
-    /// To what.
-    pub subject: String,
-    /// What else there is to say.
-    pub detail: String,
-    /// Its hash and that of all before it, as hex.
-    pub hash: String,
+row! {
+    /// An entry as it is stored.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AuditEntry {
+        /// From 1, without gaps.
+        pub seq: i64,
+        /// When, in Unix milliseconds.
+        pub at: i64,
+        /// Who.
+        pub actor: String,
+        /// What.
+        pub action: String,
+        /// To what.
+        pub subject: String,
+        /// What else there is to say.
+        pub detail: String,
+        /// Its hash and that of all before it, as hex.
+        pub hash: String,
+    }
 }
 
 impl AuditEntry {

@@ -5,7 +5,7 @@ use crate::db::{Sql, bulk, from_db, reading, rows};
 use crate::error::StoreError;
 use crate::package::{PackageRow, PackageView};
 use crate::refresh::{RefreshRow, RefreshView};
-use crate::tx::hot_row;
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::metering::delta::Last;
 use simgauge_domain::metering::mirror::Mirrored;
@@ -106,54 +106,38 @@ pub struct CardFilter {
     pub numbers: Vec<String>,
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct CardRow {
-    number: String,
-    kind: String,
-    account: String,
-    status: String,
-    label: String,
-    accepted_at: Option<i64>,
-    overage: i64,
-    overage_base: i64,
+row! {
+    pub(crate) struct CardRow {
+        number: String,
+        kind: String,
+        account: String,
+        status: String,
+        label: String,
+        accepted_at: Option<i64>,
+        overage: i64,
+        overage_base: i64,
+    }
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct ProfileRow {
-    pub(crate) card: String,
-    pub(crate) iccid: String,
-    pub(crate) operator_account: String,
-    status: Option<String>,
-    raw_status: Option<String>,
-    pub(crate) period_kind: Option<String>,
-    pub(crate) period_key: Option<String>,
-    period_start: Option<i64>,
-    period_end: Option<i64>,
-    pub(crate) used: Option<i64>,
-    pub(crate) total: Option<i64>,
-    pub(crate) as_of: Option<i64>,
-    pub(crate) began_at: Option<i64>,
-    synced_at: Option<i64>,
-    meter: Option<String>,
+row! {
+    pub(crate) struct ProfileRow {
+        pub(crate) card: String,
+        pub(crate) iccid: String,
+        pub(crate) operator_account: String,
+        status: Option<String>,
+        raw_status: Option<String>,
+        pub(crate) period_kind: Option<String>,
+        pub(crate) period_key: Option<String>,
+        period_start: Option<i64>,
+        period_end: Option<i64>,
+        pub(crate) used: Option<i64>,
+        pub(crate) total: Option<i64>,
+        pub(crate) as_of: Option<i64>,
+        pub(crate) began_at: Option<i64>,
+        synced_at: Option<i64>,
+        meter: Option<String>,
+    }
 }
-
-hot_row!(ProfileRow {
-    card,
-    iccid,
-    operator_account,
-    status,
-    raw_status,
-    period_kind,
-    period_key,
-    period_start,
-    period_end,
-    used,
-    total,
-    as_of,
-    began_at,
-    synced_at,
-    meter,
-});
 
 macro_rules! profile_columns {
     () => {

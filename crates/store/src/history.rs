@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, bulk, from_db, reading, rows, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::metering::daily::{Counted, DayKey, DayTotal, Days, days, merge, prune};
 use simgauge_domain::metering::delta::What;
@@ -32,26 +33,28 @@ pub struct ReadingView {
     pub what: What,
 }
 
-#[derive(sqlx::FromRow)]
-struct ReadingRow {
-    card: String,
-    iccid: String,
-    began_at: i64,
-    synced_at: i64,
-    as_of: Option<i64>,
-    used: i64,
-    delta: i64,
-    what: String,
-    cycle: i64,
+row! {
+    struct ReadingRow {
+        card: String,
+        iccid: String,
+        began_at: i64,
+        synced_at: i64,
+        as_of: Option<i64>,
+        used: i64,
+        delta: i64,
+        what: String,
+        cycle: i64,
+    }
 }
 
-#[derive(sqlx::FromRow)]
-struct DayRow {
-    day: String,
-    iccid: String,
-    cycle: i64,
-    delta: i64,
-    readings: i64,
+row! {
+    struct DayRow {
+        day: String,
+        iccid: String,
+        cycle: i64,
+        delta: i64,
+        readings: i64,
+    }
 }
 
 #[derive(Serialize)]

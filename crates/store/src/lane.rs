@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::time::UnixMs;
 
 /// The right to work a lane. Its epoch fences every write: a later holder has a higher one.
@@ -25,19 +26,21 @@ pub enum Before {
     Lost,
 }
 
-/// A lane as last reported.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct LaneRow {
-    /// The operator account.
-    pub name: String,
-    /// Who works it.
-    pub holder: String,
-    /// Grows with each change of holder.
-    pub epoch: i64,
-    /// Until when, in Unix milliseconds.
-    pub lease_until: i64,
-    /// What the holder last said of it, as JSON.
-    pub status: String,
+row! {
+    /// A lane as last reported.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LaneRow {
+        /// The operator account.
+        pub name: String,
+        /// Who works it.
+        pub holder: String,
+        /// Grows with each change of holder.
+        pub epoch: i64,
+        /// Until when, in Unix milliseconds.
+        pub lease_until: i64,
+        /// What the holder last said of it, as JSON.
+        pub status: String,
+    }
 }
 
 pub(crate) const FENCE: Sql = Sql {

@@ -21,6 +21,7 @@ mod hot;
 mod import;
 mod lane;
 mod log;
+mod migrations;
 mod newest;
 mod notification;
 mod package;
@@ -28,6 +29,7 @@ mod pause;
 mod pulse;
 mod queue;
 mod refresh;
+mod row;
 mod turn;
 mod tx;
 mod wakeup;
@@ -84,10 +86,7 @@ impl Store {
     /// The database is newer than this program, or a migration failed.
     pub async fn migrate(&self) -> Result<usize, StoreError> {
         let before = self.applied().await?;
-        let migrator = match &self.db {
-            Db::Sqlite { .. } => sqlx::migrate!("./migrations/sqlite"),
-            Db::Postgres(_) => sqlx::migrate!("./migrations/postgres"),
-        };
+        let migrator = migrations::migrator(&self.db);
         if let Some(newer) = before.iter().find(|version| !migrator.version_exists(**version)) {
             return Err(StoreError::NewerDatabase(*newer));
         }
@@ -134,10 +133,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn is_current(&self) -> Result<bool, StoreError> {
-        let migrator = match &self.db {
-            Db::Sqlite { .. } => sqlx::migrate!("./migrations/sqlite"),
-            Db::Postgres(_) => sqlx::migrate!("./migrations/postgres"),
-        };
+        let migrator = migrations::migrator(&self.db);
         let expected: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
         let applied = self.applied().await?;
         Ok(expected.iter().all(|version| applied.contains(version)))

@@ -18,7 +18,8 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk, from_db, rows};
 use crate::error::StoreError;
 use crate::finish::Ended;
-use crate::tx::{Tx, hot_row};
+use crate::row::row;
+use crate::tx::Tx;
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
@@ -81,44 +82,30 @@ const TOTALS: Sql = bulk!(
     " AS wanted JOIN profile ON profile.card = wanted.k"
 );
 
-/// A row of [`TO_TELL`].
-#[derive(sqlx::FromRow)]
-struct EndedRow {
-    id: String,
-    card: String,
-    kind: String,
-    account: String,
-    accepted_at: i64,
-    finished_at: Option<i64>,
-    before: Option<i64>,
-    after: Option<i64>,
-    state: String,
-    reason: Option<String>,
-    detail: Option<String>,
+row! {
+    /// A row of [`TO_TELL`].
+    struct EndedRow {
+        id: String,
+        card: String,
+        kind: String,
+        account: String,
+        accepted_at: i64,
+        finished_at: Option<i64>,
+        before: Option<i64>,
+        after: Option<i64>,
+        state: String,
+        reason: Option<String>,
+        detail: Option<String>,
+    }
 }
 
-hot_row!(EndedRow {
-    id,
-    card,
-    kind,
-    account,
-    accepted_at,
-    finished_at,
-    before,
-    after,
-    state,
-    reason,
-    detail,
-});
-
-/// A row of [`TOTALS`].
-#[derive(sqlx::FromRow)]
-struct TotalRow {
-    card: String,
-    total: Option<i64>,
+row! {
+    /// A row of [`TOTALS`].
+    struct TotalRow {
+        card: String,
+        total: Option<i64>,
+    }
 }
-
-hot_row!(TotalRow { card, total });
 
 /// Tells of refreshes that ended, in the transaction that ended them.
 pub(crate) async fn tell_ended(tx: &mut impl Tx, ended: &[Ended]) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use crate::Store;
 use crate::audit::audit;
 use crate::db::{NO_ROWS, Sql, bulk, from_db, reading, rows, to_db, writing};
 use crate::error::StoreError;
-use crate::tx::hot_row;
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::metering::booking::{Entry, Ledger, Package, Target};
 use simgauge_domain::metering::change::ChangeError;
@@ -62,18 +62,17 @@ impl From<sqlx::Error> for PackageError {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct PackageRow {
-    pub(crate) card: String,
-    code: String,
-    name: String,
-    total: Option<i64>,
-    valid_from: Option<i64>,
-    valid_to: Option<i64>,
-    booked: i64,
+row! {
+    pub(crate) struct PackageRow {
+        pub(crate) card: String,
+        code: String,
+        name: String,
+        total: Option<i64>,
+        valid_from: Option<i64>,
+        valid_to: Option<i64>,
+        booked: i64,
+    }
 }
-
-hot_row!(PackageRow { card, code, name, total, valid_from, valid_to, booked });
 
 impl PackageRow {
     pub(crate) fn package(self) -> Package {

@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, reading};
 use crate::error::StoreError;
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
@@ -65,16 +66,17 @@ pub struct Postponed {
     pub not_before: UnixMs,
 }
 
-#[derive(sqlx::FromRow)]
-struct TaskRow {
-    refresh: String,
-    iccid: String,
-    card: String,
-    kind: String,
-    attempts: i64,
-    first_attempt_at: Option<i64>,
-    not_before: i64,
-    last_read_at: Option<i64>,
+row! {
+    struct TaskRow {
+        refresh: String,
+        iccid: String,
+        card: String,
+        kind: String,
+        attempts: i64,
+        first_attempt_at: Option<i64>,
+        not_before: i64,
+        last_read_at: Option<i64>,
+    }
 }
 
 impl Store {

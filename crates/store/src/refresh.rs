@@ -3,7 +3,7 @@
 use crate::Store;
 use crate::db::{Sql, from_db, reading};
 use crate::error::StoreError;
-use crate::tx::hot_row;
+use crate::row::row;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::{Failure, OpenRefresh, RefreshState};
@@ -34,38 +34,23 @@ pub struct RefreshView {
     pub failure: Option<Failure>,
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct RefreshRow {
-    pub(crate) id: String,
-    pub(crate) card: String,
-    pub(crate) account: String,
-    appkey: String,
-    pub(crate) accepted_at: i64,
-    pub(crate) previous: Option<String>,
-    pub(crate) state: String,
-    pub(crate) remaining: String,
-    before: Option<i64>,
-    after: Option<i64>,
-    finished_at: Option<i64>,
-    reason: Option<String>,
-    detail: Option<String>,
+row! {
+    pub(crate) struct RefreshRow {
+        pub(crate) id: String,
+        pub(crate) card: String,
+        pub(crate) account: String,
+        appkey: String,
+        pub(crate) accepted_at: i64,
+        pub(crate) previous: Option<String>,
+        pub(crate) state: String,
+        pub(crate) remaining: String,
+        before: Option<i64>,
+        after: Option<i64>,
+        finished_at: Option<i64>,
+        reason: Option<String>,
+        detail: Option<String>,
+    }
 }
-
-hot_row!(RefreshRow {
-    id,
-    card,
-    account,
-    appkey,
-    accepted_at,
-    previous,
-    state,
-    remaining,
-    before,
-    after,
-    finished_at,
-    reason,
-    detail,
-});
 
 /// The state of a refresh as the store holds it.
 pub(crate) fn state_of(id: &str, state: &str) -> Result<RefreshState, StoreError> {

@@ -3,6 +3,7 @@
 use crate::db::Sql;
 use crate::error::StoreError;
 use crate::hot::HotTx;
+use crate::row::HotRow;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, Transaction};
 
@@ -19,23 +20,6 @@ pub(crate) trait Tx {
 pub(crate) trait Row: HotRow + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<R: HotRow + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for R {}
-
-/// A row as SQLite gives it where it is asked directly.
-pub(crate) trait HotRow: Sized {
-    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self>;
-}
-
-/// Reads a row's columns into the fields of the same names.
-macro_rules! hot_row {
-    ($row:ident { $($column:ident),+ $(,)? }) => {
-        impl $crate::tx::HotRow for $row {
-            fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-                Ok(Self { $($column: row.get(stringify!($column))?),+ })
-            }
-        }
-    };
-}
-pub(crate) use hot_row;
 
 /// Works on the thread that asks.
 impl Tx for HotTx {

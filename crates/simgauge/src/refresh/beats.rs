@@ -9,9 +9,9 @@ use simgauge_domain::time::UnixMs;
 use simgauge_store::CardKind;
 use std::time::Duration;
 
-/// Twice as many cards take about 30 MB at the very most. A beat is forgotten when so many other cards were refreshed between
-/// two of its calls.
-const MOST: usize = 1 << 18;
+/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A beat is
+/// forgotten when so many other cards were refreshed between two of its calls.
+const MOST: usize = 7 << 15;
 
 /// What to do with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

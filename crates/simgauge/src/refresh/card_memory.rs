@@ -13,7 +13,7 @@ struct Shard<T> {
 }
 
 /// Something about each of many cards. A card is known by a 64-bit hash with a key of this process. Two cards that share one
-/// would share what is known: among two million cards, the odds that a given other card does are about one in 10^13.
+/// would share what is known: among a million cards, the odds that a given other card does are about one in 10^13.
 pub(super) struct CardMemory<T> {
     hasher: RandomState,
     most: usize,

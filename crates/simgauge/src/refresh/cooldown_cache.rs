@@ -5,8 +5,8 @@ use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::Fingerprint;
 use simgauge_store::CardKind;
 
-/// Twice as many cards take about 100 MB at the very most.
-const MOST: usize = 1 << 20;
+/// Twice as many cards take about 60 MB at the very most. Seven eighths of a power of two fill hash tables.
+const MOST: usize = 7 << 16;
 
 #[derive(Clone, Copy)]
 struct Entry {

@@ -5,6 +5,7 @@ use crate::card::CardKind;
 use crate::db::{from_db, to_db};
 use crate::error::StoreError;
 use crate::refresh::{iccids, state_of};
+use crate::row::row;
 use simgauge_domain::accept::{Decision, Earlier};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
@@ -91,16 +92,17 @@ struct EarlierRefresh<'a> {
     remaining: Option<Vec<String>>,
 }
 
-/// A refresh of a card's chain.
-#[derive(sqlx::FromRow)]
-pub(super) struct ChainRow {
-    pub(super) id: String,
-    pub(super) card: String,
-    pub(super) sign: String,
-    pub(super) accepted_at: i64,
-    pub(super) previous: Option<String>,
-    pub(super) state: String,
-    pub(super) remaining: String,
+row! {
+    /// A refresh of a card's chain.
+    pub(super) struct ChainRow {
+        pub(super) id: String,
+        pub(super) card: String,
+        pub(super) sign: String,
+        pub(super) accepted_at: i64,
+        pub(super) previous: Option<String>,
+        pub(super) state: String,
+        pub(super) remaining: String,
+    }
 }
 
 /// Adds one step of each card's chain of refreshes; the answer names those that have to be followed further: as long as a

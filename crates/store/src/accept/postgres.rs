@@ -7,6 +7,7 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk, rows};
 use crate::error::StoreError;
 use crate::finish::CHAIN;
+use crate::row::row;
 use crate::wakeup::TELL;
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
@@ -44,24 +45,26 @@ pub(crate) const INSERT_TASKS: Sql = bulk!(
     " AS new_task WHERE true"
 );
 
-#[derive(sqlx::FromRow)]
-struct Found {
-    number: String,
-    kind: String,
-    account: String,
-    last_refresh: Option<String>,
-    operator_account: Option<String>,
-    used: Option<i64>,
-    began_at: Option<i64>,
+row! {
+    struct Found {
+        number: String,
+        kind: String,
+        account: String,
+        last_refresh: Option<String>,
+        operator_account: Option<String>,
+        used: Option<i64>,
+        began_at: Option<i64>,
+    }
 }
 
-#[derive(sqlx::FromRow)]
-struct FoundProfile {
-    card: String,
-    iccid: String,
-    operator_account: String,
-    used: Option<i64>,
-    began_at: Option<i64>,
+row! {
+    struct FoundProfile {
+        card: String,
+        iccid: String,
+        operator_account: String,
+        used: Option<i64>,
+        began_at: Option<i64>,
+    }
 }
 
 #[derive(Serialize)]

@@ -43,11 +43,21 @@ pub struct CardCursor {
     pub number: String,
 }
 
-#[derive(sqlx::FromRow)]
 struct Found {
     walk_group: String,
-    #[sqlx(flatten)]
     card: CardRow,
+}
+
+impl<'r, R> sqlx::FromRow<'r, R> for Found
+where
+    R: sqlx::Row,
+    CardRow: sqlx::FromRow<'r, R>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    &'static str: sqlx::ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self { walk_group: row.try_get("walk_group")?, card: CardRow::from_row(row)? })
+    }
 }
 
 macro_rules! select_cards {

@@ -9,7 +9,7 @@ use crate::db::{from_db, to_db};
 use crate::error::StoreError;
 use crate::package::PackageRow;
 use crate::refresh::RefreshRow;
-use crate::tx::hot_row;
+use crate::row::row;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::booking::{Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
@@ -19,14 +19,13 @@ use simgauge_domain::refresh::{OpenRefresh, RefreshState, settle};
 use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-#[derive(sqlx::FromRow)]
-pub(super) struct Head {
-    number: String,
-    last_refresh: Option<String>,
-    overage: i64,
+row! {
+    pub(super) struct Head {
+        number: String,
+        last_refresh: Option<String>,
+        overage: i64,
+    }
 }
-
-hot_row!(Head { number, last_refresh, overage });
 
 /// A card while its readings are booked.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use crate::card::CardKind;
 use crate::db::{Sql, bulk};
 use crate::error::StoreError;
 use crate::notification::{Event, EventBody, NewNotification, event_id, parse_thresholds};
-use crate::tx::hot_row;
+use crate::row::row;
 use serde::{Deserialize, Serialize};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::stale::{became_stale, is_stale};
@@ -29,18 +29,17 @@ pub(super) const UPDATE_SAID: Sql = bulk!(
     " AS c WHERE card.number = c.number"
 );
 
-/// A row of [`WISHES`].
-#[derive(sqlx::FromRow)]
-pub(super) struct Wish {
-    number: String,
-    kind: String,
-    account: String,
-    said: Option<String>,
-    thresholds: String,
-    stale_hours: Option<i64>,
+row! {
+    /// A row of [`WISHES`].
+    pub(super) struct Wish {
+        number: String,
+        kind: String,
+        account: String,
+        said: Option<String>,
+        thresholds: String,
+        stale_hours: Option<i64>,
+    }
 }
-
-hot_row!(Wish { number, kind, account, said, thresholds, stale_hours });
 
 /// What the account was told of a card.
 #[derive(Default, Serialize, Deserialize)]

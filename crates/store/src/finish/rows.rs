@@ -3,7 +3,7 @@
 use super::Finished;
 use crate::db::to_db;
 use crate::lane::Lease;
-use crate::tx::hot_row;
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
@@ -26,13 +26,12 @@ impl<'a> HeldRow<'a> {
     }
 }
 
-/// A lane whose lease is held.
-#[derive(sqlx::FromRow)]
-pub(super) struct HeldLane {
-    pub(super) lane: String,
+row! {
+    /// A lane whose lease is held.
+    pub(super) struct HeldLane {
+        pub(super) lane: String,
+    }
 }
-
-hot_row!(HeldLane { lane });
 
 /// A row that is named within a lane.
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use super::{Accounts, ImportRow, RowError};
 use crate::db::{Sql, bulk, rows};
 use crate::error::StoreError;
+use crate::row::row;
 use serde::Serialize;
 use sqlx::{Postgres, Transaction};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -67,11 +68,12 @@ impl<'a> NewProfile<'a> {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Known {
-    number: String,
-    kind: String,
-    account: String,
+row! {
+    struct Known {
+        number: String,
+        kind: String,
+        account: String,
+    }
 }
 
 pub(super) async fn add(

@@ -4,6 +4,7 @@ use crate::Store;
 use crate::db::{Sql, bulk, reading, rows, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::time::UnixMs;
 
@@ -25,19 +26,21 @@ pub struct DueNotification {
     pub attempts: u32,
 }
 
-/// Where an account's notifications go.
-#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Receiver {
-    /// The address; none where the account is not to be told any more.
-    pub url: Option<String>,
-    /// The account's language.
-    pub language: String,
-    /// The app whose secret signs; none where it is disabled or gone.
-    pub appkey: Option<String>,
-    /// The app's secret, sealed.
-    pub secret: Option<Vec<u8>>,
-    /// How the app signs.
-    pub sign_type: Option<String>,
+row! {
+    /// Where an account's notifications go.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct Receiver {
+        /// The address; none where the account is not to be told any more.
+        pub url: Option<String>,
+        /// The account's language.
+        pub language: String,
+        /// The app whose secret signs; none where it is disabled or gone.
+        pub appkey: Option<String>,
+        /// The app's secret, sealed.
+        pub secret: Option<Vec<u8>>,
+        /// How the app signs.
+        pub sign_type: Option<String>,
+    }
 }
 
 impl std::fmt::Debug for Receiver {
@@ -80,13 +83,14 @@ pub struct Settled {
     pub outcome: Outcome,
 }
 
-#[derive(sqlx::FromRow)]
-struct DueRow {
-    id: String,
-    card: String,
-    body: String,
-    waiting_since: i64,
-    attempts: i64,
+row! {
+    struct DueRow {
+        id: String,
+        card: String,
+        body: String,
+        waiting_since: i64,
+        attempts: i64,
+    }
 }
 
 impl DueRow {

@@ -6,6 +6,7 @@ use crate::audit::audit;
 use crate::db::{Sql, bulk, reading, rows, writing};
 use crate::error::StoreError;
 use crate::lane::{Lease, fence};
+use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::time::UnixMs;
 
@@ -75,20 +76,21 @@ pub struct NotificationView {
     pub ended_at: Option<UnixMs>,
 }
 
-#[derive(sqlx::FromRow)]
-struct ViewRow {
-    seq: i64,
-    id: String,
-    account: String,
-    card: String,
-    event: String,
-    body: String,
-    created_at: i64,
-    attempts: i64,
-    next_at: Option<i64>,
-    state: String,
-    last_error: Option<String>,
-    ended_at: Option<i64>,
+row! {
+    struct ViewRow {
+        seq: i64,
+        id: String,
+        account: String,
+        card: String,
+        event: String,
+        body: String,
+        created_at: i64,
+        attempts: i64,
+        next_at: Option<i64>,
+        state: String,
+        last_error: Option<String>,
+        ended_at: Option<i64>,
+    }
 }
 
 impl ViewRow {
@@ -113,11 +115,13 @@ impl ViewRow {
     }
 }
 
-#[derive(sqlx::FromRow, Serialize)]
-struct ReplayRow {
-    seq: i64,
-    account: String,
-    card: String,
+row! {
+    #[derive(Serialize)]
+    struct ReplayRow {
+        seq: i64,
+        account: String,
+        card: String,
+    }
 }
 
 const REPLAY: Sql = bulk!(

@@ -4,6 +4,7 @@ use crate::Store;
 use crate::audit::audit;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
+use crate::row::row;
 use simgauge_domain::threshold::Percentages;
 
 /// An account's wishes.
@@ -31,13 +32,14 @@ impl std::fmt::Debug for NotifySettings {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    name: String,
-    notify_url: Option<String>,
-    notify_app: Option<String>,
-    thresholds: String,
-    stale_hours: Option<i64>,
+row! {
+    struct Row {
+        name: String,
+        notify_url: Option<String>,
+        notify_app: Option<String>,
+        thresholds: String,
+        stale_hours: Option<i64>,
+    }
 }
 
 impl Row {
