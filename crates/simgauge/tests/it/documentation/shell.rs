@@ -29,10 +29,10 @@ cat "$log" >&2
 exit 1
 "#;
 
-/// `cargo run --release -- ...`, without another build.
+/// `cargo run -- ...`, without another build.
 const CARGO: &str = r#"#!/usr/bin/env bash
-[ "$1 $2 $3" = "run --release --" ] || { echo "cargo $*: not in a block that is run" >&2; exit 1; }
-shift 3
+[ "$1 $2" = "run --" ] || { echo "cargo $*: not in a block that is run" >&2; exit 1; }
+shift 2
 exec simgauge "$@"
 "#;
 
