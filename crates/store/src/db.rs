@@ -19,8 +19,9 @@ const IDLE_TRANSACTION_MS: &str = "5000";
 /// Our joins are of some rows with their like by key. Without statistics that are up to date (a table just filled), PostgreSQL
 /// would rather read whole tables into hashes.
 const BY_KEY: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
-/// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages). The hot writer has a larger one.
-const SQLITE_CACHE_KIB: &str = "-8192";
+/// SQLite's page cache of one connection, in KiB (negative: KiB instead of pages). There are several, and behind them is the
+/// system's cache. The hot writer has a larger one.
+const SQLITE_CACHE_KIB: &str = "-2048";
 /// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer of a server
 /// ever lets come together.
 pub(crate) const WAL_PAGES: u32 = 262_144;

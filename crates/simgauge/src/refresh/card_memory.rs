@@ -51,7 +51,10 @@ impl<T: Copy> CardMemory<T> {
         let known = shard.young.get(&key).or_else(|| shard.old.get(&key)).copied();
         let (value, answer) = change(known);
         if shard.young.len() >= self.most && !shard.young.contains_key(&key) {
-            shard.old = std::mem::take(&mut shard.young);
+            let Shard { young, old } = &mut *shard;
+            // The tables are kept: new ones would have to grow again, and leave holes behind.
+            std::mem::swap(young, old);
+            young.clear();
         }
         shard.young.insert(key, value);
         answer
