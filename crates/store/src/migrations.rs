@@ -29,6 +29,7 @@ pub(crate) fn migrator(db: &Db) -> Migrator {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::path::Path;

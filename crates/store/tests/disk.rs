@@ -91,7 +91,7 @@ async fn who_writes_for_lanes_is_told_after_the_disk() {
     let lease =
         shaky.store.lease("lane", "node", NOW, UnixMs(NOW.0 + 30_000), true).await.unwrap().unwrap().0;
     let nothing = LaneNotes { lease, running: Vec::new(), postponed: Vec::new(), finished: Vec::new() };
-    assert_eq!(shaky.store.write_down(&[nothing.clone()]).await.unwrap(), [Some(Vec::new())]);
+    assert_eq!(shaky.store.write_down(std::slice::from_ref(&nothing)).await.unwrap(), [Some(Vec::new())]);
     shaky.break_off();
     refused(shaky.store.write_down(&[nothing]).await);
     shaky.mend();
