@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +77,9 @@ impl App {
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
         let rules = config.card_rules();
-        let telemetry = Telemetry::new(config, store.dialect())?;
+        let front = Front::start().context("the runtime for callers")?;
+        let runtimes = vec![Handle::current(), front.handle().clone()];
+        let telemetry = Telemetry::new(config, store.dialect(), runtimes)?;
         store.remember_open().await?;
         let accepter = Accepter::start(
             store.clone(),
@@ -178,8 +181,8 @@ impl App {
         if let Some(tls) = &tls {
             tokio::spawn(tls.clone().keep_fresh(stopping.clone()));
         }
-        let front = Front::start().context("the runtime for callers")?;
-        let server = front.spawn(server::serve(listener, tls, routes.merge(more), limits, stopping.clone()));
+        let server =
+            front.handle().spawn(server::serve(listener, tls, routes.merge(more), limits, stopping.clone()));
         Ok(Self {
             address,
             stopping,

@@ -1,10 +1,8 @@
 //! A runtime of its own for who calls. However many call, the system shares the processors between it and the work in the
 //! background; in one runtime, whoever held the turn to write to the store waited for its own turn behind thousands of connections.
 
-use std::future::Future;
 use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
 
 /// Every so many steps a worker looks for what other threads woke: the answers of accepted calls come from the store's threads.
 /// By itself it looks so seldom that under more calls than can be taken, accepted ones wait for long behind refused ones.
@@ -31,12 +29,10 @@ impl Front {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Has something run in it.
-    pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        self.handle.spawn(work)
+    /// What to have things run in it with.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 

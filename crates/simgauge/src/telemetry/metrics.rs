@@ -16,6 +16,7 @@ use simgauge_protocol::{Code, OperationName};
 use simgauge_store::Outcome;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Handle;
 
 /// What the names of all but the process's own metrics begin with.
 const PREFIX: &str = "simgauge";
@@ -63,9 +64,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new<'a>(lanes: impl Iterator<Item = &'a str>, store: &'static str) -> Self {
+    pub(super) fn new<'a>(
+        lanes: impl Iterator<Item = &'a str>,
+        store: &'static str,
+        runtimes: Vec<Handle>,
+    ) -> Self {
         let mut root = Registry::default();
-        root.register_collector(Box::new(ProcessCollector::default()));
+        root.register_collector(Box::new(ProcessCollector::new(runtimes)));
         let registry = root.sub_registry_with_prefix(PREFIX);
         let calls = Family::<CallLabels, Counter>::default();
         registry.register("calls", "Calls of the open API that were answered", calls.clone());

@@ -18,6 +18,7 @@ pub use trace::Traces;
 
 use crate::config::Config;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Everything that is told. Cheap to clone.
 #[derive(Clone)]
@@ -34,13 +35,13 @@ pub struct Parts {
 }
 
 impl Telemetry {
-    /// For a process of this configuration; has to be called where tasks can be started.
+    /// For a process of this configuration with these runtimes; has to be called where tasks can be started.
     ///
     /// # Errors
     /// The endpoint for traces is no URL.
-    pub fn new(config: &Config, store: &'static str) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, store: &'static str, runtimes: Vec<Handle>) -> anyhow::Result<Self> {
         let lanes = config.operator_accounts.iter().map(|account| account.name.as_str());
-        let metrics = Metrics::new(lanes, store);
+        let metrics = Metrics::new(lanes, store, runtimes);
         let traces =
             Traces::new(&config.trace, metrics.spans_delivered.clone(), metrics.spans_dropped.clone())?;
         Ok(Self(Arc::new(Parts { metrics, slow: SlowLog::new(&config.log), traces })))

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 
 /// Clock ticks of a second in /proc: the kernel reports 100 whatever its own rate is.
 const TICKS: f64 = 100.0;
@@ -14,11 +15,19 @@ const TICKS: f64 = 100.0;
 #[derive(Debug)]
 pub(super) struct ProcessCollector {
     started_at: f64,
+    runtimes: Vec<Handle>,
 }
 
-impl Default for ProcessCollector {
-    fn default() -> Self {
-        Self { started_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() }
+impl ProcessCollector {
+    /// Of a process that began just now and has these runtimes.
+    pub(super) fn new(runtimes: Vec<Handle>) -> Self {
+        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        Self { started_at, runtimes }
+    }
+
+    fn tasks(&self) -> Option<f64> {
+        let tasks: usize = self.runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum();
+        Some(f64::from(u32::try_from(tasks).ok()?))
     }
 }
 
@@ -30,7 +39,7 @@ impl Collector for ProcessCollector {
             ("process_open_fds", "Open files and sockets", open_files()),
             ("process_max_fds", "Files and sockets it may open", most_files()),
             ("process_threads", "Threads", threads()),
-            ("process_tasks", "Tasks of the asynchronous runtime that have not ended", tasks()),
+            ("process_tasks", "Tasks of the asynchronous runtimes that have not ended", self.tasks()),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
@@ -64,11 +73,6 @@ fn status(name: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-fn tasks() -> Option<f64> {
-    let tasks = tokio::runtime::Handle::try_current().ok()?.metrics().num_alive_tasks();
-    Some(f64::from(u32::try_from(tasks).ok()?))
 }
 
 fn open_files() -> Option<f64> {

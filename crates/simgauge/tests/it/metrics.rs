@@ -67,6 +67,22 @@ async fn what_happens_is_counted() {
 }
 
 #[tokio::test]
+async fn tasks_follow_open_connections() {
+    const CONNECTIONS: usize = 20;
+    let mut server = server().start().await;
+    let before = value(&server.metrics(), "process_tasks");
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        open.push(tokio::net::TcpStream::connect(server.app().address()).await.unwrap());
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while value(&server.metrics(), "process_tasks") < before + CONNECTIONS as f64 {
+        assert!(Instant::now() < deadline, "connections are not among the tasks");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_lane_that_stands_back_is_seen_and_so_is_what_waits() {
     let configure = |config: &mut simgauge::config::Config| {
         config.lanes.lease_seconds = 2;
