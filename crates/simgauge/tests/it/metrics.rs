@@ -68,7 +68,7 @@ async fn what_happens_is_counted() {
 
 #[tokio::test]
 async fn tasks_follow_open_connections() {
-    const CONNECTIONS: usize = 20;
+    const CONNECTIONS: u32 = 40;
     let mut server = server().start().await;
     let before = value(&server.metrics(), "process_tasks");
     let mut open = Vec::new();
@@ -76,7 +76,8 @@ async fn tasks_follow_open_connections() {
         open.push(tokio::net::TcpStream::connect(server.app().address()).await.unwrap());
     }
     let deadline = Instant::now() + PATIENCE;
-    while value(&server.metrics(), "process_tasks") < before + CONNECTIONS as f64 {
+    // Some of the tasks of the start may have ended meanwhile.
+    while value(&server.metrics(), "process_tasks") < before + f64::from(CONNECTIONS) / 2.0 {
         assert!(Instant::now() < deadline, "connections are not among the tasks");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
