@@ -38,6 +38,8 @@ pub(crate) struct Answers {
     pub(crate) since_due: Latencies,
     /// The same from when it was sent.
     pub(crate) since_sent: Latencies,
+    /// Of all other answers.
+    pub(crate) others_since_sent: Latencies,
     /// From the first request to the last answer.
     pub(crate) took: Duration,
 }
@@ -127,7 +129,7 @@ async fn send_on(shared: Rc<Shared>) -> io::Result<()> {
             .schedule
             .rate
             .map_or_else(Instant::now, |rate| shared.start + Duration::from_secs_f64(number as f64 / rate));
-        if due.duration_since(shared.start) > shared.schedule.most {
+        if due.max(Instant::now()).duration_since(shared.start) > shared.schedule.most {
             return Ok(());
         }
         tokio::time::sleep_until(due.into()).await;
@@ -143,6 +145,8 @@ async fn send_on(shared: Rc<Shared>) -> io::Result<()> {
         if code == "200" {
             answers.since_due.push(due.elapsed());
             answers.since_sent.push(sent.elapsed());
+        } else {
+            answers.others_since_sent.push(sent.elapsed());
         }
         *answers.codes.entry(code).or_default() += 1;
     }

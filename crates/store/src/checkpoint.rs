@@ -5,6 +5,11 @@ use crate::Store;
 use crate::db::Db;
 use crate::error::StoreError;
 use sqlx::{SqliteExecutor, query_as};
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// So few pages are written back while everybody waits.
 const FEW: i64 = 512;
@@ -13,6 +18,33 @@ const TRIES: u32 = 4;
 
 /// How a checkpoint stands: pages in the log, and how many of them are in the file as well.
 type Pages = (i64, i64);
+
+/// The file that the log is written back into, for having it brought onto the disk. SQLite does so itself only where nobody
+/// has written meanwhile, so that without this everything would be brought there in the turn to write.
+#[derive(Debug)]
+pub(crate) struct MainFile {
+    path: PathBuf,
+    /// Never closed: whoever closes a file gives up all locks that his process has on it, SQLite's as well
+    /// (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
+    open: OnceLock<ManuallyDrop<File>>,
+}
+
+impl MainFile {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), open: OnceLock::new() }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let file = match self.open.get() {
+            Some(file) => file,
+            None => {
+                let opened = ManuallyDrop::new(File::open(&self.path)?);
+                self.open.get_or_init(|| opened)
+            }
+        };
+        file.sync_data()
+    }
+}
 
 impl Store {
     /// Pages in the log of an embedded store; nothing on PostgreSQL.
@@ -31,12 +63,16 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        let Db::Sqlite { read, write, .. } = &self.db else { return Ok(()) };
+        let Db::Sqlite { read, write, main, .. } = &self.db else { return Ok(()) };
         for _ in 0..TRIES {
             let (log, done) = pragma(read, "PRAGMA wal_checkpoint(PASSIVE)").await?;
             if log - done < FEW {
                 break;
             }
+        }
+        let main = Arc::clone(main);
+        if let Ok(synced) = tokio::task::spawn_blocking(move || main.sync()).await {
+            synced?;
         }
         // With nobody writing, the rest.
         write.with(async |connection| pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await).await?;

@@ -1,5 +1,6 @@
 //! The two databases behind one type, and the few helpers that let most SQL be written once.
 
+use crate::checkpoint::MainFile;
 use crate::error::StoreError;
 use crate::hot::Hot;
 use crate::log::Log;
@@ -30,7 +31,7 @@ pub(crate) const WAL_PAGES: u32 = 262_144;
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
     /// SQLite has one writer at a time, so one connection writes and the others read beside it (WAL).
-    Sqlite { read: SqlitePool, write: Writer, hot: Hot },
+    Sqlite { read: SqlitePool, write: Writer, hot: Hot, main: Arc<MainFile> },
     /// PostgreSQL, or a service that speaks it.
     Postgres(PgPool),
 }
@@ -52,8 +53,9 @@ impl Db {
             let log = Arc::new(Log::of(options.get_filename()));
             let write = Writer::new(pool(1).connect_with(options.clone()).await?, Arc::clone(&log));
             let hot = Hot::new(options.get_filename().to_owned(), log, write.clone());
+            let main = Arc::new(MainFile::new(options.get_filename()));
             let read = pool(connections.max(1)).connect_with(options).await?;
-            Ok(Self::Sqlite { read, write, hot })
+            Ok(Self::Sqlite { read, write, hot, main })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             // A node that is frozen or cut off in the middle of a transaction must not keep its locks: the others would wait
             // for it as long as it lasts.
@@ -74,7 +76,7 @@ impl Db {
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { read, write, hot } => {
+            Self::Sqlite { read, write, hot, .. } => {
                 hot.close().await;
                 read.close().await;
                 write.close().await;

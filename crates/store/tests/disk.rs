@@ -5,6 +5,7 @@ use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{AcceptCall, Admission, CardKind, CardRules, ImportRow, LaneNotes, Store, StoreError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -103,4 +104,20 @@ async fn who_changes_settings_is_told_after_the_disk() {
     shaky.break_off();
     refused(shaky.store.create_account("other", "en", NOW).await);
     shaky.mend();
+}
+
+/// Locks that this process has on the file, as Linux tells.
+fn locks(file: &Path) -> usize {
+    let inode = format!(":{} ", std::fs::metadata(file).unwrap().ino());
+    std::fs::read_to_string("/proc/locks").unwrap().lines().filter(|line| line.contains(&inode)).count()
+}
+
+#[tokio::test]
+async fn writing_the_log_back_leaves_sqlites_locks_alone() {
+    let shaky = Shaky::new().await;
+    let file = shaky.dir.path().join("store.db");
+    let before = locks(&file);
+    assert!(before > 0, "whoever has the file open has a lock on it");
+    shaky.store.checkpoint().await.unwrap();
+    assert_eq!(locks(&file), before);
 }

@@ -14,10 +14,15 @@ use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Largest body, in bytes.
 pub(super) const BODY_MAX: usize = 16 * 1024;
+
+/// Who is turned away for want of room is told so after a breath: a program that tries again at once would otherwise have the
+/// processors refuse instead of accept.
+const BREATH: Duration = Duration::from_millis(500);
 
 /// The open API, the two health checks and, where wanted, the pages that describe the API.
 pub fn router(state: ApiState, docs: bool) -> Router {
@@ -98,6 +103,10 @@ async fn call(
     state.telemetry.metrics.call_ended(name.index, code);
     let held = response.extensions().get::<Held>().copied();
     state.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
+    if response.status() == http::StatusCode::SERVICE_UNAVAILABLE {
+        // Ends at once when the process stops.
+        let _ = timeout(breath(), state.stopping.cancelled()).await;
+    }
     response
 }
 
@@ -135,6 +144,10 @@ async fn answered(
         let language = asked.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
         (error, language)
     })
+}
+
+fn breath() -> Duration {
+    BREATH.mul_f64(0.5 + rand::random::<f64>())
 }
 
 async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> Response {

@@ -27,7 +27,7 @@ const GROUPS_AHEAD: usize = 1;
 /// Why a call was neither accepted nor refused by the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAccepted {
-    /// So many calls wait to be made durable that this one would wait too long.
+    /// So many calls are on their way to being durable that this one would wait too long.
     QueueFull,
     /// The process stops.
     Stopping,
@@ -74,7 +74,7 @@ impl Accepter {
         };
         thread::Builder::new().name("syncer".into()).spawn(move || syncer.run(&committed))?;
         let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
-        let committer = Committer { queue, room: Arc::clone(&room), store, board, rules, clock, to_sync };
+        let committer = Committer { queue, store, board, rules, clock, to_sync };
         for _ in 0..committer.store.groups_at_once() {
             let (committer, runtime) = (committer.clone(), Handle::current());
             thread::Builder::new()
@@ -108,15 +108,15 @@ impl Accepter {
     /// # Errors
     /// [`NotAccepted`], which says what is stored then.
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
-        if !self.room.is_there(waiting(&self.queue)) {
-            return Err(NotAccepted::QueueFull);
-        }
+        let place = self.room.enter().ok_or(NotAccepted::QueueFull)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Pending { call, since: Instant::now(), reply }).map_err(|error| match error {
+        self.queue.try_send(Pending { call, since: place.since(), reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
             mpsc::error::TrySendError::Closed(_) => NotAccepted::Stopping,
         })?;
-        answer.await.unwrap_or(Err(NotAccepted::Stopping))
+        let outcome = answer.await.unwrap_or(Err(NotAccepted::Stopping));
+        place.answered();
+        outcome
     }
 }
 
@@ -134,7 +134,6 @@ struct Queue {
 #[derive(Clone)]
 struct Committer {
     queue: Arc<Mutex<Queue>>,
-    room: Arc<Room>,
     store: Store,
     board: Board,
     rules: CardRules,
@@ -174,7 +173,6 @@ impl Committer {
         }
         let now = self.clock.now();
         let began = Instant::now();
-        self.room.learn(began.duration_since(waiting[0].since), waiting.len() + queue.receiver.len());
         let entered = waiting.iter().map(|pending| pending.since).collect();
         let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
             waiting.into_iter().map(|pending| (pending.call, pending.reply)).unzip();

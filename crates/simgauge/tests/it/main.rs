@@ -18,6 +18,7 @@ mod gate;
 mod key_rotation;
 mod metrics;
 mod notifications;
+mod overload;
 mod paced;
 mod reading;
 mod scenarios;

@@ -1,0 +1,62 @@
+//! More calls than can be made durable.
+
+use crate::support::{TestServer, server};
+use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Keeps everybody from writing to the store as long as two calls have not been turned away.
+struct Standstill<'a> {
+    server: &'a TestServer,
+    turned_away: Mutex<(SqliteConnection, usize)>,
+}
+
+impl<'a> Standstill<'a> {
+    async fn begin(server: &'a TestServer) -> Self {
+        let mut connection = SqliteConnection::connect(&server.config.store.url).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        Self { server, turned_away: Mutex::new((connection, 0)) }
+    }
+
+    /// Whether it was accepted.
+    async fn call(&self, number: &str) -> bool {
+        let began = Instant::now();
+        let answer = self.server.refresh_sim(number).await;
+        if answer.code() == "200" {
+            return true;
+        }
+        let took = began.elapsed();
+        answer.expect("503");
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!(answer.data()["retryAfterSeconds"], 1);
+        assert!(took >= Duration::from_millis(250), "who is turned away takes a breath: {took:?}");
+        let mut turned_away = self.turned_away.lock().await;
+        turned_away.1 += 1;
+        if turned_away.1 == 2 {
+            sqlx::query("ROLLBACK").execute(&mut turned_away.0).await.unwrap();
+        }
+        false
+    }
+}
+
+#[tokio::test]
+async fn who_would_wait_too_long_is_turned_away_and_uses_no_cooldown() {
+    let server = server().configure(|config| config.refresh.accept_queue = 1).start().await;
+    let numbers = server.add_cards(3).await;
+    let standstill = Standstill::begin(&server).await;
+    let (first, second, third) = tokio::join!(
+        standstill.call(&numbers[0]),
+        standstill.call(&numbers[1]),
+        standstill.call(&numbers[2])
+    );
+    let accepted = [first, second, third];
+    assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 1);
+    for (number, accepted) in numbers.iter().zip(accepted) {
+        if !accepted {
+            assert_eq!(server.card(number).await.expect("200")["nextRefreshAt"], Value::Null);
+            server.refresh_sim(number).await.expect("200");
+        }
+    }
+}
