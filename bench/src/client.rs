@@ -1,16 +1,15 @@
 //! Load at a given rate, by a client of our own: wrk cannot keep to one. The schedule does not wait for answers, and latency
 //! counts from when a request should have been sent, so that a slow answer is not hidden by the requests that waited for it.
+//! It waits for all connections at once without a runtime: it shares the machine with what it measures.
 
 use crate::cards::Requests;
 use anyhow::{Context as _, ensure};
-use std::collections::BTreeMap;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
-use std::{cell::RefCell, io};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::task::{JoinSet, LocalSet};
 
 /// As many as wrk has unless told otherwise.
 pub(crate) const CONNECTIONS: usize = 256;
@@ -45,6 +44,13 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    fn count(&mut self, code: &str) {
+        match self.codes.get_mut(code) {
+            Some(count) => *count += 1,
+            None => drop(self.codes.insert(code.to_owned(), 1)),
+        }
+    }
+
     /// How many answers carry this code.
     pub(crate) fn of(&self, code: &str) -> u64 {
         self.codes.get(code).copied().unwrap_or(0)
@@ -73,107 +79,188 @@ impl Latencies {
     }
 }
 
-struct Shared {
+/// Sends requests, each once, until there are none left or the time is up. One thread does it all. Where a connection breaks,
+/// its request counts as [`BROKEN`] and the next goes out on another one.
+///
+/// # Errors
+/// Nothing was answered, or the system gives no more connections.
+pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule) -> anyhow::Result<Answers> {
+    let mut client = Client {
+        poll: Poll::new()?,
+        address,
+        data: std::fs::read(&requests.path)?,
+        bytes: requests.bytes,
+        schedule,
+        start: Instant::now(),
+        next: 0,
+        connections: (0..schedule.connections).map(|_| None).collect(),
+        free: (0..schedule.connections).collect(),
+        answers: Answers::default(),
+    };
+    client.run()?;
+    client.answers.took = client.start.elapsed();
+    ensure!(client.answers.all() > 0, "nothing was answered");
+    Ok(client.answers)
+}
+
+struct Client {
+    poll: Poll,
     address: SocketAddr,
     data: Vec<u8>,
     bytes: usize,
     schedule: Schedule,
     start: Instant,
-    next: RefCell<usize>,
-    answers: RefCell<Answers>,
+    /// The number of the next request.
+    next: usize,
+    /// Connected when it is their turn: a server closes connections on which nothing is sent.
+    connections: Vec<Option<Connection>>,
+    /// Those on which nothing is under way, who has been it for longest first.
+    free: VecDeque<usize>,
+    answers: Answers,
 }
 
-/// Sends requests, each once, until there are none left or the time is up. One thread does it all. Where a connection breaks,
-/// its request counts as [`BROKEN`] and the next goes out on another one.
-///
-/// # Errors
-/// Nobody listens.
-pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule) -> anyhow::Result<Answers> {
-    let data = std::fs::read(&requests.path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
-        let shared = Rc::new(Shared {
-            address,
-            data,
-            bytes: requests.bytes,
-            schedule,
-            start: Instant::now(),
-            next: RefCell::new(0),
-            answers: RefCell::default(),
-        });
-        let mut work = JoinSet::new();
-        for _ in 0..schedule.connections {
-            work.spawn_local(send_on(Rc::clone(&shared)));
-        }
-        while let Some(ended) = work.join_next().await {
-            ended?.context("cannot connect")?;
-        }
-        let mut answers = shared.answers.take();
-        answers.took = shared.start.elapsed();
-        ensure!(answers.all() > 0, "nothing was answered");
-        Ok(answers)
-    })
+struct Connection {
+    stream: TcpStream,
+    call: Option<Call>,
+    /// What came of the answer, where it did not come at once.
+    partly: Vec<u8>,
 }
 
-/// Takes the next request that is due, as long as there is one. Which connection sends it is whichever is free. Connected when it is
-/// its turn: a server closes connections on which nothing is sent.
-async fn send_on(shared: Rc<Shared>) -> io::Result<()> {
-    let mut stream = connect(shared.address).await?;
-    let mut buffer = Vec::with_capacity(1024);
-    loop {
-        let number = shared.next.replace_with(|next| *next + 1);
-        let Some(request) = shared.data.get(number * shared.bytes..(number + 1) * shared.bytes) else {
-            return Ok(());
-        };
-        let due = shared
-            .schedule
-            .rate
-            .map_or_else(Instant::now, |rate| shared.start + Duration::from_secs_f64(number as f64 / rate));
-        if due.max(Instant::now()).duration_since(shared.start) > shared.schedule.most {
-            return Ok(());
-        }
-        tokio::time::sleep_until(due.into()).await;
-        let sent = Instant::now();
-        let code = match call(&mut stream, request, &mut buffer).await {
-            Ok(code) => code,
-            Err(_) => {
-                stream = connect(shared.address).await?;
-                BROKEN.to_owned()
+/// What is under way.
+#[derive(Clone, Copy)]
+struct Call {
+    number: usize,
+    due: Instant,
+    /// Nothing as long as the connection is being made.
+    sent: Option<Instant>,
+}
+
+impl Client {
+    fn run(&mut self) -> anyhow::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        let mut chunk = [0; 4096];
+        loop {
+            let next_due = self.send_due()?;
+            if next_due.is_none() && self.free.len() == self.connections.len() {
+                return Ok(());
             }
+            let pause = next_due.filter(|_| !self.free.is_empty());
+            let pause = pause.map(|due| due.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut events, pause) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            for event in &events {
+                let index = event.token().0;
+                self.write(index);
+                self.read(index, &mut chunk);
+            }
+        }
+    }
+
+    /// Sends what is due, as far as connections are free. Answers when the next one is due, if there is one.
+    fn send_due(&mut self) -> anyhow::Result<Option<Instant>> {
+        loop {
+            let now = Instant::now();
+            let due = match self.schedule.rate {
+                Some(rate) => self.start + Duration::from_secs_f64(self.next as f64 / rate),
+                None => now,
+            };
+            let late = due.max(now).duration_since(self.start) > self.schedule.most;
+            if late || (self.next + 1) * self.bytes > self.data.len() {
+                return Ok(None);
+            }
+            if due > now {
+                return Ok(Some(due));
+            }
+            let Some(index) = self.free.pop_front() else { return Ok(Some(due)) };
+            let call = Call { number: self.next, due, sent: None };
+            self.next += 1;
+            match &mut self.connections[index] {
+                Some(connection) => {
+                    connection.call = Some(call);
+                    self.write(index);
+                }
+                unconnected => *unconnected = Some(connect(self.address, index, &self.poll, call)?),
+            }
+        }
+    }
+
+    /// Sends what a connection has to send, once it is made.
+    fn write(&mut self, index: usize) {
+        let Some(Connection { stream, call: Some(call), .. }) = &mut self.connections[index] else { return };
+        if call.sent.is_some() {
+            return;
+        }
+        let at = call.number * self.bytes;
+        match stream.write(&self.data[at..at + self.bytes]) {
+            Ok(written) if written == self.bytes => call.sent = Some(Instant::now()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
+            // So little always fits.
+            _ => self.broken(index),
+        }
+    }
+
+    /// Reads what came on a connection.
+    fn read(&mut self, index: usize, chunk: &mut [u8]) {
+        let Some(connection) = &mut self.connections[index] else { return };
+        let came = match connection.stream.read(chunk) {
+            Ok(0) => return self.broken(index),
+            Ok(length) => &chunk[..length],
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected
+                ) =>
+            {
+                return;
+            }
+            Err(_) => return self.broken(index),
         };
-        let mut answers = shared.answers.borrow_mut();
-        if code == "200" {
-            answers.since_due.push(due.elapsed());
-            answers.since_sent.push(sent.elapsed());
+        let code = if connection.partly.is_empty() {
+            whole_answer(came)
         } else {
-            answers.others_since_sent.push(sent.elapsed());
+            connection.partly.extend_from_slice(came);
+            whole_answer(&connection.partly)
+        };
+        let Some(code) = code else {
+            if connection.partly.is_empty() {
+                connection.partly.extend_from_slice(came);
+            }
+            return;
+        };
+        if let Some(Call { due, sent: Some(sent), .. }) = connection.call.take() {
+            let now = Instant::now();
+            if code == "200" {
+                self.answers.since_due.push(now - due);
+                self.answers.since_sent.push(now - sent);
+            } else {
+                self.answers.others_since_sent.push(now - sent);
+            }
+            self.answers.count(code);
+            self.free.push_back(index);
         }
-        *answers.codes.entry(code).or_default() += 1;
+        connection.partly.clear();
+    }
+
+    fn broken(&mut self, index: usize) {
+        let under_way = self.connections[index].take().is_some_and(|connection| connection.call.is_some());
+        if under_way {
+            self.answers.count(BROKEN);
+            self.free.push_back(index);
+        }
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+fn connect(address: SocketAddr, index: usize, poll: &Poll, call: Call) -> anyhow::Result<Connection> {
+    let mut stream = TcpStream::connect(address).context("cannot connect")?;
     stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Sends a request; answers with the code in the envelope.
-async fn call(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> io::Result<String> {
-    buffer.clear();
-    stream.write_all(request).await?;
-    loop {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some(code) = whole_answer(buffer) {
-            return Ok(code);
-        }
-    }
+    poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+    Ok(Connection { stream, call: Some(call), partly: Vec::new() })
 }
 
 /// The code, once the answer is there as a whole.
-fn whole_answer(buffer: &[u8]) -> Option<String> {
+fn whole_answer(buffer: &[u8]) -> Option<&str> {
     let head = buffer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let length: usize = std::str::from_utf8(&buffer[..head]).ok()?.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -181,7 +268,7 @@ fn whole_answer(buffer: &[u8]) -> Option<String> {
     })?;
     let body = buffer.get(head + 4..head + 4 + length)?;
     let code = body.strip_prefix(br#"{"code":""#)?.split(|byte| *byte == b'"').next()?;
-    Some(String::from_utf8_lossy(code).into_owned())
+    std::str::from_utf8(code).ok()
 }
 
 #[cfg(test)]
@@ -193,7 +280,7 @@ mod tests {
         let answer =
             b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n{\"code\":\"429\",\"message\":\"cooling\"}";
         assert_eq!(whole_answer(&answer[..answer.len() - 2]), None);
-        assert_eq!(whole_answer(answer), Some("429".to_owned()));
+        assert_eq!(whole_answer(answer), Some("429"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Four times as many calls as can be taken, for a minute: memory stays flat, who is accepted is accepted soon, the others are
-//! told to come back, and whatever was accepted ends.
+//! Callers that want four times as much as can be taken, for a minute: memory stays flat, who is accepted is accepted soon, the
+//! others are told to come back, and whatever was accepted ends. Each caller waits for its answer before it calls again.
 
 use super::{Bench, mb};
 use crate::client::{self, Schedule};
@@ -62,12 +62,17 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let per_second = |count: u64| one(count as f64 / answers.took.as_secs_f64());
     bench.report.figure("maximum rate while lanes work", &one(max), "/s");
     bench.report.figure("offered", &per_second(answers.all()), "/s");
+    bench.report.figure(
+        "offered / maximum",
+        &one(answers.all() as f64 / answers.took.as_secs_f64() / max),
+        "x",
+    );
     bench.report.figure("accepted", &per_second(accepted), "/s");
     bench.report.figure("answered 503", &per_second(refused), "/s");
     let half = one(answers.since_sent.percentile(0.5));
     bench.report.figure("accepted: median since the call was sent", &half, "ms");
     let half = one(answers.others_since_sent.percentile(0.5));
-    bench.report.figure("answered 503: median since the call was sent", &half, "ms");
+    bench.report.figure("others: median since the call was sent", &half, "ms");
     bench.report.figure("resident memory", &memory.all, "MB");
     bench.report.figure("until all of it had ended", &one(drained.took.as_secs_f64()), "s");
     let p99 = one(answers.since_sent.percentile(0.99));

@@ -148,6 +148,7 @@ impl App {
             stopping.clone(),
             telemetry.clone(),
             config.server.max_in_flight,
+            config.server.max_connections / 4 * 3,
         );
         telemetry.metrics.ask(Live {
             board: state.board.clone(),

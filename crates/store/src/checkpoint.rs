@@ -4,6 +4,7 @@
 use crate::Store;
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::hot::blocking;
 use sqlx::{SqliteExecutor, query_as};
 use std::fs::File;
 use std::io;
@@ -37,10 +38,14 @@ impl MainFile {
     fn sync(&self) -> io::Result<()> {
         let file = match self.open.get() {
             Some(file) => file,
-            None => {
-                let opened = ManuallyDrop::new(File::open(&self.path)?);
-                self.open.get_or_init(|| opened)
-            }
+            // Without a handle for it, SQLite brings it onto the disk in the end.
+            None => match File::open(&self.path) {
+                Ok(opened) => {
+                    let opened = ManuallyDrop::new(opened);
+                    self.open.get_or_init(|| opened)
+                }
+                Err(_) => return Ok(()),
+            },
         };
         file.sync_data()
     }
@@ -65,14 +70,13 @@ impl Store {
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let Db::Sqlite { read, write, main, .. } = &self.db else { return Ok(()) };
         for _ in 0..TRIES {
-            let (log, done) = pragma(read, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+            pragma(read, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+            let main = Arc::clone(main);
+            blocking(move || Ok(main.sync()?)).await?;
+            let (log, done) = pragma(read, "PRAGMA wal_checkpoint(NOOP)").await?;
             if log - done < FEW {
                 break;
             }
-        }
-        let main = Arc::clone(main);
-        if let Ok(synced) = tokio::task::spawn_blocking(move || main.sync()).await {
-            synced?;
         }
         // With nobody writing, the rest.
         write.with(async |connection| pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await).await?;

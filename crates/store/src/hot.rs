@@ -180,7 +180,8 @@ fn open(file: &std::path::Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does work that blocks beside the runtime's workers.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {

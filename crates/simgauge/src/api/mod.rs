@@ -66,6 +66,8 @@ pub struct Inner {
     pub telemetry: Telemetry,
     /// One permit for each call under way.
     pub slots: Arc<Semaphore>,
+    /// One permit for each caller that was turned away and is not told yet.
+    pub breaths: Semaphore,
     replay: ReplayGuard,
     request_ids: RequestIds,
 }
@@ -95,6 +97,7 @@ impl ApiState {
         stopping: CancellationToken,
         telemetry: Telemetry,
         max_in_flight: usize,
+        max_breaths: usize,
     ) -> Self {
         Self(Arc::new(Inner {
             replay: ReplayGuard::new(timestamp_window * 2),
@@ -112,6 +115,7 @@ impl ApiState {
             stopping,
             telemetry,
             slots: Arc::new(Semaphore::new(max_in_flight)),
+            breaths: Semaphore::new(max_breaths),
             request_ids: RequestIds { process: rand::random(), next: AtomicU64::new(1) },
         }))
     }

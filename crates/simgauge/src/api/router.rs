@@ -96,16 +96,20 @@ async fn call(
 ) -> Response {
     let began = Instant::now();
     let request_id = state.request_ids.next();
-    let (code, response) = match answered(&state, connection, &headers, body, operation, &request_id).await {
-        Ok(response) => (Code::Ok, response),
-        Err((error, language)) => (error.code(), error.answer(language, &request_id)),
-    };
+    let (code, response, turned_away) =
+        match answered(&state, connection, &headers, body, operation, &request_id).await {
+            Ok(response) => (Code::Ok, response, false),
+            Err((error, language)) => {
+                let turned_away = matches!(error, ApiError::Overloaded);
+                (error.code(), error.answer(language, &request_id), turned_away)
+            }
+        };
+    drop(headers);
     state.telemetry.metrics.call_ended(name.index, code);
     let held = response.extensions().get::<Held>().copied();
     state.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
-    if response.status() == http::StatusCode::SERVICE_UNAVAILABLE {
-        // Ends at once when the process stops.
-        let _ = timeout(breath(), state.stopping.cancelled()).await;
+    if turned_away {
+        breath(&state).await;
     }
     response
 }
@@ -146,8 +150,12 @@ async fn answered(
     })
 }
 
-fn breath() -> Duration {
-    BREATH.mul_f64(0.5 + rand::random::<f64>())
+/// Lets a caller wait who was turned away, [`BREATH`] in the mean, so that those who came together do not come together again. Ends
+/// at once when the process stops; not so many take one that others find no connection.
+async fn breath(state: &ApiState) {
+    let Ok(_breath) = state.breaths.try_acquire() else { return };
+    let pause = BREATH.mul_f64(0.5 + rand::random::<f64>());
+    let _ = timeout(pause, state.stopping.cancelled()).await;
 }
 
 async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> Response {

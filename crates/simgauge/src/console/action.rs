@@ -107,6 +107,14 @@ pub(super) async fn perform(
         Ok(refused) => {
             tracing::info!(admin = who.admin, action = name, target, ?refused, "an admin could not act")
         }
+        Err(PageError::Busy) => {
+            tracing::warn!(
+                admin = who.admin,
+                action = name,
+                target,
+                "an admin could not act: too much at once"
+            )
+        }
         Err(error) => {
             tracing::error!(admin = who.admin, action = name, target, ?error, "an admin's action failed")
         }

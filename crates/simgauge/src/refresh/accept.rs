@@ -2,7 +2,7 @@
 //! waits for the disk the next one is worked on.
 
 use super::cooldown_cache::Known;
-use super::room::Room;
+use super::room::{Place, Room};
 use super::sync::{Callers, Group, Past, Reply, Syncer};
 use crate::clock::Clock;
 use crate::lanes::Board;
@@ -37,7 +37,7 @@ pub enum NotAccepted {
 
 struct Pending {
     call: AcceptCall,
-    since: Instant,
+    place: Place,
     reply: Reply,
 }
 
@@ -50,7 +50,7 @@ pub struct Accepter {
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers. At most `queue` calls wait.
+    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -71,6 +71,7 @@ impl Accepter {
             clock: clock.clone(),
             telemetry,
             past: Arc::clone(&past),
+            room: Arc::clone(&room),
         };
         thread::Builder::new().name("syncer".into()).spawn(move || syncer.run(&committed))?;
         let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
@@ -96,11 +97,11 @@ impl Accepter {
         self.past.known(account, kind, number, sign)
     }
 
-    /// Tells how many calls wait to be made durable, without keeping the thread behind it alive.
+    /// Tells how many calls are on their way to being durable, without keeping the threads behind this alive.
     #[must_use]
     pub fn depth(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
-        let queue = self.queue.downgrade();
-        Box::new(move || queue.upgrade().map_or(0, |queue| waiting(&queue)))
+        let room = Arc::clone(&self.room);
+        Box::new(move || room.inside())
     }
 
     /// Takes a call to the store; answers after the commit. The call's id is replaced.
@@ -110,18 +111,12 @@ impl Accepter {
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
         let place = self.room.enter().ok_or(NotAccepted::QueueFull)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Pending { call, since: place.since(), reply }).map_err(|error| match error {
+        self.queue.try_send(Pending { call, place, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
             mpsc::error::TrySendError::Closed(_) => NotAccepted::Stopping,
         })?;
-        let outcome = answer.await.unwrap_or(Err(NotAccepted::Stopping));
-        place.answered();
-        outcome
+        answer.await.unwrap_or(Err(NotAccepted::Stopping))
     }
-}
-
-fn waiting(queue: &mpsc::Sender<Pending>) -> usize {
-    queue.max_capacity() - queue.capacity()
 }
 
 /// Where calls wait, and the ids that they get.
@@ -173,13 +168,18 @@ impl Committer {
         }
         let now = self.clock.now();
         let began = Instant::now();
-        let entered = waiting.iter().map(|pending| pending.since).collect();
-        let (mut calls, replies): (Vec<AcceptCall>, Vec<_>) =
-            waiting.into_iter().map(|pending| (pending.call, pending.reply)).unzip();
+        let count = waiting.len();
+        let (mut calls, mut places, mut replies) =
+            (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+        for Pending { call, place, reply } in waiting {
+            calls.push(call);
+            places.push(place);
+            replies.push(reply);
+        }
         for call in &mut calls {
             call.id = queue.ids.next(now);
         }
-        Some((Callers { calls, entered, replies, began }, now))
+        Some((Callers { calls, places, replies, began }, now))
     }
 }
 

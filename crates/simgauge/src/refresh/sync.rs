@@ -2,6 +2,7 @@
 
 use super::accept::NotAccepted;
 use super::cooldown_cache::{CooldownCache, Known};
+use super::room::{Place, Room};
 use crate::clock::Clock;
 use crate::lanes::Board;
 use crate::telemetry::{Span, Telemetry};
@@ -25,8 +26,8 @@ pub(super) struct Group {
 /// Who waits for a group's outcome.
 pub(super) struct Callers {
     pub(super) calls: Vec<AcceptCall>,
-    /// When each call came to the queue.
-    pub(super) entered: Vec<Instant>,
+    /// Where each call is in the room.
+    pub(super) places: Vec<Place>,
     pub(super) replies: Vec<Reply>,
     /// When work on the group began.
     pub(super) began: Instant,
@@ -67,6 +68,7 @@ pub(super) struct Syncer {
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
     pub(super) past: Arc<Past>,
+    pub(super) room: Arc<Room>,
 }
 
 impl Syncer {
@@ -94,32 +96,37 @@ impl Syncer {
     }
 
     fn answer(&self, callers: Callers, outcomes: Vec<AcceptOutcome>) {
-        let Callers { calls, entered, replies, began } = callers;
-        measure(&self.telemetry, &entered, began);
+        let Callers { calls, places, replies, began } = callers;
+        if let Some(first) = places.first() {
+            self.room.learn(first.since.elapsed());
+        }
+        measure(&self.telemetry, &places, began);
         let committed = began.elapsed();
-        for (((call, reply), outcome), since) in calls.iter().zip(replies).zip(outcomes).zip(entered) {
+        for (((call, reply), outcome), place) in calls.iter().zip(replies).zip(outcomes).zip(places) {
             self.past.remember(call, &outcome);
             if let AcceptOutcome::Accepted { tasks, .. } = &outcome {
                 for task in tasks {
                     self.board.added(&task.lane, &call.account);
                 }
-                trace(&self.telemetry, call, &self.clock, since, began, committed);
+                trace(&self.telemetry, call, &self.clock, place.since, began, committed);
             }
+            // First of all: whoever has an answer may come again.
+            drop(place);
             // A caller that went away finds its refresh later.
             let _ = reply.send(Ok(outcome));
         }
     }
 }
 
-fn measure(telemetry: &Telemetry, entered: &[Instant], began: Instant) {
+fn measure(telemetry: &Telemetry, places: &[Place], began: Instant) {
     let ended = Instant::now();
-    for since in entered {
-        telemetry.metrics.accept_seconds.observe(ended.duration_since(*since).as_secs_f64());
+    for place in places {
+        telemetry.metrics.accept_seconds.observe(ended.duration_since(place.since).as_secs_f64());
     }
     // At most GROUP_MAX.
-    telemetry.metrics.group_calls.observe(f64::from(u32::try_from(entered.len()).unwrap_or(u32::MAX)));
-    let waited = entered.first().map(|since| began.duration_since(*since)).unwrap_or_default();
-    telemetry.slow.commit(entered.len(), waited, ended.duration_since(began));
+    telemetry.metrics.group_calls.observe(f64::from(u32::try_from(places.len()).unwrap_or(u32::MAX)));
+    let waited = places.first().map(|place| began.duration_since(place.since)).unwrap_or_default();
+    telemetry.slow.commit(places.len(), waited, ended.duration_since(began));
 }
 
 /// The first spans of a refresh's trace: the call, from the queue's entrance on, and the commit that it shared with others.

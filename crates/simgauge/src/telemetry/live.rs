@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 pub struct Live {
     /// Queues of the lanes.
     pub board: Board,
-    /// How many refreshes wait to be made durable.
+    /// How many calls are on their way to being durable.
     pub accept_waiting: Box<dyn Fn() -> usize + Send + Sync>,
     /// The time.
     pub clock: Clock,
@@ -36,7 +36,7 @@ impl Collector for Live {
         let under_way = self.all_slots.saturating_sub(self.slots.available_permits());
         gauge(&mut encoder, "calls_under_way", "Calls of the open API under way", count(under_way))?;
         let waiting = count((self.accept_waiting)());
-        gauge(&mut encoder, "accept_waiting", "Refreshes that wait to be made durable", waiting)?;
+        gauge(&mut encoder, "accept_waiting", "Calls on their way to being durable", waiting)?;
         #[allow(clippy::cast_precision_loss)] // Milliseconds of a clock's error are few.
         let correction = self.clock.correction_ms() as f64 / 1000.0;
         let help = "What the store's time is ahead of this machine's";
