@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Notes in one transaction, as far as lanes do not bring more at once: who wants to write next, callers among them, waits for all
 /// of them. A note takes about a tenth of a millisecond.
-const NOTES: usize = 50;
+const NOTES: usize = 20;
 /// Groups that wait at most; lanes wait beyond.
 const QUEUE: usize = 256;
 

@@ -44,7 +44,8 @@ struct Pending {
 /// The way into the store. Cheap to clone; the threads behind it end when the last clone is gone.
 #[derive(Clone)]
 pub struct Accepter {
-    queue: mpsc::Sender<Pending>,
+    /// As long as the room lets it become.
+    queue: mpsc::UnboundedSender<Pending>,
     room: Arc<Room>,
     past: Arc<Past>,
 }
@@ -62,7 +63,7 @@ impl Accepter {
         telemetry: Telemetry,
         queue: usize,
     ) -> std::io::Result<Self> {
-        let (sender, receiver) = mpsc::channel(queue);
+        let (sender, receiver) = mpsc::unbounded_channel();
         let (room, past) = (Arc::new(Room::new(queue)), Arc::new(Past::new()));
         let (to_sync, committed) = sync_channel(GROUPS_AHEAD);
         let syncer = Syncer {
@@ -111,17 +112,14 @@ impl Accepter {
     pub async fn accept(&self, call: AcceptCall) -> Result<AcceptOutcome, NotAccepted> {
         let place = self.room.enter().ok_or(NotAccepted::QueueFull)?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Pending { call, place, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotAccepted::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => NotAccepted::Stopping,
-        })?;
+        self.queue.send(Pending { call, place, reply }).map_err(|_| NotAccepted::Stopping)?;
         answer.await.unwrap_or(Err(NotAccepted::Stopping))
     }
 }
 
 /// Where calls wait, and the ids that they get.
 struct Queue {
-    receiver: mpsc::Receiver<Pending>,
+    receiver: mpsc::UnboundedReceiver<Pending>,
     ids: Ids,
 }
 
@@ -168,14 +166,8 @@ impl Committer {
         }
         let now = self.clock.now();
         let began = Instant::now();
-        let count = waiting.len();
-        let (mut calls, mut places, mut replies) =
-            (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
-        for Pending { call, place, reply } in waiting {
-            calls.push(call);
-            places.push(place);
-            replies.push(reply);
-        }
+        let (mut calls, places, replies): (Vec<AcceptCall>, Vec<Place>, Vec<Reply>) =
+            waiting.into_iter().map(|pending| (pending.call, pending.place, pending.reply)).collect();
         for call in &mut calls {
             call.id = queue.ids.next(now);
         }

@@ -5,13 +5,21 @@ use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::Fingerprint;
 use simgauge_store::CardKind;
 
-/// Twice as many cards take about 60 MB at the very most. Seven eighths of a power of two fill hash tables.
+/// Twice as many cards take 26 MB. Seven eighths of a power of two fill hash tables.
 const MOST: usize = 7 << 16;
 
 #[derive(Clone, Copy)]
 struct Entry {
     accepted_at: UnixMs,
-    sign: Fingerprint,
+    sign: SignStart,
+}
+
+/// The beginning of a call's fingerprint. Another call that begins alike is taken for the same and so decided by the store, which
+/// knows them apart.
+type SignStart = [u8; 8];
+
+fn start_of(sign: &Fingerprint) -> SignStart {
+    std::array::from_fn(|index| sign[index])
 }
 
 /// What this process knows of a call's card.
@@ -19,7 +27,8 @@ struct Entry {
 pub enum Known {
     /// Nothing: the store has to decide.
     Nothing,
-    /// The call is the very one that was accepted last, which has to be answered alike and not refused.
+    /// The call is the very one that was accepted last, as far as can be told here; that has to be answered alike and not
+    /// refused. The store decides.
     Same,
     /// Another call was accepted last, at this time.
     Other(UnixMs),
@@ -36,7 +45,7 @@ impl CooldownCache {
     pub(super) fn get(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
         match self.0.get((account, kind, number)) {
             None => Known::Nothing,
-            Some(entry) if entry.sign == *sign => Known::Same,
+            Some(entry) if entry.sign == start_of(sign) => Known::Same,
             Some(entry) => Known::Other(entry.accepted_at),
         }
     }
@@ -49,7 +58,7 @@ impl CooldownCache {
         sign: Fingerprint,
         accepted_at: UnixMs,
     ) {
-        self.0.put((account, kind, number), Entry { accepted_at, sign });
+        self.0.put((account, kind, number), Entry { accepted_at, sign: start_of(&sign) });
     }
 }
 

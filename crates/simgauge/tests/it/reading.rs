@@ -122,6 +122,7 @@ async fn a_lane_too_far_behind_refuses_and_uses_no_cooldown() {
         .await;
     let numbers = server.add_cards(12).await;
     let mut refused = None;
+    let mut accepted = 0;
     for number in &numbers {
         let answer = server.refresh_sim(number).await;
         if answer.code() == "503" {
@@ -129,12 +130,15 @@ async fn a_lane_too_far_behind_refuses_and_uses_no_cooldown() {
             break;
         }
         answer.expect("200");
+        accepted += 1;
     }
     let (number, answer) = refused.expect("twelve readings at one a second are more than three seconds");
     assert!(answer.data()["estimatedSeconds"].as_u64().unwrap() > 3);
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(server.card(&number).await.expect("200")["nextRefreshAt"], Value::Null);
-    let stats = server.simulator.wait_until(OPERATOR, |stats| stats.requests >= 4).await;
+    // Three, or more where readings began meanwhile.
+    assert!(accepted >= 3, "{accepted}");
+    let stats = server.simulator.wait_until(OPERATOR, |stats| stats.requests >= accepted).await;
     assert_eq!(stats.violations, 0);
     server.refresh_sim(&number).await.expect("200");
 }
