@@ -7,6 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
 
+/// So many cards of a shard are held in a table that grows with them; where there are more, it gets its whole size at once.
+/// Doubling would leave holes behind for hours, and nobody could tell that from memory that leaks.
+const FEW: usize = 448;
+
 struct Shard<T> {
     young: HashMap<u64, T>,
     old: HashMap<u64, T>,
@@ -56,6 +60,10 @@ impl<T: Copy> CardMemory<T> {
             std::mem::swap(young, old);
             young.clear();
         }
+        let held = shard.young.len();
+        if held >= FEW && shard.young.capacity() < self.most {
+            shard.young.reserve(self.most - held);
+        }
         shard.young.insert(key, value);
         answer
     }
@@ -70,6 +78,26 @@ impl<T: Copy> CardMemory<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_has_its_whole_size_once_there_are_more_than_a_few() {
+        let memory = CardMemory::new(7 << 12);
+        let capacity = |memory: &CardMemory<u32>| memory.shard(0).young.capacity();
+        let mut number = 0;
+        let mut fill_to = |held| {
+            while memory.shard(0).young.len() < held {
+                memory.put(number, number);
+                number += 1;
+            }
+        };
+        fill_to(FEW);
+        assert_eq!(capacity(&memory), FEW);
+        fill_to(FEW + 1);
+        let whole = capacity(&memory);
+        assert_eq!(whole, 7 << 8, "and no more than is needed");
+        fill_to(memory.most);
+        assert_eq!(capacity(&memory), whole);
+    }
 
     #[test]
     fn stays_bounded_and_forgets_the_longest_unused() {
