@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(capacity(&memory), FEW);
         fill_to(FEW + 1);
         let whole = capacity(&memory);
-        assert_eq!(whole, 7 << 8, "and no more than is needed");
+        assert_eq!(whole, memory.most, "and no more than is needed");
         fill_to(memory.most);
         assert_eq!(capacity(&memory), whole);
     }
