@@ -23,6 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// entries, seven eighths of which can be used.
 const MOST: usize = 450_000;
 
+/// So many cards are held in a table that grows with them; where there are more, it gets its whole size at once. Doubling
+/// would leave holes behind and, in the middle of an overload, copy everything.
+const FEW: usize = 7_000;
+
 /// Tells cards' rows of refreshes that have tasks, where they are the newer ones.
 pub(crate) const NOTE_ALL: &str = "UPDATE card SET last_refresh = open.id, \
      accepted_at = (SELECT accepted_at FROM refresh WHERE refresh.id = open.id) \
@@ -109,7 +113,8 @@ impl Newest {
             // Most of them have ended.
             let mut open: Vec<u128> = memory.cards.values().copied().collect();
             open.sort_unstable();
-            memory.order = open.into();
+            memory.order.clear();
+            memory.order.extend(open);
             return Vec::new();
         }
         memory.order.iter().take(many).copied().map(RefreshId::from_bits).collect()
@@ -167,6 +172,11 @@ impl Memory {
 
     fn add(&mut self, card: &str, id: &RefreshId) {
         let bits = id.bits();
+        let whole = 2 * self.most;
+        if self.cards.len() >= FEW && self.cards.capacity() < whole {
+            self.cards.reserve(whole - self.cards.len());
+            self.order.reserve(self.most.saturating_sub(self.order.len()));
+        }
         self.cards.insert(self.key(card), bits);
         self.order.push_back(bits);
     }
@@ -267,6 +277,33 @@ mod tests {
         newest.forget_overdue(&noted);
         assert_eq!((row(&tx, "a"), row(&tx, "b")), (Some(id(1).to_string()), Some(id(2).to_string())));
         assert_eq!((newest.of("a"), newest.of("b"), newest.of("c")), (None, None, Some(id(3))));
+    }
+
+    #[test]
+    fn the_table_does_not_grow_any_more_once_it_holds_more_than_a_few() {
+        let newest = Newest::new();
+        newest.keep_at_most(&database(), 20_000).expect("loads");
+        let sizes = || {
+            let memory = newest.lock();
+            let memory = memory.as_ref().expect("kept");
+            (memory.cards.capacity(), memory.order.capacity())
+        };
+        let cards = |all: std::ops::Range<u32>| {
+            for n in all {
+                newest.add([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
+            }
+        };
+        cards(0..100);
+        assert!(sizes().0 < 1_000, "{:?}", sizes());
+        cards(100..7_001);
+        let whole = sizes();
+        cards(7_001..20_000);
+        for n in 0..12_000_u32 {
+            newest.forget([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
+        }
+        assert!(newest.overdue(1).is_empty());
+        cards(20_000..30_000);
+        assert_eq!(sizes(), whole);
     }
 
     #[test]
