@@ -13,7 +13,9 @@ COPY --from=build /out/simgauge /usr/bin/simgauge
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 WORKDIR /data
 VOLUME /data
-ENV SIMGAUGE__SERVER__LISTEN=0.0.0.0:8080 SIMGAUGE__STORE__URL=sqlite:///data/simgauge.db SIMGAUGE__LOG__FORMAT=json
+# The environment counts more than a configuration file, so it holds nothing that a file might set. The default store is
+# simgauge.db in the working folder.
+ENV SIMGAUGE__SERVER__LISTEN=0.0.0.0:8080
 EXPOSE 8080
 # Longer than server.stop_timeout_seconds is `docker stop --time 45`.
 STOPSIGNAL SIGTERM

@@ -10,7 +10,10 @@ export async function startDemo(program) {
   });
   const url = await new Promise((resolve, reject) => {
     let said = "";
-    const late = setTimeout(() => reject(new Error(`the demo is not ready:\n${said}`)), PATIENCE_MS);
+    const late = setTimeout(() => {
+      child.kill("SIGTERM");
+      reject(new Error(`the demo is not ready:\n${said}`));
+    }, PATIENCE_MS);
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`the demo ended with ${code}:\n${said}`)));
     child.stdout.on("data", (piece) => {

@@ -245,10 +245,11 @@ function keepForDocs() {
 mkdirSync(PICTURES, { recursive: true });
 const demo = await startDemo(program);
 url = demo.url;
-const chromium = await launch();
-browser = chromium.browser;
+let chromium;
 let [passed, failed] = [0, 0];
 try {
+  chromium = await launch();
+  browser = chromium.browser;
   for (const [name, test] of Object.entries({ ...tests, ...docsTests({ on, picture, looks: LOOKS }) })) {
     const began = Date.now();
     try {
@@ -262,7 +263,7 @@ try {
   }
   if (failed === 0 && options.includes("--screenshots")) keepForDocs();
 } finally {
-  await chromium.close();
+  await chromium?.close();
   await demo.stop();
 }
 console.log(`${passed} passed, ${failed} failed`);

@@ -39,8 +39,8 @@ impl ClientBuilder {
         }
     }
 
-    /// How long one try of a call may take (10 s unless set). A refresh that asks the server to hold its answer gets at
-    /// least two seconds more than that.
+    /// How long one try of a call may take (10 s unless set). The first try of a refresh whose answer the server is to hold
+    /// gets at least two seconds more than it is to be held.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -9,7 +9,8 @@
 //! match client.refresh_sim("8988308650100524999", options).await {
 //!     Ok(answer) => println!("{}: {:?}", answer.refresh_id, answer.usage),
 //!     Err(error) => match error.refusal().and_then(|refusal| refusal.retry_after_seconds()) {
-//!         Some(seconds) => println!("the card is cooling down; again in {seconds} s"),
+//!         // The card is cooling down, or there were too many calls: the error says which.
+//!         Some(seconds) => println!("{error}; again in {seconds} s"),
 //!         None => return Err(error),
 //!     },
 //! }

@@ -186,7 +186,7 @@ pub struct RefreshReport {
     /// `bad_answer`.
     #[schema(required = true)]
     pub reason: Option<String>,
-    /// On failure: the same as a plain sentence.
+    /// On failure: a plain sentence, in Chinese what the reason means, in English what happened.
     #[schema(required = true)]
     pub reason_text: Option<String>,
 }

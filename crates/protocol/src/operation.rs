@@ -168,7 +168,7 @@ impl OperationName {
                 Field::optional(
                     "before",
                     Must::IntegerOrDigits(RangeInclusive::new(0, BEFORE_MAX)),
-                    "上一页返回的 nextBefore;为空则返回最新记录",
+                    "上一页返回的 nextBefore;不传则返回最新记录",
                     "the nextBefore of the page before; absent for the newest readings",
                 ),
             ],

@@ -257,6 +257,22 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(store)
 }
 
+/// Opens a store that is there already: in the wrong folder, or without its configuration, most commands would otherwise make
+/// an empty one and find nothing wrong with it.
+///
+/// # Errors
+/// As [`open_store`], and where an SQLite file is missing.
+pub async fn open_existing_store(config: &Config) -> anyhow::Result<Store> {
+    let file = simgauge_store::sqlite_file(&config.store.url);
+    if let Some(file) = file.filter(|file| !file.is_file()) {
+        anyhow::bail!(
+            "there is no store at {} (store.url): name the server's configuration with --config, or begin with `simgauge account create`",
+            std::path::absolute(&file).unwrap_or(file).display()
+        );
+    }
+    open_store(config).await
+}
+
 fn without_url(error: &simgauge_store::StoreError, url: &str) -> String {
     error.to_string().replace(url, "(store.url)")
 }

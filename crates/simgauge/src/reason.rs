@@ -12,9 +12,9 @@ pub fn sentence(failure: &Failure, language: Language) -> String {
         FailureKind::TokenExpired => "平台在运营商的登录已失效,请稍后再试",
         FailureKind::NotFound => "运营商没有这张卡",
         FailureKind::RateLimited => "运营商限制了查询频率,请稍后再试",
-        FailureKind::BadRequest => "运营商拒绝了查询请求,请联系平台",
-        FailureKind::Temporary => "运营商暂时没有响应,请稍后再试",
-        FailureKind::Unsupported => "运营商不提供这张卡的流量用量",
+        FailureKind::BadRequest => "查询请求有误或被运营商拒绝,请联系平台",
+        FailureKind::Temporary => "暂时无法从运营商取得用量,请稍后再试",
+        FailureKind::Unsupported => "运营商无法提供这张卡的流量用量",
         FailureKind::BadAnswer => "运营商的应答无法采信,用量未改变",
     };
     match language {

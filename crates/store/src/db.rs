@@ -8,6 +8,7 @@ use crate::turn::Writer;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,13 @@ pub(crate) enum Db {
     Sqlite { read: SqlitePool, write: Writer, hot: Hot, main: Arc<MainFile> },
     /// PostgreSQL, or a service that speaks it.
     Postgres(PgPool),
+}
+
+/// The file of an SQLite store; nothing for other stores, and where the URL is none.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
+    Some(options.get_filename().to_owned())
 }
 
 impl Db {

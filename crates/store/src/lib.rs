@@ -44,6 +44,7 @@ pub use audit::AuditEntry;
 pub use browse::{CardCursor, CardWalk, RefreshFilter, RefreshPage, WaitingTask};
 pub use card::{CardFilter, CardKind, CardView, ProfileView};
 pub use copy::CopiedTable;
+pub use db::sqlite_file;
 pub use error::{StoreError, database_errors};
 pub use finish::{Ended, Finished, LaneNotes};
 pub use history::{CardSums, ReadingView};

@@ -52,7 +52,7 @@ fn described(operation: OperationName) -> Value {
             "name": "Accept-Language",
             "in": "header",
             "required": false,
-            "description": "返回信息的语言:zh 或 en;缺省为账户的语言 · the language of messages, zh or en; else the account's",
+            "description": "返回信息的语言:zh 或 en;缺省为账户的语言;刷新受理成功时的 message 固定 · the language of messages, zh or en; else the account's; that of an accepted refresh is always the same",
             "schema": { "type": "string" },
             "example": "zh",
         }],

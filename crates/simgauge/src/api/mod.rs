@@ -2,6 +2,7 @@
 
 mod address;
 mod answer;
+mod breath;
 mod card;
 mod directory;
 mod docs;
@@ -15,6 +16,7 @@ mod router;
 pub(crate) mod view;
 
 pub use address::{Proxies, network, networks};
+pub use breath::Breaths;
 pub use directory::AppDirectory;
 pub(crate) use router::asked_language;
 pub use router::{health_router, router};
@@ -66,8 +68,8 @@ pub struct Inner {
     pub telemetry: Telemetry,
     /// One permit for each call under way.
     pub slots: Arc<Semaphore>,
-    /// One permit for each caller that was turned away and is not told yet.
-    pub breaths: Semaphore,
+    /// Callers that were turned away and are not told yet.
+    pub breaths: Breaths,
     replay: ReplayGuard,
     request_ids: RequestIds,
 }
@@ -115,7 +117,7 @@ impl ApiState {
             stopping,
             telemetry,
             slots: Arc::new(Semaphore::new(max_in_flight)),
-            breaths: Semaphore::new(max_breaths),
+            breaths: Breaths::new(max_breaths, Breaths::MEAN),
             request_ids: RequestIds { process: rand::random(), next: AtomicU64::new(1) },
         }))
     }

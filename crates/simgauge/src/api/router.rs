@@ -14,15 +14,10 @@ use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Instant;
 
 /// Largest body, in bytes.
 pub(super) const BODY_MAX: usize = 16 * 1024;
-
-/// Who is turned away for want of room is told so after a breath: a program that tries again at once would otherwise have the
-/// processors refuse instead of accept.
-const BREATH: Duration = Duration::from_millis(500);
 
 /// The open API, the two health checks and, where wanted, the pages that describe the API.
 pub fn router(state: ApiState, docs: bool) -> Router {
@@ -109,7 +104,7 @@ async fn call(
     let held = response.extensions().get::<Held>().copied();
     state.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
     if turned_away {
-        breath(&state).await;
+        state.breaths.take(&state.stopping).await;
     }
     response
 }
@@ -148,14 +143,6 @@ async fn answered(
         let language = asked.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
         (error, language)
     })
-}
-
-/// Lets a caller wait who was turned away, [`BREATH`] in the mean, so that those who came together do not come together again. Ends
-/// at once when the process stops; not so many take one that others find no connection.
-async fn breath(state: &ApiState) {
-    let Ok(_breath) = state.breaths.try_acquire() else { return };
-    let pause = BREATH.mul_f64(0.5 + rand::random::<f64>());
-    let _ = timeout(pause, state.stopping.cancelled()).await;
 }
 
 async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> Response {

@@ -1,12 +1,11 @@
 //! `simgauge audit`: who did what.
 
 use super::human;
-use super::output::{Output, Table};
+use super::output::{self, Output, Table};
 use serde_json::{Value, json};
 use simgauge_domain::audit::{Anchor, Broken};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{AuditEntry, Store};
-use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Entries that are read at once.
@@ -78,17 +77,13 @@ pub async fn run(command: AuditCommand, store: &Store, output: &Output) -> anyho
                 return Ok(ExitCode::FAILURE);
             }
         },
-        AuditCommand::Export { mut after } => {
-            let mut out = std::io::stdout().lock();
-            loop {
-                let page = store.audit_after(after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after = last.seq;
-                for entry in &page {
-                    writeln!(out, "{}", as_json(entry))?;
-                }
-            }
-        }
+        AuditCommand::Export { mut after } => loop {
+            let page = store.audit_after(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            let lines: String = page.iter().map(|entry| format!("{}\n", as_json(entry))).collect();
+            output::write(lines.as_bytes())?;
+        },
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `simgauge backup`: a consistent copy of an SQLite store, also while it is served.
 
 use super::output::Output;
-use crate::app::open_store;
+use crate::app::open_existing_store;
 use crate::config::Config;
 use serde_json::json;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub struct BackupArgs {
 /// # Errors
 /// The store is not SQLite, or the file is there or cannot be written.
 pub async fn run(args: BackupArgs, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
+    let store = open_existing_store(config).await?;
     let done = store.back_up(&args.file).await;
     store.close().await;
     done?;

@@ -6,7 +6,7 @@ use super::{
     Output, account, actor, admin, app, audit, backup, card, completions, demo, health, man, migrate,
     notification, openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
 };
-use crate::app::open_store;
+use crate::app::{open_existing_store, open_store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Sealer;
@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const SETTINGS: &str = "Every setting can also come from the environment, as SIMGAUGE__SECTION__NAME (such as \
-    SIMGAUGE__SERVER__LISTEN=127.0.0.1:8080), which counts more than the file. SIMGAUGE_URL, SIMGAUGE_APPKEY \
-    and SIMGAUGE_SECRET say where and as whom `refresh` and `usage` call; SIMGAUGE_KEY holds the key that seals app secrets.";
+    SIMGAUGE__SERVER__LISTEN=127.0.0.1:8080), which counts more than the file. SIMGAUGE_URL, SIMGAUGE_APPKEY, \
+    SIMGAUGE_SECRET and SIMGAUGE_SIGN_TYPE say where and as whom `refresh` and `usage` call; SIMGAUGE_KEY holds the key that seals app secrets.";
 
 /// The refresh button of a SIM platform.
 #[derive(Debug, Parser)]
@@ -27,7 +27,7 @@ pub struct Cli {
     /// Configuration file; without one the defaults and the environment count.
     #[arg(long, global = true, env = "SIMGAUGE_CONFIG")]
     config: Option<PathBuf>,
-    /// Print JSON.
+    /// Print the result as JSON, where a command has one.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -42,7 +42,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's schema up to date, or move a store from SQLite to PostgreSQL.
     Migrate(migrate::MigrateArgs),
-    /// Write a consistent copy of an SQLite store, also while it is served.
+    /// Write a consistent copy of an SQLite store, also while it is served. A store of an older program is migrated first.
     Backup(backup::BackupArgs),
     /// Admins: the people who may use the console.
     #[command(subcommand)]
@@ -128,7 +128,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Refresh(args) => refresh::run(args, &output).await,
         Command::Usage(UsageArgs::Show(args)) => usage::run(args, &output).await,
         Command::Usage(UsageArgs::Reconcile(args)) => {
-            let store = open_store(&config()?).await?;
+            let store = open_existing_store(&config()?).await?;
             closing(&store, usage::reconcile::run(args, &store, &output)).await
         }
         Command::Openapi => openapi::run(),
@@ -145,59 +145,59 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 OperatorCommand::Show { name } => operator::show(&name, &catalog()?, &output),
                 OperatorCommand::Check(args) => operator::check::run(args, &config, &output).await,
                 OperatorCommand::List => {
-                    let store = open_store(&config).await?;
+                    let store = open_existing_store(&config).await?;
                     closing(&store, operator::list(&store, &operator_accounts(&config), &output)).await
                 }
             }
         }
         Command::Account(command) => {
             let config = config()?;
-            let store = open_acting(&config).await?;
+            let store = acting(open_store(&config).await?);
             closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
         }
         Command::Admin(command) => {
-            let store = open_acting(&config()?).await?;
+            let store = acting(open_store(&config()?).await?);
             closing(&store, admin::run(command, &store, &output)).await
         }
         Command::Notification(command) => {
-            let store = open_acting(&config()?).await?;
+            let store = acting(open_existing_store(&config()?).await?);
             closing(&store, notification::run(command, &store, &output)).await
         }
         Command::App(command) => {
             let config = config()?;
+            let store = acting(open_existing_store(&config).await?);
             let sealer = Sealer::load(&config)?;
-            let store = open_acting(&config).await?;
             let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
             closing(&store, app::run(command, &store, &seal, &output)).await
         }
         Command::Audit(command) => {
-            let store = open_store(&config()?).await?;
+            let store = open_existing_store(&config()?).await?;
             closing(&store, audit::run(command, &store, &output)).await
         }
         Command::Secrets(command) => {
             let config = config()?;
+            let store = acting(open_existing_store(&config).await?);
             let sealer = Sealer::load(&config)?;
-            let store = open_acting(&config).await?;
             closing(&store, secrets::run(command, &sealer, &store, &output)).await
         }
         Command::Card(command) => {
             let config = config()?;
-            let store = open_acting(&config).await?;
+            let store = acting(open_existing_store(&config).await?);
             let names = operator_accounts(&config);
             closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
         }
         Command::Package(command) => {
             let config = config()?;
             let zone = config.zone()?;
-            let store = open_acting(&config).await?;
+            let store = acting(open_existing_store(&config).await?);
             closing(&store, package::run(command, &store, &zone, &output)).await
         }
     }
 }
 
 /// The store in the hands of whoever runs this command: what they change is audited.
-async fn open_acting(config: &Config) -> anyhow::Result<Store> {
-    Ok(open_store(config).await?.acting_as(&actor::name(), Clock::default().as_fn()))
+fn acting(store: Store) -> Store {
+    store.acting_as(&actor::name(), Clock::default().as_fn())
 }
 
 fn operator_accounts(config: &Config) -> Vec<String> {

@@ -41,7 +41,8 @@ pub struct DemoArgs {
     /// Keep the data in this folder; without it the demo starts afresh each time.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How many days of readings some of the cards start with; it takes the start about a tenth of a second for each.
+    /// How many days of readings some of the cards start with; it takes the start about a tenth of a second for each. Not
+    /// where --data has those of an earlier demo.
     #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=90))]
     past: u32,
     /// Let the clock be moved: POST /demo/clock {"advanceSeconds": 300}. Timestamps up to a day off are taken then.

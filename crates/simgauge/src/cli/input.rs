@@ -4,7 +4,7 @@ pub use crate::names::{label, name};
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use simgauge_protocol::sign::{SIGN_TYPES, SignType};
-use simgauge_store::StoredQuota;
+use simgauge_store::{Store, StoredQuota};
 use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
 
@@ -39,6 +39,19 @@ pub fn span(text: &str) -> Result<Duration, String> {
 pub fn sign_type(text: &str) -> Result<SignType, String> {
     SignType::parse(&text.to_ascii_uppercase())
         .ok_or_else(|| format!("must be one of: {}", SIGN_TYPES.join(", ").to_lowercase()))
+}
+
+/// Refuses an account that there is not: a list of nothing would look like an account that has nothing.
+///
+/// # Errors
+/// There is no such account, or the store failed.
+pub async fn known_account(store: &Store, account: Option<&str>) -> anyhow::Result<()> {
+    match account {
+        Some(name) if !store.accounts().await?.iter().any(|known| known.name == name) => {
+            bail!("there is no account {name:?}")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A limit of calls.

@@ -5,7 +5,7 @@ use crate::config::Config;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use simgauge_store::Store;
+use simgauge_store::{Store, sqlite_file};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn copy(from: &str, to: &str, output: &Output) -> anyhow::Result<ExitCode>
     if !from.starts_with("sqlite:") || !to.starts_with("postgres") {
         bail!("--from takes sqlite://FILE and --to takes postgres://...");
     }
-    if !std::path::Path::new(from.trim_start_matches("sqlite:").trim_start_matches("//")).is_file() {
+    if !sqlite_file(from).is_some_and(|file| file.is_file()) {
         bail!("--from names no file");
     }
     let (source, _) = open(from).await?;

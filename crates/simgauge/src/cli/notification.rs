@@ -49,6 +49,7 @@ fn state(text: &str) -> Result<NotificationState, String> {
 pub async fn run(command: NotificationCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
     match command {
         NotificationCommand::List { account, state, limit } => {
+            input::known_account(store, account.as_deref()).await?;
             let found = store.notifications(account.as_deref(), state, limit).await?;
             let list: Vec<Value> = found.iter().map(as_json).collect();
             output.print(&list, || table(&found).or("no notifications"))?;
@@ -60,6 +61,7 @@ pub async fn run(command: NotificationCommand, store: &Store, output: &Output) -
             })?;
         }
         NotificationCommand::Replay { id: None, account, .. } => {
+            input::known_account(store, account.as_deref()).await?;
             let count = store.replay_dead(account.as_deref(), Clock::default().now()).await?;
             output.print(&json!({ "replayed": count }), || match count {
                 0 => "no notification is dead".to_owned(),

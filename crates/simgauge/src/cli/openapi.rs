@@ -1,13 +1,16 @@
 //! `simgauge openapi`: the description of the open API.
 
+use super::output;
 use simgauge_protocol::openapi;
 use std::process::ExitCode;
 
 /// Prints the OpenAPI document.
 ///
 /// # Errors
-/// It cannot be written as text, which does not happen.
+/// Standard output takes nothing more.
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&openapi::document())?);
+    let mut text = serde_json::to_string_pretty(&openapi::document())?;
+    text.push('\n');
+    output::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

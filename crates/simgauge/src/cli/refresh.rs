@@ -17,12 +17,14 @@ pub struct RefreshArgs {
     #[command(flatten)]
     card: CardNumber,
     /// Wait for the refresh to end and show the usage before and after. SECONDS (0 to 8) is how long the server may hold
-    /// its answer; after that it is asked again and again until --timeout.
+    /// its answer; after that it is asked again and again until --timeout. Exit code 1 where the refresh failed or has not
+    /// ended by then.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "8",
         value_parser = clap::value_parser!(u8).range(0..=WAIT_MAX_SECONDS))]
     wait: Option<u8>,
-    /// How long to wait in all, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+    /// How long to go on asking, in seconds from the start.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
     #[command(flatten)]
     connection: Connection,
@@ -68,7 +70,8 @@ pub async fn run(args: RefreshArgs, output: &Output) -> anyhow::Result<ExitCode>
 
 async fn follow(client: &Client, args: &RefreshArgs) -> Result<Followed, ClientError> {
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
-    let options = RefreshOptions { wait: args.wait };
+    let longest = u8::try_from(args.timeout).unwrap_or(u8::MAX);
+    let options = RefreshOptions { wait: args.wait.map(|wait| wait.min(longest)) };
     let mut answer = match &args.card {
         CardNumber { eid: Some(eid), .. } => client.refresh_cloud_esim(eid, options).await?,
         CardNumber { iccid, .. } => client.refresh_sim(iccid.as_deref().unwrap_or_default(), options).await?,
@@ -188,7 +191,13 @@ mod tests {
         let args = parse("--wait 3 --timeout 20 --iccid 1").expect("parsed");
         assert_eq!((args.wait, args.timeout), (Some(3), 20));
         assert!(!format!("{args:?}").contains("\"s\""), "the secret is not shown");
-        for wrong in ["", "--iccid 1 --eid 2", "--iccid 1 --wait 9", "--iccid 1 --timeout 5"] {
+        for wrong in [
+            "",
+            "--iccid 1 --eid 2",
+            "--iccid 1 --wait 9",
+            "--iccid 1 --timeout 5",
+            "--iccid 1 --wait --timeout 0",
+        ] {
             assert_eq!(parse(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }
     }

@@ -465,11 +465,14 @@ impl<'a> Shift<'a> {
         self.status.running = self.readings.len();
         self.status.budget = self.context.pacer.room();
         self.status.probe_at = self.breaker.opens_at().map(UnixMs::seconds);
+        if self.breaker.name() != "closed" {
+            self.breaker.name().clone_into(&mut self.status.health);
+        }
         let mut shown = self.status.clone();
         if self.paused == Some(true) {
             "paused".clone_into(&mut shown.health);
         }
-        self.context.metrics.show(&self.status);
+        self.context.metrics.show(&self.status, self.paused == Some(true));
         let status = serde_json::to_string(&shown).unwrap_or_default();
         let asked = Instant::now();
         match settings.store.renew(&self.lease, self.now().after(settings.lease), &status).await {

@@ -21,7 +21,9 @@ pub(super) enum AttemptError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// Nobody can sign.
-    #[error("no enabled app of the account can sign; see account notify --app")]
+    #[error(
+        "the app that is to sign is disabled, or the account has no enabled one; see account notify --app"
+    )]
     NoApp,
     /// The secret cannot be opened.
     #[error("the secret of the app that signs cannot be opened with this node's key")]

@@ -285,6 +285,8 @@ impl<'a> Shift<'a> {
 
     /// Lease lost: nothing more is written. Otherwise what ends soon is written, and the rest is delivered again.
     async fn wind_up(mut self, over: Over) {
+        // The next holder counts them.
+        self.settings.telemetry.metrics.notifications_waiting.set(0);
         match over {
             Over::Stopping => {}
             Over::Broken(error) => tracing::error!(%error, "an attempt to deliver broke; starting anew"),

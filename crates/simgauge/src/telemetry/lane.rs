@@ -36,6 +36,7 @@ pub(super) struct LaneFamilies {
     running: Gauges,
     budget: Gauges,
     breaker: Gauges,
+    paused: Gauges,
     last_success: Gauges,
 }
 
@@ -51,6 +52,7 @@ impl LaneFamilies {
             running: Family::default(),
             budget: Family::default(),
             breaker: Family::default(),
+            paused: Family::default(),
             last_success: Family::default(),
         };
         registry.register(
@@ -82,6 +84,7 @@ impl LaneFamilies {
                 "0 closed, 1 probing, 2 open (standing back from the operator)",
                 &families.breaker,
             ),
+            ("lane_paused", "Whether an admin has paused the lane", &families.paused),
             (
                 "lane_last_success_timestamp_seconds",
                 "When a reading last ended well in this process; 0 before the first",
@@ -104,6 +107,7 @@ impl LaneFamilies {
             running: self.running.get_or_create_owned(&label),
             budget: self.budget.get_or_create_owned(&label),
             breaker: self.breaker.get_or_create_owned(&label),
+            paused: self.paused.get_or_create_owned(&label),
             last_success: self.last_success.get_or_create_owned(&label),
         }
     }
@@ -147,6 +151,7 @@ pub struct LaneMetrics {
     running: Gauge,
     budget: Gauge,
     breaker: Gauge,
+    paused: Gauge,
     last_success: Gauge,
 }
 
@@ -177,12 +182,15 @@ impl LaneMetrics {
         self.held.set(held.into());
         if !held {
             self.running.set(0);
+            self.budget.set(0);
             self.breaker.set(0);
+            self.paused.set(0);
         }
     }
 
-    /// How the lane is.
-    pub(crate) fn show(&self, status: &LaneStatus) {
+    /// How the lane is, and whether somebody paused it.
+    pub(crate) fn show(&self, status: &LaneStatus, paused: bool) {
+        self.paused.set(paused.into());
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.running.set(whole(status.running));
         self.budget.set(status.budget.map_or(-1, whole));

@@ -1,4 +1,4 @@
-//! What packages take from the program itself: completions and manual pages.
+//! What packages take from the program itself, completions and manual pages; and commands that would find nothing.
 
 use std::process::{Command, Output};
 
@@ -68,4 +68,49 @@ fn every_command_has_a_manual_page() {
         }
     }
     page("simgauge-card-import.1");
+}
+
+#[test]
+fn where_no_store_is_none_is_made_by_looking() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_simgauge"))
+            .args(arguments)
+            .current_dir(dir.path())
+            .env_remove("SIMGAUGE_CONFIG")
+            .output()
+            .unwrap()
+    };
+    for arguments in [
+        &["audit", "verify"][..],
+        &["usage", "reconcile"],
+        &["app", "list"],
+        &["card", "list"],
+        &["operator", "list"],
+        &["notification", "list"],
+        &["backup", "copy.db"],
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("there is no store at") && said.contains("simgauge.db"), "{said}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{arguments:?}");
+    }
+    assert!(run(&["account", "create", "acme"]).status.success());
+    assert!(run(&["audit", "verify"]).status.success());
+    // An account that there is not has nothing; that is no answer.
+    std::fs::write(dir.path().join("cards.csv"), "kept").unwrap();
+    for arguments in [
+        &["card", "list", "--account", "acmee"][..],
+        &["card", "export", "--account", "acmee", "-o", "cards.csv"],
+        &["notification", "list", "--account", "acmee"],
+        &["notification", "replay", "--dead", "--account", "acmee"],
+        &["usage", "reconcile", "--account", "acmee"],
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("there is no account \"acmee\""), "{said}");
+    }
+    assert_eq!(std::fs::read(dir.path().join("cards.csv")).unwrap(), b"kept");
 }

@@ -100,11 +100,17 @@ async fn a_lane_that_stands_back_is_seen_and_so_is_what_waits() {
     assert!(
         value(&text, &format!("simgauge_readings_total{{lane=\"{LANE}\",outcome=\"temporary\"}}")) >= 1.0
     );
+    server.simulator.clear_faults();
+    server.simulator.set_fault(OPERATOR, None, Fault::Hang, FaultSpan::Forever);
     server.travel_to(120);
     assert!(
         value(&server.metrics(), &format!("simgauge_lane_oldest_waiting_seconds{{lane=\"{LANE}\"}}"))
             >= 120.0
     );
+    // The pause is over, so a probe goes out.
+    becomes(&server, &format!("simgauge_lane_breaker{{lane=\"{LANE}\"}}"), 1.0).await;
+    server.store().pause_lane(LANE, "ann", "they asked", server.clock.now()).await.unwrap();
+    becomes(&server, &format!("simgauge_lane_paused{{lane=\"{LANE}\"}}"), 1.0).await;
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use crate::support::{TestServer, server};
 use serde_json::Value;
+use simgauge::api::Breaths;
 use sqlx::{Connection as _, SqliteConnection};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Mutex;
 
 /// Keeps everybody from writing to the store as long as two calls have not been turned away.
@@ -31,7 +32,7 @@ impl<'a> Standstill<'a> {
         assert_eq!(answer.status, 503);
         assert_eq!(answer.headers["retry-after"], "1");
         assert_eq!(answer.data()["retryAfterSeconds"], 1);
-        assert!(took >= Duration::from_millis(250), "who is turned away takes a breath: {took:?}");
+        assert!(took >= Breaths::MEAN / 2, "who is turned away takes a breath: {took:?}");
         let mut turned_away = self.turned_away.lock().await;
         turned_away.1 += 1;
         if turned_away.1 == 2 {

@@ -45,9 +45,6 @@ pub(crate) struct EventBody<'a> {
     pub(crate) total_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) before_bytes: Option<u64>,
-    /// The operator's time of the figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) as_of: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) package_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +72,6 @@ impl<'a> EventBody<'a> {
             used_bytes: None,
             total_bytes: None,
             before_bytes: None,
-            as_of: None,
             package_code: None,
             threshold_percent: None,
             stale_hours: None,

@@ -55,6 +55,10 @@ pub(super) async fn run(
         settings.url = None;
     }
     if let Some(app) = args.app {
+        let is_disabled = |known: &App| known.appkey == app && known.disabled != 0;
+        if store.apps().await?.iter().any(is_disabled) {
+            bail!("app {app} is disabled and cannot sign; first: simgauge app enable {app}");
+        }
         settings.app = (app != "oldest").then_some(app);
     }
     settings.thresholds = args.thresholds.unwrap_or(settings.thresholds);
@@ -162,6 +166,9 @@ mod tests {
         let settings = now().await;
         assert_eq!((settings.url, settings.app, settings.stale_hours), (None, None, None));
         assert!(settings.thresholds.as_slice().is_empty());
+        store.set_app_disabled("k", true).await.expect("disabled");
+        let disabled = NotifyArgs { app: Some("k".into()), ..args(None) };
+        assert!(set(disabled).await.expect_err("cannot sign").to_string().contains("k is disabled"));
         let foreign = NotifyArgs { app: Some("x".into()), ..args(None) };
         assert!(set(foreign).await.expect_err("not its app").to_string().contains("app x"));
         for bad in ["", "0", "80,x", "1001", "80,,100", "-5"] {

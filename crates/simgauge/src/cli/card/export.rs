@@ -1,6 +1,7 @@
 //! `simgauge card export`: cards as the CSV file that an import takes.
 
 use crate::cli::human;
+use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output};
 use crate::import::cells::{COLUMNS, guard};
 use anyhow::Context as _;
@@ -34,6 +35,7 @@ pub(super) struct Written {
 
 pub(super) async fn run(args: ExportArgs, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
     let account = args.account.as_deref();
+    known_account(store, account).await?;
     let Some(path) = args.output else {
         return match export(store, account, io::stdout()).await {
             // Whoever reads has seen enough.

@@ -27,7 +27,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
     /// Check everything and store nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all_or_nothing")]
     dry_run: bool,
 }
 

@@ -1,6 +1,7 @@
 //! `simgauge card list` and `card show`: cards as the store holds them, whoever's they are.
 
 use crate::cli::human;
+use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output, Table};
 use crate::clock::Clock;
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ pub struct ShowArgs {
 }
 
 pub(super) async fn list(args: ListArgs, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+    known_account(store, args.account.as_deref()).await?;
     let cards = store.cards_after(args.account.as_deref(), &args.after, args.limit).await?;
     let list: Vec<Value> = cards.iter().map(as_json).collect();
     output.print(&list, || {
@@ -67,8 +69,10 @@ pub(super) async fn show(
     rules: &CardRules,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    let Some(card) = store.card_of_any(&args.number).await? else {
-        anyhow::bail!("there is no card {}", args.number);
+    // Letters in numbers are stored as capitals.
+    let number = args.number.to_ascii_uppercase();
+    let Some(card) = store.card_of_any(&number).await? else {
+        anyhow::bail!("there is no card {number}");
     };
     let now = Clock::default().now();
     let rule = match card.kind {

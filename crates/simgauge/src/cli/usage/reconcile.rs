@@ -2,6 +2,7 @@
 
 use super::history;
 use crate::cli::human;
+use crate::cli::input::known_account;
 use crate::cli::output::Output;
 use anyhow::bail;
 use serde::Serialize;
@@ -70,11 +71,7 @@ struct Summary {
 /// # Errors
 /// There is no such card or account, or the store failed.
 pub async fn run(args: ReconcileArgs, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
-    if let Some(account) = &args.account
-        && !store.accounts().await?.iter().any(|known| known.name == *account)
-    {
-        bail!("there is no account {account:?}");
-    }
+    known_account(store, args.account.as_deref()).await?;
     let mut summary = Summary::default();
     match &args.card {
         Some(number) => {

@@ -1,0 +1,66 @@
+//! The breath of callers that are turned away for want of room: a program that tries again at once would otherwise have the
+//! processors refuse instead of accept.
+
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Callers that were turned away and are not told yet.
+#[derive(Debug)]
+pub struct Breaths {
+    places: Semaphore,
+    mean: Duration,
+}
+
+impl Breaths {
+    /// How long a breath takes in the mean.
+    pub const MEAN: Duration = Duration::from_millis(500);
+
+    /// Breaths of `mean`, at most so many at once that other callers find a connection.
+    #[must_use]
+    pub fn new(most: usize, mean: Duration) -> Self {
+        Self { places: Semaphore::new(most), mean }
+    }
+
+    /// Waits between a half and one and a half of the mean, so that those who came together do not come together again. Ends
+    /// at once when the process stops; who finds no place does not wait.
+    pub async fn take(&self, stopping: &CancellationToken) {
+        let Ok(_place) = self.places.try_acquire() else { return };
+        let pause = self.mean.mul_f64(0.5 + rand::random::<f64>());
+        let _ = timeout(pause, stopping.cancelled()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+    #[tokio::test]
+    async fn takes_half_of_the_mean_at_least() {
+        let breaths = Breaths::new(1, Duration::from_millis(20));
+        for _ in 0..5 {
+            let began = Instant::now();
+            breaths.take(&CancellationToken::new()).await;
+            assert!(began.elapsed() >= Duration::from_millis(10));
+        }
+    }
+
+    #[tokio::test]
+    async fn ends_when_the_process_stops() {
+        let (breaths, stopping) = (Breaths::new(1, FOREVER), CancellationToken::new());
+        tokio::join!(breaths.take(&stopping), async { stopping.cancel() });
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_does_not_wait() {
+        let (breaths, stopping) = (Breaths::new(1, FOREVER), CancellationToken::new());
+        tokio::join!(breaths.take(&stopping), async {
+            breaths.take(&stopping).await;
+            stopping.cancel();
+        });
+    }
+}
