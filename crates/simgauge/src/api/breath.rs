@@ -39,6 +39,10 @@ mod tests {
 
     const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
+    async fn soon(work: impl Future<Output = ()>) {
+        timeout(Duration::from_secs(10), work).await.expect("it goes on waiting");
+    }
+
     #[tokio::test]
     async fn takes_half_of_the_mean_at_least() {
         let breaths = Breaths::new(1, Duration::from_millis(20));
@@ -52,15 +56,21 @@ mod tests {
     #[tokio::test]
     async fn ends_when_the_process_stops() {
         let (breaths, stopping) = (Breaths::new(1, FOREVER), CancellationToken::new());
-        tokio::join!(breaths.take(&stopping), async { stopping.cancel() });
+        soon(async {
+            tokio::join!(breaths.take(&stopping), async { stopping.cancel() });
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn who_finds_no_place_does_not_wait() {
         let (breaths, stopping) = (Breaths::new(1, FOREVER), CancellationToken::new());
-        tokio::join!(breaths.take(&stopping), async {
-            breaths.take(&stopping).await;
-            stopping.cancel();
-        });
+        soon(async {
+            tokio::join!(breaths.take(&stopping), async {
+                breaths.take(&stopping).await;
+                stopping.cancel();
+            });
+        })
+        .await;
     }
 }
