@@ -15,10 +15,13 @@ fn times<T>(short: T, long: T) -> T {
     if std::env::var_os("SIMGAUGE_TEST_WHOLE").is_some() { long } else { short }
 }
 
+/// Calls a second that the operator allows.
+const RATE: u32 = 200;
+
 /// A store, cards and an operator whose limits are enforced; lanes change hands quickly.
 fn scene(database: Database) -> Builder {
     let limits = Limits {
-        buckets: vec![Bucket { scope: Scope::Credential, limit: 200, per_seconds: 1 }],
+        buckets: vec![Bucket { scope: Scope::Credential, limit: RATE, per_seconds: 1 }],
         max_concurrent: 4,
         min_refresh_seconds: 0,
     };

@@ -2,7 +2,7 @@
 
 use super::audit::audit;
 use super::load::Load;
-use super::{scene, times};
+use super::{RATE, scene, times};
 use crate::support::process::Process;
 use crate::support::{Database, LANE, OPERATOR, TestServer};
 use rstest::rstest;
@@ -94,7 +94,9 @@ async fn a_lane_goes_on_when_its_holder_is(#[case] signal: &str) {
     let holder = nodes.remove(holder_of(&store, &nodes).await);
     // Calls go to the other node, so that only the lane is affected.
     let load = Load::start(&server, vec![nodes[0].url.clone()], &cards, 4, 1);
-    server.simulator.wait_until(OPERATOR, |stats| stats.requests >= 100).await;
+    // The limit is used up, so every reading waits for leave and none is on its way. (What is on its way out of a process when
+    // it is frozen, it sends when it wakes up; nothing can keep it from that.)
+    server.simulator.wait_until(OPERATOR, |stats| stats.requests >= RATE.into()).await;
     holder.signal(signal);
     let stopped_at = Instant::now();
     let mut before = server.simulator.stats(OPERATOR).requests;
