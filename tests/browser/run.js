@@ -218,7 +218,7 @@ const tests = {
     const page = await context.newPage();
     await page.goto(`${url}/console/cards/8986000000000000004`);
     await page.getByRole("button", { name: "Refresh now" }).click();
-    await page.getByText("Accepted: the operator is asked now.").waitFor();
+    await page.getByText("Accepted: it waits for its turn at the operator.").waitFor();
     assert.match(await page.locator("[data-clock]").textContent(), /^[45]:\d\d$/);
     await context.close();
   },
