@@ -293,11 +293,12 @@ mod tests {
                 newest.add([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
             }
         };
+        let few = u32::try_from(FEW).expect("a small number");
         cards(0..100);
         assert!(sizes().0 < 1_000, "{:?}", sizes());
-        cards(100..7_001);
+        cards(100..few + 1);
         let whole = sizes();
-        cards(7_001..20_000);
+        cards(few + 1..20_000);
         for n in 0..12_000_u32 {
             newest.forget([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
         }

@@ -1,5 +1,7 @@
 //! Every command on one page, and what each of them gets.
 
+use super::account::AccountCommand;
+use super::admin::AdminCommand;
 use super::operator::{self, OperatorCommand};
 use super::usage::UsageArgs;
 use super::{
@@ -46,10 +48,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Admins: the people who may use the console.
     #[command(subcommand)]
-    Admin(admin::AdminCommand),
+    Admin(AdminCommand),
     /// Accounts: the customers of the platform.
     #[command(subcommand)]
-    Account(account::AccountCommand),
+    Account(AccountCommand),
     /// Apps: appkeys and their secrets.
     #[command(subcommand)]
     App(app::AppCommand),
@@ -152,11 +154,18 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Account(command) => {
             let config = config()?;
-            let store = acting(open_store(&config).await?);
+            let store = acting(match command {
+                AccountCommand::Create { .. } => open_store(&config).await?,
+                _ => open_existing_store(&config).await?,
+            });
             closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
         }
         Command::Admin(command) => {
-            let store = acting(open_store(&config()?).await?);
+            let config = config()?;
+            let store = acting(match command {
+                AdminCommand::Create { .. } => open_store(&config).await?,
+                _ => open_existing_store(&config).await?,
+            });
             closing(&store, admin::run(command, &store, &output)).await
         }
         Command::Notification(command) => {

@@ -385,10 +385,7 @@ impl<'a> Shift<'a> {
             self.quiet_until = Instant::now() + error.retry_after.unwrap_or(LIMITED_PAUSE);
         }
         self.status.failed += 1;
-        self.status.health = match self.breaker.name() {
-            "closed" => "failing".into(),
-            other => other.into(),
-        };
+        self.status.health = self.health_or("failing");
         self.status.last_error = Some(format!("{}: {}", error.kind, error.detail));
         self.status.last_error_at = Some(now.seconds());
         self.status.errors.truncate(ERRORS_KEPT - 1);
@@ -422,6 +419,14 @@ impl<'a> Shift<'a> {
                 let failure = Failure { kind: error.kind, detail: error.detail.clone() };
                 self.finish(task, began_at, Err(failure));
             }
+        }
+    }
+
+    /// What the breaker says, where it is not closed.
+    fn health_or(&self, closed: &str) -> String {
+        match self.breaker.name() {
+            "closed" => closed.to_owned(),
+            other => other.to_owned(),
         }
     }
 
@@ -465,9 +470,7 @@ impl<'a> Shift<'a> {
         self.status.running = self.readings.len();
         self.status.budget = self.context.pacer.room();
         self.status.probe_at = self.breaker.opens_at().map(UnixMs::seconds);
-        if self.breaker.name() != "closed" {
-            self.breaker.name().clone_into(&mut self.status.health);
-        }
+        self.status.health = self.health_or(&self.status.health);
         let mut shown = self.status.clone();
         if self.paused == Some(true) {
             "paused".clone_into(&mut shown.health);

@@ -84,6 +84,8 @@ fn where_no_store_is_none_is_made_by_looking() {
     for arguments in [
         &["audit", "verify"][..],
         &["usage", "reconcile"],
+        &["account", "list"],
+        &["admin", "list"],
         &["app", "list"],
         &["card", "list"],
         &["operator", "list"],
