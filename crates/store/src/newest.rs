@@ -172,9 +172,9 @@ impl Memory {
 
     fn add(&mut self, card: &str, id: &RefreshId) {
         let bits = id.bits();
-        let whole = 2 * self.most;
-        if self.cards.len() >= FEW && self.cards.capacity() < whole {
-            self.cards.reserve(whole - self.cards.len());
+        // What was removed takes a little of a table's capacity away until it grows; half of the whole is far from either size.
+        if self.cards.len() >= FEW && self.cards.capacity() < self.most {
+            self.cards.reserve(2 * self.most - self.cards.len());
             self.order.reserve(self.most.saturating_sub(self.order.len()));
         }
         self.cards.insert(self.key(card), bits);
@@ -304,7 +304,8 @@ mod tests {
         }
         assert!(newest.overdue(1).is_empty());
         cards(20_000..30_000);
-        assert_eq!(sizes(), whole);
+        // Where an entry was removed, its place may count as used until something takes it.
+        assert!(sizes().0 <= whole.0 && sizes().1 == whole.1, "{:?}, was {whole:?}", sizes());
     }
 
     #[test]

@@ -1,55 +1,99 @@
-//! Importing into SQLite: row by row in key order, so that the trees are walked once.
+//! Importing into SQLite: in key order, so that the trees are walked once, and many rows a statement, so that where the last
+//! one went is known when the next one comes.
 
 use super::{Accounts, ImportRow, RowError};
 use crate::error::StoreError;
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{CachedStatement, Connection, ToSql, params_from_iter};
+
+/// Rows of a statement.
+const GROUP: usize = 50;
 
 pub(super) fn add(
     tx: &Connection,
     batch: &[ImportRow],
     accounts: &Accounts,
 ) -> Result<Vec<Result<(), RowError>>, StoreError> {
-    // Changes nothing where the card is another account's or of the other kind. A card that has another profile than itself
-    // stays one of many.
-    let mut upsert_card = tx.prepare_cached(
-        "INSERT INTO card (number, kind, account, status, label, operator_account) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-         ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
-         operator_account = iif(card.operator_account IS NULL, NULL, excluded.operator_account) \
-         WHERE card.kind = excluded.kind AND card.account = excluded.account",
-    )?;
-    let mut owner = tx.prepare_cached("SELECT kind, account FROM card WHERE number = ?1")?;
-    let mut upsert_profile = tx.prepare_cached(
-        "INSERT INTO profile (card, iccid, operator_account) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account",
-    )?;
-    // Stable: of rows about one card the first decides whose it is, the last what is known of it.
-    let mut order: Vec<usize> = (0..batch.len()).collect();
-    order.sort_by(|a, b| batch[*a].number.cmp(&batch[*b].number));
     let mut verdicts = vec![Ok(()); batch.len()];
-    for at in order {
-        let row = &batch[at];
-        if !accounts.contains(&row.account) {
+    let (mut many, mut one) = (Upsert::of(tx, GROUP)?, Upsert::of(tx, 1)?);
+    let mut order = Vec::with_capacity(batch.len());
+    for (at, row) in batch.iter().enumerate() {
+        if accounts.contains(&row.account) {
+            order.push(at);
+        } else {
             verdicts[at] = Err(RowError::NoAccount(row.account.clone()));
+        }
+    }
+    // Stable: of rows about one card the first decides whose it is, the last what is known of it.
+    order.sort_by(|a, b| batch[*a].number.cmp(&batch[*b].number));
+    for group in order.chunks(GROUP) {
+        let rows = || group.iter().map(|at| &batch[*at]);
+        if group.len() == GROUP && many.cards(rows())? == GROUP {
+            many.profiles(rows())?;
             continue;
         }
-        let card = params![
-            row.number,
-            row.kind.as_str(),
-            row.account,
-            row.status,
-            row.label,
-            row.own_operator_account()
-        ];
-        if upsert_card.execute(card)? == 0 {
-            verdicts[at] = Err(why_not(&mut owner, row)?);
-            continue;
+        // One by one, to find those that are refused; what was written already is written once more.
+        for at in group {
+            let row = &batch[*at];
+            if one.cards([row].into_iter())? == 0 {
+                verdicts[*at] = Err(why_not(tx, row)?);
+            } else {
+                one.profiles([row].into_iter())?;
+            }
         }
-        upsert_profile.execute(params![row.number, row.iccid, row.operator_account])?;
     }
     Ok(verdicts)
 }
 
-fn why_not(owner: &mut Statement<'_>, row: &ImportRow) -> Result<RowError, StoreError> {
+/// The statements for so many rows.
+struct Upsert<'a> {
+    card: CachedStatement<'a>,
+    profile: CachedStatement<'a>,
+}
+
+impl<'a> Upsert<'a> {
+    fn of(tx: &'a Connection, rows: usize) -> Result<Self, StoreError> {
+        let values = |row: &str| vec![row; rows].join(", ");
+        // Changes nothing where the card is another account's or of the other kind. A card that has another profile than
+        // itself stays one of many.
+        let card = format!(
+            "INSERT INTO card (number, kind, account, status, label, operator_account) VALUES {} \
+             ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
+             operator_account = iif(card.operator_account IS NULL, NULL, excluded.operator_account) \
+             WHERE card.kind = excluded.kind AND card.account = excluded.account",
+            values("(?, ?, ?, ?, ?, ?)")
+        );
+        let profile = format!(
+            "INSERT INTO profile (card, iccid, operator_account) VALUES {} \
+             ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account",
+            values("(?, ?, ?)")
+        );
+        Ok(Self { card: tx.prepare_cached(&card)?, profile: tx.prepare_cached(&profile)? })
+    }
+
+    /// How many of the cards were made or changed.
+    fn cards<'r>(&mut self, rows: impl Iterator<Item = &'r ImportRow>) -> Result<usize, StoreError> {
+        let mut at = 0;
+        for row in rows {
+            let kind = row.kind.as_str();
+            let own = row.own_operator_account();
+            let cells: [&dyn ToSql; 6] = [&row.number, &kind, &row.account, &row.status, &row.label, &own];
+            for cell in cells {
+                at += 1;
+                self.card.raw_bind_parameter(at, cell)?;
+            }
+        }
+        Ok(self.card.raw_execute()?)
+    }
+
+    fn profiles<'r>(&mut self, rows: impl Iterator<Item = &'r ImportRow>) -> Result<(), StoreError> {
+        let cells = rows.flat_map(|row| [&row.number, &row.iccid, &row.operator_account]);
+        self.profile.execute(params_from_iter(cells))?;
+        Ok(())
+    }
+}
+
+fn why_not(tx: &Connection, row: &ImportRow) -> Result<RowError, StoreError> {
+    let mut owner = tx.prepare_cached("SELECT kind, account FROM card WHERE number = ?1")?;
     let (kind, account): (String, String) =
         owner.query_row([&row.number], |found| Ok((found.get(0)?, found.get(1)?)))?;
     Ok(if kind == row.kind.as_str() { RowError::OtherAccount(account) } else { RowError::OtherKind })
