@@ -167,6 +167,38 @@ async fn import_judges_each_row(#[values(Database::Sqlite, Database::Postgres)] 
 
 #[rstest]
 #[tokio::test]
+async fn import_judges_each_row_among_many(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let number = |n: usize| format!("77{n:03}");
+    let mut rows: Vec<ImportRow> = (0..300).map(|n| row(&number(n), &number(n))).collect();
+    rows[60] = ImportRow { account: "nobody".into(), ..rows[60].clone() };
+    // Other rows about new cards, which belong to who came first.
+    rows[120] = ImportRow { account: "other".into(), ..rows[119].clone() };
+    rows[180] = ImportRow { kind: CardKind::CloudEsim, ..rows[179].clone() };
+    rows[240] = ImportRow { label: "later".into(), iccid: number(900), ..rows[239].clone() };
+    let mut import = store.import().await.unwrap();
+    let verdicts = import.add(&rows).await.unwrap();
+    import.commit().await.unwrap();
+    for (at, verdict) in verdicts.iter().enumerate() {
+        let expected = match at {
+            60 => Err(RowError::NoAccount("nobody".into())),
+            120 => Err(RowError::OtherAccount("acme".into())),
+            180 => Err(RowError::OtherKind),
+            _ => Ok(()),
+        };
+        assert_eq!(*verdict, expected, "row {at}");
+        let card = store.card("acme", CardKind::Sim, &number(at)).await.unwrap();
+        assert_eq!(card.is_some(), ![60, 120, 180, 240].contains(&at), "card {at}");
+        assert!(card.is_none_or(|card| card.profiles.iter().any(|profile| profile.iccid == number(at))));
+    }
+    let twice = store.card("acme", CardKind::Sim, &number(239)).await.unwrap().unwrap();
+    assert_eq!((twice.label.as_str(), twice.profiles.len()), ("later", 2));
+}
+
+#[rstest]
+#[tokio::test]
 async fn cards_are_seen_by_their_account_only(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {

@@ -14,8 +14,9 @@ pub struct Breaths {
 }
 
 impl Breaths {
-    /// How long a breath takes in the mean.
-    pub const MEAN: Duration = Duration::from_millis(500);
+    /// How long a breath takes in the mean. Half of it would have the processors turn away twice as many, and callers that
+    /// get in wait for that as well.
+    pub const MEAN: Duration = Duration::from_secs(1);
 
     /// Breaths of `mean`, at most so many at once that other callers find a connection.
     #[must_use]
