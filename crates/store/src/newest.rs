@@ -14,18 +14,12 @@ use crate::error::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use simgauge_domain::id::RefreshId;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Cards remembered at most; what comes on top is written into the rows of the cards accepted longest ago. They take about
-/// 45 MB. A hash table in which entries come and go doubles where more than half of it is in use: this is less than half of 2^20
-/// entries, seven eighths of which can be used.
+/// Cards remembered at most; each takes about 57 bytes. What comes on top is written into the cards' rows.
 const MOST: usize = 450_000;
-
-/// So many cards are held in a table that grows with them; where there are more, it gets its whole size at once. Doubling
-/// would leave holes behind and, in the middle of an overload, copy everything.
-const FEW: usize = 7_000;
 
 /// Tells cards' rows of refreshes that have tasks, where they are the newer ones.
 pub(crate) const NOTE_ALL: &str = "UPDATE card SET last_refresh = open.id, \
@@ -39,12 +33,12 @@ pub(crate) struct Newest(Arc<Mutex<Option<Memory>>>);
 
 #[derive(Debug)]
 struct Memory {
-    /// By both hashes of its number, a card's newest refresh.
-    cards: HashMap<u128, u128>,
+    /// By its [`Self::key`], a card's newest refresh.
+    cards: BTreeMap<u128, u128>,
     hashers: [RandomState; 2],
-    /// Refreshes in the order of acceptance, those that are not remembered any more among them.
-    order: VecDeque<u128>,
     most: usize,
+    /// Where the next card to be written into its row is looked for.
+    sweep: u128,
 }
 
 impl Newest {
@@ -63,13 +57,9 @@ impl Newest {
     }
 
     fn keep_at_most(&self, tx: &Connection, most: usize) -> Result<(), StoreError> {
-        let mut memory = Memory {
-            cards: HashMap::new(),
-            hashers: [RandomState::new(), RandomState::new()],
-            order: VecDeque::new(),
-            most,
-        };
-        let mut tasks = tx.prepare("SELECT card, refresh FROM task ORDER BY refresh")?;
+        let hashers = [RandomState::new(), RandomState::new()];
+        let mut memory = Memory { cards: BTreeMap::new(), hashers, most, sweep: 0 };
+        let mut tasks = tx.prepare("SELECT card, refresh FROM task")?;
         let mut rows = tasks.query([])?;
         while let Some(row) = rows.next()? {
             let (card, refresh): (String, String) = (row.get(0)?, row.get(1)?);
@@ -99,56 +89,57 @@ impl Newest {
     pub(crate) fn forget<'a>(&self, noted: impl Iterator<Item = (&'a str, &'a RefreshId)>) {
         if let Some(memory) = self.lock().as_mut() {
             for (card, id) in noted {
-                memory.forget(card, id.bits());
+                memory.forget(memory.key(card), id.bits());
             }
         }
     }
 
-    /// The oldest refreshes, where `more` cards would be too many.
-    fn overdue(&self, more: usize) -> Vec<RefreshId> {
-        let mut memory = self.lock();
-        let Some(memory) = memory.as_mut() else { return Vec::new() };
-        let many = (memory.order.len() + more).saturating_sub(memory.most);
-        if many > 0 && memory.cards.len() + more <= memory.most / 2 {
-            // Most of them have ended.
-            let mut open: Vec<u128> = memory.cards.values().copied().collect();
-            open.sort_unstable();
-            memory.order.clear();
-            memory.order.extend(open);
-            return Vec::new();
-        }
-        memory.order.iter().take(many).copied().map(RefreshId::from_bits).collect()
+    /// Where `more` cards would be too many: those to be written into their rows, as keys and ids. They lie beside each other,
+    /// so that many of them share a page. (The oldest ones, in the order of acceptance, would be a page each.)
+    fn overdue(&self, more: usize) -> Vec<(u128, u128)> {
+        let memory = self.lock();
+        let Some(memory) = memory.as_ref() else { return Vec::new() };
+        // A start may have found more than enough; nobody waits until all that is written.
+        let many = (memory.cards.len() + more).saturating_sub(memory.most).min(2 * more);
+        let ahead = memory.cards.range(memory.sweep..);
+        let around = ahead.chain(memory.cards.range(..memory.sweep));
+        around.take(many).map(|(key, id)| (*key, *id)).collect()
     }
 
     /// Writes what is too much to be remembered into the cards' rows; answers what can be forgotten after the commit.
     pub(crate) fn note_overdue(&self, tx: &Connection, more: usize) -> Result<Noted, StoreError> {
-        let mut noted = Noted::default();
         let overdue = self.overdue(more);
         if overdue.is_empty() {
-            return Ok(noted);
+            return Ok(Noted(overdue));
         }
-        let mut refresh = tx.prepare_cached("SELECT card, accepted_at FROM refresh WHERE id = ?1")?;
+        let mut hashed = tx.prepare_cached("SELECT card FROM refresh WHERE id = ?1")?;
         let mut card = tx.prepare_cached(
             "UPDATE card SET last_refresh = ?2, accepted_at = ?3 \
              WHERE number = ?1 AND (last_refresh IS NULL OR last_refresh < ?2)",
         )?;
-        for id in &overdue {
-            let row = refresh.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
-            if let Some((number, accepted_at)) = row.optional()? {
-                let number: String = number;
-                card.execute(params![number, id.as_str(), accepted_at])?;
-                noted.cards.push((number, *id));
+        for (key, id) in &overdue {
+            let id = RefreshId::from_bits(*id);
+            // Without looking the refresh up, which lies anywhere: its id tells the time, too (unless the clock was put back;
+            // who reads both believes the refresh).
+            let number = match number_of(*key) {
+                Some(number) => Some(number),
+                None => hashed.query_row([id.as_str()], |row| row.get(0)).optional()?,
+            };
+            if let Some(number) = number {
+                card.execute(params![number, id.as_str(), id.made_at().0])?;
             }
         }
-        noted.looked_at = overdue.len();
-        Ok(noted)
+        Ok(Noted(overdue))
     }
 
     /// Forgets what was written by [`Self::note_overdue`].
-    pub(crate) fn forget_overdue(&self, noted: &Noted) {
-        self.forget(noted.cards.iter().map(|(card, id)| (card.as_str(), id)));
+    pub(crate) fn forget_overdue(&self, Noted(overdue): &Noted) {
+        let Some((last, _)) = overdue.last() else { return };
         if let Some(memory) = self.lock().as_mut() {
-            memory.order.drain(..noted.looked_at.min(memory.order.len()));
+            memory.sweep = last.wrapping_add(1);
+            for (key, id) in overdue {
+                memory.forget(*key, *id);
+            }
         }
     }
 
@@ -157,32 +148,46 @@ impl Newest {
     }
 }
 
-/// What cards' rows were told.
-#[derive(Debug, Default)]
-pub(crate) struct Noted {
-    cards: Vec<(String, RefreshId)>,
-    looked_at: usize,
+/// What cards' rows were told: keys and ids.
+#[derive(Debug)]
+pub(crate) struct Noted(Vec<(u128, u128)>);
+
+/// Keys of hashed numbers begin with it.
+const HASHED: u128 = 15 << 124;
+
+/// The number of a key, where it can be told.
+fn number_of(key: u128) -> Option<String> {
+    let digits = format!("{key:X}");
+    if key >= HASHED {
+        None
+    } else if digits.starts_with('8') {
+        Some(digits)
+    } else {
+        digits.strip_prefix('1').map(str::to_owned)
+    }
 }
 
 impl Memory {
-    fn key(&self, card: &str) -> u128 {
+    /// A number in 128 bits, which sort as the numbers do: its digits, four bits each (also letters, which operators in China
+    /// use from A to F), with a 1 before them where they are fewer than 32. An EID, which has 32, begins with an 8. What is
+    /// neither is hashed.
+    fn key(&self, number: &str) -> u128 {
+        let short = number.len() < 32;
+        let plain = number.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+        if plain && (short || (number.len() == 32 && number.starts_with('8'))) {
+            let digits = u128::from_str_radix(number, 16).unwrap_or(0);
+            return if short { digits | (1 << (4 * number.len())) } else { digits };
+        }
         let [one, other] = &self.hashers;
-        (u128::from(one.hash_one(card)) << 64) | u128::from(other.hash_one(card))
+        HASHED | (u128::from(one.hash_one(number)) << 64) | u128::from(other.hash_one(number))
     }
 
     fn add(&mut self, card: &str, id: &RefreshId) {
-        let bits = id.bits();
-        // What was removed takes a little of a table's capacity away until it grows; half of the whole is far from either size.
-        if self.cards.len() >= FEW && self.cards.capacity() < self.most {
-            self.cards.reserve(2 * self.most - self.cards.len());
-            self.order.reserve(self.most.saturating_sub(self.order.len()));
-        }
-        self.cards.insert(self.key(card), bits);
-        self.order.push_back(bits);
+        let newest = self.cards.entry(self.key(card)).or_default();
+        *newest = id.bits().max(*newest);
     }
 
-    fn forget(&mut self, card: &str, id: u128) {
-        let key = self.key(card);
+    fn forget(&mut self, key: u128, id: u128) {
         if self.cards.get(&key).is_some_and(|known| *known <= id) {
             self.cards.remove(&key);
         }
@@ -259,53 +264,91 @@ mod tests {
         assert_eq!((newest.of("a"), newest.of("b")), (Some(id(4)), None));
     }
 
-    #[test]
-    fn what_is_too_much_to_remember_is_written_into_the_rows_oldest_first() {
+    /// A store in which cards have been accepted, remembered as far as `most` allows, each on its own.
+    fn accepted(most: usize, cards: &[&str]) -> (Newest, Connection) {
         let newest = Newest::new();
         let tx = database();
-        newest.keep_at_most(&tx, 4).expect("loads");
-        for (card, n) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        newest.keep_at_most(&tx, most).expect("loads");
+        for (card, n) in cards.iter().zip(1..) {
             tx.execute("INSERT INTO card VALUES (?1, NULL, NULL)", [card]).expect("inserts");
             tx.execute("INSERT INTO refresh VALUES (?1, ?2, ?3)", params![id(n).as_str(), card, n])
                 .expect("inserts");
-            let noted = newest.note_overdue(&tx, 1).expect("notes");
-            newest.forget_overdue(&noted);
-            newest.add([(card, &id(n))].into_iter());
+            note(&newest, &tx, 1);
+            newest.add([(*card, &id(n))].into_iter());
         }
-        assert_eq!((row(&tx, "a"), newest.of("a")), (None, Some(id(1))));
-        let noted = newest.note_overdue(&tx, 2).expect("notes");
+        (newest, tx)
+    }
+
+    /// Makes room for more cards; answers how many were written.
+    fn note(newest: &Newest, tx: &Connection, more: usize) -> usize {
+        let noted = newest.note_overdue(tx, more).expect("notes");
         newest.forget_overdue(&noted);
-        assert_eq!((row(&tx, "a"), row(&tx, "b")), (Some(id(1).to_string()), Some(id(2).to_string())));
-        assert_eq!((newest.of("a"), newest.of("b"), newest.of("c")), (None, None, Some(id(3))));
+        noted.0.len()
     }
 
     #[test]
-    fn the_table_does_not_grow_any_more_once_it_holds_more_than_a_few() {
+    fn what_is_too_much_to_remember_is_written_into_rows_beside_each_other_and_then_on_from_there() {
+        let (newest, tx) = accepted(4, &["89003", "89001", "a card", "89002"]);
+        let known = |card| row(&tx, card).is_some() && newest.of(card).is_none();
+        assert_eq!(["89001", "89002", "89003", "a card"].map(known), [false; 4]);
+        assert_eq!(note(&newest, &tx, 2), 2);
+        assert_eq!(["89001", "89002", "89003", "a card"].map(known), [true, true, false, false]);
+        assert_eq!(
+            (row(&tx, "89001"), row(&tx, "89002")),
+            (Some(id(2).to_string()), Some(id(4).to_string()))
+        );
+        newest.add([("89001", &id(5)), ("89002", &id(6))].into_iter());
+        assert_eq!(note(&newest, &tx, 1), 1);
+        assert_eq!(newest.of("89003"), None);
+        assert_eq!(note(&newest, &tx, 3), 2);
+        assert_eq!((newest.of("a card"), newest.of("89001"), newest.of("89002")), (None, None, Some(id(6))));
+    }
+
+    #[test]
+    fn a_start_that_finds_too_much_is_worked_off_little_by_little() {
+        let (newest, tx) = accepted(100, &["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+        newest.lock().as_mut().expect("kept").most = 2;
+        assert_eq!([1, 0, 2, 1].map(|more| note(&newest, &tx, more)), [2, 0, 4, 2]);
+        assert_eq!(note(&newest, &tx, 1), 0);
+    }
+
+    #[test]
+    fn what_was_not_committed_is_written_again() {
+        let (newest, tx) = accepted(1, &["1"]);
+        let dropped = newest.note_overdue(&tx, 1).expect("notes");
+        assert_eq!(dropped.0.len(), 1);
+        assert_eq!(newest.of("1"), Some(id(1)));
+        assert_eq!(note(&newest, &tx, 1), 1);
+        assert_eq!(newest.of("1"), None);
+    }
+
+    #[test]
+    fn keys_tell_numbers_apart_and_sort_as_they_do() {
         let newest = Newest::new();
-        newest.keep_at_most(&database(), 20_000).expect("loads");
-        let sizes = || {
-            let memory = newest.lock();
-            let memory = memory.as_ref().expect("kept");
-            (memory.cards.capacity(), memory.order.capacity())
-        };
-        let cards = |all: std::ops::Range<u32>| {
-            for n in all {
-                newest.add([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
-            }
-        };
-        let few = u32::try_from(FEW).expect("a small number");
-        cards(0..100);
-        assert!(sizes().0 < 1_000, "{:?}", sizes());
-        cards(100..few + 1);
-        let whole = sizes();
-        cards(few + 1..20_000);
-        for n in 0..12_000_u32 {
-            newest.forget([(n.to_string().as_str(), &RefreshId::from_bits(n.into()))].into_iter());
+        newest.keep_at_most(&database(), 1).expect("loads");
+        let key = |number: &str| newest.lock().as_ref().expect("kept").key(number);
+        let eid = "89049032000000000000000000000123";
+        let sorted = [
+            "898602B0101234567890",
+            "898602B0101234567891",
+            "898602C0101234567890",
+            "8986040012345678901F",
+            eid,
+        ];
+        assert!(sorted.map(key).is_sorted());
+        let long = format!("{eid}0");
+        let other = eid.replacen('8', "1", 1);
+        let alike =
+            ["", "0", "00", "1", "10", "1A", "1a", "+1", "F", eid, &eid[1..], &eid[..31], &long, &other];
+        let keys: std::collections::BTreeSet<u128> = alike.into_iter().map(key).collect();
+        assert_eq!(keys.len(), alike.len());
+        for number in alike {
+            let told = number_of(key(number));
+            assert!(told.as_deref().is_none_or(|told| told == number), "{number:?} became {told:?}");
         }
-        assert!(newest.overdue(1).is_empty());
-        cards(20_000..30_000);
-        // Where an entry was removed, its place may count as used until something takes it.
-        assert!(sizes().0 <= whole.0 && sizes().1 == whole.1, "{:?}, was {whole:?}", sizes());
+        for number in sorted {
+            assert_eq!(number_of(key(number)).as_deref(), Some(number));
+        }
     }
 
     #[test]
@@ -314,11 +357,9 @@ mod tests {
         let tx = database();
         newest.keep_at_most(&tx, 4).expect("loads");
         for n in 0..100 {
-            let noted = newest.note_overdue(&tx, 1).expect("notes");
-            assert_eq!(noted.looked_at, 0);
+            assert_eq!(note(&newest, &tx, 1), 0);
             newest.add([("a", &id(n))].into_iter());
             newest.forget([("a", &id(n))].into_iter());
         }
-        assert!(newest.lock().as_ref().expect("kept").order.len() <= 4);
     }
 }
