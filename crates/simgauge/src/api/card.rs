@@ -45,45 +45,49 @@ impl Operation for Refresh {
         request_id: &str,
     ) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, body, origin, |body| RefreshUsage::read(body, self.0))?;
-        let (accepted, tasks, warning) = accept(state, &caller, self.0, fields.number).await?;
-        let cooldown = state.rules.of(stored(self.0)).cooldown;
-        let mut answer = RefreshAnswer {
-            refresh_id: accepted.id.to_string(),
-            state: view::state_of(accepted.state),
-            accepted_at: accepted.accepted_at.seconds(),
-            next_refresh_at: view::seconds_up(accepted.accepted_at.after(cooldown)),
-            estimated_seconds: tasks
-                .iter()
-                .map(|task| {
-                    state.board.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
-                })
-                .max(),
-            usage: None,
-            refresh: None,
-            warning,
-        };
-        let mut held = None;
+        let taken = accept(state, &caller, self.0, fields.number).await?;
         if fields.wait > 0 {
-            let began = Instant::now();
-            hold(state, &caller, self.0, fields, &accepted.id, &mut answer).await?;
-            held = Some(Held(began.elapsed()));
+            // In a box: of what a call takes, this would be the largest part, and most calls are not held.
+            return Box::pin(hold(state, &caller, self.0, fields, taken, request_id)).await;
         }
-        let mut response = done(self.0.success_message(), answer, request_id);
-        if let Some(held) = held {
-            response.extensions_mut().insert(held);
-        }
-        Ok(response)
+        Ok(done(self.0.success_message(), answer(state, &caller, self.0, taken), request_id))
     }
 }
 
-/// Takes a call to the store; answers with the tasks that it made, and with what the caller should change.
+/// A call that was accepted: with the tasks that it made, and with what the caller should change.
+struct Taken {
+    accepted: Accepted,
+    tasks: Vec<NewWork>,
+    warning: Option<String>,
+}
+
+/// What is answered at once.
+fn answer(state: &ApiState, caller: &Caller<'_>, kind: CardKind, taken: Taken) -> RefreshAnswer {
+    let Taken { accepted, tasks, warning } = taken;
+    let cooldown = state.rules.of(stored(kind)).cooldown;
+    let estimate = |task: &NewWork| {
+        state.board.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
+    };
+    RefreshAnswer {
+        refresh_id: accepted.id.to_string(),
+        state: view::state_of(accepted.state),
+        accepted_at: accepted.accepted_at.seconds(),
+        next_refresh_at: view::seconds_up(accepted.accepted_at.after(cooldown)),
+        estimated_seconds: tasks.iter().map(estimate).max(),
+        usage: None,
+        refresh: None,
+        warning,
+    }
+}
+
+/// Takes a call to the store.
 async fn accept(
     state: &ApiState,
     caller: &Caller<'_>,
     kind: CardKind,
     number: &str,
-) -> Result<(Accepted, Vec<NewWork>, Option<String>), ApiError> {
-    let now = state.clock.now();
+) -> Result<Taken, ApiError> {
+    let now = caller.at;
     let known = state.accepter.known(&caller.account, stored(kind), number, &caller.fingerprint);
     // An identical request is answered alike, whatever else is said of its caller.
     let warning = if known == Known::Same { None } else { listen(state, caller, kind, number, now)? };
@@ -104,8 +108,8 @@ async fn accept(
         id: RefreshId::new(now, 0),
     };
     match state.accepter.accept(call).await {
-        Ok(AcceptOutcome::Accepted { refresh, tasks }) => Ok((refresh, tasks, warning)),
-        Ok(AcceptOutcome::Same(refresh)) => Ok((refresh, Vec::new(), None)),
+        Ok(AcceptOutcome::Accepted { refresh, tasks }) => Ok(Taken { accepted: refresh, tasks, warning }),
+        Ok(AcceptOutcome::Same(refresh)) => Ok(Taken { accepted: refresh, tasks: Vec::new(), warning: None }),
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
         Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
@@ -163,28 +167,34 @@ async fn hold(
     caller: &Caller<'_>,
     kind: CardKind,
     fields: RefreshUsage<'_>,
-    id: &RefreshId,
-    answer: &mut RefreshAnswer,
-) -> Result<(), ApiError> {
+    taken: Taken,
+    request_id: &str,
+) -> Result<Response, ApiError> {
+    let began = Instant::now();
+    let id = taken.accepted.id;
+    let mut answer = answer(state, caller, kind, taken);
     let patience = Duration::from_secs(fields.wait);
     // A stopping process lets its callers go: the refresh is durable and they can ask for it.
     let stopping = state.stopping.cancelled();
-    let waiting = state.waiters.wait(&state.store, &caller.account, id, patience);
+    let waiting = state.waiters.wait(&state.store, &caller.account, &id, patience);
     let refresh = tokio::select! {
         refresh = waiting => refresh?,
-        () = stopping => state.store.refresh(&caller.account, id).await?,
+        () = stopping => state.store.refresh(&caller.account, &id).await?,
     };
-    let Some(refresh) = refresh else { return Ok(()) };
-    answer.state = view::state_of(refresh.state);
-    if answer.state == RefreshState::Succeeded {
-        let card = state.store.card(&caller.account, stored(kind), fields.number).await?;
-        answer.usage = card.and_then(|card| view::card_usage(state, &card.profiles, state.clock.now()));
+    if let Some(refresh) = refresh {
+        answer.state = view::state_of(refresh.state);
+        if answer.state == RefreshState::Succeeded {
+            let card = state.store.card(&caller.account, stored(kind), fields.number).await?;
+            answer.usage = card.and_then(|card| view::card_usage(state, &card.profiles, state.clock.now()));
+        }
+        if refresh.state.is_ended() {
+            answer.estimated_seconds = None;
+            answer.refresh = Some(view::refresh_report(refresh, Some(stored(kind)), caller.language));
+        }
     }
-    if refresh.state.is_ended() {
-        answer.estimated_seconds = None;
-        answer.refresh = Some(view::refresh_report(refresh, Some(stored(kind)), caller.language));
-    }
-    Ok(())
+    let mut response = done(kind.success_message(), answer, request_id);
+    response.extensions_mut().insert(Held(began.elapsed()));
+    Ok(response)
 }
 
 impl Operation for Get {

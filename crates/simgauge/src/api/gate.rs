@@ -4,10 +4,14 @@
 use super::ApiState;
 use super::answer::ApiError;
 use super::directory::AppEntry;
+use super::router::asked_language;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::sign::{self, Fingerprint, Form, Scope};
 use simgauge_protocol::{Body, FieldError, Language, request};
-use std::net::IpAddr;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What unknown appkeys are verified against, so that they take as long as known ones.
@@ -21,6 +25,8 @@ pub(super) struct Caller<'b> {
     /// The sign as it was sent: hex digits in either letter case.
     pub(super) sign: &'b str,
     pub(super) fingerprint: Fingerprint,
+    /// When the call was let in.
+    pub(super) at: UnixMs,
 }
 
 /// What of a call stands outside its body.
@@ -30,6 +36,17 @@ pub(super) struct Origin {
     pub(super) language: Option<Language>,
     /// The caller's address, where it can be told.
     pub(super) address: Option<IpAddr>,
+}
+
+/// Out of the request where it stands: a copy of all its headers would cost more than what is looked for in them.
+impl FromRequestParts<ApiState> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Infallible> {
+        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = connection.and_then(|ConnectInfo(at)| state.proxies.caller(at.ip(), &parts.headers));
+        Ok(Self { language: asked_language(&parts.headers), address })
+    }
 }
 
 /// Lets a body in, or says why not. `read` takes the operation's own fields out of it.
@@ -77,6 +94,7 @@ pub(super) fn enter<'b, T>(
         // Verified just now, so it is hex digits.
         fingerprint: sign::fingerprint(common.sign).ok_or(ApiError::Internal)?,
         sign: common.sign,
+        at: now,
     };
     Ok((caller, fields))
 }

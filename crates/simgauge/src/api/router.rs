@@ -7,12 +7,11 @@ use crate::telemetry::Held;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -23,8 +22,8 @@ pub(super) const BODY_MAX: usize = 16 * 1024;
 pub fn router(state: ApiState, docs: bool) -> Router {
     let operations = OperationName::ALL
         .into_iter()
-        .enumerate()
-        .map(|(index, operation)| Named { index, operation })
+        .zip(0..)
+        .map(|(operation, index)| Named { index, operation })
         .fold(Router::new(), |router, name| router.route(name.operation.path(), operation_route(name)));
     let pages = if docs { docs::routes() } else { Router::new() };
     operations
@@ -40,21 +39,17 @@ pub fn router(state: ApiState, docs: bool) -> Router {
 /// An operation, and where it stands among all of them.
 #[derive(Clone, Copy)]
 struct Named {
-    index: usize,
+    index: u8,
     operation: OperationName,
 }
 
 fn operation_route(name: Named) -> MethodRouter<ApiState> {
     match name.operation {
-        OperationName::RefreshUsage(kind) => {
-            post(move |s, p, h, b| call(s, p, h, b, name, card::Refresh(kind)))
-        }
-        OperationName::GetCard(kind) => post(move |s, p, h, b| call(s, p, h, b, name, card::Get(kind))),
-        OperationName::ListCards(kind) => post(move |s, p, h, b| call(s, p, h, b, name, card::List(kind))),
-        OperationName::UsageHistory(kind) => {
-            post(move |s, p, h, b| call(s, p, h, b, name, history::History(kind)))
-        }
-        OperationName::GetRefresh => post(move |s, p, h, b| call(s, p, h, b, name, refresh::Get)),
+        OperationName::RefreshUsage(kind) => post(move |s, o, b| call(s, o, b, name, card::Refresh(kind))),
+        OperationName::GetCard(kind) => post(move |s, o, b| call(s, o, b, name, card::Get(kind))),
+        OperationName::ListCards(kind) => post(move |s, o, b| call(s, o, b, name, card::List(kind))),
+        OperationName::UsageHistory(kind) => post(move |s, o, b| call(s, o, b, name, history::History(kind))),
+        OperationName::GetRefresh => post(move |s, o, b| call(s, o, b, name, refresh::Get)),
     }
 }
 
@@ -83,24 +78,21 @@ pub(super) trait Operation: Copy + Send + 'static {
 /// Answers a call, and tells those who watch how it went.
 async fn call(
     State(state): State<ApiState>,
-    ConnectInfo(connection): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    origin: Origin,
     body: Result<Bytes, BytesRejection>,
     name: Named,
     operation: impl Operation,
 ) -> Response {
     let began = Instant::now();
     let request_id = state.request_ids.next();
-    let (code, response, turned_away) =
-        match answered(&state, connection, &headers, body, operation, &request_id).await {
-            Ok(response) => (Code::Ok, response, false),
-            Err((error, language)) => {
-                let turned_away = matches!(error, ApiError::Overloaded);
-                (error.code(), error.answer(language, &request_id), turned_away)
-            }
-        };
-    drop(headers);
-    state.telemetry.metrics.call_ended(name.index, code);
+    let (code, response, turned_away) = match answered(&state, origin, body, operation, &request_id).await {
+        Ok(response) => (Code::Ok, response, false),
+        Err((error, language)) => {
+            let turned_away = matches!(error, ApiError::Overloaded);
+            (error.code(), error.answer(language, &request_id), turned_away)
+        }
+    };
+    state.telemetry.metrics.call_ended(name.index.into(), code);
     let held = response.extensions().get::<Held>().copied();
     state.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
     if turned_away {
@@ -112,14 +104,12 @@ async fn call(
 /// Answers a call; a refusal comes with the language to say it in.
 async fn answered(
     state: &ApiState,
-    connection: SocketAddr,
-    headers: &HeaderMap,
+    origin: Origin,
     body: Result<Bytes, BytesRejection>,
     operation: impl Operation,
     request_id: &str,
 ) -> Result<Response, (ApiError, Language)> {
-    let asked = asked_language(headers);
-    let refused = |error| (error, asked.unwrap_or_default());
+    let refused = |error| (error, origin.language.unwrap_or_default());
     if state.stopping.is_cancelled() {
         return Err(refused(ApiError::Stopping));
     }
@@ -133,14 +123,13 @@ async fn answered(
         }
     })?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
-    let origin = Origin { language: asked, address: state.proxies.caller(connection.ip(), headers) };
     operation.run(state, &parsed, origin, request_id).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
             tracing::error!(request_id, "a call ended with our own fault");
         } else {
             tracing::debug!(request_id, ?error, "a call was refused");
         }
-        let language = asked.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
+        let language = origin.language.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
         (error, language)
     })
 }
@@ -156,5 +145,28 @@ pub(crate) fn asked_language(headers: &HeaderMap) -> Option<Language> {
 impl super::RequestIds {
     pub(super) fn next(&self) -> String {
         format!("{:08x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simgauge_protocol::request::CardKind;
+
+    /// What axum's box holds beside the call itself: the parts of the request.
+    const BESIDE: usize = 288;
+    /// The most that the system's allocator keeps at hand for each thread (glibc's `tcache`); more than that costs a search.
+    const AT_HAND: usize = 1032;
+
+    fn size<F: Future>(_: impl Fn(State<ApiState>, Origin, Result<Bytes, BytesRejection>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_refresh_takes_no_more_memory_than_is_at_hand() {
+        let operation = OperationName::RefreshUsage(CardKind::Sim);
+        let name = Named { index: 0, operation };
+        let size = size(|state, origin, body| call(state, origin, body, name, card::Refresh(CardKind::Sim)));
+        assert!(size + BESIDE <= AT_HAND, "{size} bytes");
     }
 }

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,23 +17,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// While we are the ones who take our time.
 const NEVER: u64 = u64::MAX;
 
+/// What is on a connection: a request.
+const ASKED: u8 = 0;
+/// An answer, of which nothing is written yet.
+const ANSWERED: u8 = 1;
+/// What is left of an answer, or nothing: the next byte begins a head.
+const IDLE: u8 = 2;
+
 /// A connection's deadline, in milliseconds since it began.
 pub(super) struct Deadlines {
     began: Instant,
     limits: Limits,
     at_ms: AtomicU64,
-    /// Whether the next byte begins a head.
-    idle: AtomicBool,
+    /// One of the three above.
+    phase: AtomicU8,
 }
 
 impl Deadlines {
     pub(super) fn begin(limits: Limits) -> Self {
-        let deadlines = Self {
-            began: Instant::now(),
-            limits,
-            at_ms: AtomicU64::new(NEVER),
-            idle: AtomicBool::new(false),
-        };
+        let deadlines =
+            Self { began: Instant::now(), limits, at_ms: AtomicU64::new(NEVER), phase: AtomicU8::new(ASKED) };
         deadlines.set(limits.head);
         deadlines
     }
@@ -48,12 +51,13 @@ impl Deadlines {
     }
 
     fn heard(&self) {
-        if self.idle.swap(false, Ordering::Relaxed) {
+        if self.phase.swap(ASKED, Ordering::Relaxed) != ASKED {
             self.set(self.limits.head);
         }
     }
 
-    pub(super) fn head_ended(&self) {
+    /// The body did not come with the head.
+    fn waits_for_body(&self) {
         self.set(self.limits.body);
     }
 
@@ -62,14 +66,16 @@ impl Deadlines {
     }
 
     pub(super) fn answered(&self) {
-        self.idle.store(true, Ordering::Relaxed);
+        self.phase.store(ANSWERED, Ordering::Relaxed);
         self.set(self.limits.idle);
     }
 
-    /// A part of an answer was taken off us.
+    /// A part of an answer was taken off us; the first one right after it was there.
     fn written(&self) {
-        if self.idle.load(Ordering::Relaxed) {
-            self.set(self.limits.idle);
+        match self.phase.load(Ordering::Relaxed) {
+            ANSWERED => self.phase.store(IDLE, Ordering::Relaxed),
+            IDLE => self.set(self.limits.idle),
+            _ => {}
         }
     }
 
@@ -91,11 +97,13 @@ impl Deadlines {
 pub(super) struct Timed<T> {
     inner: T,
     deadlines: Arc<Deadlines>,
+    /// Of a body: whether it was waited for.
+    waited: bool,
 }
 
 impl<T> Timed<T> {
     pub(super) fn new(inner: T, deadlines: &Arc<Deadlines>) -> Self {
-        Self { inner, deadlines: Arc::clone(deadlines) }
+        Self { inner, deadlines: Arc::clone(deadlines), waited: false }
     }
 }
 
@@ -156,7 +164,12 @@ impl<T: Body<Data = Bytes> + Unpin> Body for Timed<T> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, T::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
+            if !std::mem::replace(&mut self.waited, true) {
+                self.deadlines.waits_for_body();
+            }
+            return Poll::Pending;
+        };
         if frame.is_none() || self.inner.is_end_stream() {
             self.deadlines.body_ended();
         }

@@ -133,7 +133,6 @@ async fn connection(
 ) {
     let deadlines = Arc::new(Deadlines::begin(limits));
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        deadlines.head_ended();
         if request.body().is_end_stream() {
             deadlines.body_ended();
         }
@@ -152,6 +151,7 @@ async fn connection(
     let io = TokioIo::new(Timed::new(stream, &deadlines));
     let mut connection = pin!(http1::Builder::new().max_buf_size(HEAD_MAX).serve_connection(io, service));
     let overdue = tokio::select! {
+        biased;
         // Callers that go away or send what is no HTTP are theirs to mend.
         _ = connection.as_mut() => return,
         () = deadlines.passed() => true,
