@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
 
-/// So many cards of a shard are held in a table that grows with them; where there are more, it gets its whole size at once.
-/// Doubling would leave holes behind for hours, and nobody could tell that from memory that leaks.
-const FEW: usize = 448;
+/// So many cards of a shard are held in a table that grows with them: the smaller it is, the more of it the processor's caches
+/// hold. Where there are more, it gets its whole size at once. Doubling on would leave large holes behind for hours, and nobody
+/// could tell that from memory that leaks.
+const FEW: usize = 3_584;
 
 struct Shard<T> {
     young: HashMap<u64, T>,
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_table_has_its_whole_size_once_there_are_more_than_a_few() {
-        let memory = CardMemory::new(7 << 12);
+        let memory = CardMemory::new(7 << 16);
         let capacity = |memory: &CardMemory<u32>| memory.shard(0).young.capacity();
         let mut number = 0;
         let mut fill_to = |held| {
