@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Cards remembered at most; each takes about 57 bytes. What comes on top is written into the cards' rows.
+/// Cards remembered at most, but for those that a start finds; each takes about 57 bytes. What comes on top is written into the
+/// cards' rows.
 const MOST: usize = 450_000;
 
 /// Tells cards' rows of refreshes that have tasks, where they are the newer ones.
