@@ -6,6 +6,8 @@
 //! it, and what is remembered here is made of the tasks. (A refresh that waits for another one's task is written into the row
 //! at once; so whoever ends a task finds all that it ends: its own refresh, and those that the row leads to.)
 //!
+//! Where more cards wait than are remembered, rows are told earlier.
+//!
 //! One process serves an SQLite file, and only that one accepts; it remembers. Others look the tasks through.
 
 use crate::Store;
@@ -96,7 +98,7 @@ impl Newest {
     }
 
     /// Where `more` cards would be too many: those to be written into their rows, as keys and ids. They lie beside each other,
-    /// so that many of them share a page. (The oldest ones, in the order of acceptance, would be a page each.)
+    /// so that many of them share a page where much of the store waits. (The oldest ones would be a page each in any case.)
     fn overdue(&self, more: usize) -> Vec<(u128, u128)> {
         let memory = self.lock();
         let Some(memory) = memory.as_ref() else { return Vec::new() };
@@ -169,7 +171,7 @@ fn number_of(key: u128) -> Option<String> {
 }
 
 impl Memory {
-    /// A number in 128 bits, which sort as the numbers do: its digits, four bits each (also letters, which operators in China
+    /// A number in 128 bits, which sort as numbers of one length do: its digits, four bits each (also letters, which operators in China
     /// use from A to F), with a 1 before them where they are fewer than 32. An EID, which has 32, begins with an 8. What is
     /// neither is hashed.
     fn key(&self, number: &str) -> u128 {
@@ -230,6 +232,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use simgauge_domain::time::UnixMs;
 
     fn id(n: u8) -> RefreshId {
         RefreshId::from_bits(u128::from(n))
@@ -238,7 +241,7 @@ mod tests {
     fn database() -> Connection {
         let tx = Connection::open_in_memory().expect("opens");
         tx.execute_batch(
-            "CREATE TABLE task (card TEXT, refresh TEXT); CREATE TABLE refresh (id TEXT, card TEXT, accepted_at INT);
+            "CREATE TABLE task (card TEXT, refresh TEXT); CREATE TABLE refresh (id TEXT, card TEXT);
              CREATE TABLE card (number TEXT, last_refresh TEXT, accepted_at INT);",
         )
         .expect("makes tables");
@@ -272,7 +275,7 @@ mod tests {
         newest.keep_at_most(&tx, most).expect("loads");
         for (card, n) in cards.iter().zip(1..) {
             tx.execute("INSERT INTO card VALUES (?1, NULL, NULL)", [card]).expect("inserts");
-            tx.execute("INSERT INTO refresh VALUES (?1, ?2, ?3)", params![id(n).as_str(), card, n])
+            tx.execute("INSERT INTO refresh VALUES (?1, ?2)", params![id(n).as_str(), card])
                 .expect("inserts");
             note(&newest, &tx, 1);
             newest.add([(*card, &id(n))].into_iter());
@@ -303,6 +306,22 @@ mod tests {
         assert_eq!(newest.of("89003"), None);
         assert_eq!(note(&newest, &tx, 3), 2);
         assert_eq!((newest.of("a card"), newest.of("89001"), newest.of("89002")), (None, None, Some(id(6))));
+        // A number that its key does not tell, either.
+        assert_eq!(
+            (row(&tx, "a card"), row(&tx, "89001")),
+            (Some(id(3).to_string()), Some(id(5).to_string()))
+        );
+    }
+
+    #[test]
+    fn the_row_is_told_when_too() {
+        let (newest, tx) = accepted(1, &[]);
+        let at = UnixMs(1_800_000_000_123);
+        tx.execute("INSERT INTO card VALUES ('1', NULL, NULL)", []).expect("inserts");
+        newest.add([("1", &RefreshId::new(at, 7))].into_iter());
+        assert_eq!(note(&newest, &tx, 1), 1);
+        let told = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        assert_eq!(tx.query_row("SELECT accepted_at FROM card", [], told), Ok(at.0));
     }
 
     #[test]
@@ -316,11 +335,12 @@ mod tests {
     #[test]
     fn what_was_not_committed_is_written_again() {
         let (newest, tx) = accepted(1, &["1"]);
-        let dropped = newest.note_overdue(&tx, 1).expect("notes");
-        assert_eq!(dropped.0.len(), 1);
-        assert_eq!(newest.of("1"), Some(id(1)));
+        tx.execute_batch("BEGIN").expect("begins");
+        assert_eq!(newest.note_overdue(&tx, 1).expect("notes").0.len(), 1);
+        tx.execute_batch("ROLLBACK").expect("rolls back");
+        assert_eq!((newest.of("1"), row(&tx, "1")), (Some(id(1)), None));
         assert_eq!(note(&newest, &tx, 1), 1);
-        assert_eq!(newest.of("1"), None);
+        assert_eq!((newest.of("1"), row(&tx, "1")), (None, Some(id(1).to_string())));
     }
 
     #[test]

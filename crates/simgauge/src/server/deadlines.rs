@@ -17,9 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// While we are the ones who take our time.
 const NEVER: u64 = u64::MAX;
 
-/// What is on a connection: a request.
+/// What a connection is at: a request.
 const ASKED: u8 = 0;
-/// An answer, of which nothing is written yet.
+/// An answer that can be written at once.
 const ANSWERED: u8 = 1;
 /// What is left of an answer, or nothing: the next byte begins a head.
 const IDLE: u8 = 2;
@@ -56,6 +56,11 @@ impl Deadlines {
         }
     }
 
+    /// A head was read. Where it came together with the one before, nothing was heard of it.
+    pub(super) fn head_ended(&self) {
+        self.phase.store(ASKED, Ordering::Relaxed);
+    }
+
     /// The body did not come with the head.
     fn waits_for_body(&self) {
         self.set(self.limits.body);
@@ -70,13 +75,15 @@ impl Deadlines {
         self.set(self.limits.idle);
     }
 
-    /// A part of an answer was taken off us; the first one right after it was there.
-    fn written(&self) {
+    /// A part of an answer was taken off us, or nothing can be at the moment. Most are taken as soon as they are there, which
+    /// needs no other deadline.
+    fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
         match self.phase.load(Ordering::Relaxed) {
             ANSWERED => self.phase.store(IDLE, Ordering::Relaxed),
-            IDLE => self.set(self.limits.idle),
+            IDLE if written.is_ready() => self.set(self.limits.idle),
             _ => {}
         }
+        written
     }
 
     /// Returns once the deadline has passed. A deadline that came nearer meanwhile is noticed after the shortest limit at the
@@ -128,9 +135,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write(context, bytes));
-        self.deadlines.written();
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.deadlines.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -138,9 +144,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(context, slices));
-        self.deadlines.written();
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.deadlines.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -182,5 +187,29 @@ impl<T: Body<Data = Bytes> + Unpin> Body for Timed<T> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_taken_at_once_has_time_again_with_each_part() {
+        let second = Duration::from_secs(1);
+        let limits = Limits { connections: 1, head: second, body: second, idle: second };
+        let deadlines = Deadlines::begin(limits);
+        let write = |written: Poll<()>| {
+            deadlines.at_ms.store(0, Ordering::Relaxed);
+            assert_eq!(deadlines.wrote(written), written);
+            deadlines.at_ms.load(Ordering::Relaxed) != 0
+        };
+        deadlines.answered();
+        assert_eq!([write(Poll::Pending), write(Poll::Ready(()))], [false, true]);
+        deadlines.answered();
+        assert_eq!([write(Poll::Ready(())), write(Poll::Ready(()))], [false, true]);
+        // What is written during a request is an earlier answer.
+        deadlines.head_ended();
+        assert!(!write(Poll::Ready(())));
     }
 }

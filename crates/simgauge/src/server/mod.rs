@@ -43,7 +43,7 @@ pub struct Limits {
     pub connections: usize,
     /// From the first byte of a head (of the first one: from the connection on) to its end.
     pub head: Duration,
-    /// From the end of a head to the end of the body.
+    /// From the end of a head to the end of the body, where this does not come with the head.
     pub body: Duration,
     /// From an answer to the next request; also how long a caller may take to take a part of an answer off us.
     pub idle: Duration,
@@ -133,6 +133,7 @@ async fn connection(
 ) {
     let deadlines = Arc::new(Deadlines::begin(limits));
     let service = service_fn(|request: hyper::Request<Incoming>| {
+        deadlines.head_ended();
         if request.body().is_end_stream() {
             deadlines.body_ended();
         }

@@ -113,6 +113,26 @@ async fn who_waits_for_us_is_not_cut_off() {
     assert!(text.contains("usedBytes") && began.elapsed() >= Duration::from_secs(3), "{text}");
 }
 
+/// Two requests in one packet, and the beginning of a third while the second is worked on.
+#[tokio::test]
+async fn who_sends_ahead_is_not_cut_off_in_our_own_time() {
+    let server = strict().await;
+    server.simulator.set_fault(OPERATOR, None, Fault::Delay(Duration::from_secs(3)), FaultSpan::Forever);
+    let mut stream = connect(&server).await;
+    let held = request(&server, json!({ "iccid": ICCID, "wait": 8 }));
+    let both = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n{held}");
+    stream.write_all(both.as_bytes()).await.unwrap();
+    let mut buffer = [0; 4096];
+    let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+    assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK"));
+    stream.write_all(b"POST /api").await.unwrap();
+    let read = timeout(2 * PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+    let text = String::from_utf8_lossy(&buffer[..read]);
+    assert!(text.contains("usedBytes"), "{text}");
+    // Who does not go on with the third is cut off.
+    rest(&mut stream).await;
+}
+
 #[tokio::test]
 async fn more_connections_than_allowed_wait() {
     let server = server().configure(|config| config.server.max_connections = 2).start().await;
