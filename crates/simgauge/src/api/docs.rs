@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::answer::ApiError;
-use super::router::asked_language;
+use super::gate::asked_language;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};

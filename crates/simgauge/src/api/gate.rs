@@ -4,9 +4,9 @@
 use super::ApiState;
 use super::answer::ApiError;
 use super::directory::AppEntry;
-use super::router::asked_language;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::sign::{self, Fingerprint, Form, Scope};
 use simgauge_protocol::{Body, FieldError, Language, request};
@@ -47,6 +47,11 @@ impl FromRequestParts<ApiState> for Origin {
         let address = connection.and_then(|ConnectInfo(at)| state.proxies.caller(at.ip(), &parts.headers));
         Ok(Self { language: asked_language(&parts.headers), address })
     }
+}
+
+/// The language that the headers ask for.
+pub(crate) fn asked_language(headers: &HeaderMap) -> Option<Language> {
+    Language::from_accept_language(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 /// Lets a body in, or says why not. `read` takes the operation's own fields out of it.

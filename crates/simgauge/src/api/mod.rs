@@ -18,7 +18,7 @@ pub(crate) mod view;
 pub use address::{Proxies, network, networks};
 pub use breath::Breaths;
 pub use directory::AppDirectory;
-pub(crate) use router::asked_language;
+pub(crate) use gate::asked_language;
 pub use router::{health_router, router};
 
 use crate::clock::Clock;

@@ -8,7 +8,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
@@ -31,14 +30,15 @@ pub fn router(state: ApiState, docs: bool) -> Router {
         .merge(pages)
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .method_not_allowed_fallback(|s, h| refuse(s, h, ApiError::Method))
-        .fallback(|s, h| refuse(s, h, ApiError::NoPath))
+        .method_not_allowed_fallback(|s, o| refuse(s, o, ApiError::Method))
+        .fallback(|s, o| refuse(s, o, ApiError::NoPath))
         .with_state(state)
 }
 
 /// An operation, and where it stands among all of them.
 #[derive(Clone, Copy)]
 struct Named {
+    /// As small as can be: it is part of every call's future.
     index: u8,
     operation: OperationName,
 }
@@ -58,8 +58,8 @@ pub fn health_router(state: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .method_not_allowed_fallback(|s, h| refuse(s, h, ApiError::Method))
-        .fallback(|s, h| refuse(s, h, ApiError::NoPath))
+        .method_not_allowed_fallback(|s, o| refuse(s, o, ApiError::Method))
+        .fallback(|s, o| refuse(s, o, ApiError::NoPath))
         .with_state(state)
 }
 
@@ -134,12 +134,8 @@ async fn answered(
     })
 }
 
-async fn refuse(state: State<ApiState>, headers: HeaderMap, error: ApiError) -> Response {
-    error.answer(asked_language(&headers).unwrap_or_default(), &state.request_ids.next())
-}
-
-pub(crate) fn asked_language(headers: &HeaderMap) -> Option<Language> {
-    Language::from_accept_language(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
+async fn refuse(state: State<ApiState>, origin: Origin, error: ApiError) -> Response {
+    error.answer(origin.language.unwrap_or_default(), &state.request_ids.next())
 }
 
 impl super::RequestIds {
