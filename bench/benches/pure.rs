@@ -3,12 +3,13 @@
 
 use divan::{Bencher, black_box};
 use simgauge_domain::accept::{AcceptRule, Earlier};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::metering::booking::{Ledger, Package};
 use simgauge_domain::metering::delta::step;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, Reading};
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Body;
-use simgauge_protocol::request::{Caller, CardKind, RefreshUsage};
+use simgauge_protocol::request::{Caller, RefreshUsage};
 use simgauge_protocol::sign::{self, Form, Scope};
 use std::time::Duration;
 

@@ -3,12 +3,14 @@
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind as Kind;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
-use simgauge_protocol::request::{Caller, CardKind as Kind, RefreshUsage};
+use simgauge_protocol::request::{Caller, RefreshUsage};
 use simgauge_protocol::sign::{self, Scope};
 use simgauge_protocol::{Body, FieldError, Language};
-use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardKind, CardRules, ImportRow, Store};
+use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardRules, ImportRow, Store};
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What the operations are asked with.
 
 use serde_json::{Map, Value};
-use simgauge_protocol::request::CardKind;
+use simgauge_domain::card_kind::CardKind;
 
 /// How a refresh is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

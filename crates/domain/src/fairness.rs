@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 /// Accounts that take turns in one lane.
 #[derive(Clone, Debug, Default)]
-pub struct Turns {
+pub struct RoundRobin {
     order: VecDeque<String>,
 }
 
-impl Turns {
+impl RoundRobin {
     /// Adds an account that has work, at the end, unless it is there already.
     pub fn join(&mut self, account: &str) {
         if !self.order.iter().any(|known| known == account) {
@@ -34,7 +34,7 @@ impl Turns {
 /// How many turns pass until the next new task of `own` is done: each other account takes at most as many turns as it has
 /// tasks, and no more than `own` takes.
 #[must_use]
-pub fn turns_ahead(own: u64, others: impl IntoIterator<Item = u64>) -> u64 {
+pub fn rounds_ahead(own: u64, others: impl IntoIterator<Item = u64>) -> u64 {
     let turns = own.saturating_add(1);
     others.into_iter().fold(turns, |sum, waiting| sum.saturating_add(waiting.min(turns)))
 }
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_among_the_next_two() {
-        let mut turns = Turns::default();
+        let mut turns = RoundRobin::default();
         turns.join("a");
         assert_eq!(turns.next(|_| true).as_deref(), Some("a"));
         turns.join("b");
@@ -57,9 +57,9 @@ mod tests {
 
     #[test]
     fn turns_ahead_by_hand() {
-        assert_eq!(turns_ahead(0, [10_000]), 2);
-        assert_eq!(turns_ahead(10_000, [1]), 10_002);
-        assert_eq!(turns_ahead(0, []), 1);
+        assert_eq!(rounds_ahead(0, [10_000]), 2);
+        assert_eq!(rounds_ahead(10_000, [1]), 10_002);
+        assert_eq!(rounds_ahead(0, []), 1);
     }
 
     proptest! {
@@ -69,7 +69,7 @@ mod tests {
         #[test]
         fn nobody_gets_two_turns_to_ones_one(work in proptest::collection::btree_map("[a-e]", 1_u32..40, 1..5)) {
             let mut left: BTreeMap<String, u32> = work;
-            let mut turns = Turns::default();
+            let mut turns = RoundRobin::default();
             for account in left.keys() {
                 turns.join(account);
             }

@@ -2,13 +2,15 @@
 
 pub mod accept;
 pub mod audit;
-pub mod beat;
 pub mod breaker;
+pub mod cadence;
+pub mod card_kind;
 pub mod failure;
 pub mod fairness;
 pub mod id;
 pub mod limits;
 pub mod metering;
+pub mod names;
 pub mod pace;
 pub mod period;
 pub mod reading;

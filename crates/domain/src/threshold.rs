@@ -46,7 +46,7 @@ impl From<Percentages> for Vec<u16> {
 
 /// What was said already, in the period it was said for. Everything else is armed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct NotifiedState {
     /// Key of the period.
     #[serde(rename = "p", default, skip_serializing_if = "String::is_empty")]
     pub period: String,
@@ -68,7 +68,7 @@ pub struct Change<'a> {
     pub total: Option<u64>,
 }
 
-impl Said {
+impl NotifiedState {
     /// What is to be said now, ascending, and what was said from now on.
     #[must_use]
     pub fn advance(&self, percentages: &Percentages, change: Change<'_>) -> (Vec<u16>, Self) {
@@ -104,7 +104,7 @@ mod tests {
 
     /// Follows steps of (period, before, after, total) and tells what was said at each.
     fn told(percentages: &[u16], steps: &[(&str, u64, u64, Option<u64>)]) -> Vec<Vec<u16>> {
-        let mut said = Said::default();
+        let mut said = NotifiedState::default();
         steps
             .iter()
             .map(|(period, before, after, total)| {
@@ -148,11 +148,14 @@ mod tests {
 
     #[test]
     fn compact_and_checked_in_json() {
-        let said = Said { period: "2026-05".into(), percentages: vec![50, 80] };
+        let said = NotifiedState { period: "2026-05".into(), percentages: vec![50, 80] };
         let text = serde_json::to_string(&said).expect("plain data");
         assert_eq!(text, r#"{"p":"2026-05","f":[50,80]}"#);
-        assert_eq!(serde_json::from_str::<Said>(&text).expect("its own text"), said);
-        assert_eq!(serde_json::from_str::<Said>("{}").expect("nothing said"), Said::default());
+        assert_eq!(serde_json::from_str::<NotifiedState>(&text).expect("its own text"), said);
+        assert_eq!(
+            serde_json::from_str::<NotifiedState>("{}").expect("nothing said"),
+            NotifiedState::default()
+        );
         assert!(serde_json::from_str::<Percentages>("[0]").is_err());
         assert_eq!(serde_json::from_str::<Percentages>("[80,50,80]").expect("in range"), list(&[50, 80]));
     }
@@ -168,7 +171,7 @@ mod tests {
             steps in proptest::collection::vec(("[ab]{1}", 0_u64..300, proptest::option::weighted(0.9, 0_u64..200)), 1..40),
         ) {
             let percentages = list(&percentages);
-            let mut said = Said::default();
+            let mut said = NotifiedState::default();
             let mut quiet: std::collections::BTreeMap<u16, bool> = std::collections::BTreeMap::new();
             let (mut last_period, mut before) = (String::new(), 0);
             for (period, after, total) in steps {

@@ -1,8 +1,9 @@
 //! Any bytes as the body of a call: parsed, written as a string to sign, signed, verified.
 
 use crate::naive::{self, Writing};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::Body;
-use simgauge_protocol::request::{Caller, CardKind, RefreshUsage};
+use simgauge_protocol::request::{Caller, RefreshUsage};
 use simgauge_protocol::sign::{self, Form, Scope, SignType};
 
 /// Both ways to write booleans and whole floats, each with the other.

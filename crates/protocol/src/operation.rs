@@ -3,10 +3,11 @@
 
 use crate::field::Must;
 use crate::request::{
-    BEFORE_MAX, CARD_STATUSES, CardKind, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT,
-    PAGE_SIZE_MAX, WAIT_MAX_SECONDS,
+    BEFORE_MAX, CARD_STATUSES, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+    WAIT_MAX_SECONDS,
 };
 use crate::sign::{SIGN_TYPE_FIELD, SIGN_TYPES};
+use simgauge_domain::card_kind::CardKind;
 use std::ops::RangeInclusive;
 
 /// An operation of the open API.

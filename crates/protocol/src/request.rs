@@ -3,6 +3,7 @@
 use crate::body::Body;
 use crate::field::{self, FieldError};
 use crate::sign::SignType;
+use simgauge_domain::card_kind::CardKind;
 use std::ops::RangeInclusive;
 
 /// What a nonce is: five digits.
@@ -57,41 +58,12 @@ impl<'b> Caller<'b> {
     }
 }
 
-/// The two kinds of card, and how requests name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CardKind {
-    /// A physical SIM card, named by its ICCID.
-    Sim,
-    /// A cloud eSIM, named by its EID.
-    CloudEsim,
-}
-
-impl CardKind {
-    /// The field that names one card.
-    #[must_use]
-    pub const fn number_field(self) -> &'static str {
-        match self {
-            Self::Sim => "iccid",
-            Self::CloudEsim => "eid",
-        }
-    }
-
-    /// The field that names several.
-    #[must_use]
-    pub const fn list_field(self) -> &'static str {
-        match self {
-            Self::Sim => "iccids",
-            Self::CloudEsim => "eids",
-        }
-    }
-
-    /// The message of success that the documentation shows for this kind.
-    #[must_use]
-    pub const fn success_message(self) -> &'static str {
-        match self {
-            Self::Sim => "操作成功",
-            Self::CloudEsim => "success",
-        }
+/// The message of success that the documentation shows for a kind of card.
+#[must_use]
+pub const fn success_message(kind: CardKind) -> &'static str {
+    match kind {
+        CardKind::Sim => "操作成功",
+        CardKind::CloudEsim => "success",
     }
 }
 

@@ -11,7 +11,6 @@ pub mod human;
 pub mod import;
 pub mod lanes;
 pub mod logging;
-pub mod names;
 pub mod notify;
 pub mod pulse;
 pub mod reason;

@@ -7,38 +7,16 @@ use crate::package::{PackageRow, PackageView};
 use crate::refresh::{RefreshRow, RefreshView};
 use crate::row::row;
 use serde::Serialize;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::metering::delta::Last;
 use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus};
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
 
-/// What a card is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CardKind {
-    /// A physical card, numbered by its ICCID.
-    Sim,
-    /// A cloud eSIM, numbered by its EID.
-    CloudEsim,
-}
-
-impl CardKind {
-    /// The name in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::CloudEsim => "cloud_esim",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Result<Self, StoreError> {
-        match name {
-            "sim" => Ok(Self::Sim),
-            "cloud_esim" => Ok(Self::CloudEsim),
-            other => Err(StoreError::Corrupt(format!("card kind {other:?}"))),
-        }
-    }
+/// A kind of card as the store holds it.
+pub(crate) fn kind_of(name: &str) -> Result<CardKind, StoreError> {
+    CardKind::parse(name).ok_or_else(|| StoreError::Corrupt(format!("card kind {name:?}")))
 }
 
 /// A profile with its last reading.
@@ -370,7 +348,7 @@ impl Store {
                 let refresh = refreshes_by_card.remove(&card.number);
                 let accepted_at = refresh.as_ref().map(|refresh| refresh.accepted_at);
                 Ok(CardView {
-                    kind: CardKind::parse(&card.kind)?,
+                    kind: kind_of(&card.kind)?,
                     profiles: profiles_by_card.remove(&card.number).unwrap_or_default(),
                     packages: packages_by_card.remove(&card.number).unwrap_or_default(),
                     overage: from_db(card.overage),

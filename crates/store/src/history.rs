@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::row::row;
 use serde::Serialize;
 use simgauge_domain::metering::daily::{Counted, DayKey, DayTotal, Days, days, merge, prune};
-use simgauge_domain::metering::delta::What;
+use simgauge_domain::metering::delta::ReadingKind;
 use simgauge_domain::period::{TimeZone, local_day};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub struct ReadingView {
     /// Bytes counted; negative for a correction.
     pub delta: i64,
     /// What the reading was.
-    pub what: What,
+    pub kind: ReadingKind,
 }
 
 row! {
@@ -92,7 +92,7 @@ impl ReadingRow {
 
     fn view(self) -> Result<ReadingView, StoreError> {
         Ok(ReadingView {
-            what: What::parse(&self.what)
+            kind: ReadingKind::parse(&self.what)
                 .ok_or_else(|| StoreError::Corrupt(format!("what {:?} of a reading", self.what)))?,
             iccid: self.iccid,
             began_at: UnixMs(self.began_at),

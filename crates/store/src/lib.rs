@@ -42,7 +42,7 @@ pub use admin::{Admin, AdminRole, Session};
 pub use app::{App, SealAnew};
 pub use audit::AuditEntry;
 pub use browse::{CardCursor, CardWalk, RefreshFilter, RefreshPage, WaitingTask};
-pub use card::{CardFilter, CardKind, CardView, ProfileView};
+pub use card::{CardFilter, CardView, ProfileView};
 pub use copy::CopiedTable;
 pub use db::sqlite_file;
 pub use error::{StoreError, database_errors};

@@ -14,7 +14,7 @@ pub use manage::{NotificationState, NotificationView};
 pub use settings::NotifySettings;
 pub(crate) use settings::parse_thresholds;
 
-use crate::card::CardKind;
+use crate::card::kind_of;
 use crate::db::{Sql, bulk, from_db, rows};
 use crate::error::StoreError;
 use crate::finish::Ended;
@@ -167,7 +167,7 @@ impl EndedRow {
             before_bytes: self.before.map(from_db),
             reason: self.reason.as_deref(),
             reason_text: self.detail.as_deref(),
-            ..EventBody::new(event, &id, CardKind::parse(&self.kind)?, &self.card)
+            ..EventBody::new(event, &id, kind_of(&self.kind)?, &self.card)
         };
         Ok(NewNotification {
             body: body.to_json()?,

@@ -148,7 +148,8 @@ impl Store {
         Ok(found
             .into_iter()
             .map(|row| Task {
-                eid: (row.kind == crate::CardKind::CloudEsim.as_str()).then(|| row.card.clone()),
+                eid: (row.kind == simgauge_domain::card_kind::CardKind::CloudEsim.as_str())
+                    .then(|| row.card.clone()),
                 key: TaskKey {
                     account: account.to_owned(),
                     refresh: RefreshId::trusted(row.refresh),

@@ -5,8 +5,9 @@ mod support;
 
 use rstest::rstest;
 use simgauge_domain::audit::{Anchor, Broken};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, ImportRow, NewPackage, Store, StoreError};
+use simgauge_store::{ImportRow, NewPackage, Store, StoreError};
 use std::sync::Arc;
 use support::{Database, TestStore};
 

@@ -5,13 +5,14 @@ mod support;
 
 use rstest::rstest;
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, AdminRole, Admission, CardCursor, CardKind, CardRules, CardWalk, ImportRow,
-    Pulse, RefreshFilter, Store, StoreError,
+    AcceptCall, AcceptOutcome, AdminRole, Admission, CardCursor, CardRules, CardWalk, ImportRow, Pulse,
+    RefreshFilter, Store, StoreError,
 };
 use std::time::Duration;
 use support::{Database, TestStore};

@@ -4,10 +4,11 @@
 mod support;
 
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardKind, CardRules, ImportRow, NewPackage, Store, StoreError,
+    AcceptCall, AcceptOutcome, Admission, CardRules, ImportRow, NewPackage, Store, StoreError,
 };
 use std::time::Duration;
 use support::{Database, TestStore};

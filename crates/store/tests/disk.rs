@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{AcceptCall, Admission, CardKind, CardRules, ImportRow, LaneNotes, Store, StoreError};
+use simgauge_store::{AcceptCall, Admission, CardRules, ImportRow, LaneNotes, Store, StoreError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

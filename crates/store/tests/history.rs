@@ -5,12 +5,13 @@
 mod support;
 
 use rstest::rstest;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::metering::delta::What;
+use simgauge_domain::metering::delta::ReadingKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::reading::{Period, PeriodKind, Reading};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, CardSums, Finished, ImportRow, Lease, NewPackage, TaskKey};
+use simgauge_store::{CardSums, Finished, ImportRow, Lease, NewPackage, TaskKey};
 use std::collections::BTreeMap;
 use support::{Database, TestStore};
 
@@ -151,25 +152,25 @@ async fn readings_are_paged_newest_first(#[values(Database::Sqlite, Database::Po
         all.extend(page);
     }
     assert_eq!(store.readings(EID, before, 4).await.unwrap(), []);
-    let shown: Vec<(&str, i64, u64, i64, What)> = all
+    let shown: Vec<(&str, i64, u64, i64, ReadingKind)> = all
         .iter()
         .map(|one| {
             let hours = (one.began_at.0 - T0.0) / 3_600_000;
-            (one.iccid.as_str(), hours, one.used, one.delta, one.what)
+            (one.iccid.as_str(), hours, one.used, one.delta, one.kind)
         })
         .collect();
     assert_eq!(
         shown,
         [
-            (A, 73, 70, 70, What::NewPeriod),
-            (B, 71, 60, -30, What::Correction),
-            (A, 52, 500, 270, What::SamePeriod),
-            (B, 20, 90, 50, What::SamePeriod),
-            (A, 18, 230, -20, What::Correction),
-            (A, 17, 240, 0, What::Late),
-            (A, 9, 250, 150, What::SamePeriod),
-            (B, 2, 40, 40, What::First),
-            (A, 1, 100, 100, What::First),
+            (A, 73, 70, 70, ReadingKind::NewPeriod),
+            (B, 71, 60, -30, ReadingKind::Correction),
+            (A, 52, 500, 270, ReadingKind::SamePeriod),
+            (B, 20, 90, 50, ReadingKind::SamePeriod),
+            (A, 18, 230, -20, ReadingKind::Correction),
+            (A, 17, 240, 0, ReadingKind::Late),
+            (A, 9, 250, 150, ReadingKind::SamePeriod),
+            (B, 2, 40, 40, ReadingKind::First),
+            (A, 1, 100, 100, ReadingKind::First),
         ]
     );
     assert_eq!(all[0].synced_at, UnixMs(hour(73).0 + 500));

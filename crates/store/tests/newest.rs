@@ -6,11 +6,12 @@ mod support;
 
 use rstest::rstest;
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardKind, CardRules, Finished, ImportRow, Store};
+use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardRules, Finished, ImportRow, Store};
 use std::time::Duration;
 use support::{Database, TestStore};
 

@@ -7,6 +7,7 @@ mod support;
 use rstest::rstest;
 use serde_json::Value;
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::{Period, PeriodKind, Reading};
@@ -14,7 +15,7 @@ use simgauge_domain::refresh::Failure;
 use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardKind, CardRules, DELIVERY_LANE, Finished, ImportRow, Lease,
+    AcceptCall, AcceptOutcome, Admission, CardRules, DELIVERY_LANE, Finished, ImportRow, Lease,
     NotificationState, NotificationView, NotifySettings, Outcome, Settled, StoreError, TaskKey,
 };
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod support;
 
 use rstest::rstest;
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus, Reading};
@@ -12,9 +13,9 @@ use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardKind, CardRules, Finished, ImportRow,
-    LaneNotes, NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey,
-    Waiting, Wakeup,
+    AcceptCall, AcceptOutcome, Admission, Before, CardFilter, CardRules, Finished, ImportRow, LaneNotes,
+    NewPackage, NotifySettings, PackageError, Postponed, RowError, Store, StoreError, TaskKey, Waiting,
+    Wakeup,
 };
 use std::time::Duration;
 use support::{Database, TestStore, nothing};

@@ -1,7 +1,7 @@
 //! From a profile's last state and a new reading to the bytes used in between.
 
 use crate::metering::mirror::{self, Mirrored, mirror};
-use crate::metering::turn::{Turn, fell_to_a_new_count, turn};
+use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
 use crate::reading::{Period, PeriodKind, Reading};
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Last {
 /// What a reading turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum ReadingKind {
     /// The first of its profile: all of its figure counts.
     First,
     /// More bytes, or none, in the same period.
@@ -45,7 +45,7 @@ pub enum What {
     Late,
 }
 
-impl What {
+impl ReadingKind {
     /// The name in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -75,7 +75,7 @@ pub struct Step {
     /// The profile's state from now on.
     pub last: Last,
     /// What the reading was.
-    pub what: What,
+    pub kind: ReadingKind,
 }
 
 /// The time a reading's figure is of: the operator's, where it gives one, otherwise when asking began. An operator's clock
@@ -92,7 +92,7 @@ pub fn moment(as_of: Option<UnixMs>, began_at: UnixMs) -> UnixMs {
 /// - New period: the whole figure. Bytes used between the last reading of a period and its end are never seen by anyone.
 /// - Older than the last reading, by the operator's time where both have one and differ, otherwise by when asking began:
 ///   changes nothing, whatever its period.
-/// - Where the answers do not say whether the count began anew ([`Turn::Unknown`]; for instance billing cycles without a
+/// - Where the answers do not say whether the count began anew ([`PeriodTransition::Unknown`]; for instance billing cycles without a
 ///   known start): a drop to less than half is a new count, a smaller drop a correction.
 /// - A profile in a bundle period whose bundles the operator lists is counted bundle by bundle: a bundle that is added
 ///   counts from zero, one that vanishes takes nothing back.
@@ -109,21 +109,21 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
         let added = bundles.len() > last.bundles.len();
         (difference(mirror::used(&last.bundles), mirror::used(&bundles)), added)
     } else {
-        match turn(&last.period, &reading.period, moment(as_of, began_at)) {
-            Turn::Earlier => return late(last),
-            Turn::Next => (difference(0, used), true),
-            Turn::Unknown if fell_to_a_new_count(last.used, used) => (difference(0, used), true),
-            Turn::Same | Turn::Unknown => (difference(last.used, used), false),
+        match transition(&last.period, &reading.period, moment(as_of, began_at)) {
+            PeriodTransition::Earlier => return late(last),
+            PeriodTransition::Next => (difference(0, used), true),
+            PeriodTransition::Unknown if fell_to_a_new_count(last.used, used) => (difference(0, used), true),
+            PeriodTransition::Same | PeriodTransition::Unknown => (difference(last.used, used), false),
         }
     };
     let restarted = anew && !by_bundle(last, reading);
     let counted = if restarted { used } else { last.counted.saturating_add_signed(delta) };
     Step {
         delta,
-        what: match (anew, delta) {
-            (_, ..0) => What::Correction,
-            (true, 0..) => What::NewPeriod,
-            (false, 0..) => What::SamePeriod,
+        kind: match (anew, delta) {
+            (_, ..0) => ReadingKind::Correction,
+            (true, 0..) => ReadingKind::NewPeriod,
+            (false, 0..) => ReadingKind::SamePeriod,
         },
         last: Last {
             period: reading.period.clone(),
@@ -143,11 +143,11 @@ fn first(reading: &Reading, as_of: Option<UnixMs>, began_at: UnixMs) -> Step {
     let bundles = mirror(&[], &reading.bundles, began_at);
     let last =
         Last { period: reading.period.clone(), used, as_of, began_at, cycle: 0, counted: used, bundles };
-    Step { delta: difference(0, used), last, what: What::First }
+    Step { delta: difference(0, used), last, kind: ReadingKind::First }
 }
 
 fn late(last: &Last) -> Step {
-    Step { delta: 0, last: last.clone(), what: What::Late }
+    Step { delta: 0, last: last.clone(), kind: ReadingKind::Late }
 }
 
 fn is_late(last: &Last, as_of: Option<UnixMs>, began_at: UnixMs) -> bool {

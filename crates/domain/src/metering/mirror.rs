@@ -5,7 +5,7 @@
 //! bundle adds a package; neither counts bytes twice. Where an operator uses one id for bundle after bundle, the next one
 //! is a new run of the code and the run before keeps its figures.
 
-use crate::metering::turn::{Turn, fell_to_a_new_count, turn};
+use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
 use crate::reading::{Bundle, Period, PeriodKind};
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -48,17 +48,17 @@ pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored
             continue;
         };
         match succession(&latest.bundle, &bundle, at) {
-            Turn::Next => {
+            PeriodTransition::Next => {
                 latest.ended_at.get_or_insert(at);
                 let run = latest.run.saturating_add(1);
                 states.push(Mirrored { bundle, run, ended_at: None });
             }
-            Turn::Same | Turn::Unknown => {
+            PeriodTransition::Same | PeriodTransition::Unknown => {
                 latest.bundle = bundle;
                 latest.ended_at = None;
             }
             // The run before the latest, shown once more: its figures are history already.
-            Turn::Earlier => {}
+            PeriodTransition::Earlier => {}
         }
     }
     states
@@ -76,15 +76,15 @@ pub(super) fn sum(bytes: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 /// Whether `new` is another bundle under the code of `last`: by their dates, else by the figures.
-fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> Turn {
+fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> PeriodTransition {
     let period = |bundle: &Bundle| Period {
         kind: PeriodKind::Bundle,
         key: String::new(),
         start: bundle.start,
         end: bundle.end,
     };
-    match turn(&period(last), &period(new), at) {
-        Turn::Unknown if fell_to_a_new_count(last.used, new.used) => Turn::Next,
+    match transition(&period(last), &period(new), at) {
+        PeriodTransition::Unknown if fell_to_a_new_count(last.used, new.used) => PeriodTransition::Next,
         other => other,
     }
 }

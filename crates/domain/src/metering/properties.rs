@@ -1,7 +1,7 @@
 //! The promises about whole histories: readings, differences, books.
 
 use crate::metering::booking::{Ledger, Package};
-use crate::metering::delta::{Last, What, step};
+use crate::metering::delta::{Last, ReadingKind, step};
 use crate::metering::mirror;
 use crate::reading::{Bundle, Period, PeriodKind, Reading};
 use crate::time::UnixMs;
@@ -231,7 +231,7 @@ proptest! {
                 let reading =
                     Reading { period, used, total: None, as_of: None, status: None, raw_status: None, bundles };
                 let step = step(last.as_ref(), &reading, UnixMs(i64::try_from(at).expect("small")));
-                assert!(!matches!(step.what, What::Late | What::Correction));
+                assert!(!matches!(step.kind, ReadingKind::Late | ReadingKind::Correction));
                 sum += i128::from(step.delta);
                 last = Some(step.last);
             }

@@ -10,7 +10,7 @@ use simgauge_domain::metering::delta::{Last, moment, step};
 use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::period::{BillingDay, dated};
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, Reading};
-use simgauge_domain::threshold::{Change, Percentages, Said};
+use simgauge_domain::threshold::{Change, NotifiedState, Percentages};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Card {
     ledger: Ledger,
     profiles: BTreeMap<String, Last>,
     readings: Vec<Counted>,
-    said: BTreeMap<String, Said>,
+    said: BTreeMap<String, NotifiedState>,
 }
 
 impl Card {
@@ -147,7 +147,7 @@ impl Card {
         });
         self.profiles.insert(profile.to_owned(), step.last);
         let colon = if told.is_empty() { "" } else { ": " };
-        format!("{} {:+}{colon}{told}", step.what.as_str(), step.delta / MB)
+        format!("{} {:+}{colon}{told}", step.kind.as_str(), step.delta / MB)
     }
 
     /// At 80 and 100 per cent of each package, in the order of their names.

@@ -9,10 +9,10 @@ use crate::body::Body;
 use crate::code::Code;
 use crate::language::Language;
 use crate::operation::OperationName;
-use crate::request::CardKind;
 use crate::sign::{self, Scope};
 use serde::Serialize;
 use serde_json::{Value, json};
+use simgauge_domain::card_kind::CardKind;
 
 /// The demo's app.
 const APPKEY: &str = "demo";
@@ -110,7 +110,7 @@ pub(super) fn answers(operation: OperationName) -> Value {
                 estimated_seconds: None,
             };
             let message = "该卡片刚刷新过,请 297 秒后再试";
-            let mut examples = success(kind.success_message(), value(&answer));
+            let mut examples = success(crate::request::success_message(kind), value(&answer));
             examples["cooling"] = json!({
                 "summary": "冷却中 · cooling down",
                 "value": Envelope::new(Code::TooMany, message, Some(detail)),

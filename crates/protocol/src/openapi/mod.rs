@@ -7,8 +7,8 @@ mod schemas;
 use crate::Code;
 use crate::language::Language;
 use crate::operation::OperationName;
-use crate::request::CardKind;
 use serde_json::{Map, Value, json};
+use simgauge_domain::card_kind::CardKind;
 
 /// What the document says of the API as a whole.
 const ABOUT: &str = include_str!("about.md");

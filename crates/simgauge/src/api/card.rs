@@ -8,12 +8,13 @@ use crate::refresh::{BeatCall, Known, NotAccepted, Verdict};
 use crate::telemetry::Held;
 use axum::response::Response;
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
-use simgauge_protocol::request::{self, CardKind, ListCards, RefreshUsage};
+use simgauge_protocol::request::{self, ListCards, RefreshUsage};
 use simgauge_protocol::{Body, Code};
-use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, CardKind as StoredKind, NewWork};
+use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, NewWork};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,6 @@ pub(super) struct Get(pub(super) CardKind);
 #[derive(Clone, Copy)]
 pub(super) struct List(pub(super) CardKind);
 
-pub(super) const fn stored(kind: CardKind) -> StoredKind {
-    match kind {
-        CardKind::Sim => StoredKind::Sim,
-        CardKind::CloudEsim => StoredKind::CloudEsim,
-    }
-}
-
 impl Operation for Refresh {
     async fn run(
         self,
@@ -50,7 +44,7 @@ impl Operation for Refresh {
             // In a box: of what a call takes, this would be the largest part, and most calls are not held.
             return Box::pin(hold(state, &caller, self.0, fields, taken, request_id)).await;
         }
-        Ok(done(self.0.success_message(), answer(state, &caller, self.0, taken), request_id))
+        Ok(done(request::success_message(self.0), answer(state, &caller, self.0, taken), request_id))
     }
 }
 
@@ -64,7 +58,7 @@ struct Taken {
 /// What is answered at once.
 fn answer(state: &ApiState, caller: &Caller<'_>, kind: CardKind, taken: Taken) -> RefreshAnswer {
     let Taken { accepted, tasks, warning } = taken;
-    let cooldown = state.rules.of(stored(kind)).cooldown;
+    let cooldown = state.rules.of(kind).cooldown;
     let estimate = |task: &NewWork| {
         state.board.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
     };
@@ -88,11 +82,11 @@ async fn accept(
     number: &str,
 ) -> Result<Taken, ApiError> {
     let now = caller.at;
-    let known = state.accepter.known(&caller.account, stored(kind), number, &caller.fingerprint);
+    let known = state.accepter.known(&caller.account, kind, number, &caller.fingerprint);
     // An identical request is answered alike, whatever else is said of its caller.
     let warning = if known == Known::Same { None } else { listen(state, caller, kind, number, now)? };
     if let Known::Other(accepted_at) = known {
-        let cooldown = state.rules.of(stored(kind)).cooldown;
+        let cooldown = state.rules.of(kind).cooldown;
         if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
             state.telemetry.metrics.refused_from_memory.inc();
             return Err(cooling(next_at, now));
@@ -101,7 +95,7 @@ async fn accept(
     let call = AcceptCall {
         account: Arc::clone(&caller.account),
         appkey: Arc::clone(&caller.appkey),
-        kind: stored(kind),
+        kind,
         number: number.to_owned(),
         sign: caller.sign.to_ascii_uppercase(),
         // The accepter gives the id, in the order in which it commits.
@@ -133,7 +127,7 @@ fn listen(
     number: &str,
     at: UnixMs,
 ) -> Result<Option<String>, ApiError> {
-    let verdict = state.beats.hear(BeatCall { appkey: &caller.appkey, kind: stored(kind), number, at });
+    let verdict = state.beats.hear(BeatCall { appkey: &caller.appkey, kind, number, at });
     state.telemetry.metrics.beat_heard(verdict);
     match verdict {
         Verdict::Good => Ok(None),
@@ -184,15 +178,15 @@ async fn hold(
     if let Some(refresh) = refresh {
         answer.state = view::state_of(refresh.state);
         if answer.state == RefreshState::Succeeded {
-            let card = state.store.card(&caller.account, stored(kind), fields.number).await?;
+            let card = state.store.card(&caller.account, kind, fields.number).await?;
             answer.usage = card.and_then(|card| view::card_usage(state, &card.profiles, state.clock.now()));
         }
         if refresh.state.is_ended() {
             answer.estimated_seconds = None;
-            answer.refresh = Some(view::refresh_report(refresh, Some(stored(kind)), caller.language));
+            answer.refresh = Some(view::refresh_report(refresh, Some(kind), caller.language));
         }
     }
-    let mut response = done(kind.success_message(), answer, request_id);
+    let mut response = done(request::success_message(kind), answer, request_id);
     response.extensions_mut().insert(Held(began.elapsed()));
     Ok(response)
 }
@@ -207,8 +201,7 @@ impl Operation for Get {
     ) -> Result<Response, ApiError> {
         let (caller, number) =
             gate::enter_once(state, body, origin, |body| request::card_number(body, self.0))?;
-        let card =
-            state.store.card(&caller.account, stored(self.0), number).await?.ok_or(ApiError::NoCard)?;
+        let card = state.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
         let answer = view::card_answer(state, card, caller.language);
         Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
     }
@@ -227,7 +220,7 @@ impl Operation for List {
         let offset = (fields.page_num - 1) * fields.page_size;
         // One more than the page, to know whether there is another.
         let mut cards =
-            state.store.cards(&caller.account, stored(self.0), &filter, offset, fields.page_size + 1).await?;
+            state.store.cards(&caller.account, self.0, &filter, offset, fields.page_size + 1).await?;
         let page_size = usize::try_from(fields.page_size).unwrap_or(usize::MAX);
         let has_more = cards.len() > page_size;
         cards.truncate(page_size);

@@ -1,14 +1,14 @@
 //! `usageHistory` of either kind: a card's readings page by page, and its days.
 
 use super::answer::{ApiError, done};
-use super::card::stored;
 use super::gate::{self, Origin};
 use super::router::Operation;
 use super::{ApiState, view};
 use axum::response::Response;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
-use simgauge_protocol::request::{CardKind, UsageHistory};
+use simgauge_protocol::request::UsageHistory;
 use simgauge_protocol::{Body, Code};
 
 /// The operation.
@@ -27,7 +27,7 @@ impl Operation for History {
             gate::enter_once(state, body, origin, |body| UsageHistory::read(body, self.0))?;
         let store = &state.store;
         // Another account's card does not exist.
-        store.card(&caller.account, stored(self.0), fields.number).await?.ok_or(ApiError::NoCard)?;
+        store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
         let before = UnixMs(fields.before.unwrap_or(i64::MAX));
         let readings = store.readings(fields.number, before, fields.page_size).await?;
         let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);

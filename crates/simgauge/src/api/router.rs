@@ -147,7 +147,7 @@ impl super::RequestIds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simgauge_protocol::request::CardKind;
+    use simgauge_domain::card_kind::CardKind;
 
     /// What axum's box holds beside the call itself: the parts of the request (axum 0.8, by `-Zprint-type-sizes`).
     const BESIDE: usize = 288;

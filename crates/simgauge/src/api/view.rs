@@ -2,6 +2,7 @@
 
 use super::ApiState;
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::metering::card::{ProfileUsage, counting};
 use simgauge_domain::metering::delta::moment;
 use simgauge_domain::metering::mirror::Mirrored;
@@ -11,7 +12,7 @@ use simgauge_protocol::Language;
 use simgauge_protocol::answer::{
     CardAnswer, PackageAnswer, ProfileAnswer, ReadingAnswer, RefreshReport, RefreshState, Usage, UsagePeriod,
 };
-use simgauge_store::{CardKind, CardView, PackageView, ProfileView, ReadingView, RefreshView};
+use simgauge_store::{CardView, PackageView, ProfileView, ReadingView, RefreshView};
 
 pub(super) fn state_of(state: Stored) -> RefreshState {
     match state {
@@ -112,7 +113,7 @@ pub(super) fn reading_answer(reading: ReadingView) -> ReadingAnswer {
         as_of: reading.as_of.map(UnixMs::seconds),
         used_bytes: reading.used,
         delta_bytes: reading.delta,
-        kind: reading.what.as_str().to_owned(),
+        kind: reading.kind.as_str().to_owned(),
     }
 }
 

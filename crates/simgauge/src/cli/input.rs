@@ -1,8 +1,8 @@
 //! What commands are given: names, secrets, bodies on standard input.
 
-pub use crate::names::{label, name};
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
+pub use simgauge_domain::names::{label, name};
 use simgauge_protocol::sign::{SIGN_TYPES, SignType};
 use simgauge_store::{Store, StoredQuota};
 use std::io::{IsTerminal as _, Read as _};

@@ -11,9 +11,10 @@ use super::output::{Output, Table};
 use crate::clock::Clock;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, CardView, NewPackage, PackageView, Store};
+use simgauge_store::{CardView, NewPackage, PackageView, Store};
 use std::process::ExitCode;
 
 /// Packages: the data plans that the platform sells on cards.

@@ -6,8 +6,9 @@ use super::{DEMO, SECRET};
 use crate::config::Config;
 use crate::console::password;
 use crate::secrets::Sealer;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{AdminRole, CardKind, ImportRow, NewPackage, PackageError, Store, StoreError};
+use simgauge_store::{AdminRole, ImportRow, NewPackage, PackageError, Store, StoreError};
 use std::time::Duration;
 
 const GB: u64 = 1_000_000_000;

@@ -1,9 +1,10 @@
 //! What a row must be. Reasons are for the person who mends the file.
 
 use super::cells::Header;
-use crate::names;
+use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::names;
 use simgauge_protocol::request::CARD_STATUSES;
-use simgauge_store::{CardKind, ImportRow};
+use simgauge_store::ImportRow;
 use std::ops::AddAssign;
 
 const DEFAULT_STATUS: &str = "ACTIVATED_NAME";

@@ -183,7 +183,7 @@ impl<'a> Keeper<'a> {
 fn blank() -> ImportRow {
     ImportRow {
         number: String::new(),
-        kind: simgauge_store::CardKind::Sim,
+        kind: simgauge_domain::card_kind::CardKind::Sim,
         account: String::new(),
         status: String::new(),
         label: String::new(),

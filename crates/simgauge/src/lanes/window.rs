@@ -1,7 +1,7 @@
 //! The part of a lane's queue that is in memory: a bounded window of each account's waiting tasks, those put off until later,
 //! and whose turn it is.
 
-use simgauge_domain::fairness::Turns;
+use simgauge_domain::fairness::RoundRobin;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Task, TaskKey};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -14,7 +14,7 @@ const PUT_OFF_MAX: usize = 4096;
 /// Tasks in memory.
 #[derive(Default)]
 pub(super) struct Window {
-    turns: Turns,
+    turns: RoundRobin,
     accounts: HashMap<String, Waiting>,
     put_off: BTreeMap<(UnixMs, TaskKey), Task>,
     /// Every task that is in memory or being read, so that none is taken twice.

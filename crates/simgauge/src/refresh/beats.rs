@@ -4,9 +4,9 @@
 
 use super::card_memory::CardMemory;
 use crate::config::SteadyBeat;
-use simgauge_domain::beat::{Beat, Heard};
+use simgauge_domain::cadence::{CadenceDetector, Observation};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::CardKind;
 use std::time::Duration;
 
 /// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A beat is
@@ -48,7 +48,7 @@ pub struct BeatCall<'a> {
 /// The beats that were heard.
 pub struct Beats {
     mode: SteadyBeat,
-    heard: CardMemory<Beat>,
+    heard: CardMemory<CadenceDetector>,
 }
 
 impl Beats {
@@ -64,7 +64,9 @@ impl Beats {
             return Verdict::Good;
         }
         let heard = self.heard.change((call.appkey, call.kind, call.number), |known| {
-            let Some(mut beat) = known else { return (Beat::begin(call.at), Ok(Heard::Nothing)) };
+            let Some(mut beat) = known else {
+                return (CadenceDetector::begin(call.at), Ok(Observation::Nothing));
+            };
             if self.mode == SteadyBeat::Refuse && beat.going_on(call.at).is_some() {
                 beat.hear_refused(call.at);
                 return (beat, Err(beat));
@@ -73,8 +75,8 @@ impl Beats {
             (beat, Ok(heard))
         });
         match heard {
-            Ok(Heard::Nothing) => Verdict::Good,
-            Ok(Heard::Steady { span, new }) => {
+            Ok(Observation::Nothing) => Verdict::Good,
+            Ok(Observation::Steady { span, new }) => {
                 flagged(&call, span, new);
                 Verdict::Warn { span }
             }

@@ -1,9 +1,9 @@
 //! Cards accepted a short while ago, so that refusing them costs no disk. Only an aid: the store decides whatever is not here.
 
 use super::card_memory::CardMemory;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::Fingerprint;
-use simgauge_store::CardKind;
 
 /// So many fit that 764 refreshes may be accepted a second for five minutes; twice as many cards take 13 MB. Seven eighths of a power
 /// of two fill hash tables.

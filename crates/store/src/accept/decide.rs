@@ -1,12 +1,12 @@
 //! What becomes of each call, worked out in memory before anything is written.
 
 use super::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
-use crate::card::CardKind;
 use crate::db::{from_db, to_db};
 use crate::error::StoreError;
 use crate::refresh::{iccids, state_of};
 use crate::row::row;
 use simgauge_domain::accept::{Decision, Earlier};
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;

@@ -7,10 +7,10 @@ mod sqlite;
 pub(crate) use postgres::{INSERT_TASKS, NewTask};
 
 use crate::Store;
-use crate::card::CardKind;
 use crate::db::Db;
 use crate::error::StoreError;
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;

@@ -3,7 +3,7 @@
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
-use crate::card::CardKind;
+use crate::card::kind_of;
 use crate::db::{Sql, bulk, rows};
 use crate::error::StoreError;
 use crate::finish::CHAIN;
@@ -175,7 +175,7 @@ fn gather<'a>(
     for row in found {
         let Some(number) = wanted.get(row.number.as_str()).copied() else { continue };
         heads.extend(row.last_refresh.map(RefreshId::trusted));
-        let mut card = CardState::new(CardKind::parse(&row.kind)?, names.get(&row.account));
+        let mut card = CardState::new(kind_of(&row.kind)?, names.get(&row.account));
         match row.operator_account {
             Some(lane) => card.add(Profile::new(row.number, names.get(&lane), row.began_at), row.used),
             None => of_many.push(number),

@@ -2,7 +2,7 @@
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
-use crate::card::CardKind;
+use crate::card::kind_of;
 use crate::error::StoreError;
 use crate::hot::Hot;
 use crate::newest::{Newest, Noted};
@@ -60,7 +60,7 @@ fn find<'a>(
     for number in numbers {
         let mut rows = card.query([number])?;
         let Some(row) = rows.next()? else { continue };
-        let mut state = CardState::new(CardKind::parse(text(row, 0)?)?, names.get(text(row, 1)?));
+        let mut state = CardState::new(kind_of(text(row, 0)?)?, names.get(text(row, 1)?));
         let noted = maybe_text(row, 2)?.map(RefreshId::trusted);
         heads.extend(noted.max(newest.of(number)));
         if let Some(lane) = maybe_text(row, 3)? {

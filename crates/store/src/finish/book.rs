@@ -13,7 +13,7 @@ use crate::row::row;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::booking::{Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
-use simgauge_domain::metering::delta::{Last, What, moment, step};
+use simgauge_domain::metering::delta::{Last, ReadingKind, moment, step};
 use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::{OpenRefresh, RefreshState, settle};
 use simgauge_domain::time::UnixMs;
@@ -215,7 +215,7 @@ impl<'a> Booked<'a> {
         let last = card.profiles.entry(one.task.iccid.clone()).or_default();
         let step = step(last.as_ref(), reading, one.began_at);
         self.readings.push(ReadingRow::new(one, reading, &step));
-        if step.what == What::Late {
+        if step.kind == ReadingKind::Late {
             return;
         }
         // What is kept of a profile is our own type, which always serializes.

@@ -16,7 +16,7 @@ use crate::package::{INSERT_BOOKINGS, UPDATE_OVERAGES, UPDATE_PACKAGES};
 use crate::queue::{Postponed, TaskKey};
 use crate::tx::Tx;
 use book::{book, gather, link};
-use news::{UPDATE_SAID, WISHES, Wish, news};
+use news::{UPDATE_NOTIFIED_STATE, WISHES, Wish, news};
 use rows::{HeldLane, HeldRow, InLane, Key};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
@@ -157,7 +157,7 @@ async fn write(tx: &mut impl Tx, notes: &[LaneNotes]) -> Result<Vec<Option<Vec<E
     let wishes: Vec<Wish> = tx.all(WISHES, &numbers).await?;
     if !wishes.is_empty() {
         let (told, said) = news(&wishes, &booked.touched, &cards)?;
-        run_each(tx, [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_SAID, rows(&said)?)]).await?;
+        run_each(tx, [(INSERT_NOTIFICATIONS, outbox(&told)?), (UPDATE_NOTIFIED_STATE, rows(&said)?)]).await?;
     }
     Ok(by_lane(notes, &held, ended))
 }

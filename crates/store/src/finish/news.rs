@@ -2,7 +2,7 @@
 //! same.
 
 use super::book::{CardState, Cards};
-use crate::card::CardKind;
+use crate::card::kind_of;
 use crate::db::{Sql, bulk};
 use crate::error::StoreError;
 use crate::notification::{Event, EventBody, NewNotification, event_id, parse_thresholds};
@@ -10,7 +10,7 @@ use crate::row::row;
 use serde::{Deserialize, Serialize};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::stale::{became_stale, is_stale};
-use simgauge_domain::threshold::{Change, Said};
+use simgauge_domain::threshold::{Change, NotifiedState};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) const WISHES: Sql = bulk!(
      WHERE account.notify_url IS NOT NULL AND (account.thresholds <> '' OR account.stale_hours IS NOT NULL)"
 );
 
-pub(super) const UPDATE_SAID: Sql = bulk!(
+pub(super) const UPDATE_NOTIFIED_STATE: Sql = bulk!(
     "UPDATE card SET said = c.said FROM ",
     [number text, said text],
     " AS c WHERE card.number = c.number"
@@ -45,13 +45,13 @@ row! {
 #[derive(Default, Serialize, Deserialize)]
 struct Told {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    thresholds: BTreeMap<String, Said>,
+    thresholds: BTreeMap<String, NotifiedState>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct SaidChange<'a> {
+pub(super) struct NotifiedStateChange<'a> {
     number: &'a str,
     said: String,
 }
@@ -91,7 +91,7 @@ pub(super) fn news<'a>(
     wishes: &'a [Wish],
     touched: &BTreeMap<&str, Touched>,
     cards: &Cards,
-) -> Result<(Vec<NewNotification<'a>>, Vec<SaidChange<'a>>), StoreError> {
+) -> Result<(Vec<NewNotification<'a>>, Vec<NotifiedStateChange<'a>>), StoreError> {
     let (mut notifications, mut changes) = (Vec::new(), Vec::new());
     for wish in wishes {
         let (Some(touched), Some(card)) = (touched.get(wish.number.as_str()), cards.get(&wish.number)) else {
@@ -109,7 +109,7 @@ pub(super) fn news<'a>(
             ordinal = ordinal.saturating_add(1);
             event_id(&touched.refresh, touched.at, ordinal)
         };
-        let kind = CardKind::parse(&wish.kind)?;
+        let kind = kind_of(&wish.kind)?;
         let mut tell = |event: Event, id: String, say: Say<'_>| -> Result<(), StoreError> {
             let refresh = touched.refresh.to_string();
             let body = EventBody {
@@ -166,7 +166,7 @@ pub(super) fn news<'a>(
         }
         let said = serde_json::to_string(&told).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if wish.said.as_deref() != Some(said.as_str()) {
-            changes.push(SaidChange { number: &wish.number, said });
+            changes.push(NotifiedStateChange { number: &wish.number, said });
         }
     }
     Ok((notifications, changes))

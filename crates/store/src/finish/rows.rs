@@ -78,7 +78,7 @@ impl<'a> ReadingRow<'a> {
             status: reading.status.map(ProfileStatus::as_str),
             raw_status: reading.raw_status.as_deref(),
             delta: step.delta,
-            what: step.what.as_str(),
+            what: step.kind.as_str(),
             cycle: step.last.cycle,
         }
     }

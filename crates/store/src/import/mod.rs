@@ -5,10 +5,10 @@ mod sqlite;
 
 use crate::Store;
 use crate::audit::{Actor, audit};
-use crate::card::CardKind;
 use crate::db::{Db, Sql, reading};
 use crate::error::StoreError;
 use crate::hot::HotTx;
+use simgauge_domain::card_kind::CardKind;
 use sqlx::{Postgres, Transaction};
 use std::collections::HashSet;
 use std::sync::Arc;

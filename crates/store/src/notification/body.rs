@@ -1,8 +1,8 @@
 //! What a notification says: one flat JSON object, without what each attempt adds (timestamp, nonce, sign).
 
-use crate::card::CardKind;
 use crate::error::StoreError;
 use serde::Serialize;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 

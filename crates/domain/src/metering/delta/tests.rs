@@ -19,18 +19,18 @@ fn reading(period: Period, used: u64) -> Reading {
 }
 
 /// Counts readings taken one day after another, from day 100.
-fn counted(readings: impl IntoIterator<Item = (Period, u64)>) -> Vec<(What, i64)> {
+fn counted(readings: impl IntoIterator<Item = (Period, u64)>) -> Vec<(ReadingKind, i64)> {
     let mut last = None;
     let mut steps = Vec::new();
     for (at, (period, used)) in (100..).zip(readings) {
         let step = step(last.as_ref(), &reading(period, used), UnixMs(at * DAY));
-        steps.push((step.what, step.delta));
+        steps.push((step.kind, step.delta));
         last = Some(step.last);
     }
     steps
 }
 
-use What::{Correction, First, Late, NewPeriod, SamePeriod};
+use ReadingKind::{Correction, First, Late, NewPeriod, SamePeriod};
 
 #[test]
 fn the_plain_rules() {
@@ -131,7 +131,7 @@ fn bundles_are_counted_one_by_one() {
     let mut last: Option<Last> = None;
     for (at, (answer, what, delta)) in (0..).zip(answers) {
         let step = step(last.as_ref(), &answer, UnixMs(at));
-        assert_eq!((step.what, step.delta), (what, delta), "answer {at}");
+        assert_eq!((step.kind, step.delta), (what, delta), "answer {at}");
         last = Some(step.last);
     }
     let last = last.expect("counted");
@@ -148,7 +148,7 @@ fn older_is_told_by_the_operators_time_then_by_ours() {
     let key = |used| reading(period(PeriodKind::CalendarMonth, "5"), used);
     let at = |as_of: i64, used| Reading { as_of: Some(UnixMs(as_of)), ..key(used) };
     let last = step(None, &at(50, 10), UnixMs(100)).last;
-    let what = |reading: &Reading, began| step(Some(&last), reading, UnixMs(began)).what;
+    let what = |reading: &Reading, began| step(Some(&last), reading, UnixMs(began)).kind;
     assert_eq!(what(&at(49, 99), 200), Late, "asked later, figure older");
     assert_eq!(what(&at(51, 99), 90), SamePeriod, "asked earlier, figure newer");
     assert_eq!(what(&at(50, 99), 99), Late, "figures of one time: by when asking began");
@@ -157,11 +157,11 @@ fn older_is_told_by_the_operators_time_then_by_ours() {
     assert_eq!(what(&key(99), 101), SamePeriod);
     // One answer without a time does not open the door for figures older than those before it.
     let untimed = step(Some(&last), &key(20), UnixMs(101)).last;
-    assert_eq!(step(Some(&untimed), &at(49, 15), UnixMs(102)).what, Late);
+    assert_eq!(step(Some(&untimed), &at(49, 15), UnixMs(102)).kind, Late);
     // A clock far ahead counts as the time of asking, so that it does not shut out what follows.
     let ahead = step(Some(&last), &at(i64::MAX, 20), UnixMs(101)).last;
     assert_eq!(ahead.as_of, Some(UnixMs(101)));
-    assert_eq!(step(Some(&ahead), &at(102, 30), UnixMs(103)).what, SamePeriod);
+    assert_eq!(step(Some(&ahead), &at(102, 30), UnixMs(103)).kind, SamePeriod);
 }
 
 proptest! {
@@ -185,9 +185,9 @@ proptest! {
             let period = Period { kind, key, start: at(start), end: at(end) };
             let answer = Reading { as_of: at(as_of), ..reading(period, used) };
             let step = step(last.as_ref(), &answer, UnixMs(day * DAY));
-            prop_assert_eq!(step.delta < 0, step.what == Correction);
-            prop_assert_eq!(step.what == First, last.is_none());
-            if step.what == Late {
+            prop_assert_eq!(step.delta < 0, step.kind == Correction);
+            prop_assert_eq!(step.kind == First, last.is_none());
+            if step.kind == Late {
                 prop_assert_eq!((step.delta, Some(&step.last)), (0, last.as_ref()));
             } else {
                 prop_assert_eq!(step.last.used, used.min(MOST));

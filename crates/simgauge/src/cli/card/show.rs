@@ -6,9 +6,10 @@ use crate::cli::output::{Fields, Output, Table};
 use crate::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, CardRules, CardView, ProfileView, RefreshView, Store};
+use simgauge_store::{CardRules, CardView, ProfileView, RefreshView, Store};
 use std::process::ExitCode;
 
 /// The arguments of `card list`.

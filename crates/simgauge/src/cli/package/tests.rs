@@ -6,9 +6,10 @@ use crate::cli::output::Output;
 use clap::Parser;
 use indicatif::ProgressBar;
 use serde_json::json;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardKind, ImportRow, Store};
+use simgauge_store::{ImportRow, Store};
 use std::io::Cursor;
 use tempfile::TempDir;
 

@@ -243,7 +243,7 @@ async fn explained(store: &Store, card: &CardView, what: What) -> anyhow::Result
         as_of: reading.as_of.map(UnixMs::seconds),
         used_bytes: reading.used,
         delta_bytes: reading.delta,
-        kind: reading.what.as_str().to_owned(),
+        kind: reading.kind.as_str().to_owned(),
     });
     Ok(Difference {
         card: card.number.clone(),

@@ -6,10 +6,10 @@ use crate::console::action::{Action, Outcome, perform};
 use crate::console::export::csv;
 use crate::console::page::{Act, Look, PageError, PageResult, Shell, back, html};
 use crate::console::view::{Eyes, When};
-use crate::names;
 use askama::Template;
 use axum::extract::{Path, State};
 use secrecy::ExposeSecret as _;
+use simgauge_domain::names;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 

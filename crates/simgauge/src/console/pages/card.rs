@@ -291,7 +291,7 @@ fn reading_row(reading: &ReadingView, eyes: Eyes<'_>) -> ReadingRow {
         as_of: reading.as_of.map(|at| eyes.when(at)),
         used: human::bytes(reading.used),
         delta: signed(reading.delta),
-        what: eyes.t.named("what", reading.what.as_str()),
+        what: eyes.t.named("what", reading.kind.as_str()),
     }
 }
 
@@ -368,7 +368,7 @@ pub(in crate::console) async fn export_readings(
                         reading.as_of.map(|at| at.seconds().to_string()).unwrap_or_default(),
                         reading.used.to_string(),
                         reading.delta.to_string(),
-                        reading.what.as_str().to_owned(),
+                        reading.kind.as_str().to_owned(),
                     ]
                 })
                 .collect();

@@ -8,8 +8,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use simgauge::config::Config;
 use simgauge::secrets::Sealer;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::OperationName;
-use simgauge_store::{CardKind, ImportRow, NewPackage};
+use simgauge_store::{ImportRow, NewPackage};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -10,9 +10,10 @@ use simgauge::app::{App, open_store};
 use simgauge::clock::Clock;
 use simgauge::config::{Config, OperatorAccountConfig, SecretSource};
 use simgauge::secrets::Sealer;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};
-use simgauge_store::{CardKind, ImportRow, Store};
+use simgauge_store::{ImportRow, Store};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::TcpListener;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How the period of a reading stands to that of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum PeriodTransition {
     /// The same count goes on; a smaller figure is a correction.
     Same,
     /// A new count: its figure counts from zero.
@@ -31,36 +31,38 @@ const SLACK: Duration = Duration::from_hours(24);
 ///   used so far stay in the figure. Only dates that do not overlap say so.
 /// - Periods of different kinds cannot be compared (the definition was changed).
 #[must_use]
-pub fn turn(last: &Period, new: &Period, at: UnixMs) -> Turn {
+pub fn transition(last: &Period, new: &Period, at: UnixMs) -> PeriodTransition {
     let kind = new.kind;
     if kind != last.kind {
-        return Turn::Unknown;
+        return PeriodTransition::Unknown;
     }
     let same_key = !new.key.is_empty() && new.key == last.key;
     let same_start = new.start.is_some() && new.start == last.start;
     if kind == PeriodKind::Lifetime || same_key || same_start {
-        return Turn::Same;
+        return PeriodTransition::Same;
     }
     match (last.start, new.start) {
         (Some(last_start), Some(new_start)) if kind == PeriodKind::CalendarMonth => {
-            if new_start < last_start { Turn::Earlier } else { Turn::Next }
+            if new_start < last_start { PeriodTransition::Earlier } else { PeriodTransition::Next }
         }
-        (Some(last_start), Some(_)) if new.end.is_some_and(|end| end <= last_start) => Turn::Earlier,
+        (Some(last_start), Some(_)) if new.end.is_some_and(|end| end <= last_start) => {
+            PeriodTransition::Earlier
+        }
         (Some(last_start), Some(new_start)) => {
             let cycle = kind == PeriodKind::BillingCycle;
             let slack = if cycle { SLACK } else { Duration::ZERO };
             let follows =
                 last.end.map_or(cycle && new_start > last_start, |end| new_start.after(slack) >= end);
-            if follows { Turn::Next } else { Turn::Unknown }
+            if follows { PeriodTransition::Next } else { PeriodTransition::Unknown }
         }
         _ if kind == PeriodKind::Bundle => undated(last, new),
-        _ if !new.key.is_empty() && !last.key.is_empty() => Turn::Next,
+        _ if !new.key.is_empty() && !last.key.is_empty() => PeriodTransition::Next,
         // A cycle's end that has passed and was replaced by a later one.
         _ if kind == PeriodKind::BillingCycle
             && last.end.is_some_and(|end| end <= at)
             && last.end < new.end =>
         {
-            Turn::Next
+            PeriodTransition::Next
         }
         _ => undated(last, new),
     }
@@ -68,8 +70,8 @@ pub fn turn(last: &Period, new: &Period, at: UnixMs) -> Turn {
 
 /// An end that stayed where it was belongs to a count that did not begin anew. One that moved says nothing: bundles are
 /// prolonged.
-fn undated(last: &Period, new: &Period) -> Turn {
-    if new.end.is_some() && new.end == last.end { Turn::Same } else { Turn::Unknown }
+fn undated(last: &Period, new: &Period) -> PeriodTransition {
+    if new.end.is_some() && new.end == last.end { PeriodTransition::Same } else { PeriodTransition::Unknown }
 }
 
 /// Decides where the answers do not say: a drop to less than half is a new count, a smaller drop a correction. Corrections

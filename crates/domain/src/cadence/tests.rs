@@ -25,15 +25,15 @@ impl Chance {
 
 /// Which of these calls (in seconds) are flagged.
 fn flagged(calls: &[f64]) -> Vec<f64> {
-    let mut beat: Option<Beat> = None;
+    let mut beat: Option<CadenceDetector> = None;
     let mut flagged = Vec::new();
     for &call in calls {
         let at = UnixMs(1_700_000_000_000 + (call * 1000.0) as i64);
         let Some(beat) = &mut beat else {
-            beat = Some(Beat::begin(at));
+            beat = Some(CadenceDetector::begin(at));
             continue;
         };
-        if matches!(beat.hear(at), Heard::Steady { .. }) {
+        if matches!(beat.hear(at), Observation::Steady { .. }) {
             flagged.push(call);
         }
     }
@@ -150,15 +150,19 @@ fn a_third_of_the_calls_is_enough() {
 #[test]
 fn a_beat_that_goes_on_says_when_it_will_be_over() {
     let at = |minutes: i64| UnixMs(1_700_000_000_000 + minutes * 60_000);
-    let mut beat = Beat::begin(at(0));
+    let mut beat = CadenceDetector::begin(at(0));
     for call in 1..24 {
-        assert_eq!(beat.hear(at(call * 5)), Heard::Nothing, "{call}");
+        assert_eq!(beat.hear(at(call * 5)), Observation::Nothing, "{call}");
         assert_eq!(beat.going_on(at(call * 5)), None);
     }
     let span = Duration::from_secs(300);
-    assert_eq!(beat.hear(at(120)), Heard::Steady { span, new: true });
-    assert_eq!(beat.hear(at(127)), Heard::Nothing, "a person presses between");
-    assert_eq!(beat.hear(at(135)), Heard::Steady { span, new: false }, "which does not make it a person's");
+    assert_eq!(beat.hear(at(120)), Observation::Steady { span, new: true });
+    assert_eq!(beat.hear(at(127)), Observation::Nothing, "a person presses between");
+    assert_eq!(
+        beat.hear(at(135)),
+        Observation::Steady { span, new: false },
+        "which does not make it a person's"
+    );
     let over = UnixMs(at(135 + 60).0 + 15_001);
     assert_eq!(beat.going_on(at(136)), Some((span, over)));
     beat.hear_refused(at(142));
@@ -167,15 +171,15 @@ fn a_beat_that_goes_on_says_when_it_will_be_over() {
     let over = UnixMs(at(145 + 60).0 + 15_001);
     assert_eq!(beat.going_on(UnixMs(over.0 - 1)), Some((span, over)));
     assert_eq!(beat.going_on(over), None, "it has stopped");
-    assert_eq!(beat.hear(over), Heard::Nothing);
-    assert_eq!(beat, Beat::begin(over));
+    assert_eq!(beat.hear(over), Observation::Nothing);
+    assert_eq!(beat, CadenceDetector::begin(over));
 }
 
 #[test]
 fn a_clock_that_goes_back_is_no_beat() {
-    let mut beat = Beat::begin(UnixMs(i64::MAX));
-    assert_eq!(beat.hear(UnixMs(i64::MIN)), Heard::Nothing);
-    assert_eq!(beat, Beat::begin(UnixMs(i64::MIN)));
-    assert_eq!(beat.hear(UnixMs(i64::MAX)), Heard::Nothing);
+    let mut beat = CadenceDetector::begin(UnixMs(i64::MAX));
+    assert_eq!(beat.hear(UnixMs(i64::MIN)), Observation::Nothing);
+    assert_eq!(beat, CadenceDetector::begin(UnixMs(i64::MIN)));
+    assert_eq!(beat.hear(UnixMs(i64::MAX)), Observation::Nothing);
     assert_eq!(beat.going_on(UnixMs(0)), None);
 }

@@ -31,7 +31,7 @@ const AVERAGED: u16 = 16;
 
 /// What was heard of one card from one caller: every call that was accepted, or refused since the card was cooling. Small on purpose: a node keeps very many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Beat {
+pub struct CadenceDetector {
     /// The last call on the beat.
     last: UnixMs,
     /// The first one.
@@ -46,7 +46,7 @@ pub struct Beat {
 
 /// What a call turns out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Observation {
     /// Nothing that people would not do.
     Nothing,
     /// It comes at a steady beat.
@@ -68,7 +68,7 @@ enum Place {
     Over,
 }
 
-impl Beat {
+impl CadenceDetector {
     /// Begins with a first call.
     #[must_use]
     pub const fn begin(at: UnixMs) -> Self {
@@ -76,20 +76,20 @@ impl Beat {
     }
 
     /// Hears of another call for the same card by the same caller.
-    pub fn hear(&mut self, at: UnixMs) -> Heard {
+    pub fn hear(&mut self, at: UnixMs) -> Observation {
         match self.place(at) {
             Place::On(multiple) => {
                 let was_steady = self.is_steady();
                 self.beat(at, multiple);
                 if self.is_steady() {
-                    return Heard::Steady { span: self.span(), new: !was_steady };
+                    return Observation::Steady { span: self.span(), new: !was_steady };
                 }
             }
             Place::Same => {}
             Place::Off if self.off + OFF_WEIGHT <= OFF_MOST => self.off += OFF_WEIGHT,
             Place::Off | Place::Over => *self = Self::begin(at),
         }
-        Heard::Nothing
+        Observation::Nothing
     }
 
     /// Hears of a call that was refused because of the beat: it keeps the beat alive, and is nothing otherwise.
