@@ -1,5 +1,7 @@
 //! Pure rules of simgauge: no I/O, no clock, no randomness. Time and chance are passed in.
 
+#![warn(missing_docs)]
+
 pub mod accept;
 pub mod audit;
 pub mod breaker;
@@ -8,13 +10,17 @@ pub mod card_kind;
 pub mod failure;
 pub mod fairness;
 pub mod id;
+pub mod lane_status;
 pub mod limits;
 pub mod metering;
 pub mod names;
+pub mod origin;
 pub mod pace;
 pub mod period;
+pub mod public_address;
 pub mod reading;
 pub mod refresh;
 pub mod retry;
+pub mod target_policy;
 pub mod threshold;
 pub mod time;

@@ -1,6 +1,6 @@
 //! Any bytes as a card file.
 
-use simgauge::import::dry_run;
+use simgauge_admin::import::dry_run;
 
 /// Reads the file as an import does.
 ///

@@ -1,18 +1,34 @@
 //! The server put together: started with a configuration and a listener, stopped gracefully.
 
-use crate::api::{ApiState, AppDirectory, Proxies, health_router, router};
-use crate::clock::Clock;
+use simgauge_http::ApiState;
+use simgauge_service::apps::AppDirectory;
+use simgauge_domain::origin::Proxies;
+use simgauge_http::health_router;
+use simgauge_http::router;
+use simgauge_service::clock::Clock;
 use crate::config::Config;
-use crate::console::{self, ConsoleState, OperatorFacts};
-use crate::lanes::{self, Board, LaneSettings, LaneSetup};
-use crate::notify::{self, NotifySettings};
-use crate::pulse;
-use crate::refresh::{Accepter, Beats, Waiters};
-use crate::retention;
-use crate::secrets::Sealer;
-use crate::server::{self, Front, Tls};
-use crate::telemetry::{self, Live, Telemetry};
-use crate::upkeep;
+use simgauge_console;
+use simgauge_console::ConsoleState;
+use simgauge_console::OperatorFacts;
+use simgauge_service::lanes;
+use simgauge_service::lanes::LaneRegistry;
+use simgauge_service::lanes::LaneSettings;
+use simgauge_service::lanes::LaneSetup;
+use simgauge_service::outbox;
+use simgauge_service::outbox::NotifySettings;
+use simgauge_service::activity;
+use simgauge_service::intake::Accepter;
+use simgauge_service::intake::CadenceWatch;
+use simgauge_service::waiters::Waiters;
+use simgauge_service::retention;
+use simgauge_service::secrets::Sealer;
+use simgauge_http::server;
+use simgauge_http::server::Front;
+use simgauge_http::server::Tls;
+use simgauge_service::telemetry;
+use simgauge_service::telemetry::Live;
+use simgauge_service::telemetry::Telemetry;
+use simgauge_service::checkpoint;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use simgauge_store::Store;
@@ -73,7 +89,7 @@ impl App {
         let store = open_store(config).await?;
         clock.correct_by(&store).await?;
         let apps = AppDirectory::load(store.clone(), sealer.clone(), config.api.account_quota()).await?;
-        let board = board_of(config, &setups);
+        let registry = registry_of(config, &setups);
         let waiters = Waiters::default();
         let stopping = CancellationToken::new();
         let rules = config.card_rules();
@@ -83,7 +99,7 @@ impl App {
         store.remember_open().await?;
         let accepter = Accepter::start(
             store.clone(),
-            board.clone(),
+            registry.clone(),
             rules,
             clock.clone(),
             telemetry.clone(),
@@ -107,7 +123,7 @@ impl App {
         let settings = LaneSettings {
             store: store.clone(),
             clock: clock.clone(),
-            board: board.clone(),
+            registry: registry.clone(),
             waiters: waiters.clone(),
             node: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
             lease: Duration::from_secs(config.lanes.lease_seconds),
@@ -139,8 +155,8 @@ impl App {
             apps,
             accepter,
             waiters,
-            board,
-            Beats::new(config.refresh.steady_beat),
+            registry,
+            CadenceWatch::new(config.refresh.steady_beat),
             Proxies::new(config.server.trusted_proxies.clone(), config.server.forwarded_by),
             rules,
             config.zone()?,
@@ -151,7 +167,7 @@ impl App {
             config.server.max_connections / 4 * 3,
         );
         telemetry.metrics.ask(Live {
-            board: state.board.clone(),
+            registry: state.registry.clone(),
             accept_waiting: state.accepter.depth(),
             clock: state.clock.clone(),
             slots: Arc::clone(&state.slots),
@@ -291,10 +307,10 @@ fn notify_settings(config: &Config, lanes: &LaneSettings, sealer: Sealer) -> Not
     }
 }
 
-fn board_of(config: &Config, setups: &[LaneSetup]) -> Board {
-    let entries = setups.iter().map(LaneSetup::board_entry).collect();
+fn registry_of(config: &Config, setups: &[LaneSetup]) -> LaneRegistry {
+    let entries = setups.iter().map(LaneSetup::registry_entry).collect();
     let max_wait = config.refresh.max_wait_seconds;
-    Board::new(entries, (max_wait > 0).then(|| Duration::from_secs(max_wait)))
+    LaneRegistry::new(entries, (max_wait > 0).then(|| Duration::from_secs(max_wait)))
 }
 
 /// Makes sure that no other process serves this SQLite file: a lane's lease left by a crash can then be taken at once.

@@ -1,8 +1,8 @@
 //! The configuration: the defaults in `config.default.toml`, then the user's file, then the environment; checked once.
 
-use crate::api::network;
-use crate::notify::TargetPolicy;
-use crate::server::Limits as ConnectionLimits;
+use simgauge_domain::origin::network;
+use simgauge_domain::target_policy::TargetPolicy;
+use simgauge_http::server::Limits as ConnectionLimits;
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
@@ -79,23 +79,6 @@ pub struct Server {
     pub tls: TlsFiles,
 }
 
-/// `[server.tls]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct TlsFiles {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-}
-
-impl TlsFiles {
-    /// The files, where there are some.
-    #[must_use]
-    pub fn files(&self) -> Option<&Self> {
-        (!self.cert.as_os_str().is_empty()).then_some(self)
-    }
-}
-
 impl Server {
     /// What a connection may take.
     #[must_use]
@@ -107,16 +90,6 @@ impl Server {
             idle: Duration::from_secs(self.idle_timeout_seconds),
         }
     }
-}
-
-/// The header in which trusted proxies tell a caller's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ForwardedBy {
-    /// `X-Forwarded-For`
-    XForwardedFor,
-    /// `Forwarded` (RFC 7239)
-    Forwarded,
 }
 
 fn some_networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
@@ -187,22 +160,6 @@ pub struct MetricsConfig {
     pub listen: Option<SocketAddr>,
 }
 
-/// `[trace]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct TraceConfig {
-    pub endpoint: String,
-    pub share: f64,
-}
-
-impl std::fmt::Debug for TraceConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The endpoint can hold a key.
-        f.debug_struct("TraceConfig").field("share", &self.share).finish_non_exhaustive()
-    }
-}
-
 /// An address, or nothing where the text is empty.
 fn address_or_none<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
@@ -268,18 +225,6 @@ pub struct Refresh {
     pub steady_beat: SteadyBeat,
 }
 
-/// What to do with refreshes that come at a steady beat, as from a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SteadyBeat {
-    /// Tell the caller and the log.
-    Flag,
-    /// Refuse them.
-    Refuse,
-    /// Do not listen.
-    Off,
-}
-
 /// `[usage]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -299,57 +244,6 @@ pub struct Lanes {
     pub breaker_failures: u32,
     pub breaker_pause_seconds: f64,
     pub breaker_longest_pause_seconds: f64,
-}
-
-/// `[notify]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Notify {
-    pub allow_private: bool,
-    pub allow_http: bool,
-    pub timeout_seconds: f64,
-    pub poll_seconds: f64,
-    pub pauses_seconds: Vec<f64>,
-    pub give_up_hours: f64,
-    pub max_in_flight: usize,
-    pub keep_delivered_days: u32,
-    pub keep_dead_days: u32,
-}
-
-impl Notify {
-    /// Where notifications may go.
-    #[must_use]
-    pub fn target_policy(&self) -> TargetPolicy {
-        TargetPolicy { allow_private: self.allow_private, allow_http: self.allow_http }
-    }
-}
-
-/// `[console]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Console {
-    pub enabled: bool,
-    pub listen: String,
-    pub trusted_proxies: Vec<IpAddr>,
-    pub session_idle_minutes: u64,
-    pub session_hours: u64,
-    pub import_max_mib: u64,
-}
-
-impl Console {
-    /// Where the console listens, where that is not the open API's listener.
-    ///
-    /// # Errors
-    /// It is no address.
-    pub fn own_listener(&self) -> anyhow::Result<Option<SocketAddr>> {
-        if self.listen.is_empty() {
-            return Ok(None);
-        }
-        let address = self.listen.parse();
-        address.map(Some).map_err(|_| anyhow::anyhow!("console.listen must be empty or ADDRESS:PORT"))
-    }
 }
 
 /// `[secrets]`

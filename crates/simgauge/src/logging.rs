@@ -1,6 +1,7 @@
 //! Log lines: text for people or JSON for machines, on standard error.
 
-use crate::config::{Log, LogFormat};
+use simgauge_service::telemetry::Log;
+use crate::config::LogFormat;
 use anyhow::Context as _;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _};

@@ -2,8 +2,8 @@
 
 use super::human;
 use super::output::{Output, Table};
-use crate::clock::Clock;
-use crate::console::password;
+use simgauge_service::clock::Clock;
+use simgauge_admin::password;
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;

@@ -3,9 +3,10 @@
 use super::human;
 use super::input::{self, Quota};
 use super::output::{Fields, Output, Table};
-use crate::api::network;
-use crate::clock::Clock;
-use crate::secrets::{new_appkey, new_secret};
+use simgauge_domain::origin::network;
+use simgauge_service::clock::Clock;
+use simgauge_service::secrets::new_appkey;
+use simgauge_service::secrets::new_secret;
 use ipnet::IpNet;
 use serde_json::json;
 use simgauge_domain::time::UnixMs;
@@ -196,7 +197,7 @@ async fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::account::{self, AccountCommand};
-    use crate::notify::TargetPolicy;
+    use simgauge_domain::target_policy::TargetPolicy;
 
     #[tokio::test]
     async fn an_app_from_creation_to_rotation() {

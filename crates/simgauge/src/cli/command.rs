@@ -8,10 +8,11 @@ use super::{
     Output, account, actor, admin, app, audit, backup, card, completions, demo, health, man, migrate,
     notification, openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
 };
-use crate::app::{open_existing_store, open_store};
-use crate::clock::Clock;
+use crate::app::open_existing_store;
+use crate::app::open_store;
+use simgauge_service::clock::Clock;
 use crate::config::Config;
-use crate::secrets::Sealer;
+use simgauge_service::secrets::Sealer;
 use clap::{Parser, Subcommand};
 use simgauge_operators::Catalog;
 use simgauge_store::Store;

@@ -2,16 +2,26 @@
 //! with an app, cards that have a past, test cards, the server.
 
 use super::serve::{listen, listen_for_metrics, stop_signal};
-use crate::app::{App, open_store};
-use crate::clock::Clock;
+use crate::app::App;
+use crate::app::open_store;
+use simgauge_service::clock::Clock;
 use crate::config::Config;
-use crate::demo::{
-    self, DEMO, DemoRoutes, EID, ICCID, MORE_CARDS, SECRET, SignedCalls, TEST_CARDS, furnish, live_through,
-    operator_accounts, resume,
-};
+use crate::demo;
+use crate::demo::DEMO;
+use crate::demo::DemoRoutes;
+use crate::demo::EID;
+use crate::demo::ICCID;
+use crate::demo::MORE_CARDS;
+use crate::demo::SECRET;
+use crate::demo::SignedCalls;
+use crate::demo::TEST_CARDS;
+use crate::demo::furnish;
+use crate::demo::live_through;
+use crate::demo::operator_accounts;
+use crate::demo::resume;
 use crate::logging;
-use crate::notify::check;
-use crate::secrets::Sealer;
+use simgauge_domain::target_policy::check;
+use simgauge_service::secrets::Sealer;
 use anyhow::Context as _;
 use clap::Args;
 use simgauge_domain::threshold::Percentages;

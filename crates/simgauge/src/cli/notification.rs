@@ -3,7 +3,7 @@
 use super::human;
 use super::input;
 use super::output::{Output, Table};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{NotificationState, NotificationView, Store};

@@ -4,7 +4,7 @@ pub mod check;
 
 use super::human;
 use super::output::{Fields, Output, Table};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use simgauge_domain::limits::{Limits, Scope};

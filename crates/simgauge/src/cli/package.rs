@@ -8,7 +8,7 @@ mod tests;
 use super::connection::CardNumber;
 use super::human;
 use super::output::{Output, Table};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 use simgauge_domain::card_kind::CardKind;

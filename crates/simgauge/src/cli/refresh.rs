@@ -3,7 +3,7 @@
 use super::connection::{CardNumber, Connection, report};
 use super::human;
 use super::output::{Fields, Output};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use serde::Serialize;
 use simgauge_client::answer::{RefreshAnswer, RefreshReport, RefreshState};
 use simgauge_client::{Client, ClientError, RefreshOptions};

@@ -1,7 +1,8 @@
 //! `simgauge secrets`: the key that seals app secrets.
 
 use super::output::Output;
-use crate::secrets::{Sealer, rotation};
+use simgauge_service::secrets::Sealer;
+use simgauge_service::secrets::rotation;
 use anyhow::bail;
 use serde_json::json;
 use simgauge_store::Store;

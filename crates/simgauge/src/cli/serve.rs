@@ -1,8 +1,9 @@
 //! `simgauge serve`: the server, until it is told to stop.
 
 use crate::app::App;
-use crate::clock::Clock;
-use crate::config::{Config, Role};
+use simgauge_service::clock::Clock;
+use crate::config::Config;
+use crate::config::Role;
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;

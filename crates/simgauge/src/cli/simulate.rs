@@ -1,7 +1,7 @@
 //! `simgauge simulate-operator`: the operator simulator as a server of its own.
 
 use super::serve::stop_signal;
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use anyhow::Context as _;
 use clap::Args;
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};

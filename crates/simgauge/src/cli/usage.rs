@@ -6,7 +6,7 @@ pub mod reconcile;
 use super::connection::{CardNumber, Connection, report};
 use super::human;
 use super::output::{Fields, Output, Table};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use simgauge_client::answer::{CardAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
 use std::process::ExitCode;

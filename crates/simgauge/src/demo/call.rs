@@ -1,7 +1,7 @@
 //! Calls of the open API as lines to paste.
 
 use super::{DEMO, SECRET};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_protocol::Body;
 use simgauge_protocol::sign::{self, Scope};

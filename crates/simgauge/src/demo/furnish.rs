@@ -4,8 +4,8 @@ use super::cards::{EID, EID_PROFILE, ICCID, MORE_CARDS, TEST_CARDS, TEST_OPERATO
 use super::operators::{account_name, common as logins};
 use super::{DEMO, SECRET};
 use crate::config::Config;
-use crate::console::password;
-use crate::secrets::Sealer;
+use simgauge_admin::password;
+use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{AdminRole, ImportRow, NewPackage, PackageError, Store, StoreError};

@@ -1,7 +1,8 @@
 //! The demo's logins at simulated operators.
 
 use super::cards::{Place, TEST_CARDS, TEST_OPERATOR};
-use crate::config::{OperatorAccountConfig, SecretSource};
+use crate::config::OperatorAccountConfig;
+use crate::config::SecretSource;
 use anyhow::Context as _;
 use simgauge_operators::simulator::Simulator;
 use simgauge_operators::{Catalog, Definition};

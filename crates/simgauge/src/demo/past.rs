@@ -8,7 +8,7 @@ use super::cards::{
 use super::operators::{common, simulated_operator};
 use super::{DEMO, SECRET};
 use crate::app::App;
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use crate::config::Config;
 use anyhow::Context as _;
 use futures::future::try_join_all;

@@ -2,7 +2,7 @@
 
 use crate::support::{ICCID, TestServer, server};
 use serde_json::json;
-use simgauge::config::SteadyBeat;
+use simgauge_service::intake::SteadyBeat;
 
 const PATH: &str = "/api/v3/card/refreshUsage";
 const EVERY: i64 = 310;

@@ -63,7 +63,7 @@ async fn every_test_card_ends_as_listed() {
     let accepted = cards.iter().filter(|card| !card.end.starts_with("code")).count();
     let told = receiver.wait_taken(accepted, Duration::from_secs(30)).await;
     for one in &told {
-        let now = simgauge::clock::Clock::default().now().seconds();
+        let now = simgauge_service::clock::Clock::default().now().seconds();
         let secret = SecretString::from("demo-secret");
         verify_notification(one.raw.as_bytes(), &secret, now, Duration::from_secs(300)).unwrap();
     }

@@ -2,7 +2,8 @@
 
 use crate::support::{Database, ICCID, TestServer, server};
 use rstest::rstest;
-use simgauge::secrets::{Sealer, rotation};
+use simgauge_service::secrets::Sealer;
+use simgauge_service::secrets::rotation;
 
 async fn strict(database: Database) -> TestServer {
     server().database(database).configure(|config| config.api.app_reload_seconds = 1).start().await

@@ -11,7 +11,7 @@ use simgauge::app::App;
 use simgauge::cli::Output;
 use simgauge::cli::notification::{self, NotificationCommand};
 use simgauge::config::Config;
-use simgauge::secrets::Sealer;
+use simgauge_service::secrets::Sealer;
 use simgauge_client::verify_notification;
 use simgauge_store::{NotificationState, NotificationView};
 use std::collections::{HashMap, HashSet};

@@ -2,7 +2,7 @@
 
 use crate::support::{TestServer, server};
 use serde_json::Value;
-use simgauge::api::Breaths;
+use simgauge_http::overload_delay::Breaths;
 use sqlx::{Connection as _, SqliteConnection};
 use std::time::Instant;
 use tokio::sync::Mutex;

@@ -3,7 +3,7 @@
 use crate::support::call::read;
 use crate::support::{ICCID, TestServer, server};
 use serde_json::json;
-use simgauge::config::TlsFiles;
+use simgauge_http::server::TlsFiles;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep};

@@ -2,7 +2,9 @@
 
 use crate::cli::input;
 use crate::cli::output::{Fields, Output};
-use crate::notify::{TargetPolicy, check, shown};
+use simgauge_domain::target_policy::TargetPolicy;
+use simgauge_domain::target_policy::check;
+use simgauge_domain::target_policy::shown;
 use anyhow::bail;
 use serde_json::{Value, json};
 use simgauge_domain::threshold::Percentages;

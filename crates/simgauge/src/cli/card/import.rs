@@ -2,7 +2,7 @@
 
 use crate::cli::human;
 use crate::cli::output::{Fields, Output};
-use crate::import::errors::ErrorsFile;
+use simgauge_admin::import::errors::ErrorsFile;
 use crate::import::run::{Mode, Progress, Summary, import};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -3,7 +3,7 @@
 use crate::cli::human;
 use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output, Table};
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_domain::accept::cooling_until;
 use simgauge_domain::card_kind::CardKind;

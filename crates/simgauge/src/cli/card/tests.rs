@@ -1,8 +1,8 @@
 //! Cards in and out of a real store.
 
 use super::export::{Written, export};
-use crate::import::check::Warnings;
-use crate::import::rows::CHUNK_ROWS;
+use simgauge_admin::import::check::Warnings;
+use simgauge_admin::import::rows::CHUNK_ROWS;
 use crate::import::run::{Mode, Summary, import};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;

@@ -2,9 +2,9 @@
 //! operator.
 
 use crate::cli::Output;
-use crate::clock::Clock;
+use simgauge_service::clock::Clock;
 use crate::config::Config;
-use crate::lanes::operators_of;
+use simgauge_service::lanes::operators_of;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use simgauge_operators::check::{LiveReport, Report, check_builtin, check_file, check_live};

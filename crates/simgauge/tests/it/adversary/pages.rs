@@ -5,7 +5,7 @@ use crate::console::browser::{Browser, PASSWORD, Page, admins};
 use crate::support::{ICCID, LANE, OPERATOR, TestServer, server};
 use reqwest::Method;
 use sha2::{Digest as _, Sha256};
-use simgauge::console::password;
+use simgauge_admin::password;
 use simgauge_store::AdminRole;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use crate::support::{import, row};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simgauge::config::Config;
-use simgauge::secrets::Sealer;
+use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::OperationName;
 use simgauge_store::{ImportRow, NewPackage};

@@ -4,7 +4,7 @@ use crate::support::TestServer;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
-use simgauge::console::password;
+use simgauge_admin::password;
 use simgauge_store::AdminRole;
 use std::collections::BTreeMap;
 

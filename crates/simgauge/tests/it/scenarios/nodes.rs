@@ -149,7 +149,7 @@ async fn a_graceful_stop_under_load_loses_nothing(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_a_wrong_clock_goes_by_the_databases_time() {
     use simgauge::app::App;
-    use simgauge::clock::Clock;
+    use simgauge_service::clock::Clock;
     let server = scene(Database::Postgres).start().await;
     let cards = server.add_cards(300).await;
     let mut apps = Vec::new();

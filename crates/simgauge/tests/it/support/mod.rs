@@ -6,10 +6,13 @@ pub mod demo;
 pub mod process;
 pub mod receiver;
 
-use simgauge::app::{App, open_store};
-use simgauge::clock::Clock;
-use simgauge::config::{Config, OperatorAccountConfig, SecretSource};
-use simgauge::secrets::Sealer;
+use simgauge::app::App;
+use simgauge::app::open_store;
+use simgauge_service::clock::Clock;
+use simgauge::config::Config;
+use simgauge::config::OperatorAccountConfig;
+use simgauge::config::SecretSource;
+use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};

@@ -4,7 +4,7 @@ use crate::support::{SECRET, TestServer};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use simgauge::clock::Clock;
+use simgauge_service::clock::Clock;
 use std::process::Command;
 
 /// What the program said and how it ended.

@@ -1,0 +1,142 @@
+//! Logging in and out, and how pages look to somebody.
+
+use crate::ConsoleState;
+use crate::console::action::{Action, perform};
+use crate::fields::Fields;
+use crate::console::page::{PageError, PageResult, Posted, Shell, html, is_own_path, retry_after, visitor};
+use simgauge_admin::password;
+use crate::console::session::{Cookie, Theme, Visitor, hashed, new_token};
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use secrecy::SecretString;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_protocol::Language;
+use simgauge_store::{Admin, Session};
+use std::time::Duration;
+
+/// How long a log-in waits while others are checked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Template)]
+#[template(path = "console/login.html")]
+struct LoginPage {
+    shell: Shell,
+    next: String,
+    name: String,
+    error: Option<String>,
+    /// Nobody can log in yet.
+    no_admins: bool,
+}
+
+/// The form.
+pub(in crate::console) async fn page(State(state): State<ConsoleState>, request: Request) -> PageResult {
+    let (parts, _) = request.into_parts();
+    let visitor = visitor(&parts)?;
+    let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let next = next_of(query.get("next"));
+    if visitor.session.is_some() {
+        return Ok(Redirect::to(&next).into_response());
+    }
+    let no_admins = state.api.store.admins().await?.is_empty();
+    let shell = Shell::new(&visitor, "login", state.api.clock.now());
+    html(&LoginPage { shell, next, name: String::new(), error: None, no_admins })
+}
+
+fn next_of(asked: &str) -> String {
+    if is_own_path(asked) && !asked.starts_with("/console/login") {
+        asked.to_owned()
+    } else {
+        "/console".to_owned()
+    }
+}
+
+/// Checks name and password, and begins a session.
+pub(in crate::console) async fn log_in(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
+    let Posted { visitor, form } = posted;
+    let name = form.get("name").to_owned();
+    let next = next_of(form.get("next"));
+    let now = state.api.clock.now();
+    if let Err(wait) = state.throttle.begin(&name, visitor.address, now) {
+        tracing::warn!(name, address = %visitor.address, "too many failed log-ins; this one was not looked at");
+        let minutes = whole_seconds_up(wait).div_ceil(60).to_string();
+        let text = visitor.texts.fill("login.wait", &[&minutes]);
+        let mut response = refused(&visitor, next, name, text, StatusCode::TOO_MANY_REQUESTS, now)?;
+        response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
+        return Ok(response);
+    }
+    let Some(admin) = checked(&state, &name, form.raw("password").into()).await? else {
+        tracing::warn!(name, address = %visitor.address, "a log-in failed");
+        let text = visitor.texts.get("login.wrong").to_owned();
+        return refused(&visitor, next, name, text, StatusCode::UNAUTHORIZED, now);
+    };
+    state.throttle.succeeded(&name, visitor.address);
+    let token = new_token()?;
+    let longest = i64::try_from(state.longest().as_millis()).unwrap_or(i64::MAX);
+    let stale = UnixMs(now.0.saturating_sub(longest));
+    state.api.store.begin_session(&hashed(&token), &admin.name, now, stale).await?;
+    let who = Session { admin: admin.name, role: admin.role, created_at: now, seen_at: now };
+    perform(&state, &who, Action::LogIn).await?;
+    let mut response = Redirect::to(&next).into_response();
+    set_cookie(&mut response, Cookie::Session, &token, &visitor)?;
+    set_cookie(&mut response, Cookie::Visit, "", &visitor)?;
+    Ok(response)
+}
+
+/// The admin, if name and password are right and they may log in. Takes as long where there is no such admin.
+async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> PageResult<Option<Admin>> {
+    let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, state.log_ins.acquire()).await else {
+        return Err(PageError::Busy);
+    };
+    let admin = state.api.store.admin(name).await?;
+    let hash = admin.as_ref().map_or_else(|| password::NOBODYS.to_owned(), |admin| admin.password.clone());
+    let right = tokio::task::spawn_blocking(move || password::is_right(&password, &hash))
+        .await
+        .map_err(PageError::internal)?;
+    Ok(admin.filter(|admin| right && !admin.disabled))
+}
+
+fn refused(
+    visitor: &Visitor,
+    next: String,
+    name: String,
+    error: String,
+    status: StatusCode,
+    now: UnixMs,
+) -> PageResult {
+    let shell = Shell::new(visitor, "login", now);
+    let mut response = html(&LoginPage { shell, next, name, error: Some(error), no_admins: false })?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// Ends the session.
+pub(in crate::console) async fn log_out(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
+    if let Some(who) = &posted.visitor.session {
+        perform(&state, who, Action::LogOut { session_key: posted.visitor.session_key.clone() }).await?;
+    }
+    let mut response = Redirect::to("/console/login?done=logged_out").into_response();
+    set_cookie(&mut response, Cookie::Session, "", &posted.visitor)?;
+    Ok(response)
+}
+
+/// Keeps a language or a theme, and goes back.
+pub(in crate::console) async fn set_taste(posted: Posted) -> PageResult {
+    let Posted { visitor, form } = posted;
+    let back = Some(form.get("back")).filter(|path| is_own_path(path)).unwrap_or("/console");
+    let mut response = Redirect::to(back).into_response();
+    if let Some(language) = Language::parse(form.get("language")) {
+        set_cookie(&mut response, Cookie::Language, language.as_str(), &visitor)?;
+    }
+    if let Some(theme) = Theme::parse(form.get("theme")) {
+        set_cookie(&mut response, Cookie::Theme, theme.as_str(), &visitor)?;
+    }
+    Ok(response)
+}
+
+fn set_cookie(response: &mut Response, cookie: Cookie, value: &str, visitor: &Visitor) -> PageResult<()> {
+    let line = HeaderValue::from_str(&cookie.line(value, visitor.secure)).map_err(PageError::internal)?;
+    response.headers_mut().append(header::SET_COOKIE, line);
+    Ok(())
+}

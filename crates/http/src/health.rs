@@ -1,0 +1,29 @@
+//! Whether the process lives, and whether it can do its work.
+
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::http::StatusCode;
+use std::time::Duration;
+
+/// How long the store may take to answer a check.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: not stopping, the store answers, and its schema is this program's.
+pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, &'static str) {
+    if state.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match tokio::time::timeout(PATIENCE, state.services.store.is_current()).await {
+        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready: the store failed");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time\n"),
+    }
+}

@@ -1,0 +1,47 @@
+//! `usageHistory` of either kind: a card's readings page by page, and its days.
+
+use crate::answer::{ApiError, done};
+use crate::gate::{self, Origin};
+use crate::router::Operation;
+use crate::state::ApiState;
+use simgauge_service::answers;
+use axum::response::Response;
+use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::time::UnixMs;
+use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
+use simgauge_protocol::request::UsageHistory;
+use simgauge_protocol::{Body, Code};
+
+/// The operation.
+#[derive(Clone, Copy)]
+pub(super) struct History(pub(super) CardKind);
+
+impl Operation for History {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        origin: Origin,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, fields) =
+            gate::enter_once(state, body, origin, |body| UsageHistory::read(body, self.0))?;
+        let store = &state.services.store;
+        // Another account's card does not exist.
+        store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
+        let before = UnixMs(fields.before.unwrap_or(i64::MAX));
+        let readings = store.readings(fields.number, before, fields.page_size).await?;
+        let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);
+        let next_before = readings.last().filter(|_| full).map(|last| last.began_at.0.to_string());
+        let days = match fields.before {
+            None => store.daily_totals(fields.number, &state.services.zone).await?,
+            Some(_) => std::collections::BTreeMap::new(),
+        };
+        let answer = HistoryAnswer {
+            readings: readings.into_iter().map(answers::reading_answer).collect(),
+            next_before,
+            days: days.into_iter().map(|(day, used_bytes)| DayAnswer { day, used_bytes }).collect(),
+        };
+        Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
+    }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod card;
+mod docs;
+mod gate;
+mod health;
+mod history;
+pub mod metrics_listener;
+mod overload_delay;
+mod refresh;
+mod replay;
+mod router;
+pub mod server;
+mod state;
+
+pub use gate::asked_language;
+pub use router::{health_router, router};
+pub use state::{ApiSettings, ApiState};

@@ -1,0 +1,31 @@
+//! `/api/v3/refresh/get`: how a refresh stands.
+
+use crate::answer::{ApiError, done};
+use crate::gate::{self, Origin};
+use crate::router::Operation;
+use crate::state::ApiState;
+use simgauge_service::answers;
+use axum::response::Response;
+use simgauge_domain::id::RefreshId;
+use simgauge_protocol::{Body, Code, request};
+
+/// The operation.
+#[derive(Clone, Copy)]
+pub(super) struct Get;
+
+impl Operation for Get {
+    async fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        origin: Origin,
+        request_id: &str,
+    ) -> Result<Response, ApiError> {
+        let (caller, id) = gate::enter_once(state, body, origin, request::refresh_id)?;
+        let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
+        let refresh = state.services.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
+        let card = state.services.store.card_of_any(&refresh.card).await?;
+        let report = answers::refresh_report(refresh, card.map(|card| card.kind), caller.language);
+        Ok(done(Code::Ok.default_message(caller.language), report, request_id))
+    }
+}

@@ -1,0 +1,162 @@
+//! Every route on one page, and what surrounds all of them: the limit of the body, shedding load, request ids.
+
+use crate::answer::ApiError;
+use crate::gate::{self, Origin};
+use crate::state::ApiState;
+use crate::{card, docs, health, history, refresh};
+use simgauge_service::telemetry::Held;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
+use std::time::Instant;
+
+/// Largest body, in bytes.
+pub(super) const BODY_MAX: usize = 16 * 1024;
+
+/// The open API, the two health checks and, where wanted, the pages that describe the API.
+pub fn router(state: ApiState, docs: bool) -> Router {
+    let operations = OperationName::ALL
+        .into_iter()
+        .zip(0..)
+        .map(|(operation, index)| Named { index, operation })
+        .fold(Router::new(), |router, name| router.route(name.operation.path(), operation_route(name)));
+    let pages = if docs { docs::routes() } else { Router::new() };
+    operations
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .merge(pages)
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(|s, o| refuse(s, o, ApiError::Method))
+        .fallback(|s, o| refuse(s, o, ApiError::NoPath))
+        .with_state(state)
+}
+
+/// An operation, and where it stands among all of them.
+#[derive(Clone, Copy)]
+struct Named {
+    /// As small as can be: it is part of every call's future.
+    index: u8,
+    operation: OperationName,
+}
+
+fn operation_route(name: Named) -> MethodRouter<ApiState> {
+    match name.operation {
+        OperationName::RefreshUsage(kind) => post(move |s, o, b| call(s, o, b, name, card::Refresh(kind))),
+        OperationName::GetCard(kind) => post(move |s, o, b| call(s, o, b, name, card::Get(kind))),
+        OperationName::ListCards(kind) => post(move |s, o, b| call(s, o, b, name, card::List(kind))),
+        OperationName::UsageHistory(kind) => post(move |s, o, b| call(s, o, b, name, history::History(kind))),
+        OperationName::GetRefresh => post(move |s, o, b| call(s, o, b, name, refresh::Get)),
+    }
+}
+
+/// The health checks alone, for a node that only works lanes.
+pub fn health_router(state: ApiState) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(|s, o| refuse(s, o, ApiError::Method))
+        .fallback(|s, o| refuse(s, o, ApiError::NoPath))
+        .with_state(state)
+}
+
+/// An operation of the open API.
+pub(super) trait Operation: Copy + Send + 'static {
+    /// Does it: from the parsed body to an answer.
+    fn run(
+        self,
+        state: &ApiState,
+        body: &Body<'_>,
+        origin: Origin,
+        request_id: &str,
+    ) -> impl Future<Output = Result<Response, ApiError>> + Send;
+}
+
+/// Answers a call, and tells those who watch how it went.
+async fn call(
+    State(state): State<ApiState>,
+    origin: Origin,
+    body: Result<Bytes, BytesRejection>,
+    name: Named,
+    operation: impl Operation,
+) -> Response {
+    let began = Instant::now();
+    let request_id = state.request_ids.next();
+    let (code, response, turned_away) = match answered(&state, origin, body, operation, &request_id).await {
+        Ok(response) => (Code::Ok, response, false),
+        Err((error, language)) => {
+            let turned_away = matches!(error, ApiError::Overloaded);
+            (error.code(), error.answer(language, &request_id), turned_away)
+        }
+    };
+    state.services.telemetry.metrics.call_ended(name.index.into(), code);
+    let held = response.extensions().get::<Held>().copied();
+    state.services.telemetry.slow.call(name.operation, code, began.elapsed(), held, &request_id);
+    if turned_away {
+        state.overload_delay.wait(&state.stopping).await;
+    }
+    response
+}
+
+/// Answers a call; a refusal comes with the language to say it in.
+async fn answered(
+    state: &ApiState,
+    origin: Origin,
+    body: Result<Bytes, BytesRejection>,
+    operation: impl Operation,
+    request_id: &str,
+) -> Result<Response, (ApiError, Language)> {
+    let refused = |error| (error, origin.language.unwrap_or_default());
+    if state.stopping.is_cancelled() {
+        return Err(refused(ApiError::Stopping));
+    }
+    let Ok(_slot) = state.slots.try_acquire() else { return Err(refused(ApiError::Overloaded)) };
+    let bytes = body.map_err(|rejection| {
+        if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+            refused(ApiError::TooLarge { limit: BODY_MAX })
+        } else {
+            // The caller went away in the middle of the body.
+            refused(ApiError::Field(FieldError::Body("the body broke off".into(), "请求体不完整")))
+        }
+    })?;
+    let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
+    operation.run(state, &parsed, origin, request_id).await.map_err(|error| {
+        if matches!(error, ApiError::Internal) {
+            tracing::error!(request_id, "a call ended with our own fault");
+        } else {
+            tracing::debug!(request_id, ?error, "a call was refused");
+        }
+        let language = origin.language.unwrap_or_else(|| gate::language_to_refuse_in(state, &parsed, &error));
+        (error, language)
+    })
+}
+
+async fn refuse(state: State<ApiState>, origin: Origin, error: ApiError) -> Response {
+    error.answer(origin.language.unwrap_or_default(), &state.request_ids.next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simgauge_domain::card_kind::CardKind;
+
+    /// What axum's box holds beside the call itself: the parts of the request (axum 0.8, by `-Zprint-type-sizes`).
+    const BESIDE: usize = 288;
+    /// The most that the system's allocator keeps at hand for each thread (glibc's `tcache`); more than that costs a search.
+    const AT_HAND: usize = 1032;
+
+    fn size<F: Future>(_: impl Fn(State<ApiState>, Origin, Result<Bytes, BytesRejection>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_refresh_takes_no_more_memory_than_is_at_hand() {
+        let operation = OperationName::RefreshUsage(CardKind::Sim);
+        let name = Named { index: 0, operation };
+        let size = size(|state, origin, body| call(state, origin, body, name, card::Refresh(CardKind::Sim)));
+        assert!(size + BESIDE <= AT_HAND, "{size} bytes");
+    }
+}

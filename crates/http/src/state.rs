@@ -1,0 +1,78 @@
+//! What the open API works with.
+
+use crate::overload_delay::OverloadDelay;
+use crate::replay::ReplayGuard;
+use simgauge_domain::origin::Proxies;
+use simgauge_service::services::Services;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// What the API needs. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+/// The parts of [`ApiState`].
+pub struct Inner {
+    pub services: Services,
+    /// Whose word on a caller's address counts.
+    pub proxies: Proxies,
+    /// How far a timestamp may be off.
+    pub timestamp_window: Duration,
+    /// Set once the process stops.
+    pub stopping: CancellationToken,
+    /// One permit for each call under way.
+    pub slots: Arc<Semaphore>,
+    /// Callers that were turned away and are not told yet.
+    pub overload_delay: OverloadDelay,
+    pub(crate) replay: ReplayGuard,
+    pub(crate) request_ids: RequestIds,
+}
+
+/// What of the open API can be set.
+pub struct ApiSettings {
+    pub proxies: Proxies,
+    pub timestamp_window: Duration,
+    /// Calls under way at once; further ones are refused as overload.
+    pub max_in_flight: usize,
+    /// Refused callers that are kept waiting at once.
+    pub max_delayed: usize,
+}
+
+/// Ids of calls: a prefix of this process and a count.
+pub(crate) struct RequestIds {
+    process: u32,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(crate) fn next(&self) -> String {
+        format!("{:08x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl ApiState {
+    #[must_use]
+    pub fn new(services: Services, settings: ApiSettings, stopping: CancellationToken) -> Self {
+        Self(Arc::new(Inner {
+            services,
+            replay: ReplayGuard::new(settings.timestamp_window * 2),
+            proxies: settings.proxies,
+            timestamp_window: settings.timestamp_window,
+            stopping,
+            slots: Arc::new(Semaphore::new(settings.max_in_flight)),
+            overload_delay: OverloadDelay::new(settings.max_delayed, OverloadDelay::MEAN),
+            request_ids: RequestIds { process: rand::random(), next: AtomicU64::new(1) },
+        }))
+    }
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

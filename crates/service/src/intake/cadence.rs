@@ -1,0 +1,151 @@
+//! Cards that are refreshed at a steady beat, as a program does it. The rule is `domain::beat`; here is what this process heard.
+//!
+//! Only an aid: the memory is bounded, other nodes have their own, and a restart begins anew.
+
+use super::card_memory::CardMemory;
+use serde::Deserialize;
+use simgauge_domain::cadence::{CadenceDetector, Observation};
+use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::time::UnixMs;
+use std::time::Duration;
+
+/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A beat is
+/// forgotten when so many other cards were refreshed between two of its calls.
+const MOST: usize = 7 << 15;
+
+/// What to do with refreshes that come at a steady beat, as from a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteadyBeat {
+    /// Tell the caller and the log.
+    Flag,
+    /// Refuse them.
+    Refuse,
+    /// Do not listen.
+    Off,
+}
+
+/// What to do with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong with it.
+    Good,
+    /// It comes from a program; the caller is told.
+    Warn {
+        /// The span from call to call.
+        span: Duration,
+    },
+    /// It comes from a program and is refused.
+    Refuse {
+        /// The span from call to call.
+        span: Duration,
+        /// When the card can be refreshed again if the program keeps quiet until then.
+        over_at: UnixMs,
+    },
+}
+
+/// A call for a card.
+#[derive(Clone, Copy, Debug)]
+pub struct CadenceCall<'a> {
+    /// Who calls.
+    pub appkey: &'a str,
+    /// What kind of card it is for.
+    pub kind: CardKind,
+    /// The card's number.
+    pub number: &'a str,
+    /// When.
+    pub at: UnixMs,
+}
+
+/// The beats that were heard.
+pub struct CadenceWatch {
+    mode: SteadyBeat,
+    heard: CardMemory<CadenceDetector>,
+}
+
+impl CadenceWatch {
+    /// Listens in this mode.
+    #[must_use]
+    pub fn new(mode: SteadyBeat) -> Self {
+        Self { mode, heard: CardMemory::new(MOST) }
+    }
+
+    /// Hears of a call, whether it will be accepted or its card is cooling.
+    pub fn hear(&self, call: CadenceCall<'_>) -> Verdict {
+        if self.mode == SteadyBeat::Off {
+            return Verdict::Good;
+        }
+        let heard = self.heard.change((call.appkey, call.kind, call.number), |known| {
+            let Some(mut beat) = known else {
+                return (CadenceDetector::begin(call.at), Ok(Observation::Nothing));
+            };
+            if self.mode == SteadyBeat::Refuse && beat.going_on(call.at).is_some() {
+                beat.hear_refused(call.at);
+                return (beat, Err(beat));
+            }
+            let heard = beat.hear(call.at);
+            (beat, Ok(heard))
+        });
+        match heard {
+            Ok(Observation::Nothing) => Verdict::Good,
+            Ok(Observation::Steady { span, new }) => {
+                flagged(&call, span, new);
+                Verdict::Warn { span }
+            }
+            Err(beat) => match beat.going_on(call.at) {
+                Some((span, over_at)) => Verdict::Refuse { span, over_at },
+                None => Verdict::Good,
+            },
+        }
+    }
+}
+
+/// Makes a flagged call known to whoever runs the platform; in the log once for each beat.
+fn flagged(call: &CadenceCall<'_>, span: Duration, new: bool) {
+    if new {
+        tracing::warn!(
+            appkey = call.appkey,
+            number = call.number,
+            every_seconds = span.as_secs(),
+            "a card is refreshed at a steady beat, as by a program"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(mode: SteadyBeat, calls: i64) -> Vec<Verdict> {
+        let cadence = CadenceWatch::new(mode);
+        let call = |at| CadenceCall { appkey: "k", kind: CardKind::Sim, number: "89", at };
+        (0..calls).map(|n| cadence.hear(call(UnixMs::from_seconds(n * 300)))).collect()
+    }
+
+    #[test]
+    fn each_mode() {
+        let span = Duration::from_secs(300);
+        let flag = verdicts(SteadyBeat::Flag, 30);
+        assert!(flag[..24].iter().all(|verdict| *verdict == Verdict::Good));
+        assert!(flag[24..].iter().all(|verdict| *verdict == Verdict::Warn { span }));
+        let refuse = verdicts(SteadyBeat::Refuse, 30);
+        assert_eq!(refuse[24], Verdict::Warn { span }, "told once before it is refused");
+        assert!(refuse[25..].iter().all(|verdict| matches!(verdict, Verdict::Refuse { .. })));
+        assert!(verdicts(SteadyBeat::Off, 30).iter().all(|verdict| *verdict == Verdict::Good));
+    }
+
+    #[test]
+    fn a_refused_program_that_keeps_quiet_is_let_in_when_it_was_told() {
+        let cadence = CadenceWatch::new(SteadyBeat::Refuse);
+        let hear = |at| cadence.hear(CadenceCall { appkey: "k", kind: CardKind::Sim, number: "89", at });
+        let mut last = Verdict::Good;
+        for n in 0..30 {
+            last = hear(UnixMs::from_seconds(n * 300));
+        }
+        let Verdict::Refuse { over_at, .. } = last else { panic!("{last:?}") };
+        assert!(
+            matches!(hear(UnixMs(over_at.0 - 150_000)), Verdict::Refuse { over_at: same, .. } if same == over_at)
+        );
+        assert_eq!(hear(over_at), Verdict::Good);
+    }
+}

@@ -1,0 +1,274 @@
+//! What every part of a process may know of the lanes: how long their queues are, how fast they go, and a work_added to wake them.
+
+use simgauge_domain::fairness::rounds_ahead;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_store::Admission;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The lanes by operator account. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct LaneRegistry {
+    lanes: Arc<HashMap<String, LaneState>>,
+    max_wait: Option<Duration>,
+}
+
+/// A lane as entered on the board.
+pub struct LaneEntry {
+    /// The operator account.
+    pub lane: String,
+    /// Readings per second that its limits allow.
+    pub readings_per_second: f64,
+    /// Least time between two readings of one SIM.
+    pub least_interval: Duration,
+    /// How old an answer can be by the operator's documentation.
+    pub declared_lag_seconds: Option<u64>,
+}
+
+/// A lane's queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The operator account.
+    pub lane: String,
+    /// Waiting tasks.
+    pub waiting: u64,
+    /// When the refresh of the oldest was accepted.
+    pub oldest: Option<UnixMs>,
+}
+
+/// A queue as it was counted in the store.
+#[derive(Default)]
+pub(super) struct Counted {
+    /// Waiting tasks of each account.
+    pub(super) waiting: BTreeMap<String, u64>,
+    /// When the refresh of the oldest was accepted.
+    pub(super) oldest: Option<UnixMs>,
+}
+
+struct LaneState {
+    readings_per_second: f64,
+    least_interval: Duration,
+    declared_lag_seconds: Option<u64>,
+    queues: Mutex<Queues>,
+    work_added: Notify,
+    /// Whether this process works the lane, and so counts its queue itself.
+    held: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queues {
+    /// Waiting tasks of each account, as far as is known.
+    waiting: BTreeMap<String, u64>,
+    /// When the refresh of the oldest was accepted, as of the last count.
+    oldest: Option<UnixMs>,
+    /// Accounts with new work since the lane last looked.
+    pending: Vec<String>,
+}
+
+impl LaneRegistry {
+    /// A board of these lanes; a refresh whose turn would come later than `max_wait` is not admitted.
+    #[must_use]
+    pub fn new(entries: Vec<LaneEntry>, max_wait: Option<Duration>) -> Self {
+        let lanes = entries
+            .into_iter()
+            .map(|entry| {
+                let registry = LaneState {
+                    readings_per_second: entry.readings_per_second.max(1e-6),
+                    least_interval: entry.least_interval,
+                    declared_lag_seconds: entry.declared_lag_seconds,
+                    queues: Mutex::default(),
+                    work_added: Notify::new(),
+                    held: AtomicBool::new(false),
+                };
+                (entry.lane, registry)
+            })
+            .collect();
+        Self { lanes: Arc::new(lanes), max_wait }
+    }
+
+    /// Whether a lane takes one more task of an account.
+    #[must_use]
+    pub fn admit(&self, lane: &str, account: &str) -> Admission {
+        let Some(registry) = self.lanes.get(lane) else { return Admission::Unknown };
+        let Some(max_wait) = self.max_wait else { return Admission::Taken };
+        match registry.estimate(account) {
+            seconds if seconds > max_wait.as_secs() => Admission::TooFarBehind(seconds),
+            _ => Admission::Taken,
+        }
+    }
+
+    /// About how many seconds until the newest task of an account is read, given when its profile was read last.
+    #[must_use]
+    pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
+        let Some(registry) = self.lanes.get(lane) else { return 0 };
+        let may_be_read = last_read_at.map_or(Duration::ZERO, |at| at.after(registry.least_interval).since(now));
+        registry.estimate(account).max(whole_seconds_up(may_be_read))
+    }
+
+    /// How old an answer can be by the operator's documentation.
+    #[must_use]
+    pub fn declared_lag_seconds(&self, lane: &str) -> Option<u64> {
+        self.lanes.get(lane)?.declared_lag_seconds
+    }
+
+    /// One more task waits: counts it and wakes the lane.
+    pub fn added(&self, lane: &str, account: &str) {
+        let Some(registry) = self.lanes.get(lane) else { return };
+        {
+            let mut queues = registry.lock();
+            match queues.waiting.get_mut(account) {
+                Some(waiting) => *waiting += 1,
+                None => {
+                    queues.waiting.insert(account.to_owned(), 1);
+                }
+            }
+            if registry.held.load(Ordering::Relaxed) && queues.pending.last().is_none_or(|last| last != account) {
+                queues.pending.push(account.to_owned());
+            }
+        }
+        registry.work_added.notify_one();
+    }
+
+    /// An account has new work in a lane, from another node: wakes the lane if it is worked here.
+    pub(super) fn mark_pending(&self, lane: &str, account: &str) {
+        let Some(registry) = self.lanes.get(lane).filter(|registry| registry.held.load(Ordering::Relaxed)) else {
+            return;
+        };
+        registry.lock().pending.push(account.to_owned());
+        registry.work_added.notify_one();
+    }
+
+    /// Whether this process works a lane.
+    pub(super) fn set_held(&self, lane: &str, held: bool) {
+        if let Some(registry) = self.lanes.get(lane) {
+            registry.held.store(held, Ordering::Relaxed);
+        }
+    }
+
+    /// The lanes that other nodes work (or nobody does).
+    pub(super) fn held_elsewhere(&self) -> Vec<String> {
+        let elsewhere = |registry: &LaneState| !registry.held.load(Ordering::Relaxed);
+        self.lanes.iter().filter(|(_, registry)| elsewhere(registry)).map(|(lane, _)| lane.clone()).collect()
+    }
+
+    /// Tasks are done.
+    pub(super) fn removed(&self, lane: &str, account: &str, count: u64) {
+        let Some(registry) = self.lanes.get(lane) else { return };
+        let mut queues = registry.lock();
+        if let Some(waiting) = queues.waiting.get_mut(account) {
+            *waiting = waiting.saturating_sub(count);
+            if *waiting == 0 {
+                queues.waiting.remove(account);
+            }
+        }
+    }
+
+    /// Replaces what is known by what was counted: other nodes add tasks, too.
+    pub(super) fn counted(&self, lane: &str, counted: Counted) {
+        if let Some(registry) = self.lanes.get(lane) {
+            let mut queues = registry.lock();
+            queues.waiting = counted.waiting;
+            queues.oldest = counted.oldest;
+        }
+    }
+
+    /// Every lane's queue, as far as is known.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Queue> {
+        let mut queues: Vec<Queue> = self
+            .lanes
+            .iter()
+            .map(|(lane, registry)| {
+                let queues = registry.lock();
+                let waiting = queues.waiting.values().sum();
+                Queue { lane: lane.clone(), waiting, oldest: queues.oldest.filter(|_| waiting > 0) }
+            })
+            .collect();
+        queues.sort_unstable_by(|a, b| a.lane.cmp(&b.lane));
+        queues
+    }
+
+    /// Readings per second that a lane's limits allow.
+    #[must_use]
+    pub fn readings_per_second(&self, lane: &str) -> Option<f64> {
+        self.lanes.get(lane).map(|registry| registry.readings_per_second)
+    }
+
+    /// All waiting tasks of a lane.
+    pub(super) fn waiting(&self, lane: &str) -> u64 {
+        self.lanes.get(lane).map_or(0, |registry| registry.lock().waiting.values().sum())
+    }
+
+    /// Accounts with new work since the last call.
+    pub(super) fn take_pending(&self, lane: &str) -> Vec<String> {
+        self.lanes.get(lane).map(|registry| std::mem::take(&mut registry.lock().pending)).unwrap_or_default()
+    }
+
+    /// Waits for new work.
+    pub(super) async fn wait_for_work(&self, lane: &str) {
+        match self.lanes.get(lane) {
+            Some(registry) => registry.work_added.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl LaneState {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn estimate(&self, account: &str) -> u64 {
+        let queues = self.lock();
+        let own = queues.waiting.get(account).copied().unwrap_or(0);
+        let others = queues.waiting.iter().filter(|(name, _)| *name != account).map(|(_, waiting)| *waiting);
+        let turns = rounds_ahead(own.saturating_sub(1), others);
+        // An estimate in whole seconds: neither precision nor range are lost in a way that matters.
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let seconds = (turns as f64 / self.readings_per_second).ceil() as u64;
+        seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry(max_wait: u64) -> LaneRegistry {
+        let entry = LaneEntry {
+            lane: "l".into(),
+            readings_per_second: 2.0,
+            least_interval: Duration::from_secs(60),
+            declared_lag_seconds: None,
+        };
+        LaneRegistry::new(vec![entry], Some(Duration::from_secs(max_wait)))
+    }
+
+    #[test]
+    fn estimates_follow_the_turns() {
+        let registry = registry(60);
+        registry.set_held("l", true);
+        for _ in 0..200 {
+            registry.added("l", "busy");
+        }
+        let now = UnixMs(100_000);
+        assert_eq!(registry.estimate("l", "busy", None, now), 100);
+        assert_eq!(registry.admit("l", "busy"), Admission::TooFarBehind(100));
+        assert_eq!(registry.estimate("l", "newcomer", None, now), 1, "two turns at two a second");
+        assert_eq!(
+            registry.estimate("l", "newcomer", Some(UnixMs(70_000)), now),
+            30,
+            "the SIM was read 30 s ago"
+        );
+        assert_eq!(registry.admit("l", "newcomer"), Admission::Taken);
+        assert_eq!(registry.admit("no", "busy"), Admission::Unknown);
+        registry.removed("l", "busy", 150);
+        assert_eq!(registry.waiting("l"), 50);
+        assert_eq!(registry.admit("l", "busy"), Admission::Taken);
+        assert_eq!(registry.take_pending("l"), ["busy"]);
+        assert!(registry.take_pending("l").is_empty());
+    }
+}

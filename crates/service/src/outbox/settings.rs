@@ -1,0 +1,69 @@
+//! What delivery works with.
+
+use crate::clock::Clock;
+use crate::secrets::Sealer;
+use crate::telemetry::Telemetry;
+use super::attempt::Sender;
+use super::retry_schedule::RetrySchedule;
+use serde::Deserialize;
+use simgauge_domain::target_policy::TargetPolicy;
+use simgauge_store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What delivery works with.
+pub struct NotifySettings {
+    /// The store.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Opens the secrets that sign.
+    pub sealer: Sealer,
+    /// Rings when there may be something to deliver.
+    pub work_added: Arc<Notify>,
+    /// Names this process in the lease.
+    pub node: String,
+    /// How long the lease lasts without a sign of life.
+    pub lease: Duration,
+    /// Whether this is the only process of its store, so that a lease left by a crash is taken at once.
+    pub alone: bool,
+    /// Where it is told how deliveries went.
+    pub telemetry: Telemetry,
+    /// The section of the configuration.
+    pub config: NotifyConfig,
+}
+
+impl NotifySettings {
+    pub(super) fn retry_schedule(&self) -> RetrySchedule {
+        RetrySchedule::new(&self.config.pauses_seconds, self.config.give_up_hours)
+    }
+
+    pub(super) fn sender(&self) -> Result<Sender, reqwest::Error> {
+        Sender::new(self.config.target_policy(), Duration::from_secs_f64(self.config.timeout_seconds))
+    }
+}
+
+/// `[notify]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyConfig {
+    pub allow_private: bool,
+    pub allow_http: bool,
+    pub timeout_seconds: f64,
+    pub poll_seconds: f64,
+    pub pauses_seconds: Vec<f64>,
+    pub give_up_hours: f64,
+    pub max_in_flight: usize,
+    pub keep_delivered_days: u32,
+    pub keep_dead_days: u32,
+}
+
+impl NotifyConfig {
+    /// Where notifications may go.
+    #[must_use]
+    pub fn target_policy(&self) -> TargetPolicy {
+        TargetPolicy { allow_private: self.allow_private, allow_http: self.allow_http }
+    }
+}
+

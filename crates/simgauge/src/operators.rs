@@ -1,0 +1,68 @@
+//! From the configuration to operators that can be asked. Whatever is wrong stops the start and is named.
+
+use crate::config::{Config, OperatorAccountConfig};
+use anyhow::{Context as _, bail};
+use simgauge_operators::{Catalog, Operator, OperatorAccount, Timeouts};
+use simgauge_service::clock::Clock;
+use simgauge_service::lanes::LaneSetup;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Every configured operator account.
+///
+/// # Errors
+/// A definition is broken or unknown, a secret or setting is missing.
+pub fn operators_of(config: &Config, clock: &Clock) -> anyhow::Result<Vec<LaneSetup>> {
+    let catalog = Catalog::load(config.definitions_dir())?;
+    config.operator_accounts.iter().map(|account| set_up(account, config, &catalog, clock)).collect()
+}
+
+fn set_up(
+    account: &OperatorAccountConfig,
+    config: &Config,
+    catalog: &Catalog,
+    clock: &Clock,
+) -> anyhow::Result<LaneSetup> {
+    let Some(definition) = catalog.get(&account.definition) else {
+        let known: Vec<&str> = catalog.iter().map(|definition| definition.name()).collect();
+        bail!(
+            "operator_account {:?}: there is no operator definition {:?}; there are: {}",
+            account.name,
+            account.definition,
+            known.join(", ")
+        );
+    };
+    let mut secrets = std::collections::BTreeMap::new();
+    for (name, source) in &account.secrets {
+        let secret =
+            source.read().with_context(|| format!("operator_account {:?}, secret {name:?}", account.name))?;
+        secrets.insert(name.clone(), secret);
+    }
+    let defaults = Timeouts::default();
+    let timeouts = Timeouts {
+        step: account.step_timeout_seconds.map_or(defaults.step, Duration::from_secs),
+        total: account.total_timeout_seconds.map_or(defaults.total, Duration::from_secs),
+        ..defaults
+    };
+    let operator_account = OperatorAccount {
+        name: account.name.clone(),
+        base_url: account.base_url.clone(),
+        allow_http: account.allow_http,
+        settings: account.settings.clone(),
+        secrets,
+        timeouts,
+    };
+    let limits = account.limits.clone().unwrap_or_else(|| definition.limits().clone());
+    if limits.max_concurrent == 0 || limits.buckets.iter().any(|b| b.limit == 0 || b.per_seconds == 0) {
+        bail!("operator_account {:?}: limits must be at least 1", account.name);
+    }
+    Ok(LaneSetup {
+        name: account.name.clone(),
+        operator: Arc::new(Operator::new(Arc::clone(definition), operator_account, clock.as_fn())?),
+        limits,
+        declared_lag_seconds: definition.declared_lag_seconds(),
+        calls_per_reading: definition.calls_per_reading(),
+        zone: config.zone_of(account)?,
+        billing_day: account.billing_day,
+    })
+}
