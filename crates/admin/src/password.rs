@@ -28,7 +28,7 @@ pub fn hash(password: &SecretString) -> anyhow::Result<String> {
 
 /// Whether it is the password of this hash.
 #[must_use]
-pub(super) fn is_right(password: &SecretString, hash: &str) -> bool {
+pub fn is_right(password: &SecretString, hash: &str) -> bool {
     let password = password.expose_secret();
     let Ok(hash) = PasswordHash::new(hash) else { return false };
     password.len() <= LONGEST && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
@@ -36,7 +36,7 @@ pub(super) fn is_right(password: &SecretString, hash: &str) -> bool {
 
 /// A hash of nobody's password, of the same parameters, against which log-ins as unknown people are checked: they take as long
 /// as others.
-pub(super) const NOBODYS: &str =
+pub const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAx$6uQwyXqZbX1aFzB0F2YqWqT5sQ3n0VvJp8o8m1kq2yE";
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Everything that an admin can do, in one place: whatever changes anything passes [`perform`], and is logged and audited with
 //! who did it.
 
-use super::ConsoleState;
-use super::page::PageError;
+use crate::state::ConsoleState;
+use crate::page::PageError;
 use simgauge_service::intake::NotAccepted;
 use simgauge_service::secrets::new_appkey;
 use simgauge_service::secrets::new_secret;
@@ -87,7 +87,7 @@ pub(super) enum Outcome {
 
 /// The store in an admin's hands: what changes through it is audited.
 pub(super) fn acting(state: &ConsoleState, admin: &str) -> Store {
-    state.api.store.acting_as(&format!("console:{admin}"), state.api.clock.as_fn())
+    state.services.store.acting_as(&format!("console:{admin}"), state.services.clock.as_fn())
 }
 
 /// Does it, on behalf of an admin who may.
@@ -125,7 +125,7 @@ pub(super) async fn perform(
 
 async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outcome, PageError> {
     let store = acting(state, &who.admin);
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     match action {
         Action::LogIn | Action::ImportCards { .. } => Ok(Outcome::Done),
         Action::LogOut { session_key } => {
@@ -148,7 +148,7 @@ async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outc
         }
         Action::SetAppDisabled { appkey, disabled } => {
             let outcome = done(store.set_app_disabled(&appkey, disabled).await)?;
-            state.api.apps.reload().await?;
+            state.services.apps.reload().await?;
             Ok(outcome)
         }
         Action::ReplayNotification { id } => done(store.replay_notification(&id, now).await),
@@ -183,7 +183,7 @@ async fn secret_of(
 ) -> Result<Outcome, PageError> {
     match done(stored)? {
         Outcome::Done => {
-            state.api.apps.reload().await?;
+            state.services.apps.reload().await?;
             Ok(Outcome::Secret { appkey, secret })
         }
         other => Ok(other),
@@ -202,9 +202,9 @@ async fn refresh(state: &ConsoleState, who: &Session, card: CardView) -> Result<
         number: card.number,
         // No request was signed; it has to differ from every other.
         sign: hex::encode_upper(sign),
-        id: RefreshId::new(state.api.clock.now(), 0),
+        id: RefreshId::new(state.services.clock.now(), 0),
     };
-    match state.api.accepter.accept(call).await {
+    match state.services.accepter.accept(call).await {
         Ok(AcceptOutcome::Accepted { .. } | AcceptOutcome::Same(_)) => Ok(Outcome::Done),
         Ok(AcceptOutcome::Cooling { .. }) => Ok(Outcome::Cooling),
         Ok(AcceptOutcome::NotFound) => Ok(Outcome::Missing),

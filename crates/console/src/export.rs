@@ -1,6 +1,6 @@
 //! Lists as CSV files that no spreadsheet runs.
 
-use super::page::{PageError, PageResult};
+use crate::page::{PageError, PageResult};
 use simgauge_admin::import::cells::guard;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};

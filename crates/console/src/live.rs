@@ -1,9 +1,9 @@
 //! Telling open pages that what they show has changed: server-sent events that carry no content. The page fetches itself then,
 //! so that what it shows is made in one place.
 
-use super::ConsoleState;
-use super::page::{PageError, PageResult};
-use super::session::Visitor;
+use crate::state::ConsoleState;
+use crate::page::{PageError, PageResult};
+use crate::session::Visitor;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;
@@ -88,7 +88,7 @@ impl Watch {
                 self.seen = digest;
                 return Some(told("change"));
             }
-            let stopping = &self.state.api.stopping;
+            let stopping = &self.state.stopping;
             stopping.run_until_cancelled(tokio::time::sleep(every)).await?;
         }
     }
@@ -101,8 +101,8 @@ fn told(what: &str) -> Event {
 
 /// Whether a session lives. Looking at an open page is no sign of life of a person.
 async fn is_alive(state: &ConsoleState, key: &str) -> PageResult<bool> {
-    Ok(state.api.store.session(key).await?.is_some_and(|session| {
-        let now = state.api.clock.now();
+    Ok(state.services.store.session(key).await?.is_some_and(|session| {
+        let now = state.services.clock.now();
         now.since(session.seen_at) < state.idle() && now.since(session.created_at) < state.longest()
     }))
 }

@@ -1,9 +1,9 @@
 //! What surrounds every page: who looks, the frame it stands in, headers, and errors as pages.
 
-use super::ConsoleState;
-use super::fields::Fields;
-use super::session::{Cookie, Theme, Visitor};
-use super::text::Texts;
+use crate::state::ConsoleState;
+use crate::fields::Fields;
+use crate::session::{Cookie, Theme, Visitor};
+use crate::text::Texts;
 use askama::Template;
 use axum::Extension;
 use axum::body::Bytes;
@@ -117,7 +117,7 @@ impl Shell {
             done: fields
                 .some("done")
                 .and_then(|key| visitor.texts.known("done", key))
-                .map(|done| super::text::fill(&done, &[&digits(fields.get("count"))])),
+                .map(|done| crate::text::fill(&done, &[&digits(fields.get("count"))])),
             problem: fields.some("problem").and_then(|key| visitor.texts.known("problem", key)),
             now,
         }
@@ -145,7 +145,7 @@ impl Shell {
     }
 
     pub(super) fn assets(&self) -> &'static str {
-        super::router::assets_version()
+        crate::router::assets_version()
     }
 }
 
@@ -305,7 +305,7 @@ fn error_page(state: &ConsoleState, visitor: &Visitor, error: PageError, is_get:
     let (status, title, text) = match error {
         PageError::LogIn => {
             let next =
-                if is_get { super::fields::query(&[("next", visitor.path.as_str())]) } else { String::new() };
+                if is_get { crate::fields::query(&[("next", visitor.path.as_str())]) } else { String::new() };
             return Redirect::to(&format!("/console/login{next}")).into_response();
         }
         PageError::ReadOnly => {
@@ -332,7 +332,7 @@ fn error_page(state: &ConsoleState, visitor: &Visitor, error: PageError, is_get:
             t.get("error.internal_text").to_owned(),
         ),
     };
-    let shell = Shell::new(visitor, "", state.api.clock.now());
+    let shell = Shell::new(visitor, "", state.services.clock.now());
     match (ErrorPage { shell, title, text }).render() {
         Ok(page) => (status, Html(page)).into_response(),
         Err(error) => {

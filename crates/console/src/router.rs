@@ -1,7 +1,7 @@
 //! Every route of the console on one page.
 
-use super::ConsoleState;
-use super::page::{PageError, finish, surround};
+use crate::state::ConsoleState;
+use crate::page::{PageError, finish, surround};
 use super::pages::{apps, card, cards, import, login, notifications, operators, overview, refreshes};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path};

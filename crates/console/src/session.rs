@@ -1,9 +1,9 @@
 //! Who looks at the console: from a request to a [`Visitor`], and cookies.
 
-use super::ConsoleState;
-use super::page::PageError;
-use super::text::Texts;
-use simgauge_http::server::OverTls;
+use crate::state::ConsoleState;
+use crate::page::PageError;
+use crate::text::Texts;
+use simgauge_domain::origin::OverTls;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -207,14 +207,14 @@ impl Visitor {
 
 /// The session of a hashed token, if it has not run out; notes that it was seen.
 pub(super) async fn live_session(state: &ConsoleState, key: &str) -> Result<Option<Session>, PageError> {
-    let Some(session) = state.api.store.session(key).await? else { return Ok(None) };
-    let now = state.api.clock.now();
+    let Some(session) = state.services.store.session(key).await? else { return Ok(None) };
+    let now = state.services.clock.now();
     if is_over(&session, now, state.idle(), state.longest()) {
-        state.api.store.end_session(key).await?;
+        state.services.store.end_session(key).await?;
         return Ok(None);
     }
     if now.since(session.seen_at) >= NOTE_SEEN_EVERY {
-        state.api.store.touch_session(key, now).await?;
+        state.services.store.touch_session(key, now).await?;
     }
     Ok(Some(session))
 }

@@ -1,6 +1,6 @@
 //! Figures, times and states as the pages show them.
 
-use super::text::Texts;
+use crate::text::Texts;
 use simgauge_admin::human;
 use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::accept::cooling_until;

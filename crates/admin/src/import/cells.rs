@@ -6,17 +6,17 @@ use std::borrow::Cow;
 use std::io::BufRead;
 
 /// The columns, in the order an export writes them.
-pub(crate) const COLUMNS: [&str; 7] =
+pub const COLUMNS: [&str; 7] =
     ["iccid", "eid", "account", "operator_account", "status", "label", "profile_iccid"];
 /// Columns of a file of refused rows, passed over so that the mended file can be imported as it is.
 const IGNORED: [&str; 2] = ["line", "reason"];
-pub(crate) const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
+pub const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
 
 /// Which column stands where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
+pub struct Header {
     /// The names as they were written.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
     columns: &'static [&'static str],
     /// Of each column.
     places: Vec<Option<usize>>,
@@ -24,7 +24,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads a file's first line.
-    pub(crate) fn first_of(
+    pub fn first_of(
         lines: &mut Lines<impl BufRead>,
         columns: &'static [&'static str],
         required: &[&str],
@@ -38,7 +38,7 @@ impl Header {
     }
 
     /// Reads the cells of the first line.
-    pub(crate) fn read(
+    pub fn read(
         names: Vec<String>,
         columns: &'static [&'static str],
         required: &[&str],
@@ -76,7 +76,7 @@ impl Header {
     }
 
     /// Whether a row has the columns' cells, of plain text.
-    pub(crate) fn fits(&self, cells: &[&str]) -> Result<(), String> {
+    pub fn fits(&self, cells: &[&str]) -> Result<(), String> {
         if cells.len() != self.names.len() {
             return Err(format!(
                 "{} cells, but the first line names {} columns",
@@ -91,7 +91,7 @@ impl Header {
     }
 
     /// The cell of a column, without white space around it and without the guard; empty where there is none.
-    pub(crate) fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
+    pub fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
         let cell = self.place(name).and_then(|place| cells.get(place)).copied().unwrap_or_default();
         unguard(cell.trim())
     }
@@ -102,7 +102,7 @@ fn starts_formula(c: char) -> bool {
 }
 
 /// Puts `'` before what a spreadsheet would run as a formula, and before what would be taken for such a guard.
-pub(crate) fn guard(cell: &str) -> Cow<'_, str> {
+pub fn guard(cell: &str) -> Cow<'_, str> {
     let mut chars = cell.chars();
     let guarded = match chars.next() {
         Some('\'') => chars.next().is_some_and(|next| next == '\'' || starts_formula(next)),

@@ -11,11 +11,11 @@ const DEFAULT_STATUS: &str = "ACTIVATED_NAME";
 
 /// What is odd about accepted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Warnings {
+pub struct Warnings {
     /// ICCIDs that do not end in a Luhn check digit.
-    pub(crate) iccid_check_digits: u64,
+    pub iccid_check_digits: u64,
     /// EIDs that are not 32 digits with right check digits.
-    pub(crate) eid_check_digits: u64,
+    pub eid_check_digits: u64,
 }
 
 impl AddAssign for Warnings {
@@ -26,7 +26,7 @@ impl AddAssign for Warnings {
 }
 
 /// Reads a row, or says why it cannot be taken. Whether its account exists is the store's to say.
-pub(crate) fn check(
+pub fn check(
     header: &Header,
     cells: &[&str],
     operator_accounts: &[String],

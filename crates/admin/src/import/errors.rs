@@ -7,32 +7,32 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The file; made when the first row is refused.
-pub(crate) struct ErrorsFile {
+pub struct ErrorsFile {
     path: PathBuf,
     writer: Option<csv::Writer<File>>,
     columns: Vec<String>,
 }
 
 impl ErrorsFile {
-    pub(crate) fn new(path: PathBuf, columns: Vec<String>) -> Self {
+    pub fn new(path: PathBuf, columns: Vec<String>) -> Self {
         // A file of refused rows has these two already.
         let columns = columns.into_iter().filter(|name| !is_ours(name)).collect();
         Self { path, writer: None, columns }
     }
 
     /// Where it is unless somebody says otherwise: beside the file that is imported.
-    pub(crate) fn beside(file: &Path) -> PathBuf {
+    pub fn beside(file: &Path) -> PathBuf {
         let mut name = if file.as_os_str() == "-" { "import".into() } else { file.as_os_str().to_owned() };
         name.push(".errors.csv");
         name.into()
     }
 
     /// Where it is, if there was anything to write.
-    pub(crate) fn written(&self) -> Option<&Path> {
+    pub fn written(&self) -> Option<&Path> {
         self.writer.as_ref().map(|_| self.path.as_path())
     }
 
-    pub(crate) fn write(&mut self, refused: &[Refused], columns: &[String]) -> anyhow::Result<()> {
+    pub fn write(&mut self, refused: &[Refused], columns: &[String]) -> anyhow::Result<()> {
         if refused.is_empty() {
             return Ok(());
         }
@@ -58,7 +58,7 @@ impl ErrorsFile {
         Ok(())
     }
 
-    pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
+    pub fn finish(&mut self) -> anyhow::Result<()> {
         if let Some(writer) = &mut self.writer {
             writer
                 .flush()

@@ -10,7 +10,7 @@ const LINE_MAX: usize = 64 * 1024;
 const CELLS_MAX: usize = 64;
 
 /// The lines of a file.
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     from: R,
     number: u64,
     read: u64,
@@ -18,27 +18,27 @@ pub(crate) struct Lines<R> {
 
 /// One line without its line break.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub struct Line {
     /// From 1.
-    pub(crate) number: u64,
+    pub number: u64,
     /// What stands there; cut off where it is too long.
-    pub(crate) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Whether it was cut off.
-    pub(crate) too_long: bool,
+    pub too_long: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(crate) fn new(from: R) -> Self {
+    pub fn new(from: R) -> Self {
         Self { from, number: 0, read: 0 }
     }
 
     /// Bytes read so far.
-    pub(crate) fn position(&self) -> u64 {
+    pub fn position(&self) -> u64 {
         self.read
     }
 
     /// The next line with something in it.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let Some(mut line) = self.any()? else { return Ok(None) };
             if line.number == 1 && line.bytes.starts_with(b"\xef\xbb\xbf") {
@@ -80,7 +80,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// Splits lines into cells.
-pub(crate) struct Splitter {
+pub struct Splitter {
     reader: Reader,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -88,12 +88,12 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { reader: Reader::new(), input: Vec::new(), output: Vec::new(), ends: [0; CELLS_MAX] }
     }
 
     /// The cells of a line, or why it has none.
-    pub(crate) fn split(&mut self, line: &Line) -> Result<Vec<&str>, &'static str> {
+    pub fn split(&mut self, line: &Line) -> Result<Vec<&str>, &'static str> {
         if line.too_long {
             return Err("the line is longer than 64 KiB");
         }

@@ -1,11 +1,11 @@
 //! Cards from a CSV file: what the command line and the console share.
 
-pub(crate) mod cells;
-pub(crate) mod check;
-pub(crate) mod errors;
-pub(crate) mod lines;
-pub(crate) mod rows;
-pub(crate) mod run;
+pub mod cells;
+pub mod check;
+pub mod errors;
+pub mod lines;
+pub mod rows;
+pub mod run;
 
 /// Reads a card file as an import does, up to the store: how many rows it would hand over, and how many it refuses. For tests that
 /// try many files.

@@ -13,18 +13,18 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Rows of a chunk: one transaction, which must not keep a running server from writing for long.
-pub(crate) const CHUNK_ROWS: usize = 5_000;
+pub const CHUNK_ROWS: usize = 5_000;
 
 /// A row that was not taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) line: u64,
-    pub(crate) reason: String,
-    pub(crate) cells: Vec<String>,
+pub struct Refused {
+    pub line: u64,
+    pub reason: String,
+    pub cells: Vec<String>,
 }
 
 impl Refused {
-    pub(crate) fn new(splitter: &mut Splitter, line: &Line, reason: String) -> Self {
+    pub fn new(splitter: &mut Splitter, line: &Line, reason: String) -> Self {
         let cells = match splitter.split(line) {
             Ok(cells) => cells.into_iter().map(str::to_owned).collect(),
             // No cells: the line as a whole, so that nothing is lost.
@@ -36,42 +36,42 @@ impl Refused {
 
 /// A good row, with its line for what the store may have against it.
 #[derive(Debug)]
-pub(crate) struct Good {
-    pub(crate) row: ImportRow,
+pub struct Good {
+    pub row: ImportRow,
     line: Line,
 }
 
 impl Good {
-    pub(crate) fn refused(&self, reason: String) -> Refused {
+    pub fn refused(&self, reason: String) -> Refused {
         Refused::new(&mut Splitter::new(), &self.line, reason)
     }
 }
 
 /// Some rows of the file.
 #[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    pub(crate) good: Vec<Good>,
-    pub(crate) refused: Vec<Refused>,
-    pub(crate) warnings: Warnings,
+pub struct Chunk {
+    pub good: Vec<Good>,
+    pub refused: Vec<Refused>,
+    pub warnings: Warnings,
     /// How far in the file it ends.
-    pub(crate) position: u64,
+    pub position: u64,
 }
 
 /// A file whose first line was read.
-pub(crate) struct Rows {
-    pub(crate) header: Header,
+pub struct Rows {
+    pub header: Header,
     lines: Lines<BufReader<Box<dyn Read + Send>>>,
 }
 
 impl Rows {
-    pub(crate) fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
+    pub fn open(from: Box<dyn Read + Send>) -> anyhow::Result<Self> {
         let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, from));
         let header = Header::first_of(&mut lines, &COLUMNS, &REQUIRED)?;
         Ok(Self { header, lines })
     }
 
     /// Reads and checks the rest in the background. The channel's end is the file's, or an error.
-    pub(crate) fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
+    pub fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<anyhow::Result<Chunk>> {
         let (sender, receiver) = mpsc::channel(2);
         tokio::task::spawn_blocking(move || {
             // Nobody wants the rest once the channel is closed.
@@ -81,7 +81,7 @@ impl Rows {
     }
 
     /// Reads and checks the rest, chunk by chunk, up to an error or as long as somebody `takes` them.
-    pub(crate) fn each(
+    pub fn each(
         self,
         operator_accounts: Arc<[String]>,
         mut takes: impl FnMut(anyhow::Result<Chunk>) -> bool,

@@ -13,23 +13,23 @@ use std::time::Instant;
 /// What an import did.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Summary {
-    pub(crate) rows: u64,
-    pub(crate) imported: u64,
-    pub(crate) bad: u64,
-    pub(crate) warnings: SummaryWarnings,
-    pub(crate) errors_file: Option<PathBuf>,
-    pub(crate) dry_run: bool,
-    pub(crate) seconds: f64,
+pub struct Summary {
+    pub rows: u64,
+    pub imported: u64,
+    pub bad: u64,
+    pub warnings: SummaryWarnings,
+    pub errors_file: Option<PathBuf>,
+    pub dry_run: bool,
+    pub seconds: f64,
     #[serde(skip)]
-    pub(crate) first_bad: Vec<(u64, String)>,
+    pub first_bad: Vec<(u64, String)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SummaryWarnings {
-    pub(crate) iccid_check_digits: u64,
-    pub(crate) eid_check_digits: u64,
+pub struct SummaryWarnings {
+    pub iccid_check_digits: u64,
+    pub eid_check_digits: u64,
 }
 
 impl From<Warnings> for SummaryWarnings {
@@ -41,18 +41,18 @@ impl From<Warnings> for SummaryWarnings {
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// Bytes of the file.
-    pub(crate) position: u64,
+    pub position: u64,
     /// Rows so far.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Bad ones among them.
-    pub(crate) bad: u64,
+    pub bad: u64,
 }
 
 /// How rows are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// A transaction for each chunk.
     #[default]
     Chunks,
@@ -67,7 +67,7 @@ pub(crate) enum Mode {
 ///
 /// # Errors
 /// The file cannot be read, refused rows cannot be written, or the store failed; the message says what was stored until then.
-pub(crate) async fn import(
+pub async fn import(
     from: Box<dyn Read + Send>,
     store: &Store,
     operator_accounts: &[String],

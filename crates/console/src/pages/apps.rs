@@ -1,11 +1,11 @@
 //! Apps: appkeys and their secrets, each shown once.
 
 use super::{PAGE, page_after};
-use crate::ConsoleState;
-use crate::console::action::{Action, Outcome, perform};
+use crate::state::ConsoleState;
+use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
-use crate::console::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
-use crate::console::view::{ViewContext, When};
+use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::view::{ViewContext, When};
 use askama::Template;
 use axum::extract::{Path, State};
 use secrecy::ExposeSecret as _;
@@ -48,17 +48,17 @@ struct AppsPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let after = read.query.get("after").to_owned();
     let draft = Draft { account: read.query.get("account").to_owned(), ..Draft::default() };
-    html(&shown(&state, read.shell("apps", state.api.clock.now()), &after, draft).await?)
+    html(&shown(&state, read.shell("apps", state.services.clock.now()), &after, draft).await?)
 }
 
 async fn shown(state: &ConsoleState, shell: Shell, after: &str, draft: Draft) -> PageResult<AppsPage> {
-    let context = ViewContext { t: shell.t, now: shell.now, zone: &state.api.zone };
+    let context = ViewContext { t: shell.t, now: shell.now, zone: &state.services.zone };
     let size = usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let (apps, next) = page_after(state.api.store.apps().await?, after, size, |app| &app.appkey);
-    let accounts = state.api.store.accounts().await?;
+    let (apps, next) = page_after(state.services.store.apps().await?, after, size, |app| &app.appkey);
+    let accounts = state.services.store.accounts().await?;
     Ok(AppsPage {
         rows: apps
             .into_iter()
@@ -86,7 +86,7 @@ async fn shown(state: &ConsoleState, shell: Shell, after: &str, draft: Draft) ->
 }
 
 /// Makes an app and shows its secret.
-pub(in crate::console) async fn create(State(state): State<ConsoleState>, act: Act) -> PageResult {
+pub(crate) async fn create(State(state): State<ConsoleState>, act: Act) -> PageResult {
     let t = act.visitor.texts;
     let draft = Draft {
         account: act.form.get("account").to_owned(),
@@ -100,7 +100,7 @@ pub(in crate::console) async fn create(State(state): State<ConsoleState>, act: A
     } else {
         None
     };
-    let shell = Shell::new(&act.visitor, "apps", state.api.clock.now());
+    let shell = Shell::new(&act.visitor, "apps", state.services.clock.now());
     let problem = match wrong {
         Some(wrong) => wrong.to_owned(),
         None => {
@@ -126,7 +126,7 @@ pub(in crate::console) async fn create(State(state): State<ConsoleState>, act: A
 }
 
 /// Gives an app another secret and shows it.
-pub(in crate::console) async fn rotate(
+pub(crate) async fn rotate(
     State(state): State<ConsoleState>,
     Path(appkey): Path<String>,
     act: Act,
@@ -137,14 +137,14 @@ pub(in crate::console) async fn rotate(
     else {
         return Err(PageError::NotFound);
     };
-    let shell = Shell::new(&act.visitor, "apps", state.api.clock.now());
+    let shell = Shell::new(&act.visitor, "apps", state.services.clock.now());
     let mut page = shown(&state, shell, "", Draft::default()).await?;
     page.secret = Some((appkey, secret.expose_secret().to_owned()));
     html(&page)
 }
 
 /// Refuses an app's calls.
-pub(in crate::console) async fn disable(
+pub(crate) async fn disable(
     state: State<ConsoleState>,
     appkey: Path<String>,
     act: Act,
@@ -153,7 +153,7 @@ pub(in crate::console) async fn disable(
 }
 
 /// Lets it call again.
-pub(in crate::console) async fn enable(
+pub(crate) async fn enable(
     state: State<ConsoleState>,
     appkey: Path<String>,
     act: Act,
@@ -175,11 +175,11 @@ async fn switch(
 }
 
 /// The list as CSV; never with a secret.
-pub(in crate::console) async fn export(State(state): State<ConsoleState>, _: ReadSession) -> PageResult {
+pub(crate) async fn export(State(state): State<ConsoleState>, _: ReadSession) -> PageResult {
     csv("apps", &["appkey", "account", "label", "disabled", "created_at"], (), move |()| {
         let state = state.clone();
         async move {
-            let apps = state.api.store.apps().await?;
+            let apps = state.services.store.apps().await?;
             let rows = apps
                 .into_iter()
                 .map(|app| {

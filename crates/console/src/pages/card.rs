@@ -2,14 +2,14 @@
 
 use super::why::{Facts, why};
 use super::{EXPORT_PAGE, PAGE};
-use simgauge_service::answers::card_answer;
-use crate::ConsoleState;
-use crate::console::action::{Action, Outcome, perform};
-use crate::console::chart::{Chart, Column};
+use simgauge_service::answers;
+use crate::state::ConsoleState;
+use crate::action::{Action, Outcome, perform};
+use crate::chart::{Chart, Column};
 use crate::export::csv;
-use crate::console::live::{changes, digest};
-use crate::console::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
-use crate::console::view::{Badge, ViewContext, When, cooling, percent, used_tone};
+use crate::live::{changes, digest};
+use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::view::{Badge, ViewContext, When, cooling, percent, used_tone};
 use simgauge_admin::human;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -134,11 +134,11 @@ struct CardPage {
 
 async fn find(state: &ConsoleState, number: &str) -> PageResult<CardView> {
     // Letters of an ICCID are upper case in the store.
-    state.api.store.card_of_any(&number.to_ascii_uppercase()).await?.ok_or(PageError::NotFound)
+    state.services.store.card_of_any(&number.to_ascii_uppercase()).await?.ok_or(PageError::NotFound)
 }
 
 /// The page.
-pub(in crate::console) async fn page(
+pub(crate) async fn page(
     State(state): State<ConsoleState>,
     Path(number): Path<String>,
     read: ReadSession,
@@ -147,21 +147,21 @@ pub(in crate::console) async fn page(
 }
 
 async fn shown(state: &ConsoleState, number: &str, read: &ReadSession, problem: Option<String>) -> PageResult {
-    let store = &state.api.store;
+    let store = &state.services.store;
     let card = find(state, number).await?;
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     let t = read.texts();
-    let context = ViewContext { t, now, zone: &state.api.zone };
+    let context = ViewContext { t, now, zone: &state.services.zone };
     let facts = Facts::of(state, &card).await?;
     let refreshes = store.refreshes_of_card(&card.number, None, SHOWN).await?;
     let before = read.query.get("readings_before").parse().unwrap_or(i64::MAX);
     let readings = store.readings(&card.number, UnixMs(before), PAGE.min(SHOWN)).await?;
     let more = i64::try_from(readings.len()).is_ok_and(|count| count >= SHOWN);
     let from = UnixMs(now.0 - (DAYS - 1) * DAY_MS);
-    let days = store.daily_totals_since(&card.number, &state.api.zone, from).await?;
-    let answer = card_answer(&state.api, card.clone(), t.0);
+    let days = store.daily_totals_since(&card.number, &state.services.zone, from).await?;
+    let answer = answers::card_answer(&state.services, card.clone(), t.0);
     let usage = answer.usage.as_ref();
-    let cooling_until = cooling(&card, &state.api.rules, now);
+    let cooling_until = cooling(&card, &state.services.rules, now);
     html(&CardPage {
         why: why(&card, &facts, context),
         used: usage.map(|usage| human::bytes(usage.used_bytes)),
@@ -297,7 +297,7 @@ fn reading_row(reading: &ReadingView, context: ViewContext<'_>) -> ReadingRow {
 
 /// What is to be seen of the card's last refresh, as a number.
 async fn seen(state: &ConsoleState, number: &str) -> PageResult<String> {
-    Ok(digest_of(state.api.store.refreshes_of_card(number, None, 1).await?.first()))
+    Ok(digest_of(state.services.store.refreshes_of_card(number, None, 1).await?.first()))
 }
 
 fn digest_of(last: Option<&RefreshView>) -> String {
@@ -308,7 +308,7 @@ fn digest_of(last: Option<&RefreshView>) -> String {
 }
 
 /// Tells the page when to show itself anew.
-pub(in crate::console) async fn events(
+pub(crate) async fn events(
     State(state): State<ConsoleState>,
     Path(number): Path<String>,
     read: ReadSession,
@@ -322,7 +322,7 @@ pub(in crate::console) async fn events(
 }
 
 /// The button.
-pub(in crate::console) async fn refresh(
+pub(crate) async fn refresh(
     State(state): State<ConsoleState>,
     Path(number): Path<String>,
     act: Act,
@@ -330,8 +330,8 @@ pub(in crate::console) async fn refresh(
     let card = find(&state, &number).await?;
     let path = format!("/console/cards/{}", card.number);
     let t = act.visitor.texts;
-    let now = state.api.clock.now();
-    let context = ViewContext { t, now, zone: &state.api.zone };
+    let now = state.services.clock.now();
+    let context = ViewContext { t, now, zone: &state.services.zone };
     let problem = match perform(&state, &act.who, Action::RefreshCard(Box::new(card))).await? {
         Outcome::Done => return Ok(back(&path, ("done", "refresh"))),
         // The page itself shows for how long.
@@ -345,7 +345,7 @@ pub(in crate::console) async fn refresh(
 }
 
 /// A card's readings as CSV.
-pub(in crate::console) async fn export_readings(
+pub(crate) async fn export_readings(
     State(state): State<ConsoleState>,
     Path(number): Path<String>,
     _: ReadSession,
@@ -356,7 +356,7 @@ pub(in crate::console) async fn export_readings(
     csv(&name, &columns, i64::MAX, move |before| {
         let (state, number) = (state.clone(), number.clone());
         async move {
-            let readings = state.api.store.readings(&number, UnixMs(before), EXPORT_PAGE).await?;
+            let readings = state.services.store.readings(&number, UnixMs(before), EXPORT_PAGE).await?;
             let full = i64::try_from(readings.len()).is_ok_and(|count| count >= EXPORT_PAGE);
             let next = readings.last().filter(|_| full).map(|last| last.began_at.0);
             let rows = readings

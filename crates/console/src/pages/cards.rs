@@ -1,12 +1,12 @@
 //! Finding cards.
 
 use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use simgauge_service::answers::card_usage;
-use crate::ConsoleState;
+use simgauge_service::answers;
+use crate::state::ConsoleState;
 use crate::export::csv;
-use crate::console::fields::{Fields, query};
-use crate::console::page::{ReadSession, PageResult, Shell, html};
-use crate::console::view::{Badge, ViewContext, When, figure_of, percent, used_tone};
+use crate::fields::{Fields, query};
+use crate::page::{ReadSession, PageResult, Shell, html};
+use crate::view::{Badge, ViewContext, When, figure_of, percent, used_tone};
 use simgauge_admin::human;
 use askama::Template;
 use axum::extract::State;
@@ -131,13 +131,13 @@ struct Found {
 }
 
 async fn find(state: &ConsoleState, wanted: &Wanted, place: Place, most: i64) -> Result<Found, StoreError> {
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     let ways = wanted.ways();
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut found = Found { cards: Vec::new(), next: None, cut: false };
     let (mut place, mut looked, mut step) = (place, 0, PAGE);
     while let Some(way) = ways.get(place.way) {
-        let cards = state.api.store.walk_cards(way, place.after.as_ref(), step).await?;
+        let cards = state.services.store.walk_cards(way, place.after.as_ref(), step).await?;
         let is_last = i64::try_from(cards.len()).is_ok_and(|count| count < step);
         for (cursor, card) in cards {
             place.after = Some(cursor);
@@ -204,20 +204,20 @@ struct CardsPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
     let place = Place::read(&read.query);
     let is_first = place == Place::default();
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     let t = read.texts();
-    let context = ViewContext { t, now, zone: &state.api.zone };
+    let context = ViewContext { t, now, zone: &state.services.zone };
     let found = find(&state, &wanted, place, PAGE).await?;
     let next = found.next.map(|place| {
         let fields = place.fields();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         format!("/console/cards{}", wanted.query(&fields))
     });
-    let accounts = state.api.store.accounts().await?;
+    let accounts = state.services.store.accounts().await?;
     let choice = |value: &str, text: String, chosen: &str| Choice {
         is_chosen: value == chosen,
         value: value.to_owned(),
@@ -254,7 +254,7 @@ fn operators_of(card: &CardView) -> String {
 }
 
 fn row(state: &ConsoleState, card: &CardView, context: ViewContext<'_>) -> Row {
-    let usage = card_usage(&state.api, &card.profiles, context.now);
+    let usage = answers::card_usage(&state.services, &card.profiles, context.now);
     let used = usage.as_ref().map(|usage| usage.used_bytes);
     let total = usage.as_ref().and_then(|usage| usage.total_bytes);
     let share = used.zip(total).map(|(used, total)| percent(used, total));
@@ -277,7 +277,7 @@ fn row(state: &ConsoleState, card: &CardView, context: ViewContext<'_>) -> Row {
 }
 
 /// The list as CSV.
-pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
     let columns = [
         "number",
@@ -297,7 +297,7 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: 
     csv("cards", &columns, Place::default(), move |place| {
         let (state, wanted) = (state.clone(), wanted.clone());
         async move {
-            let now = state.api.clock.now();
+            let now = state.services.clock.now();
             let found = find(&state, &wanted, place, EXPORT_PAGE).await?;
             let rows = found.cards.iter().map(|card| csv_row(&state, card, now)).collect();
             Ok((rows, found.next))
@@ -306,7 +306,7 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: 
 }
 
 fn csv_row(state: &ConsoleState, card: &CardView, now: UnixMs) -> Vec<String> {
-    let usage = card_usage(&state.api, &card.profiles, now);
+    let usage = answers::card_usage(&state.services, &card.profiles, now);
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let figure = figure_of(card);
     let refresh = card.refresh.as_ref();

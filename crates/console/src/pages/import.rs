@@ -1,14 +1,14 @@
 //! Importing cards: a file is taken, checked without storing anything, and then imported.
 
-use crate::ConsoleState;
-use crate::console::action::{Action, acting, perform};
+use crate::state::ConsoleState;
+use crate::action::{Action, acting, perform};
 use crate::export::file;
-use crate::console::live::{changes, digest};
-use crate::console::page::{Act, ReadSession, PageError, PageResult, Shell, html, visitor};
+use crate::live::{changes, digest};
+use crate::page::{Act, ReadSession, PageError, PageResult, Shell, html, visitor};
 use crate::text::fill;
-use crate::console::view::{ViewContext, When, percent};
+use crate::view::{ViewContext, When, percent};
 use simgauge_admin::human;
-use crate::import::run::{Mode, Progress, Summary, import};
+use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
@@ -33,7 +33,7 @@ const PIECE: usize = 64 * 1024;
 
 /// The imports of this process.
 #[derive(Default)]
-pub(in crate::console) struct ImportJobs(Mutex<VecDeque<Arc<Job>>>);
+pub(crate) struct ImportJobs(Mutex<VecDeque<Arc<Job>>>);
 
 /// A check or an import of a file.
 struct Job {
@@ -118,9 +118,9 @@ struct ImportPage {
 }
 
 /// The page with the form.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let now = state.api.clock.now();
-    let context = ViewContext { t: read.texts(), now, zone: &state.api.zone };
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+    let now = state.services.clock.now();
+    let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
     let jobs = state.imports.newest_first();
     html(&ImportPage {
         max_mib: state.config.import_max_mib,
@@ -145,7 +145,7 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: Re
 }
 
 /// Takes a file and begins to check it. The form's token comes first, so that nothing of a forged form is kept.
-pub(in crate::console) async fn upload(State(state): State<ConsoleState>, request: Request) -> PageResult {
+pub(crate) async fn upload(State(state): State<ConsoleState>, request: Request) -> PageResult {
     let (parts, body) = request.into_parts();
     let visitor = visitor(&parts)?;
     let who = visitor.may_act()?.clone();
@@ -200,7 +200,7 @@ async fn short_text(mut field: axum::extract::multipart::Field<'_>) -> Option<St
 }
 
 /// Imports a file that was checked.
-pub(in crate::console) async fn start(
+pub(crate) async fn start(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
     act: Act,
@@ -227,7 +227,7 @@ async fn begin(
         name: name.clone(),
         mode,
         admin: who.admin.clone(),
-        began_at: state.api.clock.now(),
+        began_at: state.services.clock.now(),
         size,
         upload,
         errors: NamedTempFile::with_prefix("simgauge-import-").map_err(PageError::internal)?.into_temp_path(),
@@ -298,7 +298,7 @@ struct JobPage {
 }
 
 /// How a check or an import stands.
-pub(in crate::console) async fn job(
+pub(crate) async fn job(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
     read: ReadSession,
@@ -343,7 +343,7 @@ pub(in crate::console) async fn job(
         mode: t.named("import_mode", mode_name(job.mode)),
         name: job.name.clone(),
         id,
-        shell: read.shell("import", state.api.clock.now()),
+        shell: read.shell("import", state.services.clock.now()),
     })
 }
 
@@ -352,7 +352,7 @@ fn shown(stand: &Stand) -> String {
 }
 
 /// Tells the page when to show itself anew.
-pub(in crate::console) async fn events(
+pub(crate) async fn events(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
     read: ReadSession,
@@ -365,7 +365,7 @@ pub(in crate::console) async fn events(
 }
 
 /// The refused rows, with line and reason: to be mended and imported again.
-pub(in crate::console) async fn errors(
+pub(crate) async fn errors(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
     _: ReadSession,

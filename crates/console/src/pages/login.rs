@@ -1,11 +1,11 @@
 //! Logging in and out, and how pages look to somebody.
 
-use crate::ConsoleState;
-use crate::console::action::{Action, perform};
+use crate::state::ConsoleState;
+use crate::action::{Action, perform};
 use crate::fields::Fields;
-use crate::console::page::{PageError, PageResult, Posted, Shell, html, is_own_path, retry_after, visitor};
+use crate::page::{PageError, PageResult, Posted, Shell, html, is_own_path, retry_after, visitor};
 use simgauge_admin::password;
-use crate::console::session::{Cookie, Theme, Visitor, hashed, new_token};
+use crate::session::{Cookie, Theme, Visitor, hashed, new_token};
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -31,7 +31,7 @@ struct LoginPage {
 }
 
 /// The form.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, request: Request) -> PageResult {
+pub(crate) async fn page(State(state): State<ConsoleState>, request: Request) -> PageResult {
     let (parts, _) = request.into_parts();
     let visitor = visitor(&parts)?;
     let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
@@ -39,8 +39,8 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, request:
     if visitor.session.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
-    let no_admins = state.api.store.admins().await?.is_empty();
-    let shell = Shell::new(&visitor, "login", state.api.clock.now());
+    let no_admins = state.services.store.admins().await?.is_empty();
+    let shell = Shell::new(&visitor, "login", state.services.clock.now());
     html(&LoginPage { shell, next, name: String::new(), error: None, no_admins })
 }
 
@@ -53,11 +53,11 @@ fn next_of(asked: &str) -> String {
 }
 
 /// Checks name and password, and begins a session.
-pub(in crate::console) async fn log_in(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
+pub(crate) async fn log_in(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
     let Posted { visitor, form } = posted;
     let name = form.get("name").to_owned();
     let next = next_of(form.get("next"));
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     if let Err(wait) = state.throttle.begin(&name, visitor.address, now) {
         tracing::warn!(name, address = %visitor.address, "too many failed log-ins; this one was not looked at");
         let minutes = whole_seconds_up(wait).div_ceil(60).to_string();
@@ -75,7 +75,7 @@ pub(in crate::console) async fn log_in(State(state): State<ConsoleState>, posted
     let token = new_token()?;
     let longest = i64::try_from(state.longest().as_millis()).unwrap_or(i64::MAX);
     let stale = UnixMs(now.0.saturating_sub(longest));
-    state.api.store.begin_session(&hashed(&token), &admin.name, now, stale).await?;
+    state.services.store.begin_session(&hashed(&token), &admin.name, now, stale).await?;
     let who = Session { admin: admin.name, role: admin.role, created_at: now, seen_at: now };
     perform(&state, &who, Action::LogIn).await?;
     let mut response = Redirect::to(&next).into_response();
@@ -89,7 +89,7 @@ async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> Pa
     let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, state.log_ins.acquire()).await else {
         return Err(PageError::Busy);
     };
-    let admin = state.api.store.admin(name).await?;
+    let admin = state.services.store.admin(name).await?;
     let hash = admin.as_ref().map_or_else(|| password::NOBODYS.to_owned(), |admin| admin.password.clone());
     let right = tokio::task::spawn_blocking(move || password::is_right(&password, &hash))
         .await
@@ -112,7 +112,7 @@ fn refused(
 }
 
 /// Ends the session.
-pub(in crate::console) async fn log_out(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
+pub(crate) async fn log_out(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
     if let Some(who) = &posted.visitor.session {
         perform(&state, who, Action::LogOut { session_key: posted.visitor.session_key.clone() }).await?;
     }
@@ -122,7 +122,7 @@ pub(in crate::console) async fn log_out(State(state): State<ConsoleState>, poste
 }
 
 /// Keeps a language or a theme, and goes back.
-pub(in crate::console) async fn set_taste(posted: Posted) -> PageResult {
+pub(crate) async fn set_taste(posted: Posted) -> PageResult {
     let Posted { visitor, form } = posted;
     let back = Some(form.get("back")).filter(|path| is_own_path(path)).unwrap_or("/console");
     let mut response = Redirect::to(back).into_response();

@@ -1,12 +1,12 @@
 //! What accounts are told, and what could not be delivered.
 
 use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use crate::ConsoleState;
-use crate::console::action::{Action, Outcome, perform};
+use crate::state::ConsoleState;
+use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
-use crate::console::fields::{Fields, query};
-use crate::console::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
-use crate::console::view::{Badge, ViewContext, When};
+use crate::fields::{Fields, query};
+use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::view::{Badge, ViewContext, When};
 use simgauge_admin::human;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -93,12 +93,12 @@ struct NotificationsPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     let t = read.texts();
-    let context = ViewContext { t, now, zone: &state.api.zone };
-    let store = &state.api.store;
+    let context = ViewContext { t, now, zone: &state.services.zone };
+    let store = &state.services.store;
     let (found, next) =
         store.notifications_before(wanted.before, &wanted.account, wanted.state, PAGE, SCAN_LIMIT).await?;
     let is_cut = next.is_some() && i64::try_from(found.len()).is_ok_and(|count| count < PAGE);
@@ -125,7 +125,7 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: Re
 }
 
 /// Delivers one again.
-pub(in crate::console) async fn replay(
+pub(crate) async fn replay(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
     act: Act,
@@ -137,7 +137,7 @@ pub(in crate::console) async fn replay(
 }
 
 /// Delivers every dead one again, or an account's.
-pub(in crate::console) async fn replay_dead(State(state): State<ConsoleState>, act: Act) -> PageResult {
+pub(crate) async fn replay_dead(State(state): State<ConsoleState>, act: Act) -> PageResult {
     let account = act.form.some("account").map(str::to_owned);
     match perform(&state, &act.who, Action::ReplayDead { account }).await? {
         Outcome::DoneTo(count) => {
@@ -148,7 +148,7 @@ pub(in crate::console) async fn replay_dead(State(state): State<ConsoleState>, a
 }
 
 /// The list as CSV.
-pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
     let (account, only) = (wanted.account, wanted.state);
     let columns =
@@ -157,7 +157,7 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: 
         let (state, account) = (state.clone(), account.clone());
         async move {
             let (found, next) =
-                state.api.store.notifications_before(before, &account, only, EXPORT_PAGE, SCAN_LIMIT).await?;
+                state.services.store.notifications_before(before, &account, only, EXPORT_PAGE, SCAN_LIMIT).await?;
             let rows = found
                 .into_iter()
                 .map(|one| {

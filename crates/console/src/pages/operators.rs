@@ -1,12 +1,12 @@
 //! Operator accounts and their lanes: budget, breaker, last errors, pause and resume.
 
 use super::page_after;
-use crate::ConsoleState;
-use crate::console::action::{Action, Outcome, perform};
+use crate::state::ConsoleState;
+use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
-use crate::console::live::{changes, digest};
-use crate::console::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
-use crate::console::view::{Badge, ViewContext, When, percent};
+use crate::live::{changes, digest};
+use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::view::{Badge, ViewContext, When, percent};
 use simgauge_admin::human;
 use simgauge_domain::lane_status::LaneStatus;
 use simgauge_service::lanes::Queue;
@@ -22,7 +22,7 @@ use std::time::Duration;
 const LANES: usize = 100;
 
 /// A failure that a lane remembers.
-pub(in crate::console) struct ErrorView {
+pub(crate) struct ErrorView {
     when: When,
     reason: String,
     detail: String,
@@ -30,7 +30,7 @@ pub(in crate::console) struct ErrorView {
 }
 
 /// A lane as it is shown.
-pub(in crate::console) struct LaneRowView {
+pub(crate) struct LaneRowView {
     pub(super) name: String,
     pub(super) definition: String,
     pub(super) health: Badge,
@@ -66,14 +66,14 @@ pub(in crate::console) struct LaneRowView {
 }
 
 /// Every configured operator account and whatever lane the store knows, by name.
-pub(in crate::console) async fn lanes(state: &ConsoleState, context: ViewContext<'_>) -> PageResult<Vec<LaneRowView>> {
-    let store = &state.api.store;
+pub(crate) async fn lanes(state: &ConsoleState, context: ViewContext<'_>) -> PageResult<Vec<LaneRowView>> {
+    let store = &state.services.store;
     let known: BTreeMap<String, _> =
         store.lanes().await?.into_iter().map(|lane| (lane.name.clone(), lane)).collect();
     let pauses: BTreeMap<String, _> =
         store.lane_pauses().await?.into_iter().map(|pause| (pause.lane.clone(), pause)).collect();
     let mut queues: HashMap<String, Queue> =
-        state.api.registry.queues().into_iter().map(|queue| (queue.lane.clone(), queue)).collect();
+        state.services.registry.queues().into_iter().map(|queue| (queue.lane.clone(), queue)).collect();
     let names: BTreeSet<&String> = state.operators.keys().chain(known.keys()).collect();
     let mut shown = Vec::with_capacity(names.len());
     for name in names {
@@ -88,7 +88,7 @@ pub(in crate::console) async fn lanes(state: &ConsoleState, context: ViewContext
         // A lane that is in this node's configuration no more was last counted by its holder.
         let waiting = queue.map_or(status.queue, |queue| queue.waiting);
         let age = state.ages.of(state, name).await?;
-        let rate = state.api.registry.readings_per_second(name);
+        let rate = state.services.registry.readings_per_second(name);
         let errors: Vec<ErrorView> = status
             .errors
             .iter()
@@ -179,9 +179,9 @@ struct OperatorsPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let now = state.api.clock.now();
-    let context = ViewContext { t: read.texts(), now, zone: &state.api.zone };
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+    let now = state.services.clock.now();
+    let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
     let all = lanes(&state, context).await?;
     let digest = shown(&all);
     let (lanes, next) = page_after(all, read.query.get("after"), LANES, |lane| &lane.name);
@@ -189,13 +189,13 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: Re
 }
 
 /// Tells the page when to show itself anew.
-pub(in crate::console) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let (of, texts) = (state.clone(), read.texts());
     changes(&state, &read.visitor, read.query.get("seen"), Duration::from_secs(2), move || {
         let state = of.clone();
         async move {
-            let now = state.api.clock.now();
-            Ok(shown(&lanes(&state, ViewContext { t: texts, now, zone: &state.api.zone }).await?))
+            let now = state.services.clock.now();
+            Ok(shown(&lanes(&state, ViewContext { t: texts, now, zone: &state.services.zone }).await?))
         }
     })
 }
@@ -212,7 +212,7 @@ fn shown(lanes: &[LaneRowView]) -> String {
 }
 
 /// The list as CSV.
-pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let texts = read.texts();
     let columns = [
         "operator_account",
@@ -231,8 +231,8 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: 
     csv("operators", &columns, (), move |()| {
         let state = state.clone();
         async move {
-            let now = state.api.clock.now();
-            let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.api.zone }).await?;
+            let now = state.services.clock.now();
+            let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.services.zone }).await?;
             let rows = lanes
                 .into_iter()
                 .map(|lane| {
@@ -258,7 +258,7 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: 
 }
 
 /// Lets a lane rest.
-pub(in crate::console) async fn pause(
+pub(crate) async fn pause(
     State(state): State<ConsoleState>,
     Path(lane): Path<String>,
     act: Act,
@@ -276,13 +276,13 @@ pub(in crate::console) async fn pause(
 }
 
 /// Lets it go on.
-pub(in crate::console) async fn resume(
+pub(crate) async fn resume(
     State(state): State<ConsoleState>,
     Path(lane): Path<String>,
     act: Act,
 ) -> PageResult {
     // One that is paused may have left the configuration.
-    if !is_known(&state, &lane).await? && !state.api.store.is_lane_paused(&lane).await? {
+    if !is_known(&state, &lane).await? && !state.services.store.is_lane_paused(&lane).await? {
         return Err(PageError::NotFound);
     }
     let path = format!("/console/operators#{lane}");
@@ -302,5 +302,5 @@ fn says(path: &str, key: &str) -> axum::response::Response {
 
 async fn is_known(state: &ConsoleState, lane: &str) -> PageResult<bool> {
     Ok(state.operators.contains_key(lane)
-        || state.api.store.lanes().await?.iter().any(|row| row.name == lane))
+        || state.services.store.lanes().await?.iter().any(|row| row.name == lane))
 }

@@ -1,12 +1,12 @@
 //! The first page: how much happens, how the lanes are, and what needs a person now.
 
 use super::operators::{LaneRowView, lanes};
-use crate::ConsoleState;
-use crate::console::chart::{Chart, Column};
-use crate::console::live::{changes, digest};
-use crate::console::page::{ReadSession, PageResult, Shell, html};
+use crate::state::ConsoleState;
+use crate::chart::{Chart, Column};
+use crate::live::{changes, digest};
+use crate::page::{ReadSession, PageResult, Shell, html};
 use crate::text::Texts;
-use crate::console::view::{ViewContext, percent};
+use crate::view::{ViewContext, percent};
 use simgauge_admin::human;
 use askama::Template;
 use axum::extract::State;
@@ -33,7 +33,7 @@ const ENDS_ENOUGH: u64 = 10;
 
 /// How old the figures of an operator account are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::console) struct Age {
+pub(crate) struct Age {
     /// Half of them are at most so old.
     pub(crate) median: Option<Duration>,
     /// Nine in ten are at most so old.
@@ -46,11 +46,11 @@ pub(in crate::console) struct Age {
 
 /// The ages that were looked up last.
 #[derive(Default)]
-pub(in crate::console) struct Ages(Mutex<HashMap<String, (Instant, Age)>>);
+pub(crate) struct Ages(Mutex<HashMap<String, (Instant, Age)>>);
 
 impl Ages {
     /// The age of an operator account's figures, at most a minute old itself.
-    pub(in crate::console) async fn of(&self, state: &ConsoleState, operator: &str) -> PageResult<Age> {
+    pub(crate) async fn of(&self, state: &ConsoleState, operator: &str) -> PageResult<Age> {
         let mut known = self.0.lock().await;
         if let Some((at, age)) = known.get(operator)
             && at.elapsed() < AGES_EVERY
@@ -59,8 +59,8 @@ impl Ages {
         }
         let points: Vec<f64> =
             (0..SAMPLES).map(|n| (f64::from(n) + rand::random::<f64>()) / f64::from(SAMPLES)).collect();
-        let figures = state.api.store.sample_figures(operator, &points).await?;
-        let age = age_of(&figures, state.api.clock.now());
+        let figures = state.services.store.sample_figures(operator, &points).await?;
+        let age = age_of(&figures, state.services.clock.now());
         // Names come from the configuration and from what the store knows of lanes: a few.
         known.insert(operator.to_owned(), (Instant::now(), age));
         Ok(age)
@@ -107,18 +107,18 @@ struct OverviewPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let now = state.api.clock.now();
-    let context = ViewContext { t: read.texts(), now, zone: &state.api.zone };
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+    let now = state.services.clock.now();
+    let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
     let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-    let minutes = state.api.store.pulse_since(from).await?;
+    let minutes = state.services.store.pulse_since(from).await?;
     let hour = minutes.iter().fold(Pulse::default(), |sum, (_, pulse)| sum.plus(*pulse));
     let ended = hour.succeeded + hour.failed;
     let success = (ended > 0).then(|| percent(hour.succeeded, ended));
     let last_whole = UnixMs((now.0.div_euclid(MINUTE_MS) - 1) * MINUTE_MS);
     let last = minutes.iter().find(|(at, _)| *at == last_whole).map_or(0, |(_, pulse)| pulse.accepted);
     let lanes = lanes(&state, context).await?;
-    let dead = state.api.store.count_dead_notifications(DEAD_MAX).await?;
+    let dead = state.services.store.count_dead_notifications(DEAD_MAX).await?;
     let waiting: u64 = lanes.iter().map(|lane| lane.waiting_count).sum();
     let oldest = lanes.iter().filter_map(|lane| lane.oldest_at).min();
     html(&OverviewPage {
@@ -143,16 +143,16 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: Re
 }
 
 /// Tells the page when to show itself anew.
-pub(in crate::console) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let (of, texts) = (state.clone(), read.texts());
     changes(&state, &read.visitor, read.query.get("seen"), Duration::from_secs(3), move || {
         let state = of.clone();
         async move {
-            let now = state.api.clock.now();
+            let now = state.services.clock.now();
             let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-            let minutes = state.api.store.pulse_since(from).await?;
-            let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.api.zone }).await?;
-            let dead = state.api.store.count_dead_notifications(DEAD_MAX).await?;
+            let minutes = state.services.store.pulse_since(from).await?;
+            let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.services.zone }).await?;
+            let dead = state.services.store.count_dead_notifications(DEAD_MAX).await?;
             Ok(shown(&minutes, &lanes, dead))
         }
     })

@@ -2,11 +2,11 @@
 
 use super::card::{RefreshRow, refresh_row};
 use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use crate::ConsoleState;
+use crate::state::ConsoleState;
 use crate::export::csv;
-use crate::console::fields::{Fields, query};
-use crate::console::live::{changes, digest};
-use crate::console::page::{ReadSession, PageResult, Shell, html};
+use crate::fields::{Fields, query};
+use crate::live::{changes, digest};
+use crate::page::{ReadSession, PageResult, Shell, html};
 use crate::view::ViewContext;
 use simgauge_admin::human;
 use askama::Template;
@@ -63,13 +63,13 @@ impl Wanted {
             return Some(self.before.clone());
         }
         let until: jiff::civil::DateTime = self.until.parse().ok()?;
-        let at = until.to_zoned(state.api.zone.clone()).ok()?.timestamp().as_millisecond();
+        let at = until.to_zoned(state.services.zone.clone()).ok()?.timestamp().as_millisecond();
         Some(RefreshId::new(UnixMs(at), 0).to_string())
     }
 }
 
 async fn find(state: &ConsoleState, wanted: &Wanted, limit: i64) -> PageResult<RefreshPage> {
-    let store = &state.api.store;
+    let store = &state.services.store;
     let before = wanted.before(state);
     if wanted.card.is_empty() {
         return Ok(store.refreshes_before(before.as_deref(), &wanted.filter, limit, SCAN_LIMIT).await?);
@@ -105,11 +105,11 @@ struct RefreshesPage {
 }
 
 /// The page.
-pub(in crate::console) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
-    let now = state.api.clock.now();
+    let now = state.services.clock.now();
     let t = read.texts();
-    let context = ViewContext { t, now, zone: &state.api.zone };
+    let context = ViewContext { t, now, zone: &state.services.zone };
     let found = find(&state, &wanted, PAGE).await?;
     let seen = shown(&found.refreshes);
     let choice = |value: &'static str, text, chosen: &str| Choice { is_chosen: value == chosen, value, text };
@@ -146,7 +146,7 @@ fn shown(refreshes: &[RefreshView]) -> String {
 }
 
 /// Tells the page when to show itself anew.
-pub(in crate::console) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
     let of = state.clone();
     changes(&state, &read.visitor, read.query.get("seen"), Duration::from_secs(1), move || {
@@ -156,7 +156,7 @@ pub(in crate::console) async fn events(State(state): State<ConsoleState>, read: 
 }
 
 /// The list as CSV.
-pub(in crate::console) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
+pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
     let wanted = Wanted::read(&read.query);
     let columns = [
         "id",

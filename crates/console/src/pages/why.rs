@@ -1,8 +1,8 @@
 //! Why a card's number is as old as it is, in plain words, the most important first.
 
-use crate::ConsoleState;
+use crate::state::ConsoleState;
 use crate::page::PageResult;
-use crate::console::view::{ViewContext, figure_of};
+use crate::view::{ViewContext, figure_of};
 use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
@@ -34,8 +34,8 @@ pub(super) struct Facts {
 impl Facts {
     /// Looks everything up that concerns a card.
     pub(super) async fn of(state: &ConsoleState, card: &CardView) -> PageResult<Self> {
-        let store = &state.api.store;
-        let now = state.api.clock.now();
+        let store = &state.services.store;
+        let now = state.services.clock.now();
         let names: BTreeSet<&str> =
             card.profiles.iter().map(|profile| profile.operator_account.as_str()).collect();
         let mut pauses: HashMap<String, LanePause> =
@@ -52,14 +52,14 @@ impl Facts {
                 .filter(|profile| profile.operator_account == name)
                 .filter_map(|profile| profile.began_at)
                 .max();
-            let estimate = state.api.registry.estimate(name, &card.account, last_read, now);
+            let estimate = state.services.registry.estimate(name, &card.account, last_read, now);
             lanes.push(LaneFacts {
                 name: name.to_owned(),
                 is_configured: state.operators.contains_key(name),
                 is_held: row.is_some_and(|row| row.lease_until > now.0),
                 pause: pauses.remove(name),
                 status: row.and_then(|row| serde_json::from_str(&row.status).ok()).unwrap_or_default(),
-                lag: state.api.registry.declared_lag_seconds(name).map(Duration::from_secs),
+                lag: state.services.registry.declared_lag_seconds(name).map(Duration::from_secs),
                 estimate: Duration::from_secs(estimate),
                 tasks: match open {
                     Some(refresh) => store.waiting_tasks(name, refresh).await?,
