@@ -1,22 +1,25 @@
 //! The configuration: the defaults in `config.default.toml`, then the user's file, then the environment; checked once.
 
-use simgauge_domain::origin::network;
-use simgauge_domain::target_policy::TargetPolicy;
-use simgauge_http::server::Limits as ConnectionLimits;
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
+use simgauge_console::ConsoleConfig;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::limits::Limits;
+use simgauge_domain::origin::{ForwardedBy, network};
 use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
+use simgauge_http::server::{Limits as ConnectionLimits, TlsFiles};
+use simgauge_service::intake::SteadyBeat;
+use simgauge_service::outbox::NotifyConfig;
+use simgauge_service::telemetry::TraceConfig;
 use simgauge_store::{CardRules, StoredQuota};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,9 +51,9 @@ pub struct Config {
     /// How lanes are worked.
     pub lanes: Lanes,
     /// Telling accounts.
-    pub notify: Notify,
+    pub notify: NotifyConfig,
     /// The console.
-    pub console: Console,
+    pub console: ConsoleConfig,
     /// Keys.
     pub secrets: Secrets,
     /// Operator definitions.
@@ -63,7 +66,7 @@ pub struct Config {
 /// `[server]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // config.default.toml documents each field of this and the following sections.
+// config.default.toml documents each field of this and the following sections.
 pub struct Server {
     pub listen: SocketAddr,
     pub role: Role,
@@ -126,7 +129,6 @@ impl Role {
 /// `[store]`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct StoreConfig {
     pub url: String,
     pub connections: u32,
@@ -142,7 +144,6 @@ impl std::fmt::Debug for StoreConfig {
 /// `[log]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
@@ -154,7 +155,6 @@ pub struct Log {
 /// `[metrics]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct MetricsConfig {
     #[serde(deserialize_with = "address_or_none")]
     pub listen: Option<SocketAddr>,
@@ -186,7 +186,6 @@ pub enum LogFormat {
 /// `[api]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Api {
     pub timestamp_window_seconds: u64,
     pub app_reload_seconds: u64,
@@ -205,7 +204,6 @@ impl Api {
 /// `[docs]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Docs {
     pub enabled: bool,
 }
@@ -213,7 +211,6 @@ pub struct Docs {
 /// `[refresh]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Refresh {
     pub sim_cooldown_seconds: u64,
     pub cloud_esim_cooldown_seconds: u64,
@@ -228,7 +225,6 @@ pub struct Refresh {
 /// `[usage]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Usage {
     pub time_zone: String,
     pub keep_readings_days: u32,
@@ -237,7 +233,6 @@ pub struct Usage {
 /// `[lanes]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Lanes {
     pub lease_seconds: u64,
     pub poll_seconds: f64,
@@ -249,7 +244,6 @@ pub struct Lanes {
 /// `[secrets]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Secrets {
     pub key_file: PathBuf,
 }
@@ -257,7 +251,6 @@ pub struct Secrets {
 /// `[operators]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Operators {
     pub definitions_dir: PathBuf,
 }
@@ -265,7 +258,6 @@ pub struct Operators {
 /// `[[operator_account]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct OperatorAccountConfig {
     pub name: String,
     pub definition: String,
@@ -409,7 +401,7 @@ impl Config {
         if self.lanes.lease_seconds < 2 {
             bail!("lanes.lease_seconds must be at least 2");
         }
-        self.console.own_listener()?;
+        self.console.own_listener().map_err(anyhow::Error::msg)?;
         if self.console.session_idle_minutes == 0 || self.console.session_hours == 0 {
             bail!("console.session_idle_minutes and console.session_hours must be at least 1");
         }
@@ -486,6 +478,13 @@ impl Config {
         let rest = self.store.url.strip_prefix("sqlite:")?;
         let path = rest.strip_prefix("//").unwrap_or(rest);
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// The file with the key that seals app secrets, where it is named.
+    #[must_use]
+    pub fn key_file(&self) -> Option<&Path> {
+        let file = self.secrets.key_file.as_path();
+        (!file.as_os_str().is_empty()).then_some(file)
     }
 
     /// The folder of the user's definitions, if there is one.

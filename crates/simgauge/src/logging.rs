@@ -1,6 +1,6 @@
 //! Log lines: text for people or JSON for machines, on standard error.
 
-use simgauge_service::telemetry::Log;
+use crate::config::Log;
 use crate::config::LogFormat;
 use anyhow::Context as _;
 use std::borrow::Cow;

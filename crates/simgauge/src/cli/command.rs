@@ -176,7 +176,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::App(command) => {
             let config = config()?;
             let store = acting(open_existing_store(&config).await?);
-            let sealer = Sealer::load(&config)?;
+            let sealer = Sealer::load(config.key_file(), config.sqlite_file().as_deref())?;
             let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
             closing(&store, app::run(command, &store, &seal, &output)).await
         }
@@ -187,7 +187,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secrets(command) => {
             let config = config()?;
             let store = acting(open_existing_store(&config).await?);
-            let sealer = Sealer::load(&config)?;
+            let sealer = Sealer::load(config.key_file(), config.sqlite_file().as_deref())?;
             closing(&store, secrets::run(command, &sealer, &store, &output)).await
         }
         Command::Card(command) => {

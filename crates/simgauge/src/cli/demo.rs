@@ -137,7 +137,7 @@ async fn build_the_world(
     };
     let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0").await?, world, clock.as_fn()).await?;
     config.operator_accounts = operator_accounts(&simulator)?;
-    furnish(store, &Sealer::load(config)?, config, began).await?;
+    furnish(store, &Sealer::load(config.key_file(), config.sqlite_file().as_deref())?, config, began).await?;
     match left {
         Some(_) => resume(store, config, &simulator).await?,
         None => live_through(past, config, clock, &simulator).await?,

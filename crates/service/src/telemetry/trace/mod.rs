@@ -63,7 +63,7 @@ impl Traces {
     }
 
     /// Delivers what is waiting, at most for this long.
-    pub(crate) async fn flush(&self, patience: Duration) {
+    pub async fn flush(&self, patience: Duration) {
         let Some(told) = &self.0 else { return };
         let (done, flushed) = oneshot::channel();
         let all = async {

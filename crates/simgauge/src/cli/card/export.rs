@@ -3,7 +3,7 @@
 use crate::cli::human;
 use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output};
-use crate::import::cells::{COLUMNS, guard};
+use simgauge_admin::import::cells::{COLUMNS, guard};
 use anyhow::Context as _;
 use serde_json::json;
 use simgauge_domain::card_kind::CardKind;

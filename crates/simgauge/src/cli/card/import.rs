@@ -3,7 +3,7 @@
 use crate::cli::human;
 use crate::cli::output::{Fields, Output};
 use simgauge_admin::import::errors::ErrorsFile;
-use crate::import::run::{Mode, Progress, Summary, import};
+use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use simgauge_store::Store;

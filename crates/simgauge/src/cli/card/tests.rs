@@ -3,7 +3,7 @@
 use super::export::{Written, export};
 use simgauge_admin::import::check::Warnings;
 use simgauge_admin::import::rows::CHUNK_ROWS;
-use crate::import::run::{Mode, Summary, import};
+use simgauge_admin::import::run::{Mode, Summary, import};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::Store;

@@ -4,7 +4,7 @@
 use crate::cli::Output;
 use simgauge_service::clock::Clock;
 use crate::config::Config;
-use simgauge_service::lanes::operators_of;
+use crate::operators::operators_of;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use simgauge_operators::check::{LiveReport, Report, check_builtin, check_file, check_live};

@@ -7,7 +7,7 @@ use crate::cli::output::{Fields, Output};
 use simgauge_service::clock::Clock;
 use simgauge_admin::import::cells::Header;
 use simgauge_admin::import::errors::ErrorsFile;
-use crate::import::lines::{Line, Lines, Splitter};
+use simgauge_admin::import::lines::{Line, Lines, Splitter};
 use simgauge_admin::import::rows::Refused;
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
