@@ -1,13 +1,13 @@
 //! Everything that an admin can do, in one place: whatever changes anything passes [`perform`], and is logged and audited with
 //! who did it.
 
-use crate::state::ConsoleState;
 use crate::page::PageError;
+use crate::state::ConsoleState;
+use secrecy::SecretString;
+use simgauge_domain::id::RefreshId;
 use simgauge_service::intake::NotAccepted;
 use simgauge_service::secrets::new_appkey;
 use simgauge_service::secrets::new_secret;
-use secrecy::SecretString;
-use simgauge_domain::id::RefreshId;
 use simgauge_store::{AcceptCall, AcceptOutcome, CardView, Session, Store, StoreError};
 use std::time::Duration;
 

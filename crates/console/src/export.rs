@@ -1,11 +1,11 @@
 //! Lists as CSV files that no spreadsheet runs.
 
 use crate::page::{PageError, PageResult};
-use simgauge_admin::import::cells::guard;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;
+use simgauge_admin::import::cells::guard;
 
 /// Longer lists are cut; the last line says so.
 const MOST_ROWS: usize = 1_000_000;

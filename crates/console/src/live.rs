@@ -1,9 +1,9 @@
 //! Telling open pages that what they show has changed: server-sent events that carry no content. The page fetches itself then,
 //! so that what it shows is made in one place.
 
-use crate::state::ConsoleState;
 use crate::page::{PageError, PageResult};
 use crate::session::Visitor;
+use crate::state::ConsoleState;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;

@@ -1,8 +1,8 @@
 //! What surrounds every page: who looks, the frame it stands in, headers, and errors as pages.
 
-use crate::state::ConsoleState;
 use crate::fields::Fields;
 use crate::session::{Cookie, Theme, Visitor};
+use crate::state::ConsoleState;
 use crate::text::Texts;
 use askama::Template;
 use axum::Extension;

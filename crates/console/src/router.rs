@@ -1,8 +1,8 @@
 //! Every route of the console on one page.
 
-use crate::state::ConsoleState;
-use crate::page::{PageError, finish, surround};
 use super::pages::{apps, card, cards, import, login, notifications, operators, overview, refreshes};
+use crate::page::{PageError, finish, surround};
+use crate::state::ConsoleState;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path};
 use axum::http::{HeaderValue, StatusCode, header};

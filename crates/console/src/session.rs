@@ -1,13 +1,13 @@
 //! Who looks at the console: from a request to a [`Visitor`], and cookies.
 
-use crate::state::ConsoleState;
 use crate::page::PageError;
+use crate::state::ConsoleState;
 use crate::text::Texts;
-use simgauge_domain::origin::OverTls;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
+use simgauge_domain::origin::OverTls;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
 use simgauge_store::{AdminRole, Session};

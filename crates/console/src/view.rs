@@ -2,8 +2,8 @@
 
 use crate::text::Texts;
 use simgauge_admin::human;
-use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::accept::cooling_until;
+use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn spans_and_distances() {
         let zone = TimeZone::UTC;
-        let context = |language| ViewContext { t: Texts(language), now: UnixMs(1_800_000_000_000), zone: &zone };
+        let context =
+            |language| ViewContext { t: Texts(language), now: UnixMs(1_800_000_000_000), zone: &zone };
         let en = context(Language::En);
         assert_eq!(en.ago(UnixMs(1_800_000_000_000 - 298_000)), "4 min 58 s ago");
         assert_eq!(en.ago(UnixMs(1_800_000_000_000 + 7_500_000)), "in 2 h 5 min");

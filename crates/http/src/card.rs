@@ -4,12 +4,6 @@ use crate::answer::{ApiError, done};
 use crate::gate::{self, Caller, Origin};
 use crate::router::Operation;
 use crate::state::ApiState;
-use simgauge_service::answers;
-use simgauge_service::intake::CadenceCall;
-use simgauge_service::intake::Known;
-use simgauge_service::intake::NotAccepted;
-use simgauge_service::intake::Verdict;
-use simgauge_service::telemetry::Held;
 use axum::response::Response;
 use simgauge_domain::accept::cooling_until;
 use simgauge_domain::card_kind::CardKind;
@@ -18,6 +12,12 @@ use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::answer::{CardPage, RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, ListCards, RefreshUsage};
 use simgauge_protocol::{Body, Code};
+use simgauge_service::answers;
+use simgauge_service::intake::CadenceCall;
+use simgauge_service::intake::Known;
+use simgauge_service::intake::NotAccepted;
+use simgauge_service::intake::Verdict;
+use simgauge_service::telemetry::Held;
 use simgauge_store::{AcceptCall, AcceptOutcome, Accepted, CardFilter, NewWork};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -183,7 +183,9 @@ async fn hold(
         answer.state = answers::state_of(refresh.state);
         if answer.state == RefreshState::Succeeded {
             let card = state.services.store.card(&caller.account, kind, fields.number).await?;
-            answer.usage = card.and_then(|card| answers::card_usage(&state.services, &card.profiles, state.services.clock.now()));
+            answer.usage = card.and_then(|card| {
+                answers::card_usage(&state.services, &card.profiles, state.services.clock.now())
+            });
         }
         if refresh.state.is_ended() {
             answer.estimated_seconds = None;
@@ -205,7 +207,8 @@ impl Operation for Get {
     ) -> Result<Response, ApiError> {
         let (caller, number) =
             gate::enter_once(state, body, origin, |body| request::card_number(body, self.0))?;
-        let card = state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
+        let card =
+            state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
         let answer = answers::card_answer(&state.services, card, caller.language);
         Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
     }
@@ -223,8 +226,11 @@ impl Operation for List {
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;
         // One more than the page, to know whether there is another.
-        let mut cards =
-            state.services.store.cards(&caller.account, self.0, &filter, offset, fields.page_size + 1).await?;
+        let mut cards = state
+            .services
+            .store
+            .cards(&caller.account, self.0, &filter, offset, fields.page_size + 1)
+            .await?;
         let page_size = usize::try_from(fields.page_size).unwrap_or(usize::MAX);
         let has_more = cards.len() > page_size;
         cards.truncate(page_size);
@@ -232,7 +238,10 @@ impl Operation for List {
             page_num: fields.page_num,
             page_size: fields.page_size,
             has_more,
-            list: cards.into_iter().map(|card| answers::card_answer(&state.services, card, caller.language)).collect(),
+            list: cards
+                .into_iter()
+                .map(|card| answers::card_answer(&state.services, card, caller.language))
+                .collect(),
         };
         Ok(done(Code::Ok.default_message(caller.language), page, request_id))
     }

@@ -1,8 +1,8 @@
 //! What people read of the API: the OpenAPI document, the same as a page, and a page that signs and sends a call.
 
-use crate::state::ApiState;
 use crate::answer::ApiError;
 use crate::gate::asked_language;
+use crate::state::ApiState;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};

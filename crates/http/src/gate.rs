@@ -1,15 +1,15 @@
 //! From a signed body to a caller. The order is fixed: the body, its common fields, the operation's fields (400), appkey and
 //! sign, timestamp (401), the app's leave and the caller's address (403), the quotas (429).
 
-use crate::state::ApiState;
 use crate::answer::ApiError;
-use simgauge_service::apps::AppEntry;
+use crate::state::ApiState;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::sign::{self, Fingerprint, Form, Scope};
 use simgauge_protocol::{Body, FieldError, Language, request};
+use simgauge_service::apps::AppEntry;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -138,8 +138,8 @@ pub(super) fn language_to_refuse_in(state: &ApiState, body: &Body<'_>, error: &A
 
 #[cfg(test)]
 mod tests {
-    use simgauge_service::apps::AppDirectory;
     use super::*;
+    use simgauge_service::apps::AppDirectory;
     use simgauge_service::secrets::Sealer;
     use simgauge_store::{Store, StoredQuota};
     use std::hint::black_box;

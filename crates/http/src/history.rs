@@ -4,13 +4,13 @@ use crate::answer::{ApiError, done};
 use crate::gate::{self, Origin};
 use crate::router::Operation;
 use crate::state::ApiState;
-use simgauge_service::answers;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
 use simgauge_protocol::request::UsageHistory;
 use simgauge_protocol::{Body, Code};
+use simgauge_service::answers;
 
 /// The operation.
 #[derive(Clone, Copy)]

@@ -15,5 +15,6 @@ pub mod server;
 mod state;
 
 pub use gate::asked_language;
+pub use overload_delay::OverloadDelay;
 pub use router::{health_router, router};
 pub use state::{ApiSettings, ApiState};

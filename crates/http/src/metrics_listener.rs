@@ -1,10 +1,10 @@
 //! `/metrics`, on a listener of its own: whoever may read the numbers need not be whoever may call.
 
-use simgauge_service::telemetry::Telemetry;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use simgauge_service::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -4,10 +4,10 @@ use crate::answer::{ApiError, done};
 use crate::gate::{self, Origin};
 use crate::router::Operation;
 use crate::state::ApiState;
-use simgauge_service::answers;
 use axum::response::Response;
 use simgauge_domain::id::RefreshId;
 use simgauge_protocol::{Body, Code, request};
+use simgauge_service::answers;
 
 /// The operation.
 #[derive(Clone, Copy)]

@@ -4,7 +4,6 @@ use crate::answer::ApiError;
 use crate::gate::{self, Origin};
 use crate::state::ApiState;
 use crate::{card, docs, health, history, refresh};
-use simgauge_service::telemetry::Held;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -12,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
+use simgauge_service::telemetry::Held;
 use std::time::Instant;
 
 /// Largest body, in bytes.

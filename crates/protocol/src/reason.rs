@@ -1,8 +1,8 @@
 //! Why a refresh failed, as a sentence for people in both languages.
 
+use crate::Language;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::Failure;
-use crate::Language;
 
 /// A plain sentence: in Chinese what the kind means, in English what exactly happened.
 #[must_use]

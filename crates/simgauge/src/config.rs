@@ -16,6 +16,7 @@ use simgauge_domain::retry::RetryRule;
 use simgauge_http::server::{Limits as ConnectionLimits, TlsFiles};
 use simgauge_service::intake::SteadyBeat;
 use simgauge_service::outbox::NotifyConfig;
+use simgauge_service::secrets::Sealer;
 use simgauge_service::telemetry::TraceConfig;
 use simgauge_store::{CardRules, StoredQuota};
 use std::collections::BTreeMap;
@@ -480,11 +481,14 @@ impl Config {
         Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
     }
 
-    /// The file with the key that seals app secrets, where it is named.
-    #[must_use]
-    pub fn key_file(&self) -> Option<&Path> {
+    /// What seals app secrets; makes the key file of an embedded store at its first start.
+    ///
+    /// # Errors
+    /// The key is malformed, or missing where it cannot be made.
+    pub fn sealer(&self) -> anyhow::Result<Sealer> {
         let file = self.secrets.key_file.as_path();
-        (!file.as_os_str().is_empty()).then_some(file)
+        let named = (!file.as_os_str().is_empty()).then_some(file);
+        Sealer::load(named, self.sqlite_file().as_deref())
     }
 
     /// The folder of the user's definitions, if there is one.

@@ -1,10 +1,10 @@
 //! Apps: appkeys and their secrets, each shown once.
 
 use super::{PAGE, page_after};
-use crate::state::ConsoleState;
 use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
-use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::page::{Act, PageError, PageResult, ReadSession, Shell, back, html};
+use crate::state::ConsoleState;
 use crate::view::{ViewContext, When};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -144,20 +144,12 @@ pub(crate) async fn rotate(
 }
 
 /// Refuses an app's calls.
-pub(crate) async fn disable(
-    state: State<ConsoleState>,
-    appkey: Path<String>,
-    act: Act,
-) -> PageResult {
+pub(crate) async fn disable(state: State<ConsoleState>, appkey: Path<String>, act: Act) -> PageResult {
     switch(state, appkey, act, true).await
 }
 
 /// Lets it call again.
-pub(crate) async fn enable(
-    state: State<ConsoleState>,
-    appkey: Path<String>,
-    act: Act,
-) -> PageResult {
+pub(crate) async fn enable(state: State<ConsoleState>, appkey: Path<String>, act: Act) -> PageResult {
     switch(state, appkey, act, false).await
 }
 

@@ -2,19 +2,19 @@
 
 use super::why::{Facts, why};
 use super::{EXPORT_PAGE, PAGE};
-use simgauge_service::answers;
-use crate::state::ConsoleState;
 use crate::action::{Action, Outcome, perform};
 use crate::chart::{Chart, Column};
 use crate::export::csv;
 use crate::live::{changes, digest};
-use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::page::{Act, PageError, PageResult, ReadSession, Shell, back, html};
+use crate::state::ConsoleState;
 use crate::view::{Badge, ViewContext, When, cooling, percent, used_tone};
-use simgauge_admin::human;
 use askama::Template;
 use axum::extract::{Path, State};
+use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::PackageAnswer;
+use simgauge_service::answers;
 use simgauge_store::{CardView, ProfileView, ReadingView, RefreshView};
 use std::time::Duration;
 
@@ -146,7 +146,12 @@ pub(crate) async fn page(
     shown(&state, &number, &read, None).await
 }
 
-async fn shown(state: &ConsoleState, number: &str, read: &ReadSession, problem: Option<String>) -> PageResult {
+async fn shown(
+    state: &ConsoleState,
+    number: &str,
+    read: &ReadSession,
+    problem: Option<String>,
+) -> PageResult {
     let store = &state.services.store;
     let card = find(state, number).await?;
     let now = state.services.clock.now();
@@ -212,7 +217,11 @@ fn signed(bytes: i64) -> String {
 }
 
 /// One for each package; where there is none, one for what the operator allows.
-fn gauges(packages: &[PackageAnswer], usage: Option<(u64, Option<u64>)>, context: ViewContext<'_>) -> Vec<Gauge> {
+fn gauges(
+    packages: &[PackageAnswer],
+    usage: Option<(u64, Option<u64>)>,
+    context: ViewContext<'_>,
+) -> Vec<Gauge> {
     let gauge = |name: String, used: u64, total: Option<u64>, from: Option<i64>, to: Option<i64>| {
         let share = total.map(|total| percent(used, total));
         Gauge {

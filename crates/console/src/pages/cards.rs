@@ -1,17 +1,17 @@
 //! Finding cards.
 
-use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use simgauge_service::answers;
-use crate::state::ConsoleState;
+use super::{EXPORT_PAGE, PAGE, SCAN_LIMIT};
 use crate::export::csv;
 use crate::fields::{Fields, query};
-use crate::page::{ReadSession, PageResult, Shell, html};
+use crate::page::{PageResult, ReadSession, Shell, html};
+use crate::state::ConsoleState;
 use crate::view::{Badge, ViewContext, When, figure_of, percent, used_tone};
-use simgauge_admin::human;
 use askama::Template;
 use axum::extract::State;
+use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::request::CARD_STATUSES;
+use simgauge_service::answers;
 use simgauge_store::{CardCursor, CardView, CardWalk, StoreError};
 use std::time::Duration;
 

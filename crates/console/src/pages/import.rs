@@ -1,18 +1,18 @@
 //! Importing cards: a file is taken, checked without storing anything, and then imported.
 
-use crate::state::ConsoleState;
 use crate::action::{Action, acting, perform};
 use crate::export::file;
 use crate::live::{changes, digest};
-use crate::page::{Act, ReadSession, PageError, PageResult, Shell, html, visitor};
+use crate::page::{Act, PageError, PageResult, ReadSession, Shell, html, visitor};
+use crate::state::ConsoleState;
 use crate::text::fill;
 use crate::view::{ViewContext, When, percent};
-use simgauge_admin::human;
-use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
+use simgauge_admin::human;
+use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Session, Store};
 use std::collections::VecDeque;
@@ -200,11 +200,7 @@ async fn short_text(mut field: axum::extract::multipart::Field<'_>) -> Option<St
 }
 
 /// Imports a file that was checked.
-pub(crate) async fn start(
-    State(state): State<ConsoleState>,
-    Path(id): Path<String>,
-    act: Act,
-) -> PageResult {
+pub(crate) async fn start(State(state): State<ConsoleState>, Path(id): Path<String>, act: Act) -> PageResult {
     let checked = state.imports.get(&id).filter(|job| job.is_over()).ok_or(PageError::NotFound)?;
     let mode = match act.form.get("mode") {
         "good_rows" => Mode::Chunks,

@@ -1,16 +1,16 @@
 //! Logging in and out, and how pages look to somebody.
 
-use crate::state::ConsoleState;
 use crate::action::{Action, perform};
 use crate::fields::Fields;
 use crate::page::{PageError, PageResult, Posted, Shell, html, is_own_path, retry_after, visitor};
-use simgauge_admin::password;
 use crate::session::{Cookie, Theme, Visitor, hashed, new_token};
+use crate::state::ConsoleState;
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use secrecy::SecretString;
+use simgauge_admin::password;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_protocol::Language;
 use simgauge_store::{Admin, Session};

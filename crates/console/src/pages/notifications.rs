@@ -1,15 +1,15 @@
 //! What accounts are told, and what could not be delivered.
 
-use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use crate::state::ConsoleState;
+use super::{EXPORT_PAGE, PAGE, SCAN_LIMIT};
 use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
 use crate::fields::{Fields, query};
-use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::page::{Act, PageError, PageResult, ReadSession, Shell, back, html};
+use crate::state::ConsoleState;
 use crate::view::{Badge, ViewContext, When};
-use simgauge_admin::human;
 use askama::Template;
 use axum::extract::{Path, State};
+use simgauge_admin::human;
 use simgauge_store::{NotificationState, NotificationView};
 
 struct Wanted {
@@ -156,8 +156,11 @@ pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession)
     csv("notifications", &columns, wanted.before, move |before| {
         let (state, account) = (state.clone(), account.clone());
         async move {
-            let (found, next) =
-                state.services.store.notifications_before(before, &account, only, EXPORT_PAGE, SCAN_LIMIT).await?;
+            let (found, next) = state
+                .services
+                .store
+                .notifications_before(before, &account, only, EXPORT_PAGE, SCAN_LIMIT)
+                .await?;
             let rows = found
                 .into_iter()
                 .map(|one| {

@@ -1,20 +1,20 @@
 //! Operator accounts and their lanes: budget, breaker, last errors, pause and resume.
 
 use super::page_after;
-use crate::state::ConsoleState;
 use crate::action::{Action, Outcome, perform};
 use crate::export::csv;
 use crate::live::{changes, digest};
-use crate::page::{Act, ReadSession, PageError, PageResult, Shell, back, html};
+use crate::page::{Act, PageError, PageResult, ReadSession, Shell, back, html};
+use crate::state::ConsoleState;
 use crate::view::{Badge, ViewContext, When, percent};
-use simgauge_admin::human;
-use simgauge_domain::lane_status::LaneStatus;
-use simgauge_service::lanes::Queue;
 use askama::Template;
 use axum::extract::{Path, State};
+use simgauge_admin::human;
+use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::limits::{Limits, Scope};
 use simgauge_domain::names;
 use simgauge_domain::time::UnixMs;
+use simgauge_service::lanes::Queue;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
 //! The first page: how much happens, how the lanes are, and what needs a person now.
 
 use super::operators::{LaneRowView, lanes};
-use crate::state::ConsoleState;
 use crate::chart::{Chart, Column};
 use crate::live::{changes, digest};
-use crate::page::{ReadSession, PageResult, Shell, html};
+use crate::page::{PageResult, ReadSession, Shell, html};
+use crate::state::ConsoleState;
 use crate::text::Texts;
 use crate::view::{ViewContext, percent};
-use simgauge_admin::human;
 use askama::Template;
 use axum::extract::State;
+use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::Pulse;
 use std::collections::HashMap;

@@ -1,16 +1,16 @@
 //! Refreshes as they come and end.
 
 use super::card::{RefreshRow, refresh_row};
-use super::{EXPORT_PAGE, SCAN_LIMIT, PAGE};
-use crate::state::ConsoleState;
+use super::{EXPORT_PAGE, PAGE, SCAN_LIMIT};
 use crate::export::csv;
 use crate::fields::{Fields, query};
 use crate::live::{changes, digest};
-use crate::page::{ReadSession, PageResult, Shell, html};
+use crate::page::{PageResult, ReadSession, Shell, html};
+use crate::state::ConsoleState;
 use crate::view::ViewContext;
-use simgauge_admin::human;
 use askama::Template;
 use axum::extract::State;
+use simgauge_admin::human;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;

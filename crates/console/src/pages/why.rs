@@ -1,7 +1,7 @@
 //! Why a card's number is as old as it is, in plain words, the most important first.
 
-use crate::state::ConsoleState;
 use crate::page::PageResult;
+use crate::state::ConsoleState;
 use crate::view::{ViewContext, figure_of};
 use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::refresh::RefreshState;
@@ -151,7 +151,9 @@ fn lag(card: &CardView, facts: &Facts, context: ViewContext<'_>) -> Option<Strin
             Some(t.fill("why.lag", &[&context.span(behind), &context.span(declared)]))
         }
         (Some(behind), None) => Some(t.fill("why.lag_undeclared", &[&context.span(behind)])),
-        (None, Some(declared)) if !declared.is_zero() => Some(t.fill("why.may_lag", &[&context.span(declared)])),
+        (None, Some(declared)) if !declared.is_zero() => {
+            Some(t.fill("why.may_lag", &[&context.span(declared)]))
+        }
         (None, _) => None,
     }
 }

@@ -10,13 +10,13 @@ pub use tls::{Tls, TlsFiles};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use simgauge_domain::origin::OverTls;
 use deadlines::{Deadlines, Timed};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use simgauge_domain::origin::OverTls;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -49,7 +49,6 @@ pub struct Limits {
     /// From an answer to the next request; also how long a caller may take to take a part of an answer off us.
     pub idle: Duration,
 }
-
 
 /// Serves until stopped and until what was under way then is answered.
 pub async fn serve(

@@ -1,7 +1,5 @@
 //! TLS on the listener: a certificate and its key out of two files, read again when they change.
 
-use serde::Deserialize;
-use std::path::PathBuf;
 use anyhow::Context as _;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -9,7 +7,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use serde::Deserialize;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;

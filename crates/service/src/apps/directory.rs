@@ -1,11 +1,11 @@
 //! Who may call: all apps in memory, read again every few seconds. A look-up never touches the store, so an unknown appkey
 //! takes as long as a known one.
 
-use simgauge_domain::origin::networks;
 use super::quota::{Bucket, UsedUp};
 use crate::secrets::Sealer;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
+use simgauge_domain::origin::networks;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
 use simgauge_protocol::sign::SignType;

@@ -2,7 +2,7 @@
 //! waits for the disk the next one is worked on.
 
 use super::cooldown_cache::Known;
-use super::inflight::{InflightPermit, InflightLimit};
+use super::inflight::{InflightLimit, InflightPermit};
 use super::sync::{Callers, Group, Past, Reply, Syncer};
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;

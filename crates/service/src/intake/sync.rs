@@ -2,7 +2,7 @@
 
 use super::accept::NotAccepted;
 use super::cooldown_cache::{CooldownCache, Known};
-use super::inflight::{InflightPermit, InflightLimit};
+use super::inflight::{InflightLimit, InflightPermit};
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
 use crate::telemetry::Span;

@@ -1,17 +1,17 @@
 //! One lane: takes the lease, then works the queue until the lease is lost or the process stops.
 
-use super::settings::LaneSettings;
-use super::results::{ReadingResult, OutcomeReporter, Written, write_results};
 use super::pacer::{HostPaces, Pacer};
 use super::result_writer::ResultWriter;
+use super::results::{OutcomeReporter, ReadingResult, Written, write_results};
+use super::settings::LaneSettings;
 use super::setup::LaneSetup;
-use simgauge_domain::lane_status::{ERRORS_KEPT, LaneError, LaneStatus, LeaseHandover};
 use super::watch::waiting;
 use super::window::Window;
 use crate::reading::{CallTimes, ReadOutcome, ReadTimes, read_profile};
 use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
 use simgauge_domain::breaker::Breaker;
+use simgauge_domain::lane_status::{ERRORS_KEPT, LaneError, LaneStatus, LeaseHandover};
 use simgauge_domain::metering::delta::moment;
 use simgauge_domain::period::dated;
 use simgauge_domain::refresh::Failure;
@@ -41,7 +41,12 @@ pub(super) struct LaneContext {
 }
 
 impl LaneContext {
-    pub(super) fn new(setup: LaneSetup, settings: LaneSettings, hosts: &HostPaces, result_writer: ResultWriter) -> Self {
+    pub(super) fn new(
+        setup: LaneSetup,
+        settings: LaneSettings,
+        hosts: &HostPaces,
+        result_writer: ResultWriter,
+    ) -> Self {
         let pacer = Pacer::new(&setup.limits, setup.operator.host(), hosts);
         let metrics = settings.telemetry.metrics.lane(&setup.name);
         Self { setup, settings, pacer, metrics, result_writer }
@@ -53,8 +58,9 @@ impl LaneContext {
             Before::Nobody => {}
             Before::GivenBack(handover) => {
                 let handover: Option<LeaseHandover> = serde_json::from_str(handover).ok();
-                let handed_over =
-                    handover.as_ref().map(|handover| (handover.counting.as_slice(), now.since(UnixMs(handover.at))));
+                let handed_over = handover
+                    .as_ref()
+                    .map(|handover| (handover.counting.as_slice(), now.since(UnixMs(handover.at))));
                 self.pacer.take_over(handed_over);
             }
             Before::Lost => self.pacer.take_over(None),
@@ -91,7 +97,8 @@ pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
 }
 
 async fn give_back(context: &LaneContext, lease: &Lease, status: LaneStatus) {
-    let handover = LeaseHandover { status, counting: context.pacer.hand_over(), at: context.settings.clock.now().0 };
+    let handover =
+        LeaseHandover { status, counting: context.pacer.hand_over(), at: context.settings.clock.now().0 };
     let handover = serde_json::to_string(&handover).unwrap_or_default();
     if let Err(error) = context.settings.store.release(lease, &handover).await {
         tracing::warn!(lane = lease.lane, %error, "the lease could not be given back; it will run out");

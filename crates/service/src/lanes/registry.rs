@@ -104,7 +104,8 @@ impl LaneRegistry {
     #[must_use]
     pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
         let Some(registry) = self.lanes.get(lane) else { return 0 };
-        let may_be_read = last_read_at.map_or(Duration::ZERO, |at| at.after(registry.least_interval).since(now));
+        let may_be_read =
+            last_read_at.map_or(Duration::ZERO, |at| at.after(registry.least_interval).since(now));
         registry.estimate(account).max(whole_seconds_up(may_be_read))
     }
 
@@ -125,7 +126,9 @@ impl LaneRegistry {
                     queues.waiting.insert(account.to_owned(), 1);
                 }
             }
-            if registry.held.load(Ordering::Relaxed) && queues.pending.last().is_none_or(|last| last != account) {
+            if registry.held.load(Ordering::Relaxed)
+                && queues.pending.last().is_none_or(|last| last != account)
+            {
                 queues.pending.push(account.to_owned());
             }
         }
@@ -134,7 +137,8 @@ impl LaneRegistry {
 
     /// An account has new work in a lane, from another node: wakes the lane if it is worked here.
     pub(super) fn mark_pending(&self, lane: &str, account: &str) {
-        let Some(registry) = self.lanes.get(lane).filter(|registry| registry.held.load(Ordering::Relaxed)) else {
+        let Some(registry) = self.lanes.get(lane).filter(|registry| registry.held.load(Ordering::Relaxed))
+        else {
             return;
         };
         registry.lock().pending.push(account.to_owned());

@@ -1,10 +1,10 @@
 //! Writing down what became of a lane's readings, in groups, beside the lane that goes on reading.
 
-use super::settings::LaneSettings;
 use super::result_writer::{NotWritten, ResultWriter};
-use crate::waiters::Waiters;
+use super::settings::LaneSettings;
 use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
+use crate::waiters::Waiters;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, TaskKey};

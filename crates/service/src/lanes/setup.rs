@@ -1,7 +1,7 @@
 //! An operator account, ready to be worked by a lane.
 
-use super::registry::LaneEntry;
 use super::pacer::Pacer;
+use super::registry::LaneEntry;
 use simgauge_domain::limits::Limits;
 use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_operators::Operator;

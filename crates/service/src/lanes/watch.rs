@@ -1,7 +1,7 @@
 //! What a node hears of the others: new work for the lanes it works, and how long the queues of the other lanes are.
 
-use super::settings::LaneSettings;
 use super::registry::Counted;
+use super::settings::LaneSettings;
 use simgauge_store::{Store, StoreError, Wakeup};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -1,8 +1,8 @@
 //! One attempt to deliver one notification.
 
 use super::resolve::{PublicResolver, ResolveError};
-use simgauge_domain::target_policy::{self, TargetError, TargetPolicy};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use simgauge_domain::target_policy::{self, TargetError, TargetPolicy};
 use std::error::Error as _;
 use std::time::Duration;
 

@@ -44,7 +44,8 @@ impl LeaseSession<'_> {
     async fn give_up(&mut self, account: &str, now: UnixMs) -> Result<bool, StoreError> {
         let settings = self.settings;
         let store = &settings.store;
-        let overdue = store.overdue_notifications(account, self.retry_schedule.overdue(now), GIVE_UP_CHUNK).await?;
+        let overdue =
+            store.overdue_notifications(account, self.retry_schedule.overdue(now), GIVE_UP_CHUNK).await?;
         let more = i64::try_from(overdue.len()).is_ok_and(|count| count == GIVE_UP_CHUNK);
         let settled: Vec<Settled> = overdue
             .into_iter()

@@ -1,10 +1,10 @@
 //! Delivery: takes the lease, then empties the outbox until the lease is lost or the process stops.
 
-use super::settings::NotifySettings;
 use super::attempt::{AttemptError, Sender};
-use super::scheduler::DeliveryScheduler;
 use super::message;
 use super::retry_schedule::RetrySchedule;
+use super::scheduler::DeliveryScheduler;
+use super::settings::NotifySettings;
 use crate::telemetry::Span;
 use secrecy::ExposeSecret as _;
 use simgauge_domain::time::UnixMs;
@@ -289,7 +289,9 @@ impl<'a> LeaseSession<'a> {
         self.settings.telemetry.metrics.notifications_waiting.set(0);
         match over {
             ExitReason::Stopping => {}
-            ExitReason::Broken(error) => tracing::error!(%error, "an attempt to deliver broke; starting anew"),
+            ExitReason::Broken(error) => {
+                tracing::error!(%error, "an attempt to deliver broke; starting anew")
+            }
             ExitReason::LeaseLost => {
                 tracing::warn!("the lease of delivery was lost; leaving it to its new holder");
                 return;

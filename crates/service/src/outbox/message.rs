@@ -1,10 +1,10 @@
 //! What is posted: the body from the outbox, with the time, a nonce and the sign of this attempt.
 
-use simgauge_protocol::reason;
 use serde_json::{Map, Value};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::Failure;
+use simgauge_protocol::reason;
 use simgauge_protocol::sign::{self, SIGN_TYPE_FIELD, Scope, SignType};
 use simgauge_protocol::{Body, Language};
 

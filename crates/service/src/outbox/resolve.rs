@@ -1,8 +1,8 @@
 //! Names to addresses for deliveries: only addresses that passed the check are handed to the connection, so nothing can
 //! change between the two.
 
-use simgauge_domain::public_address::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use simgauge_domain::public_address::is_public;
 use std::net::SocketAddr;
 
 /// Why there is no address to connect to.

@@ -171,7 +171,11 @@ mod tests {
             assert_eq!(scheduler.next(), Some((name.to_owned(), 1, 0)), "one at a time");
             scheduler.began(name, "x", Instant::now());
         }
-        assert_eq!(scheduler.next(), Some(("living".to_owned(), EACH, 0)), "both places of the dead are taken");
+        assert_eq!(
+            scheduler.next(),
+            Some(("living".to_owned(), EACH, 0)),
+            "both places of the dead are taken"
+        );
         assert_eq!(scheduler.next(), None);
         scheduler.ended("a", "x", false, FAST, NOW);
         assert_eq!(scheduler.next(), Some(("c".to_owned(), 1, 0)));

@@ -1,10 +1,10 @@
 //! What delivery works with.
 
+use super::attempt::Sender;
+use super::retry_schedule::RetrySchedule;
 use crate::clock::Clock;
 use crate::secrets::Sealer;
 use crate::telemetry::Telemetry;
-use super::attempt::Sender;
-use super::retry_schedule::RetrySchedule;
 use serde::Deserialize;
 use simgauge_domain::target_policy::TargetPolicy;
 use simgauge_store::Store;
@@ -66,4 +66,3 @@ impl NotifyConfig {
         TargetPolicy { allow_private: self.allow_private, allow_http: self.allow_http }
     }
 }
-

@@ -1,6 +1,5 @@
 //! Metrics of one lane. The labels are the configured operator accounts and closed lists: no card ever is one.
 
-use simgauge_domain::lane_status::LaneStatus;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -8,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::lane_status::LaneStatus;
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -59,7 +59,7 @@ impl SlowLog {
     }
 
     /// An attempt to read ended.
-    pub fn reading(&self, lane: &str, task: &Task, times: &ReadTimes) {
+    pub(crate) fn reading(&self, lane: &str, task: &Task, times: &ReadTimes) {
         if times.took >= self.reading {
             tracing::warn!(
                 lane,

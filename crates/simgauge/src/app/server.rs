@@ -69,7 +69,7 @@ impl App {
         let setups = operators_of(config, &clock)?;
         let database = config.sqlite_file();
         let only_server = database.as_deref().map(lock_database).transpose()?;
-        let sealer = Sealer::load(config.key_file(), database.as_deref())?;
+        let sealer = config.sealer()?;
         let tls = config.server.tls.files().map(Tls::load).transpose().context("server.tls")?;
         let store = open_store(config).await?;
         clock.correct_by(&store).await?;
@@ -307,11 +307,8 @@ async fn serve(
             }
         }
     }
-    let api = if config.server.role.answers() {
-        router(state, config.docs.enabled)
-    } else {
-        health_router(state)
-    };
+    let api =
+        if config.server.role.answers() { router(state, config.docs.enabled) } else { health_router(state) };
     if let Some(tls) = &tls {
         background.start("TLS certificate", tls.clone().keep_fresh(stopping.clone()));
     }

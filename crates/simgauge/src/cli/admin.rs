@@ -2,12 +2,12 @@
 
 use super::human;
 use super::output::{Output, Table};
-use simgauge_service::clock::Clock;
-use simgauge_admin::password;
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use simgauge_admin::password;
 use simgauge_domain::names;
+use simgauge_service::clock::Clock;
 use simgauge_store::{AdminRole, Store};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;

@@ -3,14 +3,14 @@
 use super::human;
 use super::input::{self, Quota};
 use super::output::{Fields, Output, Table};
+use ipnet::IpNet;
+use serde_json::json;
 use simgauge_domain::origin::network;
+use simgauge_domain::time::UnixMs;
+use simgauge_protocol::sign::SignType;
 use simgauge_service::clock::Clock;
 use simgauge_service::secrets::new_appkey;
 use simgauge_service::secrets::new_secret;
-use ipnet::IpNet;
-use serde_json::json;
-use simgauge_domain::time::UnixMs;
-use simgauge_protocol::sign::SignType;
 use simgauge_store::{Store, StoredQuota};
 use std::process::ExitCode;
 use std::time::Duration;

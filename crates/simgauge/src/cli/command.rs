@@ -10,11 +10,10 @@ use super::{
 };
 use crate::app::open_existing_store;
 use crate::app::open_store;
-use simgauge_service::clock::Clock;
 use crate::config::Config;
-use simgauge_service::secrets::Sealer;
 use clap::{Parser, Subcommand};
 use simgauge_operators::Catalog;
+use simgauge_service::clock::Clock;
 use simgauge_store::Store;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -176,7 +175,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::App(command) => {
             let config = config()?;
             let store = acting(open_existing_store(&config).await?);
-            let sealer = Sealer::load(config.key_file(), config.sqlite_file().as_deref())?;
+            let sealer = config.sealer()?;
             let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
             closing(&store, app::run(command, &store, &seal, &output)).await
         }
@@ -187,7 +186,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secrets(command) => {
             let config = config()?;
             let store = acting(open_existing_store(&config).await?);
-            let sealer = Sealer::load(config.key_file(), config.sqlite_file().as_deref())?;
+            let sealer = config.sealer()?;
             closing(&store, secrets::run(command, &sealer, &store, &output)).await
         }
         Command::Card(command) => {

@@ -4,7 +4,6 @@
 use super::serve::{listen, listen_for_metrics, stop_signal};
 use crate::app::App;
 use crate::app::open_store;
-use simgauge_service::clock::Clock;
 use crate::config::Config;
 use crate::demo;
 use crate::demo::DEMO;
@@ -20,14 +19,14 @@ use crate::demo::live_through;
 use crate::demo::operator_accounts;
 use crate::demo::resume;
 use crate::logging;
-use simgauge_domain::target_policy::check;
-use simgauge_service::secrets::Sealer;
 use anyhow::Context as _;
 use clap::Args;
+use simgauge_domain::target_policy::check;
 use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};
 use simgauge_protocol::Language;
+use simgauge_service::clock::Clock;
 use simgauge_store::Store;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -137,7 +136,7 @@ async fn build_the_world(
     };
     let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0").await?, world, clock.as_fn()).await?;
     config.operator_accounts = operator_accounts(&simulator)?;
-    furnish(store, &Sealer::load(config.key_file(), config.sqlite_file().as_deref())?, config, began).await?;
+    furnish(store, &config.sealer()?, config, began).await?;
     match left {
         Some(_) => resume(store, config, &simulator).await?,
         None => live_through(past, config, clock, &simulator).await?,

@@ -29,5 +29,5 @@ pub mod simulate;
 pub mod usage;
 pub mod verify;
 
-pub use simgauge_admin::human;
 pub use output::Output;
+pub use simgauge_admin::human;

@@ -3,9 +3,9 @@
 use super::human;
 use super::input;
 use super::output::{Output, Table};
-use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_domain::time::UnixMs;
+use simgauge_service::clock::Clock;
 use simgauge_store::{NotificationState, NotificationView, Store};
 use std::process::ExitCode;
 

@@ -4,13 +4,13 @@ pub mod check;
 
 use super::human;
 use super::output::{Fields, Output, Table};
-use simgauge_service::clock::Clock;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use simgauge_domain::limits::{Limits, Scope};
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::catalog::Origin;
 use simgauge_operators::{Catalog, Definition};
+use simgauge_service::clock::Clock;
 use simgauge_store::{LaneRow, Store};
 use std::collections::BTreeMap;
 use std::process::ExitCode;

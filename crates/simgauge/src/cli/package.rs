@@ -8,12 +8,12 @@ mod tests;
 use super::connection::CardNumber;
 use super::human;
 use super::output::{Output, Table};
-use simgauge_service::clock::Clock;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
+use simgauge_service::clock::Clock;
 use simgauge_store::{CardView, NewPackage, PackageView, Store};
 use std::process::ExitCode;
 

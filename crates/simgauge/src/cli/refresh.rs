@@ -3,11 +3,11 @@
 use super::connection::{CardNumber, Connection, report};
 use super::human;
 use super::output::{Fields, Output};
-use simgauge_service::clock::Clock;
 use serde::Serialize;
 use simgauge_client::answer::{RefreshAnswer, RefreshReport, RefreshState};
 use simgauge_client::{Client, ClientError, RefreshOptions};
 use simgauge_protocol::request::WAIT_MAX_SECONDS;
+use simgauge_service::clock::Clock;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! `simgauge secrets`: the key that seals app secrets.
 
 use super::output::Output;
-use simgauge_service::secrets::Sealer;
-use simgauge_service::secrets::rotation;
 use anyhow::bail;
 use serde_json::json;
+use simgauge_service::secrets::Sealer;
+use simgauge_service::secrets::rotation;
 use simgauge_store::Store;
 use std::process::ExitCode;
 

@@ -1,12 +1,12 @@
 //! `simgauge serve`: the server, until it is told to stop.
 
 use crate::app::App;
-use simgauge_service::clock::Clock;
 use crate::config::Config;
 use crate::config::Role;
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;
+use simgauge_service::clock::Clock;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;

@@ -1,10 +1,10 @@
 //! `simgauge simulate-operator`: the operator simulator as a server of its own.
 
 use super::serve::stop_signal;
-use simgauge_service::clock::Clock;
 use anyhow::Context as _;
 use clap::Args;
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_service::clock::Clock;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;

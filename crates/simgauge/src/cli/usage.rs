@@ -6,9 +6,9 @@ pub mod reconcile;
 use super::connection::{CardNumber, Connection, report};
 use super::human;
 use super::output::{Fields, Output, Table};
-use simgauge_service::clock::Clock;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use simgauge_client::answer::{CardAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
+use simgauge_service::clock::Clock;
 use std::process::ExitCode;
 
 /// `usage` by itself, or `usage reconcile`.

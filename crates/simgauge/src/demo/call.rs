@@ -1,10 +1,10 @@
 //! Calls of the open API as lines to paste.
 
 use super::{DEMO, SECRET};
-use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_protocol::Body;
 use simgauge_protocol::sign::{self, Scope};
+use simgauge_service::clock::Clock;
 
 /// Makes signed calls for the demo's app.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use super::operators::{account_name, common as logins};
 use super::{DEMO, SECRET};
 use crate::config::Config;
 use simgauge_admin::password;
-use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
+use simgauge_service::secrets::Sealer;
 use simgauge_store::{AdminRole, ImportRow, NewPackage, PackageError, Store, StoreError};
 use std::time::Duration;
 

@@ -8,13 +8,13 @@ use super::cards::{
 use super::operators::{common, simulated_operator};
 use super::{DEMO, SECRET};
 use crate::app::App;
-use simgauge_service::clock::Clock;
 use crate::config::Config;
 use anyhow::Context as _;
 use futures::future::try_join_all;
 use simgauge_client::{Client, RefreshOptions};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::simulator::Simulator;
+use simgauge_service::clock::Clock;
 use simgauge_store::Store;
 use std::time::Duration;
 use tokio::net::TcpListener;

@@ -4,9 +4,8 @@ use crate::support::call::sign_body;
 use crate::support::{Database, ICCID, SECRET, TestServer, server};
 use rstest::rstest;
 use serde_json::json;
-use simgauge_service::clock::Clock;
-use simgauge_service::secrets::Sealer;
 use simgauge_client::{Client, SecretString, SignType};
+use simgauge_service::clock::Clock;
 use simgauge_store::StoredQuota;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -132,7 +131,7 @@ async fn both_secrets_are_good_for_a_while(
 ) {
     let server =
         server().database(database).configure(|config| config.api.app_reload_seconds = 1).start().await;
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     let rotate = async |secret: &str, until| {
         server.store().set_app_secret("k", &sealer.seal(secret, "k").unwrap(), until).await.unwrap();
     };

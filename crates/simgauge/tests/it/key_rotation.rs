@@ -2,7 +2,6 @@
 
 use crate::support::{Database, ICCID, TestServer, server};
 use rstest::rstest;
-use simgauge_service::secrets::Sealer;
 use simgauge_service::secrets::rotation;
 
 async fn strict(database: Database) -> TestServer {
@@ -28,7 +27,7 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
     let mut server = strict(database).await;
     let before = keys_in(&server);
     // Another process does it.
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     assert!(rotation::add_key(&sealer, server.store()).await.unwrap());
     let both = keys_in(&server);
     assert_eq!((both.len(), &both[1]), (2, &before[0]));
@@ -36,7 +35,7 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
     assert_eq!(keys_in(&server), both);
 
     // It broke off there; begun anew, it goes on with the same key.
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     assert!(!rotation::add_key(&sealer, server.store()).await.unwrap());
     assert_eq!(rotation::reseal(&sealer, server.store()).await.unwrap(), 3);
     calls_go_on(&server).await;
@@ -53,8 +52,8 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
     config.secrets.key_file = config.secrets.key_file.with_extension("old");
     std::fs::write(&config.secrets.key_file, &before[0]).unwrap();
     let app = server.store().app("k").await.unwrap().unwrap();
-    assert!(Sealer::load(&config).unwrap().open(&app.secret, "k").is_err());
-    let error = rotation::reseal(&Sealer::load(&config).unwrap(), server.store()).await.unwrap_err();
+    assert!(config.sealer().unwrap().open(&app.secret, "k").is_err());
+    let error = rotation::reseal(&config.sealer().unwrap(), server.store()).await.unwrap_err();
     assert!(format!("{error:#}").contains("a secret of app k"), "{error:#}");
     server.card(ICCID).await.expect("200");
 }
@@ -63,7 +62,7 @@ async fn nobody_notices(#[values(Database::Sqlite, Database::Postgres)] database
 #[tokio::test]
 async fn the_old_secret_of_an_app_moves_along() {
     let server = strict(Database::Sqlite).await;
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     let until = server.clock.now().after(std::time::Duration::from_secs(3600));
     server.store().set_app_secret("k", &sealer.seal("new", "k").unwrap(), Some(until)).await.unwrap();
     rotation::add_key(&sealer, server.store()).await.unwrap();

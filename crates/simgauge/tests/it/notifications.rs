@@ -11,7 +11,6 @@ use simgauge::app::App;
 use simgauge::cli::Output;
 use simgauge::cli::notification::{self, NotificationCommand};
 use simgauge::config::Config;
-use simgauge_service::secrets::Sealer;
 use simgauge_client::verify_notification;
 use simgauge_store::{NotificationState, NotificationView};
 use std::collections::{HashMap, HashSet};
@@ -288,7 +287,7 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
         .await;
     let living = Receiver::start().await;
     server.tell("acme", Some(&living.url())).await;
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     let mut dead = Vec::new();
     for n in 0..3 {
         let (account, appkey) = (format!("dead{n}"), format!("d{n}"));

@@ -2,7 +2,7 @@
 
 use crate::support::{TestServer, server};
 use serde_json::Value;
-use simgauge_http::overload_delay::Breaths;
+use simgauge_http::OverloadDelay;
 use sqlx::{Connection as _, SqliteConnection};
 use std::time::Instant;
 use tokio::sync::Mutex;
@@ -32,7 +32,7 @@ impl<'a> Standstill<'a> {
         assert_eq!(answer.status, 503);
         assert_eq!(answer.headers["retry-after"], "1");
         assert_eq!(answer.data()["retryAfterSeconds"], 1);
-        assert!(took >= Breaths::MEAN / 2, "who is turned away takes a breath: {took:?}");
+        assert!(took >= OverloadDelay::MEAN / 2, "who is turned away takes a breath: {took:?}");
         let mut turned_away = self.turned_away.lock().await;
         turned_away.1 += 1;
         if turned_away.1 == 2 {

@@ -57,7 +57,7 @@ impl Traces {
 
     /// The trace of a refresh; nothing where traces are off or this one is not in the share that is told.
     #[must_use]
-    pub fn of(&self, refresh: &RefreshId) -> Option<RefreshTrace<'_>> {
+    pub(crate) fn of(&self, refresh: &RefreshId) -> Option<RefreshTrace<'_>> {
         let told = self.0.as_deref()?;
         is_in(refresh, told.share).then(|| RefreshTrace { told, root: root_of(refresh) })
     }

@@ -2,11 +2,11 @@
 
 use crate::cli::input;
 use crate::cli::output::{Fields, Output};
+use anyhow::bail;
+use serde_json::{Value, json};
 use simgauge_domain::target_policy::TargetPolicy;
 use simgauge_domain::target_policy::check;
 use simgauge_domain::target_policy::shown;
-use anyhow::bail;
-use serde_json::{Value, json};
 use simgauge_domain::threshold::Percentages;
 use simgauge_store::{App, NotifySettings, Store};
 

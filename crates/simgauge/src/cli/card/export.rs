@@ -3,9 +3,9 @@
 use crate::cli::human;
 use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output};
-use simgauge_admin::import::cells::{COLUMNS, guard};
 use anyhow::Context as _;
 use serde_json::json;
+use simgauge_admin::import::cells::{COLUMNS, guard};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_store::{CardView, ProfileView, Store};
 use std::fs::File;

@@ -2,10 +2,10 @@
 
 use crate::cli::human;
 use crate::cli::output::{Fields, Output};
-use simgauge_admin::import::errors::ErrorsFile;
-use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use simgauge_admin::import::errors::ErrorsFile;
+use simgauge_admin::import::run::{Mode, Progress, Summary, import};
 use simgauge_store::Store;
 use std::fs::File;
 use std::io::{IsTerminal as _, Read};

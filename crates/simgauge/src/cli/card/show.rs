@@ -3,12 +3,12 @@
 use crate::cli::human;
 use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output, Table};
-use simgauge_service::clock::Clock;
 use serde_json::{Value, json};
 use simgauge_domain::accept::cooling_until;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
+use simgauge_service::clock::Clock;
 use simgauge_store::{CardRules, CardView, ProfileView, RefreshView, Store};
 use std::process::ExitCode;
 

@@ -2,13 +2,13 @@
 //! operator.
 
 use crate::cli::Output;
-use simgauge_service::clock::Clock;
 use crate::config::Config;
 use crate::operators::operators_of;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use simgauge_operators::check::{LiveReport, Report, check_builtin, check_file, check_live};
 use simgauge_operators::{Catalog, Problem, StepTrace, builtin_definitions};
+use simgauge_service::clock::Clock;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

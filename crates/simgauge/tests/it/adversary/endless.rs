@@ -125,7 +125,7 @@ async fn others_that_answer_without_end(#[values(Who::Operator, Who::Receiver)] 
         let account = format!("to-{way}");
         if who == Who::Receiver {
             store.create_account(&account, "en", server.clock.now()).await.unwrap();
-            let sealed = simgauge_service::secrets::Sealer::load(&server.config).unwrap();
+            let sealed = server.config.sealer().unwrap();
             let sealed = sealed.seal(crate::support::SECRET, &account).unwrap();
             store.create_app(&account, &account, "", &sealed, server.clock.now()).await.unwrap();
             let mut settings = store.notify_settings(&account).await.unwrap();

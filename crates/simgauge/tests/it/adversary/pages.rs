@@ -10,7 +10,7 @@ use simgauge_store::AdminRole;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const ROUTER: &str = include_str!("../../../src/console/router.rs");
+const ROUTER: &str = include_str!("../../../../console/src/router.rs");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A label of the platform's: whoever sees it has seen what is not theirs.
 const MARK: &str = "a-label-for-admins-only";

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use simgauge::config::OperatorAccountConfig;
 use simgauge::config::SecretSource;
 use simgauge::demo::simulated_account;
-use simgauge_service::secrets::Sealer;
 use simgauge_operators::Catalog;
 use simgauge_operators::simulator::{Fault, FaultSpan, Simulator};
 use simgauge_protocol::OperationName;
@@ -326,7 +325,7 @@ async fn secrets_are_nowhere(
 /// The values that hold secrets, as somebody prints them while looking for a fault.
 async fn debug_texts(server: &TestServer, places: &mut Places) {
     let store = server.store();
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     places.add("debug: configuration", format!("{:?} {:#?}", server.config, server.config));
     places.add("debug: sealer", format!("{sealer:?}"));
     places.add("debug: apps", format!("{:?}", store.apps().await.unwrap()));

@@ -8,7 +8,6 @@ use serde_json::json;
 use simgauge::config::Config;
 use simgauge_domain::target_policy::TargetPolicy;
 use simgauge_domain::target_policy::check;
-use simgauge_service::secrets::Sealer;
 use simgauge_store::NotificationView;
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -197,7 +196,7 @@ fn quick(config: &mut Config) {
 /// An account, an app and a card for each address; the addresses unchecked. Answers once every notification was tried.
 async fn deliver(server: &mut TestServer, urls: &[String]) -> Vec<NotificationView> {
     let store = server.store();
-    let sealer = Sealer::load(&server.config).unwrap();
+    let sealer = server.config.sealer().unwrap();
     let (mut rows, now) = (Vec::new(), server.clock.now());
     for (n, url) in urls.iter().enumerate() {
         let name = format!("a{n}");

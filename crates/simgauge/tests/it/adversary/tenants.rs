@@ -7,7 +7,6 @@ use crate::support::{import, row};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simgauge::config::Config;
-use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::OperationName;
 use simgauge_store::{ImportRow, NewPackage};
@@ -175,7 +174,7 @@ fn at_home(config: &mut Config) {
 
 async fn two_accounts(database: Database) -> (TestServer, Receiver, Theirs) {
     let mut server = server().database(database).configure(at_home).start().await;
-    let sealed = Sealer::load(&server.config).unwrap().seal(THEIR_SECRET, "k2").unwrap();
+    let sealed = server.config.sealer().unwrap().seal(THEIR_SECRET, "k2").unwrap();
     server.store().set_app_secret("k2", &sealed, None).await.unwrap();
     // Secrets are known at once to who starts anew.
     server.stop().await;

@@ -8,14 +8,14 @@ pub mod receiver;
 
 use simgauge::app::App;
 use simgauge::app::open_store;
-use simgauge_service::clock::Clock;
 use simgauge::config::Config;
 use simgauge::config::OperatorAccountConfig;
 use simgauge::config::SecretSource;
-use simgauge_service::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_service::clock::Clock;
+use simgauge_service::secrets::Sealer;
 use simgauge_store::{ImportRow, Store};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::TcpListener;
@@ -118,7 +118,7 @@ impl Builder {
         config.operator_accounts = vec![operator_account(LANE, &simulator.base_url(OPERATOR))];
         (self.configure)(&mut config);
         let store = open_store(&config).await.unwrap();
-        furnish(&store, &Sealer::load(&config).unwrap(), &clock).await;
+        furnish(&store, &config.sealer().unwrap(), &clock).await;
         store.close().await;
         let mut server = TestServer {
             app: None,
