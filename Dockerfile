@@ -1,4 +1,4 @@
-# A small image: the program, time zones and the roots of TLS, no shell, not root. See docs/packages.md.
+# A small image: the program, time zones and the roots of TLS, no shell, not root. See docs/en/packages.md.
 # docker build -t simgauge . && docker run -v simgauge:/data -p 127.0.0.1:8080:8080 simgauge
 
 FROM docker.io/library/rust:1-bookworm AS build

@@ -173,7 +173,7 @@ fn every_setting_and_command_that_is_named_exists() {
 
 #[test]
 fn the_table_of_operators_is_that_of_the_definitions() {
-    let page = Page::read(&page::root().join("docs/operators.md"));
+    let page = Page::read(&page::root().join("docs/en/operators.md"));
     for definition in simgauge_operators::Catalog::load(None).unwrap().iter() {
         let row =
             page.row_of(definition.name()).unwrap_or_else(|| panic!("{} is missing", definition.name()));

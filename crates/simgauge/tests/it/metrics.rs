@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../../../docs/en/operations.md");
 const RULES: &str = include_str!("../../../../deploy/prometheus/rules.yml");
 const DASHBOARD: &str = include_str!("../../../../deploy/prometheus/dashboard.json");
 

@@ -40,11 +40,11 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The README in both languages, CONTRIBUTING and everything in `docs`.
+/// The README in both languages, CONTRIBUTING and everything in `docs/en`.
 pub fn pages() -> Vec<Page> {
     let root = root();
     let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(root.join("docs/en")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     paths.extend(["README.md", "README.zh-CN.md", "CONTRIBUTING.md"].map(|name| root.join(name)));
     paths.sort();
