@@ -1,42 +1,35 @@
-//! No two modules of a crate import each other, directly or in a circle.
+//! No files of a crate import each other, directly or in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::Finding;
-use crate::modules::{Modules, Target, child};
+use crate::modules::{Modules, Target};
 use crate::names::{Form, Name, names};
-use crate::source::Source;
+use crate::source::{Source, finding};
 
 /// What one file takes from another: the first line, and the names.
 type Edges<'a> = BTreeMap<(usize, usize), (usize, BTreeSet<&'a str>)>;
 
-pub(crate) fn cycles(sources: &[Source<'_>]) -> Vec<Finding> {
+pub(crate) fn cycles(sources: &[Source<'_>]) -> Vec<String> {
     let mut crates: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, source) in sources.iter().enumerate() {
         if let Some((package, file)) = source.path.split_once("/src/") {
-            crates.entry(package).or_default().push((index, file));
+            crates.entry(package).or_default().push((index, file.trim_end_matches(".rs")));
         }
     }
     let mut findings = Vec::new();
     for files in crates.values() {
-        let has_lib = files.iter().any(|(_, file)| *file == "lib.rs");
-        let parsed: Vec<(String, usize, Vec<Name<'_>>)> = files
-            .iter()
-            .map(|(index, file)| (module_path(file, has_lib), *index, names(&sources[*index].product)))
-            .collect();
+        let root = if files.iter().any(|(_, file)| *file == "lib") { "lib" } else { "main" };
+        let module_path = |file: &str| match file.strip_suffix("/mod").unwrap_or(file) {
+            file if file == root => String::new(),
+            file => file.replace('/', "::"),
+        };
+        let parse =
+            |&(index, file): &(usize, &str)| (module_path(file), index, names(&sources[index].product));
+        let parsed: Vec<_> = files.iter().map(parse).collect();
         let edges = edges(&parsed);
         findings.extend(circles(&edges).iter().map(|circle| describe(circle, &edges, sources)));
     }
     findings
-}
-
-fn module_path(file: &str, has_lib: bool) -> String {
-    let stem = file.trim_end_matches(".rs");
-    match stem {
-        "lib" => String::new(),
-        "main" if !has_lib => String::new(),
-        _ => stem.strip_suffix("/mod").unwrap_or(stem).replace('/', "::"),
-    }
 }
 
 fn edges<'a>(files: &'a [(String, usize, Vec<Name<'a>>)]) -> Edges<'a> {
@@ -47,13 +40,11 @@ fn edges<'a>(files: &'a [(String, usize, Vec<Name<'a>>)]) -> Edges<'a> {
     let mut edges = Edges::new();
     for (path, file, names) in files {
         for name in names.iter().filter(|name| matches!(name.form, Form::Imported(_) | Form::Mentioned)) {
-            let from = name.within.iter().fold(path.clone(), |path, inner| child(&path, inner));
             // A module by itself is no edge: what is taken from it is named where it is used.
-            if let Some(Target::Item(target)) = modules.resolve(&from, &name.segments)
+            if let Some(Target::Item(target, item)) = modules.resolve(path, &name.segments)
                 && target != *file
             {
-                let edge = edges.entry((*file, target)).or_insert((name.line, BTreeSet::new()));
-                edge.1.extend(name.segments.last());
+                edges.entry((*file, target)).or_insert((name.line, BTreeSet::new())).1.insert(item);
             }
         }
     }
@@ -65,16 +56,15 @@ fn circles(edges: &Edges<'_>) -> Vec<BTreeSet<usize>> {
     let files: BTreeSet<usize> = edges.keys().map(|(from, _)| *from).collect();
     let reached: BTreeMap<usize, BTreeSet<usize>> =
         files.iter().map(|file| (*file, reachable(*file, edges))).collect();
-    let leads = |from: usize, to: usize| reached.get(&from).is_some_and(|reached| reached.contains(&to));
-    let mut circles: Vec<BTreeSet<usize>> = Vec::new();
-    for &file in files.iter().filter(|file| leads(**file, **file)) {
-        if !circles.iter().any(|circle| circle.contains(&file)) {
-            circles.push(
-                files.iter().copied().filter(|other| leads(file, *other) && leads(*other, file)).collect(),
-            );
-        }
-    }
-    circles
+    let circle = |file: &usize| -> BTreeSet<usize> {
+        reached[file]
+            .iter()
+            .copied()
+            .filter(|other| reached.get(other).is_some_and(|back| back.contains(file)))
+            .collect()
+    };
+    let circles: BTreeSet<_> = files.iter().map(circle).filter(|circle| !circle.is_empty()).collect();
+    circles.into_iter().collect()
 }
 
 fn reachable(from: usize, edges: &Edges<'_>) -> BTreeSet<usize> {
@@ -87,18 +77,19 @@ fn reachable(from: usize, edges: &Edges<'_>) -> BTreeSet<usize> {
     reached
 }
 
-fn describe(circle: &BTreeSet<usize>, edges: &Edges<'_>, sources: &[Source<'_>]) -> Finding {
-    let mut lines = Vec::new();
-    let inner = edges.iter().filter(|((from, to), _)| circle.contains(from) && circle.contains(to));
-    for ((from, to), (line, names)) in inner {
-        let names: Vec<&str> = names.iter().copied().collect();
-        let (from, to) = (sources[*from].path, sources[*to].path);
-        lines.push(format!("  {from}:{line}: takes {} from {to}", names.join(", ")));
-    }
+fn describe(circle: &BTreeSet<usize>, edges: &Edges<'_>, sources: &[Source<'_>]) -> String {
+    let path = |file: &usize| sources[*file].path;
+    let files: Vec<&str> = circle.iter().map(path).collect();
     let what =
         "files import each other in a circle; move what several of them need into a file below them all";
-    let first = circle.first().map_or("", |file| sources[*file].path);
-    Finding::new(first, 1, format!("{} {what}\n{}", circle.len(), lines.join("\n")))
+    let mut text = finding(files[0], 1, &format!("{} {what}", files.len()));
+    for ((from, to), (line, names)) in
+        edges.iter().filter(|((from, to), _)| circle.contains(from) && circle.contains(to))
+    {
+        let names: Vec<&str> = names.iter().copied().collect();
+        text += &format!("\n  {}:{line}: takes {} from {}", path(from), names.join(", "), path(to));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -108,10 +99,14 @@ mod tests {
 
     fn found(a: &str, b: &str, b_mod: &str) -> Vec<String> {
         let lib = "mod a; mod b; pub use a::A; pub use b::B;";
-        let files = [("lib.rs", lib), ("a.rs", a), ("b/inner.rs", b), ("b/mod.rs", b_mod)];
-        let files = files.map(|(file, text)| (format!("crates/x/src/{file}"), text));
-        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
-        cycles(&sources(&files)).iter().map(ToString::to_string).collect()
+        let path = "crates/x/src/b/inner.rs";
+        let files = [
+            ("crates/x/src/lib.rs", lib),
+            ("crates/x/src/a.rs", a),
+            (path, b),
+            ("crates/x/src/b/mod.rs", b_mod),
+        ];
+        cycles(&sources(&files))
     }
 
     #[test]
@@ -128,18 +123,13 @@ mod tests {
             circle[0].ends_with("\n  crates/x/src/b/inner.rs:2: takes A from crates/x/src/a.rs"),
             "{circle:?}"
         );
-
-        let below_test = "pub struct B;\n#[cfg(test)] mod tests { use crate::A; }";
-        assert_eq!(found(a, below_test, exports), Vec::<String>::new());
+        assert!(found(a, "pub struct B;\n#[cfg(test)] mod tests { use crate::A; }", exports).is_empty());
     }
 
     #[test]
     fn code_beside_the_exports_of_a_folder_closes_a_circle_with_its_children() {
-        let inner = "use super::C; pub struct B(C);";
-        assert_eq!(found("pub struct A;", inner, "mod inner; pub use inner::B; pub struct C;").len(), 0);
-        assert_eq!(
-            found("pub struct A;", inner, "mod inner; pub use inner::B; pub struct C; fn f(b: B) {}").len(),
-            1
-        );
+        let count = |b_mod| found("pub struct A;", "use super::C; pub struct B(C);", b_mod).len();
+        assert_eq!(count("mod inner; pub use inner::B; pub struct C;"), 0);
+        assert_eq!(count("mod inner; pub use inner::B; pub struct C; fn f(b: B) {}"), 1);
     }
 }

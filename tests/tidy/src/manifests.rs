@@ -1,36 +1,28 @@
 //! What packages depend on, and their READMEs.
 
-use crate::finding::Finding;
+use crate::source::finding;
 
 const README: usize = 30;
 
-/// The packages of the workspace that each may use. The program itself may use all.
-const ARROWS: [(&str, &[&str]); 10] = [
-    ("simgauge-domain", &[]),
-    ("simgauge-protocol", &["domain"]),
-    ("simgauge-store", &["domain"]),
-    ("simgauge-operators", &["domain"]),
-    ("simgauge-simulator", &["domain", "operators"]),
-    ("simgauge-client", &["domain", "protocol"]),
-    ("simgauge-service", &["domain", "protocol", "store", "operators"]),
-    ("simgauge-admin", &["domain", "protocol", "store", "operators", "service"]),
-    ("simgauge-http", &["domain", "protocol", "store", "operators", "service", "admin"]),
-    ("simgauge-console", &["domain", "protocol", "store", "operators", "service", "admin"]),
+/// The packages of the workspace that each may use. `simgauge` itself may use all, tools all but `simgauge`.
+const ARROWS: [(&str, &str); 10] = [
+    ("domain", ""),
+    ("protocol", "domain"),
+    ("store", "domain"),
+    ("operators", "domain"),
+    ("simulator", "domain operators"),
+    ("client", "domain protocol"),
+    ("service", "domain protocol store operators"),
+    ("admin", "domain protocol store operators service"),
+    ("http", "domain protocol store operators service admin"),
+    ("console", "domain protocol store operators service admin"),
 ];
-
-/// Dependencies that only these packages have, or that these have not.
-const DATABASE_DRIVERS: [&str; 2] = ["rusqlite", "sqlx"];
-
-struct Dependency<'a> {
-    name: &'a str,
-    line: usize,
-    only_tests: bool,
-}
 
 struct Manifest<'a> {
     path: &'a str,
     package: &'a str,
-    dependencies: Vec<Dependency<'a>>,
+    /// The line, the package, and whether only tests use it.
+    dependencies: Vec<(usize, &'a str, bool)>,
 }
 
 fn manifests<'a>(files: &[(&'a str, &'a str)]) -> Vec<Manifest<'a>> {
@@ -41,83 +33,66 @@ fn manifests<'a>(files: &[(&'a str, &'a str)]) -> Vec<Manifest<'a>> {
 fn parse<'a>(path: &'a str, text: &'a str) -> Manifest<'a> {
     let mut manifest = Manifest { path, package: "", dependencies: Vec::new() };
     let mut section = "";
-    for (index, line) in text.lines().enumerate() {
-        let (key, value) = line.split_once('=').map_or((line, ""), |(key, value)| (key.trim(), value));
+    for (line, number) in text.lines().zip(1..) {
         let quoted = |text: &'a str| text.split('"').nth(1).unwrap_or("");
-        let mut name = None;
+        let mut dependency = None;
         if line.starts_with('[') {
             section = line.trim_matches(['[', ']']);
-            name = section.rsplit_once("dependencies.").map(|(_, name)| name);
-        } else if section == "package" && key == "name" {
-            manifest.package = quoted(value);
-        } else if section.ends_with("dependencies") && !value.is_empty() && !line.starts_with([' ', '#']) {
-            name =
-                value.split_once("package =").map(|(_, package)| quoted(package)).or(key.split('.').next());
+            dependency = section.rsplit_once("dependencies.").map(|(_, name)| name);
+        } else if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with([' ', '#'])) {
+            let renamed = value.split_once("package =").map(|(_, package)| quoted(package));
+            if section == "package" && key.trim() == "name" {
+                manifest.package = quoted(value);
+            } else if section.ends_with("dependencies") {
+                dependency = renamed.or(key.trim().split('.').next());
+            }
         }
         let only_tests = section.contains("dev-dependencies");
-        manifest.dependencies.extend(name.map(|name| Dependency { name, line: index + 1, only_tests }));
+        manifest.dependencies.extend(dependency.map(|name| (number, name, only_tests)));
     }
     manifest
 }
 
-pub(crate) fn arrows(files: &[(&str, &str)]) -> Vec<Finding> {
-    let manifests = manifests(files);
+/// Crates of a higher layer, and database drivers outside the store.
+pub(crate) fn dependencies(files: &[(&str, &str)]) -> Vec<String> {
     let mut findings = Vec::new();
-    for manifest in manifests.iter().filter(|manifest| manifest.package != "simgauge") {
-        let arrow = ARROWS.iter().find(|(package, _)| *package == manifest.package);
-        if arrow.is_none() && manifest.path.starts_with("crates/") {
+    for Manifest { path, package, dependencies } in manifests(files) {
+        let in_crates = path.starts_with("crates/");
+        let layers = ARROWS.iter().find(|(layer, _)| package.strip_prefix("simgauge-") == Some(layer));
+        let layers = layers.map(|(_, layers)| layers.split(' ').collect::<Vec<_>>());
+        if layers.is_none() && in_crates && package != "simgauge" {
             let what =
-                format!("`{}` is in no layer; add it to ARROWS, or move it to tools/", manifest.package);
-            findings.push(Finding::new(manifest.path, 1, what));
+                format!("`{package}` is in no layer; add it to ARROWS in tests/tidy, or move it to tools/");
+            findings.push(finding(path, 1, &what));
         }
-        for Dependency { name, line, only_tests } in &manifest.dependencies {
-            let allowed = match (name.strip_prefix("simgauge-"), arrow) {
-                (None, _) => *name != "simgauge",
-                (Some(layer), Some((_, layers))) => *only_tests || layers.contains(&layer),
-                (Some(_), None) => true,
+        for (line, name, only_tests) in dependencies {
+            let may = match name.strip_prefix("simgauge-") {
+                Some(layer) => only_tests || layers.as_ref().is_none_or(|layers| layers.contains(&layer)),
+                None => name != "simgauge" || package == "simgauge",
             };
-            if !allowed {
-                let what = format!(
-                    "`{}` may not use `{name}`; move what it needs into a lower crate",
-                    manifest.package
-                );
-                findings.push(Finding::new(manifest.path, *line, what));
-            }
+            let is_driver = ["rusqlite", "sqlx"].contains(&name) && !only_tests;
+            let todo = match (may, is_driver && in_crates && package != "simgauge-store") {
+                (false, _) => "move what it needs into a lower crate",
+                (_, true) => "let the store do it",
+                _ => continue,
+            };
+            findings.push(finding(path, line, &format!("`{package}` may not use `{name}`; {todo}")));
         }
     }
     findings
 }
 
-/// Database drivers outside the store.
-pub(crate) fn drivers(files: &[(&str, &str)]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for manifest in
-        manifests(files).iter().filter(|m| m.path.starts_with("crates/") && m.package != "simgauge-store")
-    {
-        let product = manifest.dependencies.iter().filter(|dependency| !dependency.only_tests);
-        for Dependency { name, line, .. } in
-            product.filter(|dependency| DATABASE_DRIVERS.contains(&dependency.name))
-        {
-            let what = format!("`{name}` outside crates/store; let the store do it");
-            findings.push(Finding::new(manifest.path, *line, what));
-        }
-    }
-    findings
-}
-
-pub(crate) fn readmes(files: &[(&str, &str)]) -> Vec<Finding> {
+pub(crate) fn readmes(files: &[(&str, &str)]) -> Vec<String> {
     let mut findings = Vec::new();
     for manifest in manifests(files) {
         let path = manifest.path.replace("Cargo.toml", "README.md");
-        match files.iter().find(|(other, _)| *other == path).map(|(_, text)| text.lines().count()) {
-            None => {
-                findings.push(Finding::new(&path, 1, "the README is missing; say what the package is for"))
-            }
-            Some(lines) if lines > README => {
+        match files.iter().find(|(other, _)| *other == path).map_or(0, |(_, text)| text.lines().count()) {
+            0 => findings.push(finding(&path, 1, "the README is missing; say what the package is for")),
+            lines if lines > README => {
                 let what = format!("the README has {lines} lines, {README} at most; move the rest to docs/");
-                findings.push(Finding::new(&path, README + 1, what));
+                findings.push(finding(&path, README + 1, &what));
             }
-            Some(_) => {}
+            _ => {}
         }
     }
     findings
@@ -125,16 +100,17 @@ pub(crate) fn readmes(files: &[(&str, &str)]) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{arrows, drivers, readmes};
+    use super::{dependencies, readmes};
 
-    fn manifest(package: &str, rest: &str) -> String {
-        format!("[package]\nname = \"{package}\"\n{rest}")
+    fn count(package: &str, rest: &str) -> usize {
+        let (folder, name) = package.split_once('/').expect("a package is named with its folder");
+        let manifest = format!("[package]\nname = \"{name}\"\n{rest}");
+        dependencies(&[(&format!("{folder}/x/Cargo.toml"), &manifest)]).len()
     }
 
     #[test]
     fn arrows_point_down() {
-        let count = |path, package, rest| arrows(&[(path, &manifest(package, rest))]).len();
-        let store = |rest| count("crates/store/Cargo.toml", "simgauge-store", rest);
+        let store = |rest| count("crates/simgauge-store", rest);
         assert_eq!(
             store("[dependencies]\nsimgauge-domain.workspace = true\n[dev-dependencies]\nsimgauge-http = {}"),
             0
@@ -147,27 +123,28 @@ mod tests {
             store("[build-dependencies.simgauge-http]\npath = \"x\"\n[dev-dependencies]\nsimgauge = {}"),
             2
         );
-        assert_eq!(count("crates/new/Cargo.toml", "simgauge-new", ""), 1);
-        let tool = "[dependencies]\nsimgauge-http = {}\n";
-        assert_eq!(count("tools/bench/Cargo.toml", "simgauge-bench", tool), 0);
-        assert_eq!(
-            count("tools/bench/Cargo.toml", "simgauge-bench", &format!("{tool}simgauge.workspace = true")),
-            1
-        );
+        assert_eq!(count("crates/simgauge-new", ""), 1);
+        assert_eq!(count("tools/simgauge-bench", "[dependencies]\nsimgauge-http = {}"), 0);
+        assert_eq!(count("tools/simgauge-bench", "[dependencies]\nsimgauge.workspace = true"), 1);
     }
 
     #[test]
     fn database_drivers_belong_to_the_store() {
-        let count = |package, rest| drivers(&[("crates/x/Cargo.toml", &manifest(package, rest))]).len();
-        assert_eq!(count("simgauge-admin", "[dependencies]\nsqlx.workspace = true\nrusqlite = \"1\""), 2);
-        assert_eq!(count("simgauge-admin", "[dev-dependencies]\nsqlx.workspace = true"), 0);
-        assert_eq!(count("simgauge-store", "[dependencies]\nsqlx.workspace = true"), 0);
+        let product = "[dependencies]\nsqlx.workspace = true\nrusqlite = \"1\"";
+        assert_eq!(
+            ["store", "admin"].map(|layer| count(&format!("crates/simgauge-{layer}"), product)),
+            [0, 2]
+        );
+        assert_eq!(count("crates/simgauge", product), 2);
+        assert_eq!(count("crates/simgauge", "[dev-dependencies]\nsqlx.workspace = true"), 0);
     }
 
     #[test]
     fn a_package_has_a_short_readme() {
-        let manifest = ("crates/x/Cargo.toml", &*manifest("x", ""));
-        let count = |readme: &str| readmes(&[manifest, ("crates/x/README.md", readme)]).len();
-        assert_eq!((count(&"\n".repeat(30)), count(&"\n".repeat(31)), readmes(&[manifest]).len()), (0, 1, 1));
+        let count = |readme: &str| {
+            readmes(&[("crates/x/Cargo.toml", "[package]\nname = \"x\""), ("crates/x/README.md", readme)])
+                .len()
+        };
+        assert_eq!([0, 1, 30, 31].map(|lines| count(&"\n".repeat(lines))), [1, 0, 0, 1]);
     }
 }

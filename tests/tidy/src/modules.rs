@@ -1,20 +1,19 @@
-//! Which file of a crate a path leads to, through re-exports.
+//! Which file of a crate a path leads to, through re-exports. Inline modules count as their file.
 
 use std::collections::HashMap;
 
 use crate::names::{Form, Name};
 
-/// More re-exports than this in a row are a circle of them.
+/// More imports than this one after the other are a circle of them.
 const HOPS: usize = 16;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum Target<'a> {
     Module(String),
-    /// Something that the file with this index defines.
-    Item(usize),
+    /// The file with this index defines this name.
+    Item(usize, &'a str),
 }
 
-#[derive(Default)]
 struct Module<'a> {
     file: usize,
     /// `None` for what is defined here, the path for what is imported.
@@ -29,29 +28,27 @@ pub(crate) struct Modules<'a> {
 }
 
 impl<'a> Modules<'a> {
-    pub(crate) fn add(&mut self, path: &str, file: usize, names: &'a [Name<'a>]) {
-        self.by_path.entry(path.to_owned()).or_default().file = file;
-        for name in names {
-            let path = name.within.iter().fold(path.to_owned(), |path, inner| child(&path, inner));
-            let module = self.by_path.entry(path).or_default();
-            module.file = file;
+    pub(crate) fn add(&mut self, path: &str, file: usize, found: &'a [Name<'a>]) {
+        let (mut names, mut globs) = (HashMap::new(), Vec::new());
+        for name in found {
             match name.form {
-                Form::Defined => _ = module.names.insert(name.segments[0], None),
-                Form::Imported("*") | Form::Exported("*") => module.globs.push(&name.segments),
-                Form::Imported(as_name) | Form::Exported(as_name) => {
-                    module.names.entry(as_name).or_insert(Some(&name.segments));
+                Form::Defined => _ = names.insert(name.segments[0], None),
+                Form::Imported("*") | Form::Exported("*") => globs.push(&*name.segments),
+                Form::Imported(own) | Form::Exported(own) => {
+                    _ = names.entry(own).or_insert(Some(&*name.segments))
                 }
                 Form::Mentioned => {}
             }
         }
+        self.by_path.insert(path.to_owned(), Module { file, names, globs });
     }
 
     /// `None` for what is no part of the crate.
-    pub(crate) fn resolve(&self, from: &str, segments: &[&str]) -> Option<Target> {
+    pub(crate) fn resolve(&self, from: &str, segments: &[&'a str]) -> Option<Target<'a>> {
         self.follow(from, segments, 0)
     }
 
-    fn follow(&self, from: &str, segments: &[&str], hops: usize) -> Option<Target> {
+    fn follow(&self, from: &str, segments: &[&'a str], hops: usize) -> Option<Target<'a>> {
         let (first, rest) = segments.split_first().filter(|_| hops < HOPS)?;
         let mut target = match *first {
             "crate" => Target::Module(String::new()),
@@ -64,37 +61,33 @@ impl<'a> Modules<'a> {
             target = if *name == "super" {
                 Target::Module(parent(module))
             } else {
-                let leads_on = index + 1 < rest.len();
-                // A name that a macro makes is not seen; its module is known.
+                // What a macro defines is not seen: it belongs to the module that the path names.
                 let file = self.by_path.get(module)?.file;
-                self.member(module, name, leads_on, hops).unwrap_or(Target::Item(file))
+                let leads_on = index + 1 < rest.len();
+                self.member(module, name, leads_on, hops).unwrap_or(Target::Item(file, name))
             };
         }
         Some(target)
     }
 
-    fn member(&self, module: &str, name: &str, leads_on: bool, hops: usize) -> Option<Target> {
+    fn member(&self, module: &str, name: &'a str, leads_on: bool, hops: usize) -> Option<Target<'a>> {
         let here = self.by_path.get(module).filter(|_| hops < HOPS)?;
-        let inner = child(module, name);
-        let inner = self.by_path.contains_key(&inner).then_some(Target::Module(inner));
-        if leads_on && inner.is_some() {
-            return inner;
+        let child = if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") };
+        let child = self.by_path.contains_key(&child).then_some(Target::Module(child));
+        if leads_on && child.is_some() {
+            return child;
         }
         match here.names.get(name) {
-            Some(None) => Some(Target::Item(here.file)),
+            Some(None) => Some(Target::Item(here.file, name)),
             Some(Some(path)) => self.follow(module, path, hops + 1),
-            None => inner.or_else(|| {
+            None => child.or_else(|| {
                 here.globs.iter().find_map(|glob| match self.follow(module, glob, hops + 1)? {
                     Target::Module(other) => self.member(&other, name, leads_on, hops + 1),
-                    Target::Item(_) => None,
+                    Target::Item(..) => None,
                 })
             }),
         }
     }
-}
-
-pub(crate) fn child(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}::{name}") }
 }
 
 fn parent(path: &str) -> String {
@@ -112,16 +105,19 @@ mod tests {
         let files = [
             ("", "mod a; pub use a::C; use std::fmt;"),
             ("a", "mod b; pub use b::*; pub(crate) use self::b::d as e;"),
-            ("a::b", "pub struct C; pub fn d() {} mod inner { pub fn f() {} }"),
+            ("a::b", "pub struct C; pub fn d() {}"),
         ];
         let files = files.map(|(path, text)| (path, names(&tokens(text))));
         let mut modules = Modules::default();
         for (index, (path, names)) in files.iter().enumerate() {
             modules.add(path, index, names);
         }
-        let resolve = |from: &str, path: &str| modules.resolve(from, &path.split("::").collect::<Vec<_>>());
-        for path in ["crate::C", "crate::a::C::new", "crate::a::e", "super::super::a::b::inner::f"] {
-            assert_eq!(resolve("a::b", path), Some(Target::Item(2)), "{path}");
+        let resolve =
+            |from: &str, path: &'static str| modules.resolve(from, &path.split("::").collect::<Vec<_>>());
+        for (path, name) in
+            [("crate::C", "C"), ("crate::a::C::new", "C"), ("super::e", "d"), ("self::f", "f")]
+        {
+            assert_eq!(resolve("a::b", path), Some(Target::Item(2, name)), "{path}");
         }
         assert_eq!(resolve("", "a::b"), Some(Target::Module("a::b".to_owned())));
         assert_eq!(resolve("", "fmt::Display"), None);

@@ -1,45 +1,26 @@
 //! What may stand in some crates only: SQL, clocks, I/O.
 
-use crate::finding::Finding;
 use crate::names::{Form, names};
 use crate::scan::Kind;
-use crate::source::Source;
+use crate::source::{Source, finding};
 
-const SQL: [&str; 8] =
-    ["SELECT", "INSERT", "UPDATE", "DELETE FROM", "CREATE TABLE", "ALTER TABLE", "PRAGMA", "WITH RECURSIVE"];
-
+const SQL: &str = "SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE|PRAGMA|WITH RECURSIVE";
 /// Names and parts of paths.
-const IMPURE: [&str; 13] = [
-    "SystemTime",
-    "Instant",
-    "std::fs",
-    "TcpListener",
-    "TcpStream",
-    "UdpSocket",
-    "UnixStream",
-    "tokio",
-    "std::env",
-    "rand",
-    "TimeZone::system",
-    "Timestamp::now",
-    "Zoned::now",
-];
+const IMPURE: &str = "SystemTime|Instant|TimeZone::system|Timestamp::now|Zoned::now|\
+                      std::fs|std::env|TcpListener|TcpStream|UdpSocket|UnixStream|tokio|rand";
 
 /// String literals that begin as SQL does. Tests and tools may look at a database.
-pub(crate) fn sql(sources: &[Source<'_>]) -> Vec<Finding> {
+pub(crate) fn sql(sources: &[Source<'_>]) -> Vec<String> {
     let mut findings = Vec::new();
-    for source in sources
-        .iter()
-        .filter(|source| !["crates/store/", "tools/"].iter().any(|at| source.path.starts_with(at)))
-    {
+    for source in sources.iter().filter(|source| !is_in(source, &["crates/store/", "tools/"])) {
         for token in source.product.iter().filter(|token| token.kind == Kind::Text) {
-            let text = token.text.trim_start();
-            if let Some(start) = SQL
-                .iter()
-                .find(|start| text.strip_prefix(**start).is_some_and(|rest| rest.starts_with([' ', '\n'])))
-            {
+            let begins = |start: &&str| {
+                let after = token.text.trim_start().strip_prefix(*start);
+                after.is_some_and(|after| after.starts_with([' ', '\n']))
+            };
+            if let Some(start) = SQL.split('|').find(begins) {
                 let what = format!("SQL (`{start}`) outside crates/store; make it a function of the store");
-                findings.push(Finding::new(source.path, token.line, what));
+                findings.push(finding(source.path, token.line, &what));
             }
         }
     }
@@ -47,19 +28,22 @@ pub(crate) fn sql(sources: &[Source<'_>]) -> Vec<Finding> {
 }
 
 /// Clocks, files, sockets and chance in the crates of pure rules.
-pub(crate) fn impure(sources: &[Source<'_>]) -> Vec<Finding> {
-    let pure = ["crates/domain/", "crates/protocol/"];
+pub(crate) fn impure(sources: &[Source<'_>]) -> Vec<String> {
     let mut findings = Vec::new();
-    for source in sources.iter().filter(|source| pure.iter().any(|at| source.path.starts_with(at))) {
+    for source in sources.iter().filter(|source| is_in(source, &["crates/domain/", "crates/protocol/"])) {
         for name in names(&source.product).iter().filter(|name| name.form != Form::Defined) {
             let path = format!("::{}::", name.segments.join("::"));
-            if let Some(impure) = IMPURE.iter().find(|impure| path.contains(&format!("::{impure}::"))) {
+            if let Some(impure) = IMPURE.split('|').find(|impure| path.contains(&format!("::{impure}::"))) {
                 let what = format!("`{impure}` in a crate of pure rules; let the caller pass the value");
-                findings.push(Finding::new(source.path, name.line, what));
+                findings.push(finding(source.path, name.line, &what));
             }
         }
     }
     findings
+}
+
+fn is_in(source: &Source<'_>, folders: &[&str]) -> bool {
+    folders.iter().any(|folder| source.path.starts_with(folder))
 }
 
 #[cfg(test)]
@@ -73,10 +57,7 @@ mod tests {
         let count = |path, text| sql(&sources(&[(path, text)])).len();
         assert_eq!(count("crates/admin/src/a.rs", query), 1);
         assert_eq!(
-            count(
-                "crates/admin/src/a.rs",
-                "// \"SELECT 1\"\nfn f() { q(\"SELECTED one\", \"Select one\"); }"
-            ),
+            count("crates/admin/src/a.rs", "// \"SELECT 1\"\nfn f() { q(\"SELECTED one\", \"Select 1\"); }"),
             0
         );
         for path in ["crates/store/src/a.rs", "tools/bench/src/a.rs", "crates/admin/tests/it/a.rs"] {

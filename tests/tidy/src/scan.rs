@@ -1,4 +1,4 @@
-//! Rust source as tokens: names, string literals and punctuation. Comments, characters and lifetimes are dropped.
+//! Rust source as tokens: names, string literals and punctuation, without comments, characters and lifetimes.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -10,7 +10,7 @@ pub(crate) enum Kind {
     Mark,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     pub(crate) text: &'a str,
@@ -21,54 +21,45 @@ impl Token<'_> {
     pub(crate) fn is(&self, code: &str) -> bool {
         self.kind != Kind::Text && self.text == code
     }
+
+    /// 1 for an opening bracket, -1 for a closing one.
+    pub(crate) fn opens(&self) -> i32 {
+        match self.text {
+            "(" | "[" | "{" if self.kind == Kind::Mark => 1,
+            ")" | "]" | "}" if self.kind == Kind::Mark => -1,
+            _ => 0,
+        }
+    }
 }
 
 pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
-    let mut scanner = Scanner { source, at: 0, line: 1, found: Vec::new() };
-    while let Some(first) = source[scanner.at..].chars().next() {
-        scanner.step(first);
+    let (mut found, mut rest, mut line) = (Vec::new(), source, 1);
+    while let Some(first) = rest.chars().next() {
+        let (token, length) = next(rest, first);
+        found.extend(token.map(|(kind, text)| Token { kind, text, line }));
+        line += rest[..length].matches('\n').count();
+        rest = &rest[length..];
     }
-    scanner.found
+    found
 }
 
-struct Scanner<'a> {
-    source: &'a str,
-    at: usize,
-    line: usize,
-    found: Vec<Token<'a>>,
-}
-
-impl<'a> Scanner<'a> {
-    fn step(&mut self, first: char) {
-        let rest = &self.source[self.at..];
-        if first.is_whitespace() {
-            self.skip(first.len_utf8());
-        } else if rest.starts_with("//") {
-            self.skip(rest.find('\n').unwrap_or(rest.len()));
-        } else if rest.starts_with("/*") {
-            self.skip(block_comment(rest));
-        } else if let Some((start, end, close)) = string(rest) {
-            self.found.push(Token { kind: Kind::Text, text: &rest[start..end], line: self.line });
-            self.skip((end + close).min(rest.len()));
-        } else if first == '\'' {
-            self.skip(character_or_lifetime(rest));
-        } else if is_word(first) {
-            let raw = if rest.starts_with("r#") { 2 } else { 0 };
-            self.take(Kind::Name, raw + word(&rest[raw..]));
-        } else {
-            self.take(Kind::Mark, if rest.starts_with("::") { 2 } else { first.len_utf8() });
-        }
-    }
-
-    fn take(&mut self, kind: Kind, length: usize) {
-        let text = &self.source[self.at..self.at + length];
-        self.found.push(Token { kind, text, line: self.line });
-        self.at += length;
-    }
-
-    fn skip(&mut self, length: usize) {
-        self.line += self.source[self.at..self.at + length].matches('\n').count();
-        self.at += length;
+/// What `rest` begins with, and how long that is.
+fn next(rest: &str, first: char) -> (Option<(Kind, &str)>, usize) {
+    if rest.starts_with("//") {
+        (None, rest.find('\n').unwrap_or(rest.len()))
+    } else if rest.starts_with("/*") {
+        (None, block_comment(rest))
+    } else if let Some((text, length)) = string(rest) {
+        (Some((Kind::Text, text)), length)
+    } else if first == '\'' {
+        (None, character_or_lifetime(rest))
+    } else if is_word(first) {
+        let raw = if rest.starts_with("r#") { 2 } else { 0 };
+        let length = raw + word(&rest[raw..]);
+        (Some((Kind::Name, &rest[..length])), length)
+    } else {
+        let length = if rest.starts_with("::") { 2 } else { first.len_utf8() };
+        ((!first.is_whitespace()).then_some((Kind::Mark, &rest[..length])), length)
     }
 }
 
@@ -83,15 +74,13 @@ fn word(rest: &str) -> usize {
 fn block_comment(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < rest.len() {
-        match rest.as_bytes()[at..] {
-            [b'/', b'*', ..] => depth += 1,
-            [b'*', b'/', ..] => depth -= 1,
-            _ => {
-                at += 1;
-                continue;
-            }
-        }
-        at += 2;
+        let (step, length) = match rest.as_bytes()[at..] {
+            [b'/', b'*', ..] => (1, 2),
+            [b'*', b'/', ..] => (-1, 2),
+            _ => (0, 1),
+        };
+        depth += step;
+        at += length;
         if depth == 0 {
             break;
         }
@@ -99,38 +88,32 @@ fn block_comment(rest: &str) -> usize {
     at
 }
 
-/// Where the content of a string literal starts and ends, and how long its closing quote is.
-fn string(rest: &str) -> Option<(usize, usize, usize)> {
+/// The content of the string literal that `rest` begins with, and the length of the whole.
+fn string(rest: &str) -> Option<(&str, usize)> {
     let prefix =
         ["br", "cr", "b", "c", "r"].into_iter().find(|prefix| rest.starts_with(prefix)).unwrap_or("");
     let body = &rest[prefix.len()..];
     let raw = prefix.ends_with('r');
     let hashes = if raw { body.len() - body.trim_start_matches('#').len() } else { 0 };
     let content = body[hashes..].strip_prefix('"')?;
-    let length = if raw {
-        content.find(&format!("\"{}", "#".repeat(hashes)))
-    } else {
-        let mut escaped = false;
-        content.bytes().position(|byte| {
-            let closes = byte == b'"' && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            closes
-        })
-    };
-    let start = rest.len() - content.len();
-    Some((start, start + length.unwrap_or(content.len()), 1 + hashes))
+    let mut escaped = false;
+    let end = content.bytes().enumerate().position(|(at, byte)| {
+        let closes = byte == b'"' && !escaped && content[at + 1..].starts_with(&"#".repeat(hashes));
+        escaped = !raw && byte == b'\\' && !escaped;
+        closes
+    });
+    let end = end.unwrap_or(content.len());
+    Some((&content[..end], (rest.len() - content.len() + end + 1 + hashes).min(rest.len())))
 }
 
 fn character_or_lifetime(rest: &str) -> usize {
-    let mut after = rest.char_indices().skip(1);
-    let (Some((_, first)), Some((second_at, second))) = (after.next(), after.next()) else {
-        return rest.len();
+    let mut quotes = rest.match_indices('\'').map(|(at, _)| at).skip(1);
+    let end = match rest[1..].chars().next() {
+        Some('\\') => quotes.find(|at| *at > 2),
+        Some(only) => quotes.next().filter(|at| *at == 1 + only.len_utf8()),
+        None => None,
     };
-    if first == '\\' {
-        let escaped = second_at + second.len_utf8();
-        return rest[escaped..].find('\'').map_or(rest.len(), |end| escaped + end + 1);
-    }
-    if second == '\'' { second_at + 1 } else { 1 + word(&rest[1..]) }
+    end.map_or(1 + word(&rest[1..]), |end| end + 1)
 }
 
 #[cfg(test)]
@@ -138,20 +121,23 @@ mod tests {
     use super::{Kind, tokens};
 
     #[test]
-    fn comments_characters_and_lifetimes_are_no_tokens() {
-        let source = "a /* b /* c */ d */ '\"' '\\'' 'x' &'l e // f\n::g";
-        let found: Vec<_> = tokens(source).iter().map(|token| (token.text, token.line)).collect();
-        assert_eq!(found, [("a", 1), ("&", 1), ("e", 1), ("::", 2), ("g", 2)]);
-    }
-
-    #[test]
-    fn strings_end_where_rust_ends_them() {
-        let source = "\"a\\\"b\\\\\" r#\"c\"d\"# b\"\ne\" br\"f\\\" r#type '\u{4e2d}' \"\"";
+    fn tokens_begin_and_end_where_rust_has_it() {
+        let source = "a /* b /* \" */ d */ '\"' '\\'' '\u{4e2d}' &'l e // f\n::g \"a\\\"b\\\\\" r#\"c\"d\"# \
+                      b\"\ne\" br\"f\\\" r#type \"\"";
         let found: Vec<_> = tokens(source).iter().map(|token| (token.kind, token.text, token.line)).collect();
-        let text = |text, line| (Kind::Text, text, line);
-        let name = (Kind::Name, "r#type", 2);
-        let expected =
-            [text("a\\\"b\\\\", 1), text("c\"d", 1), text("\ne", 1), text("f\\", 2), name, text("", 2)];
+        let expected = [
+            (Kind::Name, "a", 1),
+            (Kind::Mark, "&", 1),
+            (Kind::Name, "e", 1),
+            (Kind::Mark, "::", 2),
+            (Kind::Name, "g", 2),
+            (Kind::Text, "a\\\"b\\\\", 2),
+            (Kind::Text, "c\"d", 2),
+            (Kind::Text, "\ne", 2),
+            (Kind::Text, "f\\", 3),
+            (Kind::Name, "r#type", 3),
+            (Kind::Text, "", 3),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -1,55 +1,50 @@
 //! Limits of functions, files and lines.
 
-use crate::finding::Finding;
 use crate::scan::{Kind, tokens};
-use crate::source::{Source, item};
+use crate::source::{Source, finding, item};
 
 const FUNCTION: usize = 70;
 const FILE: usize = 400;
 const LINE: usize = 110;
 
 /// From the line of `fn` to that of its closing brace, with the closures and functions in it.
-pub(crate) fn long_functions(sources: &[Source<'_>]) -> Vec<Finding> {
+pub(crate) fn long_functions(sources: &[Source<'_>]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
-        for at in 0..source.tokens.len().saturating_sub(1) {
-            let [keyword, name] = [source.tokens[at], source.tokens[at + 1]];
-            if !keyword.is("fn") || name.kind != Kind::Name {
+        for (at, pair) in source.tokens.windows(2).enumerate() {
+            if !pair[0].is("fn") || pair[1].kind != Kind::Name {
                 continue;
             }
             let last = source.tokens[at + item(&source.tokens[at..]) - 1];
-            let lines = last.line - keyword.line + 1;
+            let (name, lines) = (pair[1].text, last.line - pair[0].line + 1);
             if lines > FUNCTION {
-                let what = format!(
-                    "`{}` has {lines} lines, {FUNCTION} at most; split it by what it does",
-                    name.text
-                );
-                findings.push(Finding::new(source.path, keyword.line, what));
+                let what =
+                    format!("`{name}` has {lines} lines, {FUNCTION} at most; split it by what it does");
+                findings.push(finding(source.path, pair[0].line, &what));
             }
         }
     }
     findings
 }
 
-pub(crate) fn long_files(sources: &[Source<'_>]) -> Vec<Finding> {
-    let long = sources.iter().map(|source| (source, source.text.lines().count())).filter(|(_, n)| *n > FILE);
-    long.map(|(source, lines)| {
-        let what =
-            format!("the file has {lines} lines, {FILE} at most; move one of its subjects into its own file");
-        Finding::new(source.path, FILE + 1, what)
-    })
-    .collect()
+pub(crate) fn long_files(sources: &[Source<'_>]) -> Vec<String> {
+    let sized = sources.iter().map(|source| (source.path, source.text.lines().count()));
+    let describe = |(path, lines): (&str, usize)| {
+        let what = format!("the file has {lines} lines, {FILE} at most; move a subject of its own out of it");
+        finding(path, FILE + 1, &what)
+    };
+    sized.filter(|(_, lines)| *lines > FILE).map(describe).collect()
 }
 
 /// A line that holds nothing but one string literal may be longer, and a comment that is a bare address.
-pub(crate) fn long_lines(sources: &[Source<'_>]) -> Vec<Finding> {
+pub(crate) fn long_lines(sources: &[Source<'_>]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
-        for (index, line) in source.text.lines().enumerate() {
+        for (line, number) in source.text.lines().zip(1..) {
             let width = line.chars().count();
             if width > LINE && !is_one_literal(line.trim()) && !is_address(line.trim()) {
                 let what = format!("the line has {width} characters, {LINE} at most; break it");
-                findings.push(Finding::new(source.path, index + 1, what));
+                findings.push(finding(source.path, number, &what));
             }
         }
     }
@@ -69,10 +64,9 @@ fn is_address(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{long_files, long_functions, long_lines};
-    use crate::finding::Finding;
     use crate::source::{Source, sources};
 
-    fn count(rule: fn(&[Source<'_>]) -> Vec<Finding>, text: &str) -> usize {
+    fn count(rule: fn(&[Source<'_>]) -> Vec<String>, text: &str) -> usize {
         rule(&sources(&[("crates/x/src/lib.rs", text)])).len()
     }
 

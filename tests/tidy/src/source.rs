@@ -10,23 +10,25 @@ pub(crate) struct Source<'a> {
     pub(crate) path: &'a str,
     pub(crate) text: &'a str,
     pub(crate) tokens: Vec<Token<'a>>,
-    /// Without items below `#[cfg(test)]`; empty for `tests.rs`, for files below a `tests` folder of a package, and
-    /// for modules declared below `#[cfg(test)]`.
+    /// Without items below `#[cfg(test)]`. Empty for `tests.rs`, for files below a package's `tests` folder,
+    /// and for files declared as modules below `#[cfg(test)]`.
     pub(crate) product: Vec<Token<'a>>,
 }
 
 pub(crate) fn sources<'a>(files: &[(&'a str, &'a str)]) -> Vec<Source<'a>> {
-    let mut test_modules = Vec::new();
-    let mut found = Vec::new();
+    let (mut found, mut test_modules) = (Vec::new(), Vec::new());
     for &(path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
         let tokens = tokens(text);
         let (product, declared) = without_tests(&tokens);
-        test_modules.extend(declared.iter().map(|module| format!("{}/{module}", folder_of_children(path))));
+        let stem = path.trim_end_matches(".rs");
+        let folder =
+            ["/mod", "/lib", "/main"].iter().find_map(|name| stem.strip_suffix(name)).unwrap_or(stem);
+        test_modules.extend(declared.iter().map(|module| format!("{folder}/{module}")));
         found.push(Source { path, text, tokens, product });
     }
     for source in &mut found {
-        let declared = test_modules.iter().filter_map(|module| source.path.strip_prefix(module.as_str()));
-        let declared = declared.filter(|rest| *rest == ".rs" || rest.starts_with('/')).count() > 0;
+        let mut below = test_modules.iter().filter_map(|module| source.path.strip_prefix(module.as_str()));
+        let declared = below.any(|rest| rest == ".rs" || rest.starts_with('/'));
         if declared || source.path.contains("/tests/") || source.path.ends_with("/tests.rs") {
             source.product.clear();
         }
@@ -34,67 +36,65 @@ pub(crate) fn sources<'a>(files: &[(&'a str, &'a str)]) -> Vec<Source<'a>> {
     found
 }
 
-fn folder_of_children(path: &str) -> &str {
-    let stem = path.trim_end_matches(".rs");
-    ["/mod", "/lib", "/main"].into_iter().find_map(|name| stem.strip_suffix(name)).unwrap_or(stem)
-}
-
 /// The tokens outside `#[cfg(test)]`, and the names of the files declared as modules below it.
 fn without_tests<'a>(tokens: &[Token<'a>]) -> (Vec<Token<'a>>, Vec<&'a str>) {
-    let (mut kept, mut modules, mut at) = (Vec::new(), Vec::new(), 0);
-    while at < tokens.len() {
-        if !starts_with(&tokens[at..], &["#", "[", "cfg", "(", "test", ")", "]"]) {
-            kept.push(tokens[at]);
-            at += 1;
+    let (mut kept, mut modules, mut rest) = (Vec::new(), Vec::new(), tokens);
+    while let Some(first) = rest.first() {
+        if !starts_with(rest, &["#", "[", "cfg", "(", "test", ")", "]"]) {
+            kept.push(*first);
+            rest = &rest[1..];
             continue;
         }
-        at += 7;
-        while starts_with(&tokens[at..], &["#", "["]) {
-            at += group(&tokens[at + 1..]) + 1;
+        while starts_with(rest, &["#", "["]) {
+            rest = &rest[1 + group(&rest[1..])..];
         }
-        let item = &tokens[at..at + item(&tokens[at..])];
-        let module = item.iter().position(|token| token.is("mod"));
-        if let (Some(module), true) = (module, item.last().is_some_and(|token| token.is(";"))) {
-            modules.extend(item.get(module + 1).map(|name| name.text));
+        let (item, after) = rest.split_at(item(rest));
+        if let [.., keyword, name, end] = item
+            && keyword.is("mod")
+            && end.is(";")
+        {
+            modules.push(name.text);
         }
-        at += item.len();
+        rest = after;
     }
     (kept, modules)
 }
 
-pub(crate) fn starts_with(tokens: &[Token<'_>], code: &[&str]) -> bool {
+fn starts_with(tokens: &[Token<'_>], code: &[&str]) -> bool {
     tokens.len() >= code.len() && tokens.iter().zip(code).all(|(token, code)| token.is(code))
 }
 
-/// How many tokens a pair of brackets holds, both included.
-pub(crate) fn group(tokens: &[Token<'_>]) -> usize {
+/// Files in which some bracket has no partner: Rust has no such file, so `scan` has misread it.
+pub(crate) fn misread(sources: &[Source<'_>]) -> Vec<String> {
+    let odd = sources.iter().filter(|source| source.tokens.iter().map(Token::opens).sum::<i32>() != 0);
+    odd.map(|source| finding(source.path, 1, "the brackets do not match; correct scan.rs of tests/tidy"))
+        .collect()
+}
+
+/// `path:line: what is wrong; what to do`.
+pub(crate) fn finding(path: &str, line: usize, message: &str) -> String {
+    format!("{path}:{line}: {message}")
+}
+
+/// How many tokens a bracket and all up to its partner are.
+fn group(tokens: &[Token<'_>]) -> usize {
     let mut depth = 0;
     let end = tokens.iter().position(|token| {
-        depth += depth_step(token);
+        depth += token.opens();
         depth == 0
     });
     end.map_or(tokens.len(), |end| end + 1)
 }
 
-fn depth_step(token: &Token<'_>) -> i32 {
-    let is_one_of = |brackets: [&str; 3]| brackets.iter().any(|bracket| token.is(bracket));
-    i32::from(is_one_of(["(", "[", "{"])) - i32::from(is_one_of([")", "]", "}"]))
-}
-
-/// How many tokens an item has up to its `;` or its closing brace; a field ends at its comma.
+/// How many tokens an item has up to its `;` or its closing brace, or a field up to its comma.
 pub(crate) fn item(tokens: &[Token<'_>]) -> usize {
     let field = tokens.get(1).is_some_and(|token| token.is(":"));
     let mut at = 0;
-    while at < tokens.len() {
-        let token = &tokens[at];
-        if token.is("{") {
-            return at + group(&tokens[at..]);
-        } else if token.is(";") || (field && token.is(",")) {
-            return at + 1;
-        } else if depth_step(token) < 0 {
-            return at;
+    while let Some(token) = tokens.get(at).filter(|token| token.opens() >= 0) {
+        at += if token.opens() > 0 { group(&tokens[at..]) } else { 1 };
+        if token.is("{") || token.is(";") || (field && token.is(",")) {
+            break;
         }
-        at += if depth_step(token) > 0 { group(&tokens[at..]) } else { 1 };
     }
     at
 }
@@ -103,18 +103,17 @@ pub(crate) fn item(tokens: &[Token<'_>]) -> usize {
 pub(crate) fn read_tree() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = Vec::new();
-    for folder in ["crates", "tools", "tests"] {
-        if root.join(folder).is_dir() {
-            read_folder(&root, folder, &mut files);
-        }
+    for folder in ["crates", "tools", "tests"].iter().filter(|folder| root.join(folder).is_dir()) {
+        read_folder(&root, folder, &mut files);
     }
-    files.sort();
     files
 }
 
 fn read_folder(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(root.join(folder)).expect("a folder of the tree can be listed") {
-        let entry = entry.expect("a folder of the tree can be listed");
+    let list = fs::read_dir(root.join(folder)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut list = list.expect("a folder of the tree can be listed");
+    list.sort_by_key(fs::DirEntry::file_name);
+    for entry in list {
         let name = entry.file_name().into_string().expect("names in the tree are UTF-8");
         let path = format!("{folder}/{name}");
         if entry.file_type().expect("the kind of a file is known").is_dir() {
@@ -122,8 +121,7 @@ fn read_folder(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
                 read_folder(root, &path, files);
             }
         } else if name.ends_with(".rs") || ["Cargo.toml", "README.md"].contains(&name.as_str()) {
-            let text = fs::read_to_string(root.join(&path)).expect("files of the tree are UTF-8");
-            files.push((path, text));
+            files.push((path, fs::read_to_string(entry.path()).expect("files of the tree are UTF-8")));
         }
     }
 }
@@ -134,12 +132,12 @@ mod tests {
 
     #[test]
     fn code_below_cfg_test_is_no_product() {
-        let lib = "fn a() {} #[cfg(test)] #[allow(x)] mod tests { fn b() {} } #[cfg(test)] mod story; struct C { \
-                   #[cfg(test)] d: u8, e: u8 }";
+        let lib = "fn a() {} #[cfg(test)] #[allow(x)] mod tests { fn b() {} } #[cfg(test)] mod story; \
+                   struct C { #[cfg(test)] d: u8, e: u8 }";
         let found = sources(&[("crates/x/src/lib.rs", lib), ("crates/x/src/story.rs", "fn f() {}")]);
-        let names = ["a", "b", "story", "d", "e"];
-        let kept = names.map(|name| found[0].product.iter().any(|token| token.is(name)));
-        assert_eq!(kept, [true, false, false, false, true]);
+        let is_kept = |name: &&str| found[0].product.iter().any(|token| token.is(name));
+        let kept: Vec<&str> = ["a", "b", "story", "d", "e"].into_iter().filter(is_kept).collect();
+        assert_eq!(kept, ["a", "e"]);
         assert!(found[1].product.is_empty() && !found[1].tokens.is_empty());
     }
 }
