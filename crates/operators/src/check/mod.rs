@@ -1,6 +1,7 @@
 //! Checking a definition: offline against its own fixtures, and live against the real operator.
 
-mod fixtures;
+mod case;
+mod run;
 mod server;
 
 use crate::catalog::{CatalogError, builtin_fixtures};
@@ -51,7 +52,7 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
     };
     let mut report = Report { name: definition.name().to_owned(), ..Report::default() };
     for (file, text) in fixtures {
-        match fixtures::parse(text) {
+        match case::parse(text) {
             Err(message) => report.cases.push(CaseReport {
                 file: file.clone(),
                 what: "the file itself".into(),
@@ -59,7 +60,7 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
             }),
             Ok(cases) => {
                 for case in cases {
-                    let differences = fixtures::run(&definition, &case).await;
+                    let differences = run::run(&definition, &case).await;
                     report.cases.push(CaseReport { file: file.clone(), what: case.what, differences });
                 }
             }

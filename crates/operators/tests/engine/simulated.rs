@@ -3,8 +3,8 @@
 use crate::support::{ICCID, NOW, built_in, operator, profile};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
 use simgauge_operators::{NoGate, ProfileRef, builtin_definitions};
+use simgauge_simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
 use std::sync::Arc;
 
 /// A whole number of MB both of 1,000,000 and of 1,048,576 bytes.

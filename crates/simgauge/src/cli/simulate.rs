@@ -4,7 +4,7 @@ use super::serve::stop_signal;
 use crate::clock::Clock;
 use anyhow::Context as _;
 use clap::Args;
-use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_simulator::{Simulator, SimulatorConfig};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use simgauge::config::{Config, OperatorAccountConfig, SecretSource};
 use simgauge::secrets::Sealer;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_simulator::{Simulator, SimulatorConfig};
 use simgauge_store::{ImportRow, Store};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::TcpListener;
