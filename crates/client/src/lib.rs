@@ -22,6 +22,8 @@
 //! the server said 5xx, and not before its `Retry-After`. A refresh repeats the identical signed request, which the API
 //! answers alike without asking an operator twice; a read signs anew, since the API takes a read's sign only once.
 
+#![warn(missing_docs)]
+
 mod builder;
 mod call;
 mod client;

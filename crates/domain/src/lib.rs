@@ -1,5 +1,7 @@
 //! Pure rules of simgauge: no I/O, no clock, no randomness. Time and chance are passed in.
 
+#![warn(missing_docs)]
+
 pub mod accept;
 pub mod audit;
 pub mod breaker;

@@ -1,6 +1,8 @@
 //! The wire contract of the open API: the body as it was sent, its sign, the envelope, the codes and the shapes of
 //! requests and answers. No I/O and no clock; the server, the client and the command line all read this one contract.
 
+#![warn(missing_docs)]
+
 pub mod answer;
 pub mod body;
 pub mod code;

@@ -4,27 +4,25 @@ use simgauge_domain::time::UnixMs;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the simulator gets the time from.
 pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
 
-/// Settings of a simulator; the default is a lively operator world that keeps to the documented limits.
+/// Settings of a simulator. By default usage grows and the documented limits are enforced.
 #[derive(Clone, Debug)]
 pub struct SimulatorConfig {
-    /// How fast every SIM's usage grows. It grows on over the turn of a month, whatever period the operator counts in.
+    /// How fast every SIM's usage grows. It grows on across months, whatever period the operator counts in.
     pub growth_bytes_per_second: u64,
-    /// What every answered reading adds, so that two readings in one instant differ too.
+    /// What every answered reading adds, so that two readings at the same instant differ.
     pub step_bytes: u64,
-    /// The instant growth counts from; `None` is the simulator's start. Pinning it makes usage survive a restart.
+    /// The instant that growth counts from. `None` is the simulator's start. A fixed one makes usage survive a restart.
     pub growth_since: Option<UnixMs>,
-    /// Whether a call over a limit is refused. Violations are counted either way.
+    /// Whether a call over a limit is refused. Violations are counted in any case.
     pub enforce_limits: bool,
-    /// What every call takes at least.
+    /// The least time that every call takes.
     pub latency: Duration,
-    /// Life of a log-in token.
     pub token_ttl_seconds: u64,
-    /// How long an operator that caches its answers (Airalo) repeats one. Usage set by hand is seen at once.
+    /// How long an operator that caches its answers (Airalo) repeats one. Usage set by hand shows at once.
     pub answer_cache_seconds: u64,
-    /// How long `oapi` takes from an accepted refresh to the new figure.
+    /// How long `oapi` takes from an accepted refresh to the new usage.
     pub sync_delay: Duration,
 }
 
@@ -44,7 +42,7 @@ impl Default for SimulatorConfig {
 }
 
 impl SimulatorConfig {
-    /// Usage moves only when it is set or injected, so that a test can say which bytes it will read.
+    /// Usage changes only when it is set or injected, so that a test knows which bytes it will read.
     #[must_use]
     pub fn fixed() -> Self {
         Self { growth_bytes_per_second: 0, step_bytes: 0, ..Self::default() }

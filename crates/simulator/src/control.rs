@@ -1,12 +1,14 @@
-//! Control over HTTP, for people and other processes.
+//! Control of the simulator over HTTP, for people and other processes.
 
-use super::faults::{Fault, FaultScope, FaultSpan};
-use super::instance::Instance;
-use super::operators::{OPERATORS, SECRET, USER};
-use super::output;
-use super::server::Shared;
-use super::sims::UNKNOWN_PREFIX;
-use super::wire::{Reply, pairs};
+use crate::credentials::{SECRET, USER};
+use crate::faults::{Fault, FaultScope, FaultSpan};
+use crate::instance::Instance;
+use crate::operators;
+use crate::output;
+use crate::shared::Shared;
+use crate::sims::UNKNOWN_PREFIX;
+use crate::stats::Stats;
+use crate::wire::{Reply, pairs};
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response};
 use serde::Deserialize;
@@ -15,9 +17,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-const MOST_BODY: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Every fault by its name over HTTP, with the field it needs or takes.
+/// Every fault by its name over HTTP, with the field that it takes.
 const FAULTS: &[(&str, &str)] = &[
     ("delay", "millis"),
     ("status", "status"),
@@ -78,7 +80,7 @@ struct UsageOrder {
     unknown: Option<bool>,
 }
 
-pub(super) async fn handle(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn handle(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
     let reply = match answer(shared, request).await {
         Ok(value) => Reply::ok(&value),
         Err(error) => {
@@ -93,7 +95,7 @@ pub(super) async fn handle(shared: &Arc<Shared>, request: Request<Body>) -> Resp
     output::plain(reply)
 }
 
-pub(super) fn no_such_operator(name: &str) -> Response<Body> {
+pub(crate) fn no_such_operator(name: &str) -> Response<Body> {
     let error = ControlError::Operator(name.to_owned());
     output::plain(Reply::json(404, &json!({"error": error.to_string()})))
 }
@@ -116,9 +118,9 @@ async fn answer(shared: &Arc<Shared>, request: Request<Body>) -> Result<Value, C
 }
 
 async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, ControlError> {
-    let bytes = to_bytes(request.into_body(), MOST_BODY)
+    let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES)
         .await
-        .map_err(|_| ControlError::Body(format!("larger than {MOST_BODY} bytes, or cut off")))?;
+        .map_err(|_| ControlError::Body(format!("larger than {MAX_BODY_BYTES} bytes, or cut off")))?;
     serde_json::from_slice(&bytes).map_err(|error| ControlError::Body(error.to_string()))
 }
 
@@ -138,7 +140,7 @@ fn about(shared: &Shared) -> Value {
         "name": "simgauge operator simulator",
         "what": "Speaks the operators' APIs. Operator X lives under /X plus its documented paths; /X@TAG is an \
                  independent copy with its own limits, faults, counts and SIMs.",
-        "operators": OPERATORS.iter().map(|operator| operator.name()).collect::<Vec<_>>(),
+        "operators": operators::names().collect::<Vec<_>>(),
         "credentials": {"user": USER, "secret": SECRET},
         "unknownSims": format!("ICCIDs that start with {UNKNOWN_PREFIX}"),
         "growthBytesPerSecond": config.growth_bytes_per_second,
@@ -162,9 +164,9 @@ fn about(shared: &Shared) -> Value {
 
 fn stats(shared: &Shared, operator: Option<String>) -> Result<Value, ControlError> {
     match operator {
-        Some(name) => Ok(json!(find(shared, &name)?.stats())),
+        Some(name) => Ok(json!(Stats::of(&find(shared, &name)?))),
         None => {
-            let all: Vec<_> = shared.used_instances().iter().map(Instance::stats).collect();
+            let all: Vec<_> = shared.used_instances().iter().map(Stats::of).collect();
             Ok(json!({ "operators": all }))
         }
     }
@@ -212,14 +214,14 @@ fn set_fault(shared: &Shared, order: FaultOrder) -> Result<Value, ControlError> 
         (None, true) => FaultScope::Login,
         (None, false) => FaultScope::Operator,
     };
-    instance.faults.set(scope, fault, span);
+    instance.state.faults.set(scope, fault, span);
     Ok(json!({"done": true}))
 }
 
 fn clear_faults(shared: &Shared, operator: Option<String>) -> Result<Value, ControlError> {
     match operator {
-        Some(name) => find(shared, &name)?.faults.clear(),
-        None => shared.used_instances().iter().for_each(|instance| instance.faults.clear()),
+        Some(name) => find(shared, &name)?.state.faults.clear(),
+        None => shared.used_instances().iter().for_each(|instance| instance.state.faults.clear()),
     }
     Ok(json!({"done": true}))
 }
@@ -229,9 +231,9 @@ fn set_usage(shared: &Shared, order: UsageOrder) -> Result<Value, ControlError> 
     let sim = instance.operator.canonical(&order.iccid);
     let now = shared.now();
     match (order.add_bytes, order.set_bytes, order.unknown) {
-        (Some(bytes), None, None) => instance.sims.inject(sim, bytes),
-        (None, Some(bytes), None) => instance.sims.set(sim, bytes, now),
-        (None, None, Some(unknown)) => instance.sims.set_unknown(sim, unknown),
+        (Some(bytes), None, None) => instance.state.sims.inject(sim, bytes),
+        (None, Some(bytes), None) => instance.state.sims.set(sim, bytes, now),
+        (None, None, Some(unknown)) => instance.state.sims.set_unknown(sim, unknown),
         _ => {
             return Err(ControlError::Field {
                 field: "addBytes, setBytes, unknown",
@@ -239,5 +241,5 @@ fn set_usage(shared: &Shared, order: UsageOrder) -> Result<Value, ControlError> 
             });
         }
     }
-    Ok(json!({"usedBytes": instance.sims.peek(sim, |sim| sim.used(&shared.config, now))}))
+    Ok(json!({"usedBytes": instance.state.sims.peek(sim, |sim| sim.used(&shared.config, now))}))
 }

@@ -1,6 +1,4 @@
-//! Faults on demand.
-
-use super::sims::lock;
+use crate::sync::lock;
 use simgauge_domain::time::UnixMs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,36 +7,33 @@ use std::time::Duration;
 /// Something an operator does wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Answers late.
     Delay(Duration),
-    /// Answers this HTTP status with the operator's own kind of error body.
+    /// Answers this HTTP status with the operator's own error body.
     Status(u16),
-    /// Answers that calls come too often.
     RateLimited {
-        /// Seconds in `Retry-After`; without, the header is left out.
+        /// Seconds in `Retry-After`. `None` leaves the header out.
         retry_after: Option<u64>,
     },
     /// Closes the connection without an answer.
     HangUp,
     /// Answers 200 with an HTML page.
     Nonsense,
-    /// Answers 200 with nothing in it.
+    /// Answers 200 with an empty body.
     EmptyBody,
-    /// Says the log-in has run out, and forgets the token that was shown.
+    /// Answers that the log-in has expired, and forgets the token that was shown.
     AuthExpired,
-    /// Answers about another SIM, where the operator's answer names one.
+    /// Answers about another SIM, where the operator's answer names the SIM.
     WrongCard,
     /// Answers with 50 MB.
     Huge,
     /// Sends the right answer, one byte a second.
     Trickle,
-    /// Never answers.
     Hang,
-    /// Sends the caller elsewhere.
+    /// Redirects to this URL.
     Redirect(String),
-    /// Leaves the used bytes out: the field has another name.
+    /// Gives the field with the used bytes another name.
     MissingUsed,
-    /// Answers, but usage does not grow.
+    /// Answers with the usage of the last answer.
     Unchanged,
 }
 
@@ -49,10 +44,9 @@ impl Fault {
     }
 }
 
-/// How long a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultSpan {
-    /// Until faults are cleared.
+    /// Until the faults are cleared.
     Forever,
     /// For this many calls.
     Count(u32),
@@ -60,9 +54,9 @@ pub enum FaultSpan {
     Until(UnixMs),
 }
 
-/// Which calls a fault hits.
+/// Which calls a fault concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultScope {
+pub(crate) enum FaultScope {
     /// Every call, log-ins too where that makes sense.
     Operator,
     /// Log-ins only.
@@ -78,24 +72,23 @@ struct Active {
     span: FaultSpan,
 }
 
-/// What is wrong with one call.
+/// The faults of one call.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hit {
-    pub(super) delay: Duration,
-    pub(super) fault: Option<Fault>,
+pub(crate) struct CallFaults {
+    pub(crate) delay: Duration,
+    pub(crate) fault: Option<Fault>,
 }
 
-/// The faults of one operator.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    /// Spares the lock while there is none, which is nearly always.
+pub(crate) struct Faults {
+    /// Avoids the lock while there is no fault, which is nearly always.
     count: AtomicUsize,
     active: Mutex<Vec<Active>>,
 }
 
 impl Faults {
-    /// Sets a fault. A delay joins another fault of the same scope; of the others the latest holds.
-    pub(super) fn set(&self, scope: FaultScope, fault: Fault, span: FaultSpan) {
+    /// A delay joins another fault of the same scope. Of the others the latest counts.
+    pub(crate) fn set(&self, scope: FaultScope, fault: Fault, span: FaultSpan) {
         let mut active = lock(&self.active);
         let is_delay = matches!(fault, Fault::Delay(_));
         active.retain(|old| old.scope != scope || matches!(old.fault, Fault::Delay(_)) != is_delay);
@@ -105,34 +98,34 @@ impl Faults {
         self.count.store(active.len(), Ordering::Release);
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         lock(&self.active).clear();
         self.count.store(0, Ordering::Release);
     }
 
-    /// What is wrong with a call about `sim`, or with a log-in. Uses up counted faults.
-    pub(super) fn hit(&self, login: bool, sim: Option<&str>, now: UnixMs) -> Hit {
+    /// The faults of a call about `sim`, or of a log-in. Uses up counted faults.
+    pub(crate) fn for_call(&self, login: bool, sim: Option<&str>, now: UnixMs) -> CallFaults {
         if self.count.load(Ordering::Acquire) == 0 {
-            return Hit::default();
+            return CallFaults::default();
         }
         let mut active = lock(&self.active);
         active.retain(|one| !matches!(one.span, FaultSpan::Until(end) if now >= end));
-        let mut hit = Hit::default();
-        if let Some(index) = most_special(&active, login, sim, |fault| matches!(fault, Fault::Delay(_)))
+        let mut found = CallFaults::default();
+        if let Some(index) = most_specific(&active, login, sim, |fault| matches!(fault, Fault::Delay(_)))
             && let Fault::Delay(delay) = use_up(&mut active, index)
         {
-            hit.delay = delay;
+            found.delay = delay;
         }
-        if let Some(index) = most_special(&active, login, sim, |fault| !matches!(fault, Fault::Delay(_))) {
-            hit.fault = Some(use_up(&mut active, index));
+        if let Some(index) = most_specific(&active, login, sim, |fault| !matches!(fault, Fault::Delay(_))) {
+            found.fault = Some(use_up(&mut active, index));
         }
         self.count.store(active.len(), Ordering::Release);
-        hit
+        found
     }
 }
 
-/// The fault that concerns the call and is not of the whole operator, else one of the whole operator.
-fn most_special(
+/// A fault of the call's own scope, else one of the whole operator.
+fn most_specific(
     active: &[Active],
     login: bool,
     sim: Option<&str>,

@@ -1,5 +1,6 @@
-//! Limits, counted on sliding windows by the time of arrival.
+//! Limits, counted in sliding windows by the time of arrival.
 
+use crate::sync::lock;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_domain::time::UnixMs;
 use std::collections::VecDeque;
@@ -7,37 +8,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::sims::lock;
-
-/// No limit at all, for operators that document none.
-pub(super) fn unlimited() -> Limits {
-    Limits { buckets: Vec::new(), max_concurrent: u32::MAX, min_refresh_seconds: 0 }
-}
-
-/// A bucket, written short.
-pub(super) fn bucket(scope: Scope, limit: u32, per_seconds: u32) -> Bucket {
-    Bucket { scope, limit, per_seconds }
-}
-
-/// The arrivals of one bucket: as many of the latest as the limit allows, which is all a sliding window needs.
+/// The latest arrivals of one bucket. A sliding window needs only as many as the limit allows.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     limit: usize,
     per: Duration,
     arrivals: VecDeque<UnixMs>,
 }
 
-/// What an operator may tell about a bucket after a call.
+/// What is left of a bucket after a call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Budget {
-    pub(super) limit: u32,
-    pub(super) remaining: u32,
-    /// When the next call finds room (where there is none left) or the window is empty again.
-    pub(super) reset: UnixMs,
+pub(crate) struct Budget {
+    pub(crate) limit: u32,
+    pub(crate) remaining: u32,
+    /// When the next call is allowed (where none is left), or when the window is empty again.
+    pub(crate) reset: UnixMs,
 }
 
 impl Window {
-    pub(super) fn new(bucket: &Bucket) -> Self {
+    pub(crate) fn new(bucket: &Bucket) -> Self {
         Self {
             limit: bucket.limit.max(1) as usize,
             per: Duration::from_secs(u64::from(bucket.per_seconds)),
@@ -45,16 +34,16 @@ impl Window {
         }
     }
 
-    /// Whether it counts what this bucket says.
-    pub(super) fn is_of(&self, bucket: &Bucket) -> bool {
+    /// Whether it counts by this bucket.
+    pub(crate) fn is_of(&self, bucket: &Bucket) -> bool {
         self.limit == bucket.limit.max(1) as usize
             && self.per == Duration::from_secs(u64::from(bucket.per_seconds))
     }
 
-    /// Counts an arrival. `Err` carries the time to wait when it is one too many. Refused calls count as well: the
-    /// documented limits speak of calls, not of successes, and a client that hammers stays refused.
-    pub(super) fn arrive(&mut self, now: UnixMs) -> Result<(), Duration> {
-        // Arrivals on several threads may be noted a hair out of order; the ring has to stay sorted.
+    /// Counts an arrival. `Err` is the time to wait where it is one too many. Refused calls count as well: the documented
+    /// limits speak of calls, not of successes, and a client that goes on calling stays refused.
+    pub(crate) fn arrive(&mut self, now: UnixMs) -> Result<(), Duration> {
+        // Threads may note their arrivals slightly out of order. The queue has to stay sorted.
         let now = self.arrivals.back().map_or(now, |last| now.max(*last));
         let full = self.arrivals.len() == self.limit
             && self.arrivals.front().is_some_and(|oldest| now.since(*oldest) < self.per);
@@ -68,7 +57,7 @@ impl Window {
         }
     }
 
-    pub(super) fn budget(&self, now: UnixMs) -> Budget {
+    pub(crate) fn budget(&self, now: UnixMs) -> Budget {
         let gone = self.arrivals.partition_point(|at| now.since(*at) >= self.per);
         let inside = self.arrivals.len() - gone;
         let frees = if inside >= self.limit { self.arrivals.get(gone) } else { self.arrivals.back() };
@@ -84,19 +73,18 @@ impl Window {
     }
 }
 
-/// A call over a limit.
 #[derive(Clone, Debug)]
-pub(super) struct Violation {
-    pub(super) note: String,
-    /// How long to wait; `None` when another call is under way, which ends when it ends.
-    pub(super) wait: Option<Duration>,
+pub(crate) struct Violation {
+    pub(crate) note: String,
+    /// How long to wait. `None` where another call is in progress, since nobody knows when that ends.
+    pub(crate) wait: Option<Duration>,
 }
 
-/// Everything one operator account counts.
+/// Admits and counts the calls of one operator account.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     windows: Mutex<Windows>,
-    under_way: AtomicU32,
+    in_progress: AtomicU32,
     max_seen: AtomicU32,
 }
 
@@ -107,35 +95,33 @@ struct Windows {
     logins: Vec<Window>,
 }
 
-/// What the gate says to an arrival.
 #[derive(Debug)]
-pub(super) struct Admission {
-    pub(super) violation: Option<Violation>,
-    pub(super) budget: Option<Budget>,
-    /// The bucket calls about one SIM are counted in, where there is one.
-    pub(super) per_sim: Option<Bucket>,
-    _under_way: Option<UnderWay>,
+pub(crate) struct Admission {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) budget: Option<Budget>,
+    /// The bucket in which calls about one SIM are counted, where there is one.
+    pub(crate) per_sim: Option<Bucket>,
+    _in_progress: Option<CallInProgress>,
 }
 
-/// What kind of call arrives at the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arrival {
+pub(crate) enum Arrival {
     Login,
     Call,
 }
 
 impl Gate {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let windows = Mutex::new(Windows::new(limits));
-        Self { windows, under_way: AtomicU32::new(0), max_seen: AtomicU32::new(0) }
+        Self { windows, in_progress: AtomicU32::new(0), max_seen: AtomicU32::new(0) }
     }
 
-    pub(super) fn set_limits(&self, limits: Limits) {
+    pub(crate) fn set_limits(&self, limits: Limits) {
         *lock(&self.windows) = Windows::new(limits);
     }
 
-    /// Counts an arrival in every bucket that concerns it; a call is under way until the admission is dropped.
-    pub(super) fn arrive(self: &Arc<Self>, arrival: Arrival, now: UnixMs) -> Admission {
+    /// Counts an arrival in every bucket that concerns it. A call is in progress until the admission is dropped.
+    pub(crate) fn arrive(self: &Arc<Self>, arrival: Arrival, now: UnixMs) -> Admission {
         let mut windows = lock(&self.windows);
         let Windows { limits, calls, logins } = &mut *windows;
         let concerned = if arrival == Arrival::Login { logins } else { calls };
@@ -145,21 +131,21 @@ impl Gate {
                 violation = Some(Violation { note: format!("over {}", window.describe()), wait: Some(wait) });
             }
         }
-        let under_way = (arrival == Arrival::Call).then(|| {
-            let at_once = self.under_way.fetch_add(1, Ordering::AcqRel) + 1;
+        let in_progress = (arrival == Arrival::Call).then(|| {
+            let at_once = self.in_progress.fetch_add(1, Ordering::AcqRel) + 1;
             self.max_seen.fetch_max(at_once, Ordering::AcqRel);
             if at_once > limits.max_concurrent {
                 let note = format!("{at_once} calls at once, {} allowed", limits.max_concurrent);
                 violation.get_or_insert(Violation { note, wait: None });
             }
-            UnderWay(Arc::clone(self))
+            CallInProgress(Arc::clone(self))
         });
         let per_sim = limits.buckets.iter().find(|bucket| bucket.scope == Scope::Iccid).cloned();
         let budget = concerned.first().map(|window| window.budget(now));
-        Admission { violation, budget, per_sim, _under_way: under_way }
+        Admission { violation, budget, per_sim, _in_progress: in_progress }
     }
 
-    pub(super) fn max_seen(&self) -> u32 {
+    pub(crate) fn max_seen(&self) -> u32 {
         self.max_seen.load(Ordering::Acquire)
     }
 }
@@ -175,12 +161,11 @@ impl Windows {
     }
 }
 
-/// A call under way.
 #[derive(Debug)]
-struct UnderWay(Arc<Gate>);
+struct CallInProgress(Arc<Gate>);
 
-impl Drop for UnderWay {
+impl Drop for CallInProgress {
     fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.0.in_progress.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -1,6 +1,6 @@
-//! From an operator's reply to bytes on the wire, well-behaved or not.
+//! From an operator's reply to bytes on the wire, also to those of a fault.
 
-use super::wire::Reply;
+use crate::wire::Reply;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
@@ -8,17 +8,16 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// Closes the connection without an answer.
+/// Makes the server close the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("hung up")]
-pub(super) struct HangUp;
+pub(crate) struct HangUp;
 
-const HUGE: usize = 50 * 1024 * 1024;
-const CHUNK: usize = 64 * 1024;
-static FILLING: [u8; CHUNK] = [b'x'; CHUNK];
+const HUGE_BYTES: usize = 50 * 1024 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
+static FILLING: [u8; CHUNK_BYTES] = [b'x'; CHUNK_BYTES];
 
-/// The reply as it is.
-pub(super) fn plain(reply: Reply) -> Response<Body> {
+pub(crate) fn plain(reply: Reply) -> Response<Body> {
     let body = Body::from(reply.body.clone());
     head(&reply, body)
 }
@@ -36,17 +35,17 @@ fn head(reply: &Reply, body: Body) -> Response<Body> {
     response
 }
 
-/// 50 MB that begin like JSON and do not say how long they are.
-pub(super) fn huge() -> Response<Body> {
+/// 50 MB that begin like JSON, without a `Content-Length`.
+pub(crate) fn huge() -> Response<Body> {
     let begin = std::iter::once(Bytes::from_static(b"{\"data\":\""));
-    let filling = std::iter::repeat_n(Bytes::from_static(&FILLING), HUGE / CHUNK);
+    let filling = std::iter::repeat_n(Bytes::from_static(&FILLING), HUGE_BYTES / CHUNK_BYTES);
     let end = std::iter::once(Bytes::from_static(b"\"}"));
     let chunks = begin.chain(filling).chain(end).map(Ok::<_, Infallible>);
     head(&Reply::empty(200), Body::from_stream(stream::iter(chunks)))
 }
 
-/// The reply, one byte a second.
-pub(super) fn trickle(reply: Reply) -> Response<Body> {
+/// Sends the reply at one byte a second.
+pub(crate) fn trickle(reply: Reply) -> Response<Body> {
     let bytes = stream::unfold(reply.body.clone(), |mut rest| async move {
         if rest.is_empty() {
             return None;
@@ -58,8 +57,8 @@ pub(super) fn trickle(reply: Reply) -> Response<Body> {
     head(&reply, Body::from_stream(bytes))
 }
 
-/// The reply with other names for the fields that hold the used bytes.
-pub(super) fn without_used(mut reply: Reply, fields: &[&str]) -> Reply {
+/// Gives the fields that hold the used bytes other names.
+pub(crate) fn without_used(mut reply: Reply, fields: &[&str]) -> Reply {
     let mut text = String::from_utf8_lossy(&reply.body).into_owned();
     for field in fields {
         text = text.replace(&format!("\"{field}\":"), &format!("\"{field}V2\":"));

@@ -1,14 +1,15 @@
 //! The HTTP server: from a connection to an operator's answer.
 
-use super::config::{Clock, SimulatorConfig};
-use super::control;
-use super::faults::Fault;
-use super::instance::{Exchange, Instance, Twist};
-use super::limits::Arrival;
-use super::operators::{self, Op, Problem};
-use super::output::{self, HangUp};
-use super::stats::Entry;
-use super::wire::{Call, Reply, segments};
+use crate::control;
+use crate::exchange::{Exchange, UsageFaults};
+use crate::faults::Fault;
+use crate::instance::Instance;
+use crate::ledger::Entry;
+use crate::limits::{Admission, Arrival};
+use crate::operation::{Operation, Problem};
+use crate::output::{self, HangUp};
+use crate::shared::Shared;
+use crate::wire::{Call, Reply, segments};
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,63 +17,17 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use simgauge_domain::time::UnixMs;
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Copies of operators one simulator makes; a client that invents tags does not fill the memory.
-const MOST_INSTANCES: usize = 10_000;
-const MOST_BODY: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) config: SimulatorConfig,
-    pub(super) clock: Clock,
-    start: UnixMs,
-    instances: RwLock<HashMap<String, Arc<Instance>>>,
-}
-
-impl Shared {
-    pub(super) fn new(config: SimulatorConfig, clock: Clock) -> Self {
-        let start = config.growth_since.unwrap_or_else(|| clock());
-        Self { config, clock, start, instances: RwLock::default() }
-    }
-
-    pub(super) fn now(&self) -> UnixMs {
-        (self.clock)()
-    }
-
-    /// The operator of that name (`name` or `name@tag`), made on first use.
-    pub(super) fn instance(&self, name: &str) -> Option<Arc<Instance>> {
-        if let Some(found) = self.instances.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return Some(Arc::clone(found));
-        }
-        let operator = operators::find(name.split_once('@').map_or(name, |(operator, _)| operator))?;
-        let mut instances = self.instances.write().unwrap_or_else(PoisonError::into_inner);
-        if instances.len() >= MOST_INSTANCES && !instances.contains_key(name) {
-            return None;
-        }
-        let instance = instances
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(Instance::new(name.to_owned(), operator, self.start)));
-        Some(Arc::clone(instance))
-    }
-
-    /// Every operator used so far, by name.
-    pub(super) fn used_instances(&self) -> Vec<Arc<Instance>> {
-        let mut all: Vec<_> =
-            self.instances.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
-    }
-}
-
-/// Accepts connections until told to stop; then closes all of them.
-pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+/// Accepts connections until `stop` changes. Then closes all of them.
+pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -81,7 +36,7 @@ pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: wa
                     connections.spawn(serve(stream, Arc::clone(&shared)));
                 }
                 Err(error) => {
-                    // Out of file descriptors, mostly: a short rest lets connections end.
+                    // Mostly out of file descriptors. A short pause lets connections end.
                     tracing::warn!(%error, "operator simulator cannot accept");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -97,7 +52,7 @@ pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: wa
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| handle(Arc::clone(&shared), request));
-    // An error is a connection that broke or was hung up on purpose.
+    // An error is a connection that broke, or that was closed on purpose.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
@@ -114,9 +69,9 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     };
     let body = match body.is_end_stream() {
         true => Bytes::new(),
-        false => to_bytes(Body::new(body), MOST_BODY).await.map_err(|_| HangUp)?,
+        false => to_bytes(Body::new(body), MAX_BODY_BYTES).await.map_err(|_| HangUp)?,
     };
-    let base = instance.operator.base_path();
+    let base = instance.operator.facts().base_path;
     if !base.is_empty() && below.len() >= base.len() && below.iter().zip(base).all(|(a, b)| a == b) {
         below.drain(..base.len());
     }
@@ -130,79 +85,96 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     answer(&shared, &instance, &call).await
 }
 
-async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result<Response<Body>, HangUp> {
-    let operator = instance.operator;
-    let op = operator.classify(instance, call);
-    let now = shared.now();
-    let is_login = op == Op::Login;
-    let arrival = if is_login { Arrival::Login } else { Arrival::Call };
-    // Under way until this function returns: a caller that waits for the answer never overlaps with itself.
-    let admission = instance.gate.arrive(arrival, now);
+/// A call that was counted: what it was admitted with, and which limit it broke.
+struct Arrived {
+    admission: Admission,
+    /// The limit that it broke.
+    violation: Option<String>,
+    /// How long the caller should wait after a violation.
+    wait: Option<Duration>,
+}
+
+/// Counts a call on arrival.
+fn arrive(instance: &Instance, operation: &Operation, now: UnixMs) -> Arrived {
+    let state = &instance.state;
+    let login = *operation == Operation::Login;
+    let admission = state.gate.arrive(if login { Arrival::Login } else { Arrival::Call }, now);
     let mut wait = admission.violation.as_ref().and_then(|violation| violation.wait);
-    let mut note = admission.violation.as_ref().map(|violation| violation.note.clone());
-    if let Op::Usage(sim) = &op
-        && let Err(per_sim) = instance.ask_about(sim, admission.per_sim.as_ref(), now)
+    let mut violation = admission.violation.as_ref().map(|violation| violation.note.clone());
+    let usage_of = operation.usage_sim();
+    if let Some(sim) = usage_of
+        && let Err(per_sim) = state.count_call(sim, admission.per_sim.as_ref(), now)
     {
         wait = wait.max(Some(per_sim));
-        note.get_or_insert_with(|| format!("too many calls about {sim}"));
+        violation.get_or_insert_with(|| format!("too many calls about {sim}"));
     }
-    let usage_of = if let Op::Usage(sim) = &op { Some(sim.as_str()) } else { None };
-    instance.ledger.enter(&Entry { at: now, login: is_login, usage_of, violation: note.as_deref() });
+    state.ledger.enter(&Entry { at: now, login, usage_of, violation: violation.as_deref() });
+    Arrived { admission, violation, wait }
+}
 
+async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result<Response<Body>, HangUp> {
+    let Instance { operator, state, .. } = instance;
+    let operation = operator.operation(state, call);
+    let now = shared.now();
+    // The call is in progress until this function returns, so a caller that waits for the answer never overlaps with itself.
+    let arrived = arrive(instance, &operation, now);
     if !shared.config.latency.is_zero() {
         tokio::time::sleep(shared.config.latency).await;
     }
-    let tell = |reply: Reply| match &admission.budget {
-        Some(budget) => operator.tell_budget(reply, budget),
+    let with_budget = |reply: Reply| match &arrived.admission.budget {
+        Some(budget) => operator.with_budget(reply, budget),
         None => reply,
     };
-    if note.is_some() && shared.config.enforce_limits {
-        let wait = wait.filter(|_| operator.tells_retry_after());
-        let reply = operator.problem(&Problem::RateLimited);
-        return Ok(output::plain(tell(match wait {
-            Some(wait) => reply.with("retry-after", simgauge_domain::time::whole_seconds_up(wait)),
-            None => reply,
-        })));
+    if arrived.violation.is_some() && shared.config.enforce_limits {
+        let wait = arrived.wait.filter(|_| operator.facts().tells_retry_after).map(whole_seconds_up);
+        return Ok(output::plain(with_budget(rate_limited(instance, wait))));
     }
-
-    let hit = instance.faults.hit(is_login, op.sim(), now);
-    if !hit.delay.is_zero() {
-        tokio::time::sleep(hit.delay).await;
+    let found = state.faults.for_call(operation == Operation::Login, operation.sim(), now);
+    if !found.delay.is_zero() {
+        tokio::time::sleep(found.delay).await;
     }
-    let twist = Twist {
-        wrong_card: hit.fault == Some(Fault::WrongCard),
-        unchanged: hit.fault == Some(Fault::Unchanged),
+    let faults = UsageFaults {
+        wrong_card: found.fault == Some(Fault::WrongCard),
+        unchanged: found.fault == Some(Fault::Unchanged),
     };
-    // After a delay the figure is that of the answer, not of the question.
-    let exchange = Exchange { instance, config: &shared.config, call, now: shared.now(), twist };
-    let usual = || tell(operator.answer(&exchange, &op));
-    let reply = match hit.fault {
+    // After a delay the usage is that of the answer, not of the question.
+    let exchange = Exchange { state, config: &shared.config, call, now: shared.now(), faults };
+    let usual = || {
+        let reply = match operation {
+            Operation::Login => operator.log_in(&exchange),
+            _ => operator.answer(&exchange, &operation),
+        };
+        with_budget(reply.unwrap_or_else(|problem| operator.problem(problem)))
+    };
+    let reply = match found.fault {
         None | Some(Fault::Delay(_) | Fault::WrongCard | Fault::Unchanged) => usual(),
-        Some(Fault::Status(status)) => operator.problem(&Problem::Failure(status)),
-        Some(Fault::RateLimited { retry_after }) => {
-            let reply = tell(operator.problem(&Problem::RateLimited));
-            match retry_after {
-                Some(seconds) => reply.with("retry-after", seconds),
-                None => reply,
-            }
-        }
+        Some(Fault::RateLimited { retry_after }) => with_budget(rate_limited(instance, retry_after)),
+        Some(Fault::Trickle) => return Ok(output::trickle(usual())),
+        Some(Fault::MissingUsed) => output::without_used(usual(), operator.facts().used_fields),
+        Some(Fault::Huge) => return Ok(output::huge()),
+        Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::HangUp) => return Err(HangUp),
+        Some(Fault::Status(status)) => operator.problem(Problem::Failure(status)),
         Some(Fault::Nonsense) => Reply::html(200, "Welcome to the portal"),
         Some(Fault::EmptyBody) => Reply::empty(200),
         Some(Fault::AuthExpired) => {
             if let Some(token) = operator.shown_token(call) {
-                instance.tokens.forget(&token);
+                state.tokens.forget(&token);
             }
-            operator.problem(&Problem::TokenGone)
+            operator.problem(Problem::TokenGone)
         }
-        Some(Fault::Huge) => return Ok(output::huge()),
-        Some(Fault::Trickle) => return Ok(output::trickle(usual())),
-        Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Redirect(to)) => Reply::empty(302).with("location", to),
-        Some(Fault::MissingUsed) => output::without_used(usual(), operator.used_fields()),
     };
     if !reply.hold.is_zero() {
         tokio::time::sleep(reply.hold).await;
     }
     Ok(output::plain(reply))
+}
+
+fn rate_limited(instance: &Instance, retry_after: Option<u64>) -> Reply {
+    let reply = instance.operator.problem(Problem::RateLimited);
+    match retry_after {
+        Some(seconds) => reply.with("retry-after", seconds),
+        None => reply,
+    }
 }

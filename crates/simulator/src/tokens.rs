@@ -1,72 +1,72 @@
-//! Log-ins of one operator: tokens that really expire.
+//! The log-ins of one operator. Their tokens expire.
 
-use super::sims::{hash, lock};
+use crate::sims::hash;
+use crate::sync::lock;
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// More tokens than this at once are only asked for by something that logs in without end.
-const MOST: usize = 10_000;
-const BAD_LOGINS_ALLOWED: u32 = 3;
+/// Only a client that logs in without end asks for more tokens at once.
+const MAX_TOKENS: usize = 10_000;
+const MAX_BAD_LOGINS: u32 = 3;
 const LOCKED_FOR: Duration = Duration::from_secs(300);
 
-/// The tokens given out and the state of the log-in.
 #[derive(Debug, Default)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     issued: AtomicU64,
     valid: Mutex<HashMap<String, UnixMs>>,
-    door: Mutex<Door>,
+    lockout: Mutex<Lockout>,
 }
 
 #[derive(Debug, Default)]
-struct Door {
-    bad: u32,
+struct Lockout {
+    bad_logins: u32,
     locked_until: Option<UnixMs>,
 }
 
 impl Tokens {
-    /// A number no other token of this operator has had.
-    pub(super) fn next_serial(&self, now: UnixMs) -> u64 {
+    /// A number that no other token of this operator has had.
+    pub(crate) fn next_serial(&self, now: UnixMs) -> u64 {
         let serial = self.issued.fetch_add(1, Ordering::Relaxed);
         hash(&format!("{}/{serial}", now.0))
     }
 
-    /// Makes `token` good for a while.
-    pub(super) fn accept(&self, token: &str, now: UnixMs, life: Duration) {
+    /// Makes `token` good for `life`.
+    pub(crate) fn accept(&self, token: &str, now: UnixMs, life: Duration) {
         let mut valid = lock(&self.valid);
-        if valid.len() >= MOST {
+        if valid.len() >= MAX_TOKENS {
             valid.retain(|_, end| *end > now);
-            if valid.len() >= MOST {
+            if valid.len() >= MAX_TOKENS {
                 valid.clear();
             }
         }
         valid.insert(token.to_owned(), now.after(life));
     }
 
-    pub(super) fn is_good(&self, token: &str, now: UnixMs) -> bool {
+    pub(crate) fn is_good(&self, token: &str, now: UnixMs) -> bool {
         lock(&self.valid).get(token).is_some_and(|end| now < *end)
     }
 
-    pub(super) fn forget(&self, token: &str) {
+    pub(crate) fn forget(&self, token: &str) {
         lock(&self.valid).remove(token);
     }
 
-    /// Notes a wrong password, for operators that lock an account after three.
-    pub(super) fn bad_login(&self, now: UnixMs) {
-        let mut door = lock(&self.door);
-        door.bad += 1;
-        if door.bad >= BAD_LOGINS_ALLOWED {
-            *door = Door { bad: 0, locked_until: Some(now.after(LOCKED_FOR)) };
+    /// Counts a wrong password, for operators that lock an account after three.
+    pub(crate) fn bad_login(&self, now: UnixMs) {
+        let mut lockout = lock(&self.lockout);
+        lockout.bad_logins += 1;
+        if lockout.bad_logins >= MAX_BAD_LOGINS {
+            *lockout = Lockout { bad_logins: 0, locked_until: Some(now.after(LOCKED_FOR)) };
         }
     }
 
-    pub(super) fn good_login(&self) {
-        *lock(&self.door) = Door::default();
+    pub(crate) fn good_login(&self) {
+        *lock(&self.lockout) = Lockout::default();
     }
 
-    pub(super) fn is_locked(&self, now: UnixMs) -> bool {
-        lock(&self.door).locked_until.is_some_and(|end| now < end)
+    pub(crate) fn is_locked(&self, now: UnixMs) -> bool {
+        lock(&self.lockout).locked_until.is_some_and(|end| now < end)
     }
 }

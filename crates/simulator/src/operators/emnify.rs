@@ -1,30 +1,32 @@
-//! emnify: a JSON log-in that gives a JWT; the SIM's id is looked up first; MB per month in strings.
+//! emnify: a JSON log-in that returns a JWT. The SIM's id is looked up first. Usage is MB per month in strings.
 
-use super::{Op, Operator, Problem, SECRET};
-use crate::figures::{MB, at, fixed, month_away, month_start, rfc3339_millis};
-use crate::instance::{Exchange, Instance};
-use crate::limits::bucket;
+use crate::credentials::SECRET;
+use crate::exchange::Exchange;
+use crate::format::{MB, at, fixed, month_away, month_start, rfc3339_millis};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator, bucket};
 use crate::sims::hash;
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use simgauge_domain::limits::{Limits, Scope};
+use simgauge_domain::limits::Scope;
+
+static FACTS: Facts = Facts {
+    buckets: &[bucket(Scope::Host, 2_000, 300), bucket(Scope::Login, 100, 300)],
+    ..Facts::new("emnify", &["volume"])
+};
 
 #[derive(Debug)]
 pub(super) struct Emnify;
 
 impl Operator for Emnify {
-    fn name(&self) -> &'static str {
-        "emnify"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn limits(&self) -> Limits {
-        let buckets = vec![bucket(Scope::Host, 2_000, 300), bucket(Scope::Login, 100, 300)];
-        Limits { buckets, max_concurrent: u32::MAX, min_refresh_seconds: 0 }
-    }
-
-    /// 19 digits; the twentieth is a check digit that emnify keeps apart.
+    /// 19 digits. The twentieth is a check digit, which emnify keeps apart.
     fn canonical<'a>(&self, iccid: &'a str) -> &'a str {
         match iccid.len() {
             20 if iccid.is_ascii() => &iccid[..19],
@@ -32,44 +34,57 @@ impl Operator for Emnify {
         }
     }
 
-    fn classify(&self, instance: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, state: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         match (method, path.as_slice()) {
-            ("POST", ["api", "v1", "authenticate"]) => Op::Login,
-            ("GET", ["api", "v1", "sim"]) => Op::Lookup(self.asked(call).unwrap_or_default()),
+            ("POST", ["api", "v1", "authenticate"]) => Operation::Login,
+            ("GET", ["api", "v1", "sim"]) => Operation::Lookup(self.asked(call).unwrap_or_default()),
             ("GET", ["api", "v1", "sim", id, "stats"]) => {
-                Op::Usage(id.parse().ok().and_then(|id| instance.number_of(id)).unwrap_or_default())
+                Operation::Usage(id.parse().ok().and_then(|id| state.number_of(id)).unwrap_or_default())
             }
-            _ => Op::Unknown,
+            _ => Operation::Unknown,
         }
     }
 
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        call.bearer().map(str::to_owned)
+    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+        let tokens = &exchange.state.tokens;
+        if tokens.is_locked(exchange.now) {
+            return Err(Problem::RateLimited);
+        }
+        if exchange.call.json()["application_token"] != SECRET {
+            tokens.bad_login(exchange.now);
+            return Err(Problem::BadCredentials);
+        }
+        tokens.good_login();
+        let ttl = i64::try_from(exchange.config.token_ttl_seconds).unwrap_or(i64::MAX / 2);
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let head = part(&json!({"alg": "HS512", "typ": "JWT"}));
+        let id = tokens.next_serial(exchange.now);
+        let issued = exchange.now.seconds();
+        let claims = part(&json!({
+            "sub": "application", "jti": format!("{id:016x}"), "iat": issued, "exp": issued.saturating_add(ttl),
+        }));
+        let token = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
+        exchange.grant(&token);
+        // Only the token itself says how long it lives.
+        Ok(Reply::ok(&json!({ "auth_token": token })))
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        if *op == Op::Login {
-            return self.log_in(exchange);
-        }
-        if !exchange.has_token(exchange.call.bearer()) {
-            return self.problem(&Problem::TokenGone);
-        }
-        match op {
-            Op::Lookup(number) if number.is_empty() => {
-                self.problem(&Problem::BadRequest("q is not understood"))
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        exchange.require_token(exchange.call.bearer())?;
+        match operation {
+            Operation::Lookup(number) if number.is_empty() => Err(Problem::BadRequest("q is not understood")),
+            Operation::Lookup(number) if !exchange.knows(number) => Ok(Reply::ok(&json!([]))),
+            Operation::Lookup(number) => Ok(Reply::ok(&json!([sim(exchange, number)]))),
+            Operation::Usage(number) if number.is_empty() || !exchange.knows(number) => {
+                Err(Problem::UnknownSim)
             }
-            Op::Lookup(number) if !exchange.knows(number) => Reply::ok(&json!([])),
-            Op::Lookup(number) => Reply::ok(&json!([sim(exchange, number)])),
-            Op::Usage(number) if number.is_empty() || !exchange.knows(number) => {
-                self.problem(&Problem::UnknownSim)
-            }
-            Op::Usage(number) => stats(exchange, number),
-            _ => self.problem(&Problem::NoSuchCall),
+            Operation::Usage(number) => Ok(stats(exchange, number)),
+            _ => Err(Problem::NoSuchCall),
         }
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
+    fn problem(&self, problem: Problem) -> Reply {
         let (status, code, token, message) = match problem {
             // A 401 usually has no body.
             Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
@@ -77,16 +92,11 @@ impl Operator for Emnify {
             }
             Problem::UnknownSim => (404, 2_002_001, "SimNotFound", "SIM not found"),
             Problem::NoSuchCall => (404, 1_000_404, "NotFound", "Not found"),
-            Problem::BadRequest(detail) => (400, 1_000_400, "InvalidRequest", *detail),
+            Problem::BadRequest(detail) => (400, 1_000_400, "InvalidRequest", detail),
             Problem::RateLimited => (429, 1_000_429, "TooManyRequests", "Too many requests"),
-            Problem::Failure(status) => (*status, 1_000_500, "UnexpectedError", "Unexpected error"),
+            Problem::Failure(status) => (status, 1_000_500, "UnexpectedError", "Unexpected error"),
         };
         Reply::json(status, &json!({"error_code": code, "error_token": token, "message": message}))
-    }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        // Without its month there is no usage; without the volume in it, nonsense.
-        &["volume"]
     }
 }
 
@@ -101,30 +111,6 @@ impl Emnify {
             _ => None,
         }
     }
-
-    fn log_in(&self, exchange: &Exchange<'_>) -> Reply {
-        let tokens = &exchange.instance.tokens;
-        if tokens.is_locked(exchange.now) {
-            return self.problem(&Problem::RateLimited);
-        }
-        if exchange.call.json()["application_token"] != SECRET {
-            tokens.bad_login(exchange.now);
-            return self.problem(&Problem::BadCredentials);
-        }
-        tokens.good_login();
-        let ttl = i64::try_from(exchange.config.token_ttl_seconds).unwrap_or(i64::MAX / 2);
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let head = part(&json!({"alg": "HS512", "typ": "JWT"}));
-        let id = tokens.next_serial(exchange.now);
-        let issued = exchange.now.seconds();
-        let claims = part(&json!({
-            "sub": "application", "jti": format!("{id:016x}"), "iat": issued, "exp": issued.saturating_add(ttl),
-        }));
-        let token = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
-        exchange.grant(&token);
-        // How long it lives is said in the token only.
-        Reply::ok(&json!({ "auth_token": token }))
-    }
 }
 
 fn sim(exchange: &Exchange<'_>, number: &str) -> Value {
@@ -135,7 +121,7 @@ fn sim(exchange: &Exchange<'_>, number: &str) -> Value {
         _ => (shown, Value::Null),
     };
     json!({
-        "id": exchange.instance.id_of(number),
+        "id": exchange.state.id_of(number),
         "iccid": iccid,
         "iccid_with_luhn": format!("{iccid}{}", luhn_digit(&iccid)),
         "eid": eid,
@@ -145,7 +131,7 @@ fn sim(exchange: &Exchange<'_>, number: &str) -> Value {
 }
 
 fn stats(exchange: &Exchange<'_>, number: &str) -> Reply {
-    let id = exchange.instance.id_of(number);
+    let id = exchange.state.id_of(number);
     let used = exchange.read(number).used;
     let now = at(exchange.now, 0);
     let month = |bytes: u64, start: &jiff::Zoned| {

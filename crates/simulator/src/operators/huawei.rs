@@ -1,33 +1,38 @@
-//! Huawei Cloud GSL: the token comes in a header; one element per plan of a SIM; MB with two decimals.
+//! Huawei Cloud GSL: the token comes in a header. One element per plan of a SIM. MB with two decimals.
 
-use super::{Op, Operator, Problem, SECRET, USER};
-use crate::figures::{MIB, at, fraction, rfc3339_millis, topped_up};
-use crate::instance::{Exchange, Instance};
+use crate::credentials::{SECRET, USER};
+use crate::exchange::Exchange;
+use crate::format::{MIB, at, fraction, rfc3339_millis, topped_up};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator};
 use crate::sims::hash;
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use serde_json::{Value, json};
 
-/// The first plan of every SIM.
+/// Bytes of the first plan of every SIM.
 const PLAN: u64 = 30 * MIB;
-const MOST_SIMS: usize = 50;
+const MAX_SIMS: usize = 50;
+
+static FACTS: Facts = Facts::new("huawei_gsl", &["flow_used"]);
 
 #[derive(Debug)]
 pub(super) struct Huawei;
 
 impl Operator for Huawei {
-    fn name(&self) -> &'static str {
-        "huawei_gsl"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn classify(&self, _: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         match (method, path.as_slice()) {
-            ("POST", ["v3", "auth", "tokens"]) => Op::Login,
+            ("POST", ["v3", "auth", "tokens"]) => Operation::Login,
             ("POST", ["v1", "sim-price-plans", "usage", "batch-query"]) => {
                 let body = call.json();
-                Op::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
+                Operation::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
             }
-            _ => Op::Unknown,
+            _ => Operation::Unknown,
         }
     }
 
@@ -35,38 +40,44 @@ impl Operator for Huawei {
         call.header("x-auth-token").map(str::to_owned)
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        match op {
-            Op::Login => return self.log_in(exchange),
-            Op::Usage(_) => {}
-            _ => return self.problem(&Problem::NoSuchCall),
+    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+        let body = exchange.call.json();
+        let user = &body["auth"]["identity"]["password"]["user"];
+        if user["name"] != USER || user["password"] != SECRET {
+            return Err(Problem::BadCredentials);
         }
-        if !exchange.has_token(exchange.call.header("x-auth-token")) {
-            return self.problem(&Problem::TokenGone);
-        }
+        let end = exchange.now.after(std::time::Duration::from_secs(exchange.config.token_ttl_seconds));
+        let ends = rfc3339_millis(&at(end, 0));
+        let token = json!({"expires_at": ends, "methods": ["password"], "user": {"name": USER}});
+        Ok(Reply::json(201, &json!({ "token": token })).with("x-subject-token", exchange.new_token("MIIF")))
+    }
+
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+        exchange.require_token(exchange.call.header("x-auth-token"))?;
         let body = exchange.call.json();
         let asked: Vec<&str> =
             body["iccids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if asked.is_empty() || asked.len() > MOST_SIMS {
-            return self.problem(&Problem::BadRequest("iccids must hold 1 to 50 numbers"));
+        if asked.is_empty() || asked.len() > MAX_SIMS {
+            return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
         }
-        // A SIM that is not there has no plans.
+        // An unknown SIM has no plans.
         let plans: Vec<Value> = asked
             .into_iter()
             .filter(|iccid| exchange.knows(iccid))
             .flat_map(|iccid| {
-                let figure = exchange.read(iccid);
-                let first = figure.used.min(PLAN);
-                let rest = figure.used - first;
+                let usage = exchange.read(iccid);
+                let first = usage.used.min(PLAN);
+                let rest = usage.used - first;
                 let more = topped_up(rest, 10 * PLAN);
-                [plan(&figure.iccid, 0, first, PLAN), plan(&figure.iccid, 1, rest, more)]
+                [plan(&usage.iccid, 0, first, PLAN), plan(&usage.iccid, 1, rest, more)]
             })
             .collect();
-        Reply::ok(&Value::Array(plans))
+        Ok(Reply::ok(&Value::Array(plans)))
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
-        // Of the codes only the form is documented in what could be read.
+    fn problem(&self, problem: Problem) -> Reply {
+        // The pages that could be read document only the form of the codes.
         let (status, code, message) = match problem {
             Problem::BadCredentials => {
                 let error = json!({"code": 401, "message": "The username or password is wrong.", "title": "Unauthorized"});
@@ -75,29 +86,11 @@ impl Operator for Huawei {
             Problem::NoCredentials | Problem::TokenGone => (401, "GSL.00010001", "token is invalid"),
             Problem::UnknownSim => (404, "GSL.00010005", "SIM card does not exist"),
             Problem::NoSuchCall => (404, "APIGW.0101", "The API does not exist or has not been published"),
-            Problem::BadRequest(detail) => (400, "GSL.00010004", *detail),
+            Problem::BadRequest(detail) => (400, "GSL.00010004", detail),
             Problem::RateLimited => (429, "APIGW.0308", "The throttling threshold has been reached"),
-            Problem::Failure(status) => (*status, "GSL.00010000", "system error"),
+            Problem::Failure(status) => (status, "GSL.00010000", "system error"),
         };
         Reply::json(status, &json!({"error_code": code, "error_msg": message}))
-    }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        &["flow_used"]
-    }
-}
-
-impl Huawei {
-    fn log_in(&self, exchange: &Exchange<'_>) -> Reply {
-        let body = exchange.call.json();
-        let user = &body["auth"]["identity"]["password"]["user"];
-        if user["name"] != USER || user["password"] != SECRET {
-            return self.problem(&Problem::BadCredentials);
-        }
-        let end = exchange.now.after(std::time::Duration::from_secs(exchange.config.token_ttl_seconds));
-        let ends = rfc3339_millis(&at(end, 0));
-        let token = json!({"expires_at": ends, "methods": ["password"], "user": {"name": USER}});
-        Reply::json(201, &json!({ "token": token })).with("x-subject-token", exchange.new_token("MIIF"))
     }
 }
 

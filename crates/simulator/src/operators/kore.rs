@@ -1,98 +1,78 @@
-//! KORE Super SIM (once Twilio's): OAuth2 with a form; SIM, billing period and usage in three calls; bytes.
+//! KORE Super SIM (once Twilio's): OAuth2 with a form. SIM, billing period and usage take three calls. Bytes.
 
-use super::{Op, Operator, Problem, SECRET, USER};
-use crate::figures::{at, month_away, month_start, rfc3339};
-use crate::instance::{Exchange, Instance};
+use crate::credentials::require_client;
+use crate::exchange::Exchange;
+use crate::format::{at, month_away, month_start, rfc3339};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator};
 use crate::sims::hash;
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 
+static FACTS: Facts = Facts { base_path: &["v1"], ..Facts::new("kore_super_sim", &["data_total"]) };
+
 #[derive(Debug)]
 pub(super) struct Kore;
 
 impl Operator for Kore {
-    fn name(&self) -> &'static str {
-        "kore_super_sim"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn base_path(&self) -> &'static [&'static str] {
-        &["v1"]
-    }
-
-    fn classify(&self, _: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         match (method, path.as_slice()) {
-            ("POST", ["api-services", "v1", "auth", "token"]) => Op::Login,
-            ("GET", ["Sims"]) => Op::Lookup(call.query("Iccid").unwrap_or_default()),
-            ("GET", ["Sims", sid, "BillingPeriods"]) => Op::Lookup(iccid_of(sid).unwrap_or_default()),
+            ("POST", ["api-services", "v1", "auth", "token"]) => Operation::Login,
+            ("GET", ["Sims"]) => Operation::Lookup(call.query("Iccid").unwrap_or_default()),
+            ("GET", ["Sims", sid, "BillingPeriods"]) => Operation::Lookup(iccid_of(sid).unwrap_or_default()),
             ("GET", ["UsageRecords"]) => {
-                Op::Usage(call.query("Sim").and_then(|sid| iccid_of(&sid)).unwrap_or_default())
+                Operation::Usage(call.query("Sim").and_then(|sid| iccid_of(&sid)).unwrap_or_default())
             }
-            _ => Op::Unknown,
+            _ => Operation::Unknown,
         }
     }
 
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        call.bearer().map(str::to_owned)
+    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+        require_client(|name| exchange.call.form(name), "grant_type must be client_credentials")?;
+        Ok(Reply::ok(&json!({
+            "access_token": exchange.new_token("eyJhbGciOiJSUzI1NiJ9."),
+            "expires_in": exchange.config.token_ttl_seconds,
+            "token_type": "Bearer",
+            "scope": "supersim-api",
+        })))
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        if *op == Op::Login {
-            return self.log_in(exchange);
-        }
-        if !exchange.has_token(exchange.call.bearer()) {
-            return self.problem(&Problem::TokenGone);
-        }
-        match op {
-            Op::Lookup(iccid) if exchange.call.segments.len() == 1 => sims(exchange, iccid),
-            Op::Lookup(iccid) | Op::Usage(iccid) if !exchange.knows(iccid) => {
-                self.problem(&Problem::UnknownSim)
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        exchange.require_token(exchange.call.bearer())?;
+        match operation {
+            Operation::Lookup(iccid) if exchange.call.segments.len() == 1 => Ok(sims(exchange, iccid)),
+            Operation::Lookup(iccid) | Operation::Usage(iccid) if !exchange.knows(iccid) => {
+                Err(Problem::UnknownSim)
             }
-            Op::Lookup(iccid) => billing_periods(exchange, iccid),
-            Op::Usage(iccid) => usage(exchange, iccid),
-            _ => self.problem(&Problem::NoSuchCall),
+            Operation::Lookup(iccid) => Ok(billing_periods(exchange, iccid)),
+            Operation::Usage(iccid) => Ok(usage(exchange, iccid)),
+            _ => Err(Problem::NoSuchCall),
         }
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
-        // The numbers are examples; `code` and `more_info` may be left out by the real one.
+    fn problem(&self, problem: Problem) -> Reply {
+        // The numbers are examples. The real API may leave out `code` and `more_info`.
         let (status, code, message) = match problem {
             Problem::BadCredentials => (401, 83_001, "Invalid client or Invalid client credentials"),
             Problem::NoCredentials | Problem::TokenGone => (401, 83_002, "Unauthorized"),
             Problem::UnknownSim | Problem::NoSuchCall => {
                 (404, 83_404, "The requested resource was not found")
             }
-            Problem::BadRequest(detail) => (400, 83_000, *detail),
+            Problem::BadRequest(detail) => (400, 83_000, detail),
             Problem::RateLimited => (429, 83_429, "Too Many Requests"),
-            Problem::Failure(status) => (*status, 83_500, "Internal Server Error"),
+            Problem::Failure(status) => (status, 83_500, "Internal Server Error"),
         };
         let more = format!("https://docs.korewireless.com/errors/{code}");
         Reply::json(status, &json!({"status": status, "message": message, "code": code, "more_info": more}))
-    }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        &["data_total"]
-    }
-}
-
-impl Kore {
-    fn log_in(&self, exchange: &Exchange<'_>) -> Reply {
-        let field = |name| exchange.call.form(name);
-        if field("grant_type").as_deref() != Some("client_credentials") {
-            return self.problem(&Problem::BadRequest("grant_type must be client_credentials"));
-        }
-        if field("client_id").as_deref() != Some(USER) || field("client_secret").as_deref() != Some(SECRET) {
-            return self.problem(&Problem::BadCredentials);
-        }
-        Reply::ok(&json!({
-            "access_token": exchange.new_token("eyJhbGciOiJSUzI1NiJ9."),
-            "expires_in": exchange.config.token_ttl_seconds,
-            "token_type": "Bearer",
-            "scope": "supersim-api",
-        }))
     }
 }
 
@@ -132,7 +112,7 @@ fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     list("billing_periods", &[period(0), period(-1)])
 }
 
-/// Usage in the asked window; by default one month back, which reaches into the last billing period.
+/// Usage in the window asked for. By default it begins one month ago, within the last billing period.
 fn usage(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     let now = at(exchange.now, 0);
     let time = |name| exchange.call.query(name).and_then(|text| text.parse::<Timestamp>().ok());

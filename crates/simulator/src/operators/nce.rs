@@ -1,61 +1,63 @@
-//! 1NCE: OAuth2 with a JSON body; a lifetime quota whose `volume` is what is left, in MB.
+//! 1NCE: OAuth2 with a JSON body. A lifetime quota whose `volume` is what is left, in MB.
 
-use super::{Op, Operator, Problem, SECRET, USER};
-use crate::figures::{MB, days, fixed, number, topped_up};
-use crate::instance::{Exchange, Instance};
+use crate::credentials::require_basic;
+use crate::exchange::Exchange;
+use crate::format::{MB, days, fixed, number, topped_up};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator};
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-/// What a SIM is sold with, and topped up by.
+/// Bytes that a SIM is sold with, and topped up by.
 const VOLUME: u64 = 500 * MB;
+
+static FACTS: Facts = Facts { base_path: &["management-api"], ..Facts::new("1nce", &["volume"]) };
 
 #[derive(Debug)]
 pub(super) struct Nce;
 
 impl Operator for Nce {
-    fn name(&self) -> &'static str {
-        "1nce"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn base_path(&self) -> &'static [&'static str] {
-        &["management-api"]
-    }
-
-    fn classify(&self, _: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         match (method, path.as_slice()) {
-            ("POST", ["oauth", "token"]) => Op::Login,
+            ("POST", ["oauth", "token"]) => Operation::Login,
             ("GET", ["v1", "sims", iccid, "quota", "data"] | ["v1", "sims", iccid, "usage"]) => {
-                Op::Usage((*iccid).to_owned())
+                Operation::Usage((*iccid).to_owned())
             }
-            _ => Op::Unknown,
+            _ => Operation::Unknown,
         }
     }
 
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        call.bearer().map(str::to_owned)
+    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+        if exchange.call.json().get("grant_type") != Some(&json!("client_credentials")) {
+            return Err(Problem::BadRequest("grant_type must be client_credentials"));
+        }
+        require_basic(exchange.call).map_err(|_| Problem::BadCredentials)?;
+        Ok(Reply::ok(&json!({
+            "status_code": 200,
+            "access_token": exchange.new_token("eyJ0eXAiOiJKV1QifQ."),
+            "token_type": "bearer",
+            "expires_in": exchange.config.token_ttl_seconds,
+            "user_id": "1001",
+            "score": "all",
+        })))
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        let iccid = match op {
-            Op::Login => return self.log_in(exchange),
-            Op::Usage(iccid) => iccid,
-            _ => return self.problem(&Problem::NoSuchCall),
-        };
-        if !exchange.has_token(exchange.call.bearer()) {
-            return self.problem(&Problem::TokenGone);
-        }
-        if !exchange.knows(iccid) {
-            return self.problem(&Problem::UnknownSim);
-        }
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        let iccid = exchange.require_usage_with_token(operation)?;
         match exchange.call.segments.last().map(AsRef::as_ref) {
-            Some("usage") => self.usage(exchange, iccid),
-            _ => quota(exchange, iccid),
+            Some("usage") => Ok(usage(exchange, iccid)),
+            _ => Ok(quota(exchange, iccid)),
         }
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
+    fn problem(&self, problem: Problem) -> Reply {
         let token_error = |message: &str| {
             Reply::json(
                 400,
@@ -69,50 +71,27 @@ impl Operator for Nce {
             Problem::NoCredentials | Problem::TokenGone => Reply::empty(401),
             Problem::UnknownSim | Problem::NoSuchCall => Reply::empty(404),
             Problem::RateLimited => Reply::empty(429),
-            Problem::Failure(status) => Reply::empty(*status),
+            Problem::Failure(status) => Reply::empty(status),
         }
-    }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        &["volume"]
     }
 }
 
-impl Nce {
-    fn log_in(&self, exchange: &Exchange<'_>) -> Reply {
-        if exchange.call.json().get("grant_type") != Some(&json!("client_credentials")) {
-            return self.problem(&Problem::BadRequest("grant_type must be client_credentials"));
-        }
-        match exchange.call.basic() {
-            Some((user, password)) if user == USER && password == SECRET => Reply::ok(&json!({
-                "status_code": 200,
-                "access_token": exchange.new_token("eyJ0eXAiOiJKV1QifQ."),
-                "token_type": "bearer",
-                "expires_in": exchange.config.token_ttl_seconds,
-                "user_id": "1001",
-                "score": "all",
-            })),
-            _ => self.problem(&Problem::BadCredentials),
-        }
+fn usage(exchange: &Exchange<'_>, iccid: &str) -> Reply {
+    let date = |name| exchange.call.query(name).and_then(|text| text.parse::<Date>().ok());
+    let (Some(first), Some(last)) = (date("start_dt"), date("end_dt")) else {
+        return Reply::empty(422);
+    };
+    let used = exchange.read(iccid).used;
+    let days: Vec<Date> = days(first, last.max(first)).collect();
+    let share = used / days.len() as u64;
+    let mut stats: Vec<Value> = Vec::with_capacity(days.len() + 1);
+    for (index, day) in days.iter().enumerate() {
+        let volume = if index == 0 { used - share * (days.len() as u64 - 1) } else { share };
+        stats.push(row(&format!("{day}T00:00:00.000Z"), volume));
     }
-
-    fn usage(&self, exchange: &Exchange<'_>, iccid: &str) -> Reply {
-        let date = |name| exchange.call.query(name).and_then(|text| text.parse::<Date>().ok());
-        let (Some(first), Some(last)) = (date("start_dt"), date("end_dt")) else {
-            return Reply::empty(422);
-        };
-        let used = exchange.read(iccid).used;
-        let days: Vec<Date> = days(first, last.max(first)).collect();
-        let share = used / days.len() as u64;
-        let mut stats: Vec<Value> = Vec::with_capacity(days.len() + 1);
-        for (index, day) in days.iter().enumerate() {
-            let volume = if index == 0 { used - share * (days.len() as u64 - 1) } else { share };
-            stats.push(row(&format!("{day}T00:00:00.000Z"), volume));
-        }
-        // The list also carries its own sum.
-        stats.push(row("TOTAL", used));
-        Reply::ok(&json!({ "stats": stats }))
-    }
+    // The list also carries its own sum.
+    stats.push(row("TOTAL", used));
+    Reply::ok(&json!({ "stats": stats }))
 }
 
 fn row(date: &str, volume: u64) -> Value {

@@ -1,9 +1,12 @@
-//! Another platform that speaks this very API: refresh there, then read there.
+//! Another platform with the same open API as simgauge: a refresh, then a read.
 
-use super::{Op, Operator, Problem, SECRET, USER};
-use crate::figures::{MB, at, month_away, month_start, topped_up};
-use crate::instance::{Exchange, Instance};
+use crate::credentials::{SECRET, USER};
+use crate::exchange::Exchange;
+use crate::format::{MB, at, month_away, month_start, topped_up};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator};
 use crate::sims::{SyncState, hash};
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,50 +16,50 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const COOLDOWN: Duration = Duration::from_secs(300);
-const CLOCK_WINDOW: i64 = 300;
+const CLOCK_WINDOW_SECONDS: i64 = 300;
+
+static FACTS: Facts = Facts::new("oapi", &["usedBytes"]);
 
 #[derive(Debug)]
 pub(super) struct Oapi;
 
 impl Operator for Oapi {
-    fn name(&self) -> &'static str {
-        "oapi"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn classify(&self, _: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         let number = |field| call.json().get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         match (method, path.as_slice()) {
-            ("POST", ["api", "v3", "card", "refreshUsage"]) => Op::Lookup(number("iccid")),
-            ("POST", ["api", "v3", "cloudesim", "refreshUsage"]) => Op::Lookup(number("eid")),
-            ("POST", ["api", "v3", "card", "getCardsInfo"]) => Op::Usage(number("iccid")),
-            ("POST", ["api", "v3", "cloudesim", "get"]) => Op::Usage(number("eid")),
-            _ => Op::Unknown,
+            ("POST", ["api", "v3", "card", "refreshUsage"]) => Operation::Lookup(number("iccid")),
+            ("POST", ["api", "v3", "cloudesim", "refreshUsage"]) => Operation::Lookup(number("eid")),
+            ("POST", ["api", "v3", "card", "getCardsInfo"]) => Operation::Usage(number("iccid")),
+            ("POST", ["api", "v3", "cloudesim", "get"]) => Operation::Usage(number("eid")),
+            _ => Operation::Unknown,
         }
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        let (Op::Lookup(number) | Op::Usage(number)) = op else { return self.problem(&Problem::NoSuchCall) };
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        let number = operation.sim().ok_or(Problem::NoSuchCall)?;
         let body = exchange.call.json();
-        if let Some(refusal) = self.gate(exchange, &body) {
-            return refusal;
+        if let Some(refusal) = wrong_sign(exchange, &body)? {
+            return Ok(refusal);
         }
         if number.is_empty() {
-            return self.problem(&Problem::BadRequest("iccid / eid 不能为空"));
+            return Err(Problem::BadRequest("iccid / eid 不能为空"));
         }
-        if !exchange.knows(number) {
-            return self.problem(&Problem::UnknownSim);
-        }
-        match op {
-            Op::Lookup(_) => refresh(exchange, number, &body),
-            _ if !exchange.instance.is_new(body["sign"].as_str().unwrap_or_default()) => {
+        exchange.require_known(number)?;
+        Ok(match operation {
+            Operation::Lookup(_) => refresh(exchange, number, &body),
+            _ if !exchange.state.is_new(body["sign"].as_str().unwrap_or_default()) => {
                 envelope("409", "该签名已被使用,请重新签名", None)
             }
             _ => read(exchange, number),
-        }
+        })
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
+    fn problem(&self, problem: Problem) -> Reply {
         match problem {
             Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
                 envelope("401", "appkey 不存在或签名错误", None)
@@ -65,39 +68,33 @@ impl Operator for Oapi {
             Problem::BadRequest(detail) => envelope("400", detail, None),
             Problem::RateLimited => envelope("429", "操作过于频繁,请稍后再试", None),
             Problem::NoSuchCall => status(404, "未找到"),
-            Problem::Failure(code @ (404 | 405 | 413 | 503)) => status(*code, "系统繁忙,请稍后再试"),
-            // Whatever reaches an operation answers HTTP 200, even with a fault of the platform's own.
+            Problem::Failure(code @ (404 | 405 | 413 | 503)) => status(code, "系统繁忙,请稍后再试"),
+            // Every call of an operation is answered with HTTP 200, also where the platform itself fails.
             Problem::Failure(code) => envelope(&code.to_string(), "系统内部错误", None),
         }
     }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        &["usedBytes"]
-    }
 }
 
-impl Oapi {
-    /// Who asks, and whether the call is theirs and fresh.
-    fn gate(&self, exchange: &Exchange<'_>, body: &Value) -> Option<Reply> {
-        let (Some(appkey), Some(sign)) = (body["appkey"].as_str(), body["sign"].as_str()) else {
-            return Some(self.problem(&Problem::BadRequest("appkey, sign 不能为空")));
-        };
-        if !(10_000..=99_999).contains(&body["nonce"].as_i64().unwrap_or_default()) {
-            return Some(self.problem(&Problem::BadRequest("nonce: 10000..99999")));
-        }
-        let now = exchange.now.seconds();
-        let fresh = body["timestamp"].as_i64().is_some_and(|at| (at - now).abs() <= CLOCK_WINDOW);
-        let text = string_to_sign(exchange.call.body)?;
-        let expected = hex::encode_upper(Sha1::digest(format!("{text}&secret={SECRET}")));
-        if appkey == USER && fresh && sign.eq_ignore_ascii_case(&expected) {
-            return None;
-        }
-        let data = json!({"serverTime": now, "stringToSign": format!("{text}&secret=***")});
-        Some(envelope("401", "appkey 不存在或签名错误", Some(data)))
+/// The refusal of a call whose app, sign or timestamp is wrong.
+fn wrong_sign(exchange: &Exchange<'_>, body: &Value) -> Result<Option<Reply>, Problem> {
+    let (Some(appkey), Some(sign)) = (body["appkey"].as_str(), body["sign"].as_str()) else {
+        return Err(Problem::BadRequest("appkey, sign 不能为空"));
+    };
+    if !(10_000..=99_999).contains(&body["nonce"].as_i64().unwrap_or_default()) {
+        return Err(Problem::BadRequest("nonce: 10000..99999"));
     }
+    let now = exchange.now.seconds();
+    let fresh = body["timestamp"].as_i64().is_some_and(|at| (at - now).abs() <= CLOCK_WINDOW_SECONDS);
+    let text = string_to_sign(exchange.call.body).ok_or(Problem::BadCredentials)?;
+    let expected = hex::encode_upper(Sha1::digest(format!("{text}&secret={SECRET}")));
+    if appkey == USER && fresh && sign.eq_ignore_ascii_case(&expected) {
+        return Ok(None);
+    }
+    let data = json!({"serverTime": now, "stringToSign": format!("{text}&secret=***")});
+    Ok(Some(envelope("401", "appkey 不存在或签名错误", Some(data))))
 }
 
-/// The parameters that are not empty, sorted, numbers as they were written.
+/// The parameters that are not empty, sorted. Numbers are as written in the body.
 fn string_to_sign(body: &[u8]) -> Option<String> {
     let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
     let mut parts = Vec::with_capacity(fields.len());
@@ -116,17 +113,17 @@ fn string_to_sign(body: &[u8]) -> Option<String> {
     Some(parts.join("&"))
 }
 
-/// Accepts a refresh once in five minutes; the same call again is answered alike.
+/// Accepts a refresh once in five minutes. The same call is answered alike again.
 fn refresh(exchange: &Exchange<'_>, number: &str, body: &Value) -> Reply {
     let now = exchange.now;
     let sign = hash(body["sign"].as_str().unwrap_or_default());
-    let serial = exchange.instance.tokens.next_serial(now);
-    let state = exchange.instance.sims.with(number, |sim| {
+    let serial = exchange.state.tokens.next_serial(now);
+    let state = exchange.state.sims.with(number, |sim| {
         let last = sim.extra.as_ref().and_then(|extra| extra.refresh);
         if let Some(last) = last.filter(|last| now.since(last.accepted) < COOLDOWN) {
             return if last.sign == sign { Ok(last) } else { Err(last) };
         }
-        let before = last.map_or_else(|| sim.standing(exchange.config, now), |last| last.after);
+        let before = last.map_or_else(|| sim.last_answer(exchange.config, now), |last| last.after);
         let after = sim.answer(exchange.config, now);
         let state = SyncState { accepted: now, number: serial, before, after, sign };
         sim.extra().refresh = Some(state);
@@ -161,17 +158,17 @@ fn refresh(exchange: &Exchange<'_>, number: &str, body: &Value) -> Reply {
     }
 }
 
-/// The card with the figure of its last finished refresh.
+/// The card with the usage of its last finished refresh.
 fn read(exchange: &Exchange<'_>, number: &str) -> Reply {
     let now = exchange.now;
-    exchange.instance.ledger.reading();
+    exchange.state.ledger.reading();
     let (state, used, synced) =
-        exchange.instance.sims.with(number, |sim| match sim.extra.as_ref().and_then(|extra| extra.refresh) {
-            Some(state) if state_at(exchange, &state, now) == "succeeded" && !exchange.twist.unchanged => {
+        exchange.state.sims.with(number, |sim| match sim.extra.as_ref().and_then(|extra| extra.refresh) {
+            Some(state) if state_at(exchange, &state, now) == "succeeded" && !exchange.faults.unchanged => {
                 (Some(state), state.after, state.accepted)
             }
             Some(state) => (Some(state), state.before, state.accepted),
-            None => (None, sim.standing(exchange.config, now), now),
+            None => (None, sim.last_answer(exchange.config, now), now),
         });
     let shown = exchange.shown(number);
     let field =

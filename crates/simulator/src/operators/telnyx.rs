@@ -1,54 +1,52 @@
-//! Telnyx: a static bearer; a list filtered by part of the ICCID; decimal strings with their unit.
+//! Telnyx: a static bearer. A list filtered by part of the ICCID. Decimal strings with their unit.
 
-use super::{Op, Operator, Problem, SECRET};
-use crate::figures::{MB, topped_up, trimmed};
-use crate::instance::{Exchange, Instance, neighbour};
+use crate::credentials::require_secret;
+use crate::exchange::{Exchange, neighbour};
+use crate::format::{MB, topped_up, trimmed};
+use crate::operation::{Operation, Problem};
+use crate::operator::{Facts, Operator};
 use crate::sims::hash;
+use crate::state::OperatorState;
 use crate::wire::{Call, Reply};
 use serde_json::{Value, json};
+
+static FACTS: Facts =
+    Facts { base_path: &["v2"], ..Facts::new("telnyx", &["current_billing_period_consumed_data"]) };
 
 #[derive(Debug)]
 pub(super) struct Telnyx;
 
 impl Operator for Telnyx {
-    fn name(&self) -> &'static str {
-        "telnyx"
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
-    fn base_path(&self) -> &'static [&'static str] {
-        &["v2"]
-    }
-
-    fn classify(&self, _: &Instance, call: &Call<'_>) -> Op {
+    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
         let (method, path) = call.route();
         match (method, path.as_slice()) {
-            ("GET", ["sim_cards"]) => Op::Usage(call.query("filter[iccid]").unwrap_or_default()),
-            _ => Op::Unknown,
+            ("GET", ["sim_cards"]) => Operation::Usage(call.query("filter[iccid]").unwrap_or_default()),
+            _ => Operation::Unknown,
         }
     }
 
-    fn answer(&self, exchange: &Exchange<'_>, op: &Op) -> Reply {
-        match exchange.call.bearer() {
-            None => return self.problem(&Problem::NoCredentials),
-            Some(key) if key != SECRET => return self.problem(&Problem::BadCredentials),
-            Some(_) => {}
-        }
-        let Op::Usage(iccid) = op else { return self.problem(&Problem::NoSuchCall) };
+    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+        require_secret(exchange.call.bearer())?;
+        let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
         if iccid.is_empty() {
-            return self.problem(&Problem::BadRequest("filter[iccid] is needed here"));
+            return Err(Problem::BadRequest("filter[iccid] is needed here"));
         }
         // The filter finds every number that contains the one asked for, in no useful order.
         let mut found = vec![element(&neighbour(iccid), 123_456_789)];
         if exchange.knows(iccid) {
-            let figure = exchange.read(iccid);
-            found.push(element(&figure.iccid, figure.used));
+            let usage = exchange.read(iccid);
+            found.push(element(&usage.iccid, usage.used));
         }
         let meta = json!({"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": found.len()});
-        Reply::ok(&json!({"data": found, "meta": meta}))
+        Ok(Reply::ok(&json!({"data": found, "meta": meta})))
     }
 
-    fn problem(&self, problem: &Problem<'_>) -> Reply {
-        // Of an error's keys only `detail` is documented for sure.
+    fn problem(&self, problem: Problem) -> Reply {
+        // Only `detail` of an error's keys is documented.
         let (status, code, title, detail) = match problem {
             Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
                 (401, "10009", "Authentication failed", "Could not understand the provided credentials.")
@@ -56,23 +54,19 @@ impl Operator for Telnyx {
             Problem::UnknownSim | Problem::NoSuchCall => {
                 (404, "10005", "Resource not found", "The requested resource or URL could not be found.")
             }
-            Problem::BadRequest(detail) => (400, "10015", "Bad request", *detail),
+            Problem::BadRequest(detail) => (400, "10015", "Bad request", detail),
             Problem::RateLimited => (429, "10011", "Too many requests", "You have exceeded the rate limit."),
             Problem::Failure(status) => {
-                (*status, "10007", "Unexpected error", "An unexpected error occurred.")
+                (status, "10007", "Unexpected error", "An unexpected error occurred.")
             }
         };
         Reply::json(status, &json!({"errors": [{"code": code, "title": title, "detail": detail}]}))
-    }
-
-    fn used_fields(&self) -> &'static [&'static str] {
-        &["current_billing_period_consumed_data"]
     }
 }
 
 fn element(iccid: &str, used: u64) -> Value {
     let hash = hash(iccid);
-    // Limits come in MB or in GB.
+    // Limits are in MB or in GB.
     let limit = match hash % 2 {
         0 => json!({"amount": trimmed(topped_up(used, 500 * MB), MB, 6), "unit": "MB"}),
         _ => json!({"amount": trimmed(topped_up(used, 1_000 * MB), 1_000 * MB, 6), "unit": "GB"}),

@@ -6,17 +6,17 @@ use jiff::{Timestamp, ToSpan, Zoned};
 use serde_json::{Number, Value};
 use simgauge_domain::time::UnixMs;
 
-/// A megabyte of the operators that count in powers of ten.
-pub(super) const MB: u64 = 1_000_000;
-/// A megabyte of those that count in powers of two.
-pub(super) const MIB: u64 = 1_048_576;
-/// A kilobyte of those.
-pub(super) const KIB: u64 = 1_024;
-/// Hours China is ahead of UTC; it has had no summer time since 1991.
-pub(super) const CHINA: i8 = 8;
+/// A megabyte in powers of ten.
+pub(crate) const MB: u64 = 1_000_000;
+/// A megabyte in powers of two.
+pub(crate) const MIB: u64 = 1_048_576;
+/// A kilobyte in powers of two.
+pub(crate) const KIB: u64 = 1_024;
+/// Hours that China is ahead of UTC. It has had no summer time since 1991.
+pub(crate) const CHINA: i8 = 8;
 
-/// `bytes` in `unit`s with exactly that many decimals, rounded down.
-pub(super) fn fixed(bytes: u64, unit: u64, decimals: u32) -> String {
+/// `bytes` in `unit`s with exactly `decimals` decimals, rounded down.
+pub(crate) fn fixed(bytes: u64, unit: u64, decimals: u32) -> String {
     let scale = 10_u128.pow(decimals);
     let scaled = u128::from(bytes) * scale / u128::from(unit);
     let (whole, fraction) = (scaled / scale, scaled % scale);
@@ -26,15 +26,15 @@ pub(super) fn fixed(bytes: u64, unit: u64, decimals: u32) -> String {
     }
 }
 
-/// The same without trailing zeros, but with one decimal at least.
-pub(super) fn trimmed(bytes: u64, unit: u64, decimals: u32) -> String {
+/// The same without trailing zeros, but with at least one decimal.
+pub(crate) fn trimmed(bytes: u64, unit: u64, decimals: u32) -> String {
     let text = fixed(bytes, unit, decimals);
     let short = text.trim_end_matches('0');
     if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
 }
 
-/// The same as a JSON number; whole numbers without a fraction.
-pub(super) fn number(bytes: u64, unit: u64, decimals: u32) -> Value {
+/// The same as a JSON number. Whole numbers have no fraction.
+pub(crate) fn number(bytes: u64, unit: u64, decimals: u32) -> Value {
     if bytes.is_multiple_of(unit) {
         return Value::from(bytes / unit);
     }
@@ -42,57 +42,56 @@ pub(super) fn number(bytes: u64, unit: u64, decimals: u32) -> Value {
 }
 
 /// The same as a JSON number that always has a fraction.
-pub(super) fn fraction(bytes: u64, unit: u64, decimals: u32) -> Value {
+pub(crate) fn fraction(bytes: u64, unit: u64, decimals: u32) -> Value {
     fixed(bytes, unit, decimals).parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// The total of a plan that is topped up whenever it is used up.
-pub(super) fn topped_up(used: u64, package: u64) -> u64 {
+/// The total of a plan that gets another package whenever it is used up.
+pub(crate) fn topped_up(used: u64, package: u64) -> u64 {
     (used / package).saturating_add(1).saturating_mul(package)
 }
 
-/// An instant in a zone so many hours ahead of UTC.
-pub(super) fn at(now: UnixMs, hours: i8) -> Zoned {
+/// An instant in a zone that is `hours` ahead of UTC.
+pub(crate) fn at(now: UnixMs, hours: i8) -> Zoned {
     let offset = Offset::from_hours(hours).unwrap_or(Offset::UTC);
     Timestamp::from_millisecond(now.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::fixed(offset))
 }
 
-/// The first instant of the month.
-pub(super) fn month_start(moment: &Zoned) -> Zoned {
+pub(crate) fn month_start(moment: &Zoned) -> Zoned {
     moment.first_of_month().and_then(|first| first.start_of_day()).unwrap_or_else(|_| moment.clone())
 }
 
-/// The first instant of a month that many months away.
-pub(super) fn month_away(moment: &Zoned, months: i32) -> Zoned {
+/// The first instant of the month that is `months` away.
+pub(crate) fn month_away(moment: &Zoned, months: i32) -> Zoned {
     let start = month_start(moment);
     start.checked_add(months.months()).unwrap_or(start)
 }
 
-/// The first instant of a year that many years later. Bundles begin and end there, so that they stay the same ones for
-/// as long as a simulator is likely to run.
-pub(super) fn year_start(moment: &Zoned, years: i32) -> Zoned {
+/// The first instant of the year that is `years` later. Bundles begin and end there, so that they stay the same for as
+/// long as a simulator is likely to run.
+pub(crate) fn year_start(moment: &Zoned, years: i32) -> Zoned {
     let start =
         moment.first_of_year().and_then(|first| first.start_of_day()).unwrap_or_else(|_| moment.clone());
     start.checked_add(years.years()).unwrap_or(start)
 }
 
 /// `2026-05-01 10:00:00`.
-pub(super) fn plain_date(moment: &Zoned) -> String {
+pub(crate) fn plain_date(moment: &Zoned) -> String {
     moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// `2026-05-01T10:00:00Z`.
-pub(super) fn rfc3339(moment: &Zoned) -> String {
+pub(crate) fn rfc3339(moment: &Zoned) -> String {
     moment.with_time_zone(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `2026-05-01T10:00:00.000Z`.
-pub(super) fn rfc3339_millis(moment: &Zoned) -> String {
+pub(crate) fn rfc3339_millis(moment: &Zoned) -> String {
     moment.with_time_zone(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Every day from one date to another, both included, but not more than 200.
-pub(super) fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
+/// Every day from `first` to `last`, both included, but at most 200.
+pub(crate) fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
     first.series(1.day()).take_while(move |day| *day <= last).take(200)
 }
 
