@@ -13,7 +13,8 @@ pub struct SimulatorConfig {
     pub growth_bytes_per_second: u64,
     /// What every answered reading adds, so that two readings at the same instant differ.
     pub step_bytes: u64,
-    /// The instant that growth counts from. `None` is the simulator's start. A fixed one makes usage survive a restart.
+    /// The instant that growth counts from. `None` is the simulator's start. A fixed one makes usage survive
+    /// a restart.
     pub growth_since: Option<UnixMs>,
     /// Whether a call over a limit is refused. Violations are counted in any case.
     pub enforce_limits: bool,

@@ -26,7 +26,8 @@ pub(crate) fn require_basic(call: &Call<'_>) -> Result<(), Problem> {
     }
 }
 
-/// OAuth2 client credentials that are fields of the body. `wrong_grant` is what the operator says of another grant.
+/// OAuth2 client credentials that are fields of the body. `wrong_grant` is what the operator says of another
+/// grant.
 pub(crate) fn require_client(
     field: impl Fn(&str) -> Option<String>,
     wrong_grant: &'static str,

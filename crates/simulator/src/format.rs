@@ -67,8 +67,8 @@ pub(crate) fn month_away(moment: &Zoned, months: i32) -> Zoned {
     start.checked_add(months.months()).unwrap_or(start)
 }
 
-/// The first instant of the year that is `years` later. Bundles begin and end there, so that they stay the same for as
-/// long as a simulator is likely to run.
+/// The first instant of the year that is `years` later. Bundles begin and end there, so that they stay the
+/// same for as long as a simulator is likely to run.
 pub(crate) fn year_start(moment: &Zoned, years: i32) -> Zoned {
     let start =
         moment.first_of_year().and_then(|first| first.start_of_day()).unwrap_or_else(|_| moment.clone());

@@ -40,8 +40,9 @@ impl Window {
             && self.per == Duration::from_secs(u64::from(bucket.per_seconds))
     }
 
-    /// Counts an arrival. `Err` is the time to wait where it is one too many. Refused calls count as well: the documented
-    /// limits speak of calls, not of successes, and a client that goes on calling stays refused.
+    /// Counts an arrival. `Err` is the time to wait where it is one too many. Refused calls count as well:
+    /// the documented limits speak of calls, not of successes, and a client that goes on calling stays
+    /// refused.
     pub(crate) fn arrive(&mut self, now: UnixMs) -> Result<(), Duration> {
         // Threads may note their arrivals slightly out of order. The queue has to stay sorted.
         let now = self.arrivals.back().map_or(now, |last| now.max(*last));
@@ -120,7 +121,8 @@ impl Gate {
         *lock(&self.windows) = Windows::new(limits);
     }
 
-    /// Counts an arrival in every bucket that concerns it. A call is in progress until the admission is dropped.
+    /// Counts an arrival in every bucket that concerns it. A call is in progress until the admission is
+    /// dropped.
     pub(crate) fn arrive(self: &Arc<Self>, arrival: Arrival, now: UnixMs) -> Admission {
         let mut windows = lock(&self.windows);
         let Windows { limits, calls, logins } = &mut *windows;

@@ -116,7 +116,8 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
     let Instance { operator, state, .. } = instance;
     let operation = operator.operation(state, call);
     let now = shared.now();
-    // The call is in progress until this function returns, so a caller that waits for the answer never overlaps with itself.
+    // The call is in progress until this function returns, so a caller that waits for the answer never
+    // overlaps with itself.
     let arrived = arrive(instance, &operation, now);
     if !shared.config.latency.is_zero() {
         tokio::time::sleep(shared.config.latency).await;

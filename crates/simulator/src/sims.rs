@@ -12,8 +12,8 @@ pub const UNKNOWN_PREFIX: &str = "89000000000000404";
 
 const SHARDS: usize = 64;
 
-/// A stable 64-bit hash of a SIM's number (FNV-1a with a final mix), so that the same SIM has the same base usage in
-/// every run. The chance that two of a million SIMs share one is about 1 in 40 million.
+/// A stable 64-bit hash of a SIM's number (FNV-1a with a final mix), so that the same SIM has the same base
+/// usage in every run. The chance that two of a million SIMs share one is about 1 in 40 million.
 pub(crate) fn hash(number: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in number.bytes() {

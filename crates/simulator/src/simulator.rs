@@ -64,8 +64,9 @@ impl Simulator {
         operators::names().collect()
     }
 
-    /// Sets a fault for one SIM, or for every call (log-ins too, where the fault makes sense there).
-    /// A delay adds to another fault. Otherwise the latest fault of a scope counts, and a SIM's own before the operator's.
+    /// Sets a fault for one SIM, or for every call (log-ins too, where the fault makes sense there). A delay
+    /// adds to another fault. Otherwise the latest fault of a scope counts, and a SIM's own before the
+    /// operator's.
     ///
     /// # Panics
     /// This and every other method that names an operator panics when there is none of that name.

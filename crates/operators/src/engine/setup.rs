@@ -1,4 +1,4 @@
-//! Checking an account against its definition, before anything is asked.
+//! Checks an account against its definition, before any call is made.
 
 use super::account::{OperatorAccount, SetupError};
 use crate::definition::Definition;
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use url::Url;
 
-/// What is sure about an account once it is checked.
 pub(super) struct Checked {
     pub(super) values: AccountValues,
     pub(super) base_url: String,

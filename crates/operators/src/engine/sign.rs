@@ -1,8 +1,9 @@
-//! The signature recipe: which parameters, how joined, hashed with what, put where.
+//! Signs a request by the definition's recipe: which parameters, how joined, which hash, where the signature
+//! goes.
 
-use super::failure::ReadError;
+use super::error::ReadError;
 use super::http::{Body, Outgoing};
-use super::request::{named, unmade};
+use super::render;
 use crate::definition::plan::SignPlan;
 use crate::definition::raw::{Algorithm, ParameterPlace, SignOutput, SignPlace};
 use crate::template::{RFC3986, Templates};
@@ -14,20 +15,15 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::Value as Json;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use simgauge_domain::failure::FailureKind;
-
-fn wrong(detail: &str) -> ReadError {
-    ReadError::new(FailureKind::BadRequest, detail)
-}
 
 /// Adds the recipe's own parameters and the signature to a request.
-pub(crate) fn apply(
+pub(super) fn apply(
     plan: &SignPlan,
     templates: &Templates,
     values: &Value,
     outgoing: &mut Outgoing,
 ) -> Result<(), ReadError> {
-    for (name, text) in named(templates, &plan.add, values)? {
+    for (name, text) in render::named(templates, &plan.add, values)? {
         add(plan, outgoing, name, &text, true)?;
     }
     let joined = join(plan, parameters(plan, outgoing));
@@ -35,12 +31,12 @@ pub(crate) fn apply(
         None => joined,
         Some(template) => {
             let values = context! { params => joined, body => outgoing.body.bytes(), ..values.clone() };
-            templates.render(template, &values).map_err(unmade)?
+            render::text(templates, template, &values)?
         }
     };
     let key = match &plan.key {
         None => String::new(),
-        Some(key) => templates.render(key, values).map_err(unmade)?,
+        Some(key) => render::text(templates, key, values)?,
     };
     let signature = signature(plan, &key, &signed)?;
     match plan.place {
@@ -63,13 +59,14 @@ fn add(
         (ParameterPlace::Form, body @ Body::None) => *body = Body::Form(vec![(name, text.to_owned())]),
         (ParameterPlace::Json, Body::Json(Json::Object(members))) => {
             let value = if is_json {
-                serde_json::from_str(text).map_err(|_| wrong("A signed parameter did not become JSON."))?
+                serde_json::from_str(text)
+                    .map_err(|_| ReadError::bad_request("A signed parameter did not become JSON."))?
             } else {
                 Json::String(text.to_owned())
             };
             members.insert(name, value);
         }
-        _ => return Err(wrong("The request has no body of the kind its signature covers.")),
+        _ => return Err(ReadError::bad_request("The request has no body of the kind its signature covers.")),
     }
     Ok(())
 }
@@ -95,7 +92,7 @@ fn parameters(plan: &SignPlan, outgoing: &Outgoing) -> Vec<(String, String)> {
     }
 }
 
-/// A JSON value as it enters a signature: texts raw, numbers as written, lists and objects as compact JSON.
+/// A JSON value as it enters a signature: texts raw, numbers as written, arrays and objects as compact JSON.
 fn text_of(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
@@ -116,7 +113,7 @@ fn join(plan: &SignPlan, parameters: Vec<(String, String)>) -> String {
 }
 
 fn signature(plan: &SignPlan, key: &str, signed: &str) -> Result<String, ReadError> {
-    let unusable = |_| wrong("The signing key cannot be used.");
+    let unusable = |_| ReadError::bad_request("The signing key cannot be used.");
     let bytes = match plan.algorithm {
         Algorithm::Md5 => Md5::digest(signed).to_vec(),
         Algorithm::Sha1 => Sha1::digest(signed).to_vec(),

@@ -1,4 +1,5 @@
-//! emnify: a JSON log-in that returns a JWT. The SIM's id is looked up first. Usage is MB per month in strings.
+//! emnify: a JSON log-in that returns a JWT. The SIM's id is looked up first. Usage is MB per month in
+//! strings.
 
 use crate::credentials::SECRET;
 use crate::exchange::Exchange;

@@ -77,7 +77,8 @@ impl Operator for EsimGo {
     }
 }
 
-/// Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for calls).
+/// Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for
+/// calls).
 fn assignments(exchange: &Exchange<'_>, used: u64) -> Vec<Value> {
     let size = GB * (used / (GB * MAX_USED_UP) + 1);
     let used_up = used / size;

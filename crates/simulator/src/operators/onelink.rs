@@ -1,4 +1,5 @@
-//! China Mobile OneLink v5: the token is in the query. Errors are HTTP 200 with a status inside. KB in a string.
+//! China Mobile OneLink v5: the token is in the query. Errors are HTTP 200 with a status inside. KB in a
+//! string.
 
 use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;

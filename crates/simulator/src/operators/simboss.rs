@@ -74,7 +74,8 @@ impl Operator for Simboss {
     }
 
     fn problem(&self, problem: Problem) -> Reply {
-        // The vendor's list of codes could not be read, so these are ours. Confirmed: HTTP 200, and a string `code` other than "0".
+        // The vendor's list of codes could not be read, so these are ours. Confirmed: HTTP 200, and a string
+        // `code` other than "0".
         let (status, code, message) = match problem {
             Problem::NoCredentials => (200, "1001", "appid or sign is missing"),
             Problem::BadCredentials | Problem::TokenGone => (200, "1002", "sign error"),

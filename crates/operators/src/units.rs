@@ -1,31 +1,28 @@
-//! Amounts of data: from an operator's number to integer bytes, by decimal arithmetic only.
+//! Amounts of data: from an operator's number to whole bytes, by decimal arithmetic only.
 //!
-//! Rounding: terms are added exactly, the sum is multiplied by the unit exactly, and only then rounded, half up, to a
-//! whole byte. What cannot be done exactly in 128 bits is refused instead of approximated.
+//! Terms are added exactly, and the sum is multiplied by the unit exactly. Only then it is rounded, half up,
+//! to a whole byte. What cannot be computed exactly in 128 bits is refused instead of approximated.
 
 use serde::Deserialize;
 use thiserror::Error;
 
-/// Above this an amount is nonsense: it would not fit a signed 64-bit column.
-const MOST_BYTES: i128 = i64::MAX as i128;
-const MOST_DIGITS: usize = 34;
+/// A larger amount would not fit a signed 64-bit column.
+const MAX_BYTES: i128 = i64::MAX as i128;
+const MAX_DIGITS: usize = 34;
 
 /// Why an amount could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AmountError {
-    /// Nothing there, or only blanks.
+    /// Empty, or only blanks.
     #[error("is blank")]
     Blank,
-    /// Not a decimal number.
     #[error("is not a number")]
     NotANumber,
-    /// Below zero.
     #[error("is negative")]
     Negative,
     /// Too large, or with too many digits to be computed exactly.
     #[error("is out of range")]
     OutOfRange,
-    /// A unit we do not know.
     #[error("has a unit the definition does not know")]
     UnknownUnit,
 }
@@ -38,13 +35,12 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
 
-    /// Reads `-12.340`, `.5`, `1e3`; blanks around it are ignored.
+    /// Reads `-12.340`, `.5`, `1e3`. Blanks around it are ignored.
     ///
     /// # Errors
-    /// [`AmountError`] for whatever is not such a number.
+    /// [`AmountError`] for anything else.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
         let text = text.trim();
         if text.is_empty() {
@@ -78,7 +74,7 @@ impl Decimal {
         let fraction = fraction.trim_end_matches('0');
         let joined = format!("{whole}{fraction}");
         let significant = joined.trim_start_matches('0');
-        if significant.len() > MOST_DIGITS || fraction.len() > MOST_DIGITS {
+        if significant.len() > MAX_DIGITS || fraction.len() > MAX_DIGITS {
             return Err(AmountError::OutOfRange);
         }
         let mantissa: i128 = if significant.is_empty() {
@@ -99,10 +95,10 @@ impl Decimal {
         }
     }
 
-    /// The sum, exactly.
+    /// The exact sum.
     ///
     /// # Errors
-    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    /// [`AmountError::OutOfRange`] where it does not fit 128 bits.
     pub fn plus(self, other: Self) -> Result<Self, AmountError> {
         let scale = self.scale.max(other.scale);
         let raise = |number: Self| {
@@ -114,30 +110,29 @@ impl Decimal {
         Ok(Self { mantissa, scale })
     }
 
-    /// The difference, exactly.
+    /// The exact difference.
     ///
     /// # Errors
-    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    /// [`AmountError::OutOfRange`] where it does not fit 128 bits.
     pub fn minus(self, other: Self) -> Result<Self, AmountError> {
         self.plus(Self { mantissa: -other.mantissa, scale: other.scale })
     }
 
-    /// Times a whole number, exactly.
+    /// The exact product.
     ///
     /// # Errors
-    /// [`AmountError::OutOfRange`] where 128 bits do not hold it.
+    /// [`AmountError::OutOfRange`] where it does not fit 128 bits.
     pub fn times(self, factor: u64) -> Result<Self, AmountError> {
         let mantissa = self.mantissa.checked_mul(i128::from(factor)).ok_or(AmountError::OutOfRange)?;
         Ok(Self { mantissa, scale: self.scale })
     }
 
-    /// Whether it is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.mantissa < 0
     }
 
-    /// As whole bytes, a half rounded up.
+    /// As whole bytes. A half is rounded up.
     ///
     /// # Errors
     /// [`AmountError::Negative`] below zero, [`AmountError::OutOfRange`] from 2^63 on.
@@ -152,7 +147,7 @@ impl Decimal {
             }
             None => 0,
         };
-        if whole > MOST_BYTES {
+        if whole > MAX_BYTES {
             return Err(AmountError::OutOfRange);
         }
         u64::try_from(whole).map_err(|_| AmountError::OutOfRange)
@@ -163,7 +158,7 @@ const fn power_of_ten(exponent: u32) -> Option<i128> {
     10_i128.checked_pow(exponent)
 }
 
-/// What a kilobyte is at this operator.
+/// What an operator means by a kilobyte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
 pub enum Base {
@@ -184,24 +179,19 @@ impl TryFrom<u32> for Base {
     }
 }
 
-/// A unit an operator counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Unit {
-    /// Bytes.
     B,
-    /// Kilobytes.
     KB,
-    /// Megabytes.
     MB,
-    /// Gigabytes.
     GB,
-    /// Terabytes.
     TB,
 }
 
 impl Unit {
-    /// The unit of that name, in any letter case; `M` and `MiB` read as `MB`, since the base is the definition's to state.
+    /// The unit of that name, in any letter case. `M` and `MiB` are `MB`, because the definition states the
+    /// base.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.trim().to_ascii_lowercase().as_str() {
@@ -214,7 +204,6 @@ impl Unit {
         })
     }
 
-    /// How many bytes one of it is.
     #[must_use]
     pub const fn bytes(self, base: Base) -> u64 {
         let kilo: u64 = match base {
@@ -238,10 +227,10 @@ impl TryFrom<String> for Unit {
     }
 }
 
-/// Splits `12.5MB` into its number and its unit; no unit where there is none.
+/// Splits `12.5MB` into its number and its unit. The unit is `None` where there is none.
 ///
 /// # Errors
-/// [`AmountError::UnknownUnit`] for letters that are no unit, and what [`Decimal::parse`] refuses.
+/// [`AmountError::UnknownUnit`] for letters that are no unit, and the errors of [`Decimal::parse`].
 pub fn split_unit(text: &str) -> Result<(Decimal, Option<Unit>), AmountError> {
     let text = text.trim();
     let number_ends = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();

@@ -1,7 +1,7 @@
-//! From a believed answer to a reading.
+//! From an accepted answer to a reading.
 
-use super::ProfileRef;
-use super::failure::ReadError;
+use super::error::ReadError;
+use super::profile::ProfileRef;
 use crate::dates;
 use crate::definition::plan::{AmountPlan, AnswerPlan, BundlesPlan, DatePlan, PeriodPlan};
 use crate::iccid;
@@ -12,19 +12,19 @@ use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::time::UnixMs;
 
-/// More bundles than this on one card are nonsense.
-const MOST_BUNDLES: usize = 500;
-const LONGEST_WORD: usize = 100;
+/// An answer with more bundles for one card is rejected.
+const MAX_BUNDLES: usize = 500;
+const MAX_TEXT_CHARS: usize = 100;
 
 /// When a reading began and ended, by our clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Span {
-    pub(crate) began: UnixMs,
-    pub(crate) ended: UnixMs,
+pub(super) struct Span {
+    pub(super) began: UnixMs,
+    pub(super) ended: UnixMs,
 }
 
-/// Reads the answer `body` as the definition says.
-pub(crate) fn reading(
+/// Reads the answer `body` by the definition.
+pub(super) fn reading(
     plan: &AnswerPlan,
     body: &Val,
     globals: &Globals,
@@ -44,7 +44,7 @@ pub(crate) fn reading(
     };
     let as_of = date(plan.as_of.as_ref(), body, globals)?;
     let raw_status = match &plan.status {
-        Some(status) => value(&status.from, body, globals, "status")?.map(|value| word(&value)),
+        Some(status) => value(&status.from, body, globals, "status")?.map(|value| short_text(&value)),
         None => None,
     };
     let status = plan
@@ -87,9 +87,9 @@ fn check_identity(
     Ok(())
 }
 
-/// Texts of the operator that are kept are kept short.
-fn word(value: &Val) -> String {
-    text_of(value).trim().chars().filter(|c| !c.is_control()).take(LONGEST_WORD).collect()
+/// A text of the operator, cut to a length that may be stored.
+fn short_text(value: &Val) -> String {
+    text_of(value).trim().chars().filter(|c| !c.is_control()).take(MAX_TEXT_CHARS).collect()
 }
 
 fn value(program: &Program, body: &Val, globals: &Globals, what: &str) -> Result<Option<Val>, ReadError> {
@@ -102,7 +102,7 @@ fn unreadable(what: &str, error: AmountError) -> ReadError {
     ReadError::bad_answer(format!("The {what} in the operator's answer {error}."))
 }
 
-/// The amount in bytes; `None` where the answer has none.
+/// The amount in bytes. `None` where the answer has none.
 fn amount(plan: &AmountPlan, body: &Val, globals: &Globals, what: &str) -> Result<Option<u64>, ReadError> {
     let unit = match &plan.unit_from {
         None => plan.unit,
@@ -155,7 +155,7 @@ fn sum(
 
 fn in_bytes(term: &Val, unit: Option<Unit>, suffix: bool, base: Base) -> Result<Decimal, AmountError> {
     let text = match term {
-        // The result of arithmetic on fractions inside jq: no longer exact, so it is not believed.
+        // The result of arithmetic on fractions in jq. It is no longer exact, so it is rejected.
         Val::Num(Num::Float(_)) | Val::Bool(_) | Val::Null | Val::Arr(_) | Val::Obj(_) => {
             return Err(AmountError::NotANumber);
         }
@@ -183,14 +183,14 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Resul
     let start = date(plan.start.as_ref(), body, globals)?;
     let end = date(plan.end.as_ref(), body, globals)?;
     let key = match &plan.key {
-        Some(key) => value(key, body, globals, "period")?.map(|key| word(&key)),
+        Some(key) => value(key, body, globals, "period")?.map(|key| short_text(&key)),
         None => None,
     };
-    let told = match &plan.kind_from {
+    let kind_name = match &plan.kind_from {
         Some(from) => value(from, body, globals, "period")?,
         None => None,
     };
-    let kind = match told {
+    let kind = match kind_name {
         None => plan.kind,
         Some(name) => PeriodKind::parse(&text_of(&name)).ok_or_else(|| {
             ReadError::bad_answer("The period in the operator's answer is of no known kind.")
@@ -203,15 +203,15 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Resul
         };
         let month = month_of(start.unwrap_or(span.began))?;
         if start.is_none() && month != month_of(span.ended)? {
-            // Booked on the wrong month, a new month's small figure would look like a correction.
+            // Booked in the wrong month, the small usage of a new month would look like a correction.
             let detail = "The month ended while the operator was asked.";
             return Err(ReadError::new(FailureKind::Temporary, detail));
         }
-        // An operator that tells both ends knows its own zone better.
+        // An operator that returns both ends knows its own zone better.
         let (start, end) = start.zip(end).unwrap_or((month.start, month.end));
         return Ok(Period { kind, key: key.unwrap_or(month.key), start: Some(start), end: Some(end) });
     }
-    // Where only the end is known the key stays empty: ends move when a bundle is prolonged.
+    // Where only the end is known the key stays empty, since the end moves when a bundle is prolonged.
     let key = key.or_else(|| start.map(|start| start.seconds().to_string())).unwrap_or_default();
     Ok(Period { kind, key, start, end })
 }
@@ -219,7 +219,7 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Resul
 fn bundles(plan: &BundlesPlan, body: &Val, globals: &Globals) -> Result<Vec<Bundle>, ReadError> {
     let unreadable = |_| ReadError::bad_answer("The operator's answer has no readable list of bundles.");
     let found = plan.each.outputs(body, globals).map_err(unreadable)?;
-    if found.len() > MOST_BUNDLES {
+    if found.len() > MAX_BUNDLES {
         return Err(ReadError::bad_answer("The operator's answer lists too many bundles."));
     }
     found.iter().map(|each| bundle(plan, each)).collect()
@@ -233,7 +233,7 @@ fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
             .transpose()
             .map_err(wrong)
     };
-    let text = |name| member(each, name).map(word).unwrap_or_default();
+    let text = |name| member(each, name).map(short_text).unwrap_or_default();
     let when = |name| match member(each, name).map(text_of) {
         Some(text) if !text.trim().is_empty() => plan
             .date_format
