@@ -138,8 +138,8 @@ fn about(shared: &Shared) -> Value {
     let config = &shared.config;
     json!({
         "name": "simgauge operator simulator",
-        "what": "Speaks the operators' APIs. Operator X lives under /X plus its documented paths; /X@TAG is an \
-                 independent copy with its own limits, faults, counts and SIMs.",
+        "what": "Speaks the operators' APIs. Operator X is served below /X plus its documented \
+                 paths; /X@TAG is an independent copy with its own limits, faults, counts and SIMs.",
         "operators": operators::names().collect::<Vec<_>>(),
         "credentials": {"user": USER, "secret": SECRET},
         "unknownSims": format!("ICCIDs that start with {UNKNOWN_PREFIX}"),
@@ -157,7 +157,11 @@ fn about(shared: &Shared) -> Value {
                 "seconds or count": "optional: how long; without, until cleared",
             },
             "DELETE /_sim/faults": "?operator=NAME for one; without, all",
-            "POST /_sim/usage": {"operator": "NAME", "iccid": "ICCID", "one of": ["addBytes", "setBytes", "unknown"]},
+            "POST /_sim/usage": {
+                "operator": "NAME",
+                "iccid": "ICCID",
+                "one of": ["addBytes", "setBytes", "unknown"],
+            },
         },
     })
 }
@@ -199,7 +203,7 @@ fn set_fault(shared: &Shared, order: FaultOrder) -> Result<Value, ControlError> 
         (Some(_), Some(_)) => {
             return Err(ControlError::Field {
                 field: "seconds",
-                must: "stands instead of count, not beside it",
+                must: "is given in place of count, not with it",
             });
         }
         (Some(seconds), None) => FaultSpan::Until(shared.now().after(Duration::from_secs(seconds))),

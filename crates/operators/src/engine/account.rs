@@ -55,7 +55,7 @@ pub enum SetupError {
     /// Plain HTTP is not permitted.
     #[error(
         "operator account `{account}`: {what} is plain http; use https, \
-         or give leave with `allow_http = true`"
+         or permit it with `allow_http = true`"
     )]
     PlainHttp { account: String, what: String },
     #[error("operator account `{account}`: the HTTP client could not be set up (are there CA certificates?)")]

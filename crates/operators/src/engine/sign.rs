@@ -149,9 +149,11 @@ mod tests {
     /// The signature a recipe gives a request with these parameters.
     fn signed(recipe: &str, query: &[(&str, &str)], body: Body) -> Outgoing {
         let toml = format!(
-            "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n[auth.sign]\nname = \"sign\"\n{recipe}\n\
+            "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n\
+             [auth.sign]\nname = \"sign\"\n{recipe}\n\
              [[steps]]\nname = \"s\"\nrequest = {{ path = \"/\" }}\n\
-             [answer]\nnames_no_card = true\nused = {{ add = \".\", unit = \"B\" }}\nperiod = {{ kind = \"bundle\" }}\n"
+             [answer]\nnames_no_card = true\nused = {{ add = \".\", unit = \"B\" }}\n\
+             period = {{ kind = \"bundle\" }}\n"
         );
         let definition = Definition::parse("x.toml", &toml).expect("a sound recipe");
         let secrets = BTreeMap::from([("key".to_owned(), "testsecret".to_owned())]);
@@ -210,7 +212,10 @@ place = "parameter"
     /// The vector of the open API: empty values left out, sorted, SHA-1 in capitals, put into the JSON body.
     #[test]
     fn json_body() {
-        let body = r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"no":null,"e":""}"#;
+        let body = concat!(
+            r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"#,
+            r#""userName":"wx","age":24,"sex":1,"no":null,"e":""}"#
+        );
         let outgoing = signed(
             r#"
 parameters = "json"
@@ -229,16 +234,16 @@ place = "parameter"
     #[test]
     fn listed_parameters_and_the_raw_body_in_a_header() {
         let listed = signed(
-            "parameters = \"query\"\nlisted = [\"b\", \"a\"]\njoiner = \"\"\nalgorithm = \"md5\"\noutput = \"hex-lower\"\n\
-             place = \"parameter\"",
+            "parameters = \"query\"\nlisted = [\"b\", \"a\"]\njoiner = \"\"\n\
+             algorithm = \"md5\"\noutput = \"hex-lower\"\nplace = \"parameter\"",
             &[("a", "1"), ("b", "2"), ("c", "3")],
             Body::None,
         );
         // md5("b=2a=1")
         assert_eq!(parameter(&listed, "sign"), "3f5e55130be741b9809aebfa2477c908");
         let body = signed(
-            "parameters = \"json\"\nstring = \"{{ body }}\"\nalgorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\n\
-             output = \"hex-lower\"\nplace = \"header\"",
+            "parameters = \"json\"\nstring = \"{{ body }}\"\n\
+             algorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\noutput = \"hex-lower\"\nplace = \"header\"",
             &[],
             Body::Json(serde_json::json!({"iccid": "1"})),
         );

@@ -63,7 +63,10 @@ impl Operator for Emnify {
         let id = tokens.next_serial(exchange.now);
         let issued = exchange.now.seconds();
         let claims = part(&json!({
-            "sub": "application", "jti": format!("{id:016x}"), "iat": issued, "exp": issued.saturating_add(ttl),
+            "sub": "application",
+            "jti": format!("{id:016x}"),
+            "iat": issued,
+            "exp": issued.saturating_add(ttl),
         }));
         let token = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
         exchange.grant(&token);

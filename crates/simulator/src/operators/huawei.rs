@@ -80,7 +80,8 @@ impl Operator for Huawei {
         // The pages that could be read document only the form of the codes.
         let (status, code, message) = match problem {
             Problem::BadCredentials => {
-                let error = json!({"code": 401, "message": "The username or password is wrong.", "title": "Unauthorized"});
+                let message = "The username or password is wrong.";
+                let error = json!({"code": 401, "message": message, "title": "Unauthorized"});
                 return Reply::json(401, &json!({ "error": error }));
             }
             Problem::NoCredentials | Problem::TokenGone => (401, "GSL.00010001", "token is invalid"),

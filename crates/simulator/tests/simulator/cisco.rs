@@ -20,8 +20,8 @@ async fn usage_is_what_was_set() {
     assert_eq!(answer.header("content-type"), Some("application/json;charset=ISO-8859-1"));
     assert_eq!(answer.json()["iccid"], SIM);
     assert_eq!(answer.json()["ctdDataUsage"], 1_048_576);
-    let fields = "iccid imsi msisdn imei status ratePlan communicationPlan ctdDataUsage ctdSMSUsage ctdVoiceUsage \
-                  ctdSessionCount overageLimitReached overageLimitOverride";
+    let fields = "iccid imsi msisdn imei status ratePlan communicationPlan ctdDataUsage ctdSMSUsage \
+                  ctdVoiceUsage ctdSessionCount overageLimitReached overageLimitOverride";
     assert_eq!(answer.fields("").join(" "), fields);
 
     world.simulator.inject(CISCO, SIM, 500);

@@ -1,30 +1,29 @@
-//! One call: signed, sent, repeated where that is safe and may help, its answer unwrapped.
+//! Makes one call: signs it, sends it, repeats it where that is safe and may help, and reads the answer.
 
-use crate::client::Client;
 use crate::error::{ClientError, Refusal};
 use crate::request::Fields;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use simgauge_protocol::body::Body;
 use simgauge_protocol::sign::{SIGN_TYPE_FIELD, SignType};
 use simgauge_protocol::{Envelope, sign};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-/// Largest answer that is read: a page of 500 cards with many packages each stays far below.
-const ANSWER_MAX: usize = 16 * 1024 * 1024;
-/// How much of an answer that is none of this API's is quoted.
+/// The largest answer that is read. A page of 500 cards with many packages each is far smaller.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// How much of an answer is quoted that is not one of this API.
 const QUOTED_CHARS: usize = 80;
 
 /// How a call is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// The very same bytes, which the API answers alike.
+    /// With the identical bytes. The API gives an identical request the same answer.
     Identical,
     /// With a new timestamp, nonce and sign.
     SignAnew,
@@ -37,21 +36,35 @@ pub(crate) struct Call {
     pub(crate) timeout: Duration,
 }
 
-/// A try that failed.
 struct Failed {
     error: ClientError,
-    /// Whether another try may help, and not before when.
-    again: Option<Duration>,
+    /// How long to wait at least before another try. `None` where another try cannot help.
+    retry_after: Option<Duration>,
 }
 
-impl Client {
+/// A server, and the app that calls it.
+pub(crate) struct Connection {
+    pub(crate) http: reqwest::Client,
+    pub(crate) base_url: String,
+    pub(crate) appkey: String,
+    pub(crate) secret: SecretString,
+    pub(crate) sign_type: SignType,
+    /// Of one try.
+    pub(crate) timeout: Duration,
+    /// Of one call with all its tries.
+    pub(crate) retry_budget: Duration,
+    /// Counts the calls, from a random start.
+    pub(crate) nonce: AtomicU32,
+}
+
+impl Connection {
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
         let span = tracing::debug_span!("simgauge_call", path = call.path);
-        self.tries(call).instrument(span).await
+        self.call_with_retries(call).instrument(span).await
     }
 
-    async fn tries<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
-        let deadline = Instant::now() + self.settings.retry_budget;
+    async fn call_with_retries<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
+        let deadline = Instant::now() + self.retry_budget;
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_delay(Duration::from_secs(5))
@@ -61,14 +74,14 @@ impl Client {
         let mut body = self.signed(&call.fields)?;
         let mut timeout = call.timeout;
         loop {
-            let Failed { error, again } = match self.send(call.path, body.clone(), timeout).await {
+            let Failed { error, retry_after } = match self.send(call.path, body.clone(), timeout).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let (Some(not_before), Some(pause)) = (again, pauses.next()) else {
+            let (Some(retry_after), Some(pause)) = (retry_after, pauses.next()) else {
                 return Err(error);
             };
-            let pause = not_before.saturating_add(pause);
+            let pause = retry_after.saturating_add(pause);
             let left = deadline.saturating_duration_since(Instant::now());
             if pause >= left {
                 return Err(error);
@@ -82,34 +95,34 @@ impl Client {
         }
     }
 
-    /// The body with the common fields, signed by the rule the server reads.
+    /// The signed body, with the common fields.
     fn signed(&self, fields: &Fields) -> Result<Vec<u8>, ClientError> {
         let unsignable =
             |problem: String| ClientError::Setup(format!("the request cannot be signed: {problem}"));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut all = Fields::new();
-        all.insert("appkey".to_owned(), self.settings.appkey.as_str().into());
+        all.insert("appkey".to_owned(), self.appkey.as_str().into());
         all.insert("timestamp".to_owned(), now.into());
         all.insert("nonce".to_owned(), self.nonce().into());
-        if self.settings.sign_type != SignType::default() {
-            all.insert(SIGN_TYPE_FIELD.to_owned(), self.settings.sign_type.as_str().into());
+        if self.sign_type != SignType::default() {
+            all.insert(SIGN_TYPE_FIELD.to_owned(), self.sign_type.as_str().into());
         }
         all.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
         let unsigned = serde_json::to_vec(&all).map_err(|error| unsignable(error.to_string()))?;
         let body = Body::parse(&unsigned).map_err(|error| unsignable(error.to_string()))?;
-        let sign = sign::sign(&body, sign::Scope::Request, self.settings.secret.expose_secret());
+        let sign = sign::sign(&body, sign::Scope::Request, self.secret.expose_secret());
         all.insert("sign".to_owned(), sign.into());
         serde_json::to_vec(&all).map_err(|error| unsignable(error.to_string()))
     }
 
-    /// 10000 to 99999. The walk starts at random and meets every number once before one comes again, so that two reads of
-    /// one card in one second never get the same sign.
+    /// 10000 to 99999. The sequence starts at random and yields every number once before one repeats, so that
+    /// two reads of one card in one second never have the same sign.
     fn nonce(&self) -> u32 {
         const COUNT: u64 = 90_000;
-        // Without a common factor with the count.
+        // It has no common factor with the count.
         const STEP: u64 = 48_271;
-        let turn = u64::from(self.settings.nonce.fetch_add(1, Ordering::Relaxed));
-        10_000 + u32::try_from(turn % COUNT * STEP % COUNT).unwrap_or(0)
+        let call = u64::from(self.nonce.fetch_add(1, Ordering::Relaxed));
+        10_000 + u32::try_from(call % COUNT * STEP % COUNT).unwrap_or(0)
     }
 
     async fn send<T: DeserializeOwned>(
@@ -119,9 +132,8 @@ impl Client {
         timeout: Duration,
     ) -> Result<T, Failed> {
         let mut response = self
-            .settings
             .http
-            .post(format!("{}{path}", self.settings.base_url))
+            .post(format!("{}{path}", self.base_url))
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
             .body(body)
@@ -134,27 +146,28 @@ impl Client {
         let content_type = header(CONTENT_TYPE).unwrap_or("no content type").to_owned();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if bytes.len() + chunk.len() > ANSWER_MAX {
-                let problem = format!("it is longer than {ANSWER_MAX} bytes");
-                return Err(Failed { error: ClientError::Answer { status, problem }, again: None });
+            if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
+                let problem = format!("it is longer than {MAX_ANSWER_BYTES} bytes");
+                return Err(Failed { error: ClientError::Answer { status, problem }, retry_after: None });
             }
             bytes.extend_from_slice(&chunk);
         }
-        unwrap(status, retry_after, &content_type, &bytes).map_err(|error| {
+        read_answer(status, retry_after, &content_type, &bytes).map_err(|error| {
             let hint = error.refusal().and_then(Refusal::retry_after_seconds).or(retry_after);
-            Failed { again: (status >= 500).then(|| Duration::from_secs(hint.unwrap_or(0))), error }
+            let retry_after = (status >= 500).then(|| Duration::from_secs(hint.unwrap_or(0)));
+            Failed { error, retry_after }
         })
     }
 }
 
 fn transport(error: reqwest::Error) -> Failed {
-    let again = (!error.is_builder()).then_some(Duration::ZERO);
+    let retry_after = (!error.is_builder()).then_some(Duration::ZERO);
     let error = ClientError::Transport { timed_out: error.is_timeout(), source: error.without_url() };
-    Failed { error, again }
+    Failed { error, retry_after }
 }
 
-/// What is in an answer.
-fn unwrap<T: DeserializeOwned>(
+/// The data of an answer.
+fn read_answer<T: DeserializeOwned>(
     status: u16,
     retry_after: Option<u64>,
     content_type: &str,
@@ -193,7 +206,7 @@ fn unwrap<T: DeserializeOwned>(
     }
 }
 
-/// The beginning of an answer, fit for a log line.
+/// The beginning of an answer, on one line without control characters.
 fn quoted(bytes: &[u8]) -> String {
     let start = bytes.get(..bytes.len().min(4 * QUOTED_CHARS)).unwrap_or_default();
     String::from_utf8_lossy(start)
