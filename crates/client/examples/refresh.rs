@@ -1,5 +1,5 @@
-//! Refreshes a card and shows its usage before and after:
-//! `cargo run -p simgauge-client --example refresh -- http://127.0.0.1:8080 demo demo-secret 8988308650100524999`
+//! Refreshes a card and shows its usage before and after: `cargo run -p simgauge-client --example refresh --
+//! http://127.0.0.1:8080 demo demo-secret 8988308650100524999`
 
 use anyhow::{Context as _, bail};
 use simgauge_client::{Client, ClientError, Language, RefreshOptions, SecretString};

@@ -1,6 +1,7 @@
-//! Setting a client up.
+//! Sets a client up.
 
-use crate::client::{Client, Settings};
+use crate::client::Client;
+use crate::connection::Connection;
 use crate::error::ClientError;
 use rand::RngExt as _;
 use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
@@ -14,7 +15,7 @@ use std::time::Duration;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRY_BUDGET: Duration = Duration::from_secs(30);
 
-/// A client to be.
+/// The settings of a client.
 #[derive(Debug)]
 pub struct ClientBuilder {
     base_url: String,
@@ -26,11 +27,17 @@ pub struct ClientBuilder {
     sign_type: SignType,
 }
 
-impl ClientBuilder {
-    pub(crate) fn new(base_url: String, appkey: String, secret: SecretString) -> Self {
-        Self {
-            base_url,
-            appkey,
+impl Client {
+    /// A client of the server at `base_url`, such as `https://sim.example.com`.
+    #[must_use]
+    pub fn builder(
+        base_url: impl Into<String>,
+        appkey: impl Into<String>,
+        secret: SecretString,
+    ) -> ClientBuilder {
+        ClientBuilder {
+            base_url: base_url.into(),
+            appkey: appkey.into(),
             secret,
             timeout: DEFAULT_TIMEOUT,
             retry_budget: DEFAULT_RETRY_BUDGET,
@@ -38,44 +45,48 @@ impl ClientBuilder {
             sign_type: SignType::default(),
         }
     }
+}
 
-    /// How long one try of a call may take (10 s unless set). The first try of a refresh whose answer the server is to hold
-    /// gets at least two seconds more than it is to be held.
+impl ClientBuilder {
+    /// How long one try of a call may take. 10 s unless set. A refresh whose answer is held gets at least two
+    /// seconds more than the hold.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long a call may take with all its retries (30 s unless set). Zero means one try; the first try always has
-    /// its full time-out.
+    /// How long a call may take with all its retries. 30 s unless set. Zero means one try. The first try
+    /// always has its full time-out.
     #[must_use]
     pub fn retry_budget(mut self, budget: Duration) -> Self {
         self.retry_budget = budget;
         self
     }
 
-    /// The language of the server's messages; the account's own unless set.
+    /// The language of the server's messages. The account's own unless set.
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
         self.language = Some(language);
         self
     }
 
-    /// How calls are signed: as the API documents it, with SHA-1, unless the app was made for another way.
+    /// How calls are signed. SHA-1, as the API documents it, unless set. An app has to be created for another
+    /// type.
     #[must_use]
     pub fn sign_type(mut self, sign_type: SignType) -> Self {
         self.sign_type = sign_type;
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
-    /// [`ClientError::Setup`] where the base URL is not an `http` or `https` address, or TLS cannot be set up.
+    /// [`ClientError::Setup`] where the base URL is not an `http` or `https` address, or TLS cannot be set
+    /// up.
     pub fn build(self) -> Result<Client, ClientError> {
         let base_url = checked(&self.base_url)?;
-        // Whoever was first in the process has chosen; there is nothing to do then.
+        // One that the process has installed already serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if let Some(language) = self.language {
@@ -84,11 +95,11 @@ impl ClientBuilder {
         let http = reqwest::Client::builder()
             .user_agent(concat!("simgauge-client/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            // A signed request is for the address it was made for.
+            // A signed request is meant for this address only.
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| ClientError::Setup(error.without_url().to_string()))?;
-        Ok(Client::new(Settings {
+        Ok(Client::new(Connection {
             http,
             base_url,
             appkey: self.appkey,
@@ -101,7 +112,7 @@ impl ClientBuilder {
     }
 }
 
-/// The base URL without a slash at its end.
+/// The base URL without a trailing slash.
 fn checked(base_url: &str) -> Result<String, ClientError> {
     let wrong = |why: &str| Err(ClientError::Setup(format!("the base URL {why}")));
     let Ok(url) = reqwest::Url::parse(base_url) else {

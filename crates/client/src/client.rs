@@ -1,65 +1,40 @@
 //! The operations of the API, one method each.
 
-use crate::builder::ClientBuilder;
-use crate::call::{Call, Repeat};
+use crate::connection::{Call, Connection, Repeat};
 use crate::error::ClientError;
 use crate::request::{self, HistoryQuery, ListQuery, RefreshOptions};
-use secrecy::SecretString;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer, RefreshReport};
-use simgauge_protocol::sign::SignType;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-/// What a held answer may take beside the hold.
+/// How long a held answer may take beyond its hold.
 const HOLD_MARGIN: Duration = Duration::from_secs(2);
 
-/// A client of the API. Cheap to clone; clones share their connections.
+/// A client of the API. It is cheap to clone. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) settings: Arc<Settings>,
-}
-
-pub(crate) struct Settings {
-    pub(crate) http: reqwest::Client,
-    pub(crate) base_url: String,
-    pub(crate) appkey: String,
-    pub(crate) secret: SecretString,
-    pub(crate) sign_type: SignType,
-    pub(crate) timeout: Duration,
-    pub(crate) retry_budget: Duration,
-    pub(crate) nonce: AtomicU32,
+    connection: Arc<Connection>,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.settings.base_url)
-            .field("appkey", &self.settings.appkey)
+            .field("base_url", &self.connection.base_url)
+            .field("appkey", &self.connection.appkey)
             .finish_non_exhaustive()
     }
 }
 
 impl Client {
-    /// Sets a client up for the server at `base_url`, such as `https://sim.example.com`.
-    #[must_use]
-    pub fn builder(
-        base_url: impl Into<String>,
-        appkey: impl Into<String>,
-        secret: SecretString,
-    ) -> ClientBuilder {
-        ClientBuilder::new(base_url.into(), appkey.into(), secret)
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection: Arc::new(connection) }
     }
 
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
-    }
-
-    /// Has a physical card's usage read from its operators now.
+    /// Refreshes a physical card: its usage is read from its operators now.
     ///
     /// # Errors
-    /// [`ClientError`]; a card that is cooling down is refused with code 429.
+    /// [`ClientError`]. A card that is cooling down is refused with code 429.
     pub async fn refresh_sim(
         &self,
         iccid: &str,
@@ -68,10 +43,10 @@ impl Client {
         self.refresh_card("/api/v3/card/refreshUsage", CardKind::Sim, iccid, options).await
     }
 
-    /// Has a cloud eSIM's usage read from its operators now.
+    /// Refreshes a cloud eSIM: its usage is read from its operators now.
     ///
     /// # Errors
-    /// [`ClientError`]; an eSIM that is cooling down is refused with code 429.
+    /// [`ClientError`]. An eSIM that is cooling down is refused with code 429.
     pub async fn refresh_cloud_esim(
         &self,
         eid: &str,
@@ -83,7 +58,7 @@ impl Client {
     /// A physical card with its usage, packages and last refresh.
     ///
     /// # Errors
-    /// [`ClientError`]; a card of another account is refused with code 404 like one that does not exist.
+    /// [`ClientError`]. A card of another account is refused with code 404, like a card that does not exist.
     pub async fn sim(&self, iccid: &str) -> Result<CardAnswer, ClientError> {
         self.read("/api/v3/card/getCardsInfo", request::one("iccid", iccid)).await
     }
@@ -91,7 +66,8 @@ impl Client {
     /// A cloud eSIM with its usage, packages and last refresh.
     ///
     /// # Errors
-    /// [`ClientError`]; an eSIM of another account is refused with code 404 like one that does not exist.
+    /// [`ClientError`]. An eSIM of another account is refused with code 404, like an eSIM that does not
+    /// exist.
     pub async fn cloud_esim(&self, eid: &str) -> Result<CardAnswer, ClientError> {
         self.read("/api/v3/cloudesim/get", request::one("eid", eid)).await
     }
@@ -112,18 +88,19 @@ impl Client {
         self.read("/api/v3/cloudesim/list", request::list(CardKind::CloudEsim, query)).await
     }
 
-    /// A page of what was read of a physical card; the first page also has its days.
+    /// A page of a physical card's readings. The first page also has its days.
     ///
     /// # Errors
-    /// [`ClientError`]; a card of another account is refused with code 404 like one that does not exist.
+    /// [`ClientError`]. A card of another account is refused with code 404, like a card that does not exist.
     pub async fn sim_history(&self, iccid: &str, query: &HistoryQuery) -> Result<HistoryAnswer, ClientError> {
         self.read("/api/v3/card/usageHistory", request::history(CardKind::Sim, iccid, query)).await
     }
 
-    /// A page of what was read of a cloud eSIM; the first page also has its days.
+    /// A page of a cloud eSIM's readings. The first page also has its days.
     ///
     /// # Errors
-    /// [`ClientError`]; an eSIM of another account is refused with code 404 like one that does not exist.
+    /// [`ClientError`]. An eSIM of another account is refused with code 404, like an eSIM that does not
+    /// exist.
     pub async fn cloud_esim_history(
         &self,
         eid: &str,
@@ -132,7 +109,7 @@ impl Client {
         self.read("/api/v3/cloudesim/usageHistory", request::history(CardKind::CloudEsim, eid, query)).await
     }
 
-    /// A refresh as it stands.
+    /// A refresh and its state.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -148,9 +125,9 @@ impl Client {
         options: RefreshOptions,
     ) -> Result<RefreshAnswer, ClientError> {
         let held = options.wait.map_or(Duration::ZERO, |wait| Duration::from_secs(wait.into()) + HOLD_MARGIN);
-        let timeout = self.settings.timeout.max(held);
+        let timeout = self.connection.timeout.max(held);
         let fields = request::refresh(kind, number, options);
-        self.call(Call { path, fields, repeat: Repeat::Identical, timeout }).await
+        self.connection.call(Call { path, fields, repeat: Repeat::Identical, timeout }).await
     }
 
     async fn read<T: serde::de::DeserializeOwned>(
@@ -158,6 +135,8 @@ impl Client {
         path: &'static str,
         fields: request::Fields,
     ) -> Result<T, ClientError> {
-        self.call(Call { path, fields, repeat: Repeat::SignAnew, timeout: self.settings.timeout }).await
+        self.connection
+            .call(Call { path, fields, repeat: Repeat::SignAnew, timeout: self.connection.timeout })
+            .await
     }
 }

@@ -1,4 +1,4 @@
-//! Verifying what the server posts to an account's `notify_url`.
+//! Verifies what the server posts to an account's `notify_url`.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -6,32 +6,33 @@ use simgauge_protocol::body::{self, Body, BodyError};
 use simgauge_protocol::sign;
 use std::time::Duration;
 
-/// Why a notification is not to be believed.
+/// Why a notification cannot be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum NotificationError {
-    /// The body is not one that can be signed.
+    /// The body cannot be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// `sign` or `timestamp` is missing or ill-typed.
+    /// `sign` or `timestamp` is missing or has the wrong type.
     #[error("the field `{0}` is missing or not what it must be")]
     Field(&'static str),
-    /// The sign is not the one of this body and secret.
+    /// The sign does not match this body and secret.
     #[error("the sign is wrong")]
     Sign,
-    /// Rightly signed, but too long ago (or ahead): perhaps sent by somebody who has overheard it.
+    /// The sign is right, but the timestamp is too far from now. Somebody may have recorded the notification
+    /// and sent it again.
     #[error("the timestamp {timestamp} is more than {} s away from {now}", .tolerance.as_secs())]
     Timestamp {
         /// When it was signed, in Unix seconds.
         timestamp: i64,
         /// The receiver's time, in Unix seconds.
         now: i64,
-        /// What would have been allowed.
+        /// The greatest difference that is allowed.
         tolerance: Duration,
     },
 }
 
-/// Verifies a notification: `body` exactly as it was received, `now` the receiver's time in Unix seconds, and how far
-/// `timestamp` may be from it. Gives the notification as JSON.
+/// Verifies a notification and returns it as JSON. `body` is exactly what was received, `now` is the
+/// receiver's time in Unix seconds, and `tolerance` is how far `timestamp` may be from `now`.
 ///
 /// ```
 /// use simgauge_client::{SecretString, verify_notification};
@@ -46,7 +47,7 @@ pub enum NotificationError {
 /// ```
 ///
 /// # Errors
-/// [`NotificationError`]; then nothing in the body is to be used.
+/// [`NotificationError`]. Then nothing in the body may be used.
 pub fn verify_notification(
     body: &[u8],
     secret: &SecretString,
@@ -68,7 +69,7 @@ pub fn verify_notification(
     if timestamp.abs_diff(now) > tolerance.as_secs() {
         return Err(NotificationError::Timestamp { timestamp, now, tolerance });
     }
-    // The parser of the sign passes over a byte order mark.
+    // `Body::parse` skips a byte order mark.
     let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(json).map_err(|error| BodyError::NotJson(error.to_string()).into())
 }

@@ -1,12 +1,13 @@
-//! What the operations are asked with.
+//! The fields of the operations.
 
 use serde_json::{Map, Value};
 use simgauge_domain::card_kind::CardKind;
 
-/// How a refresh is asked for.
+/// Options of a refresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RefreshOptions {
-    /// Seconds (0 to 8) that the server may hold its answer until the refresh is done, which then carries the usage.
+    /// Seconds (0 to 8) that the server may hold its answer until the refresh ends. The answer then has the
+    /// usage.
     pub wait: Option<u8>,
 }
 
@@ -19,7 +20,7 @@ pub struct ListQuery {
     pub page_size: u16,
     /// Only cards in this status, such as `ACTIVATED_NAME`.
     pub status: Option<String>,
-    /// Only these ICCIDs or EIDs; empty means all.
+    /// Only these ICCIDs or EIDs. Empty means all.
     pub numbers: Vec<String>,
 }
 
@@ -34,7 +35,7 @@ impl Default for ListQuery {
 pub struct HistoryQuery {
     /// Readings on a page, 1 to 500.
     pub page_size: u16,
-    /// The `next_before` of the page before; the newest readings without.
+    /// The `next_before` of the previous page. `None` for the newest readings.
     pub before: Option<String>,
 }
 
@@ -44,7 +45,7 @@ impl Default for HistoryQuery {
     }
 }
 
-/// The fields of a request beside the four that every call carries.
+/// The fields of a request beside the common ones.
 pub(crate) type Fields = Map<String, Value>;
 
 pub(crate) fn one(name: &str, value: &str) -> Fields {

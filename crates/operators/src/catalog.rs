@@ -1,4 +1,4 @@
-//! The definitions there are: the built-in ones, and those of the user's folder.
+//! All definitions: the built-in ones, and those of the user's folder.
 
 use crate::definition::{Definition, DefinitionError};
 use std::collections::BTreeMap;
@@ -26,7 +26,6 @@ struct BuiltIn {
     fixtures: &'static [(&'static str, &'static str)],
 }
 
-/// Every built-in definition: the one list.
 const BUILT_IN: &[BuiltIn] = built_in![
     "cisco_control_center",
     "1nce",
@@ -47,7 +46,7 @@ pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str
     BUILT_IN.iter().map(|built_in| (built_in.name, built_in.toml))
 }
 
-/// The fixture files of a built-in definition: name and text; nothing for a name that is none.
+/// The fixture files of a built-in definition: name and text. Empty for an unknown name.
 pub fn builtin_fixtures(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let found = BUILT_IN.iter().find(|built_in| built_in.name == name);
     found.into_iter().flat_map(|built_in| built_in.fixtures.iter().copied())
@@ -58,37 +57,20 @@ pub fn builtin_fixtures(name: &str) -> impl Iterator<Item = (&'static str, &'sta
 pub enum CatalogError {
     /// The folder or a file in it cannot be read.
     #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// What could not be read.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A definition with mistakes.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     /// Two files of the folder define the same name.
     #[error("{}: `{name}` is already defined in {}", path.display(), other.display())]
-    Twice {
-        /// The later file.
-        path: PathBuf,
-        /// The earlier one.
-        other: PathBuf,
-        /// The name.
-        name: String,
-    },
+    Twice { path: PathBuf, other: PathBuf, name: String },
 }
 
-/// Where a definition comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Part of the program.
     BuiltIn,
-    /// A file of the user's.
     File(PathBuf),
 }
 
-/// Definitions by name.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     entries: BTreeMap<String, (Arc<Definition>, Origin)>,
@@ -98,7 +80,8 @@ impl Catalog {
     /// The built-in definitions alone.
     ///
     /// # Errors
-    /// [`CatalogError::Definition`] only if the program itself was built with a broken one; a test holds that.
+    /// [`CatalogError::Definition`] only if the program was built with a broken definition. A test checks
+    /// that.
     pub fn builtin() -> Result<Self, CatalogError> {
         let mut entries = BTreeMap::new();
         for (name, toml) in builtin_definitions() {
@@ -108,7 +91,7 @@ impl Catalog {
         Ok(Self { entries })
     }
 
-    /// The built-in definitions and every `*.toml` of a folder; a file that uses a built-in's name replaces it.
+    /// The built-in definitions and every `*.toml` of a folder. A file with a built-in's name replaces it.
     ///
     /// # Errors
     /// [`CatalogError`] that names file, line and column of what is wrong.
@@ -127,25 +110,23 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// The definition of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Definition>> {
         self.entries.get(name).map(|(definition, _)| definition)
     }
 
-    /// Where the definition of that name comes from.
     #[must_use]
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         self.entries.get(name).map(|(_, origin)| origin)
     }
 
-    /// All of them, by name.
+    /// Ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.entries.values().map(|(definition, _)| definition)
     }
 }
 
-/// The definition files of a folder, by name.
+/// The definition files of a folder, ordered by name.
 fn definition_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
     let unreadable = |source| CatalogError::Unreadable { path: dir.to_owned(), source };
     let mut files = Vec::new();

@@ -5,10 +5,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use simgauge_domain::time::UnixMs;
 
-/// How a date is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DateFormat {
-    /// RFC 3339, also with an offset without colon (`+0000`); without any offset the declared zone counts.
+    /// RFC 3339, also with an offset without colon (`+0000`). Without any offset the declared zone counts.
     Rfc3339,
     /// Seconds since 1970.
     UnixSeconds,
@@ -31,7 +30,8 @@ impl DateFormat {
         })
     }
 
-    /// The time `text` means, a date without an offset taken in `zone`; `None` where it cannot be read.
+    /// The time that `text` means. A date without an offset is read in `zone`. `None` where it cannot be
+    /// read.
     #[must_use]
     pub fn read(&self, text: &str, zone: &TimeZone) -> Option<UnixMs> {
         let text = text.trim();
@@ -64,7 +64,7 @@ impl DateFormat {
         }
     }
 
-    /// `at` written this way in `zone`; `None` for a pattern jiff cannot print.
+    /// `at` in this format and `zone`. `None` for a pattern that jiff cannot print.
     #[must_use]
     pub fn write(&self, at: UnixMs, zone: &TimeZone) -> Option<String> {
         match self {
@@ -103,7 +103,7 @@ pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
-/// POSIX writes offsets the other way round and wants a name before them.
+/// POSIX writes offsets with the opposite sign and a name before them.
 fn posix_offset(offset: &str) -> Option<String> {
     let (sign, digits) = offset.split_at(1);
     let (hours, minutes) = match digits.split_once(':') {
@@ -118,7 +118,6 @@ fn posix_offset(offset: &str) -> Option<String> {
     Some(format!("<{sign}{hours:02}>{}{hours:02}:{minutes:02}", if sign == "+" { "-" } else { "+" }))
 }
 
-/// A calendar month in some zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Month {
     /// `2026-05`.
@@ -129,7 +128,7 @@ pub struct Month {
     pub end: UnixMs,
 }
 
-/// The calendar month `at` lies in.
+/// The calendar month that `at` is in.
 #[must_use]
 pub fn month_of(at: UnixMs, zone: &TimeZone) -> Option<Month> {
     let now = zoned(at, zone)?;

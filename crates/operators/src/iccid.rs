@@ -1,6 +1,6 @@
-//! ICCIDs come with and without their check digit, with letters at some operators, and padded with an `F`.
+//! ICCIDs come with and without their check digit, with letters at some operators, and padded with `F`.
 
-/// The check digit Luhn's rule gives `digits`; `None` where they are not all digits.
+/// The check digit of `digits` by Luhn's rule. `None` where they are not all digits.
 #[must_use]
 pub fn luhn_digit(digits: &str) -> Option<char> {
     let mut sum = 0;
@@ -18,7 +18,7 @@ pub fn nineteen(iccid: &str) -> String {
     iccid.chars().take(19).collect()
 }
 
-/// With its check digit: a 19-character number gets one, a longer one stays.
+/// With its check digit. A number of 19 digits gets one, any other stays as it is.
 #[must_use]
 pub fn twenty(iccid: &str) -> String {
     match luhn_digit(iccid) {
@@ -27,7 +27,8 @@ pub fn twenty(iccid: &str) -> String {
     }
 }
 
-/// Whether both name the same SIM: equal, or one is the other plus its check digit (or the padding `F`).
+/// Whether both name the same SIM: they are equal, or one is the other plus its check digit or the padding
+/// `F`.
 #[must_use]
 pub fn same(one: &str, other: &str) -> bool {
     if one.eq_ignore_ascii_case(other) {
@@ -41,7 +42,7 @@ pub fn same(one: &str, other: &str) -> bool {
     head.eq_ignore_ascii_case(short)
         && match luhn_digit(short) {
             Some(digit) => last.eq_ignore_ascii_case("f") || last.starts_with(digit),
-            // With letters in it there is no check digit to compute.
+            // A number with letters has no check digit that could be computed.
             None => true,
         }
 }

@@ -1,14 +1,14 @@
-//! An operator's answer as JSON, with care: strict, bounded in depth, numbers kept as they were written.
+//! An operator's answer as JSON: strict, bounded in depth, with numbers kept as they were written.
 
 use jaq_json::Val;
 use serde_json::value::RawValue;
 
-/// Deeper nesting than this is an attack on the reader's stack, not an answer.
-const MOST_DEPTH: usize = 64;
-/// A longer number is nonsense, and slow to read.
-const MOST_NUMBER: usize = 64;
+/// Deeper nesting than this is an attack on the reader's stack.
+const MAX_DEPTH: usize = 64;
+/// A longer number is wrong, and slow to read.
+const MAX_NUMBER_LENGTH: usize = 64;
 
-/// The answer's text: UTF-8 as it is (a byte order mark dropped), anything else taken as ISO-8859-1.
+/// The answer's text: UTF-8 without a byte order mark. Anything else is read as ISO-8859-1.
 pub(crate) fn text(body: &[u8]) -> String {
     match std::str::from_utf8(body) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
@@ -16,7 +16,7 @@ pub(crate) fn text(body: &[u8]) -> String {
     }
 }
 
-/// The JSON value in `text`; `None` where it is not JSON or not of sane shape.
+/// The JSON value in `text`. `None` where it is not JSON, too deep, or has too long a number.
 pub(crate) fn parse(text: &str) -> Option<Val> {
     let sane = is_sane(text.as_bytes()) && serde_json::from_str::<&RawValue>(text).is_ok();
     if sane { jaq_json::read::parse_single(text.as_bytes()).ok() } else { None }
@@ -45,7 +45,7 @@ fn is_sane(text: &[u8]) -> bool {
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > MOST_DEPTH || number > MOST_NUMBER {
+        if depth > MAX_DEPTH || number > MAX_NUMBER_LENGTH {
             return false;
         }
     }

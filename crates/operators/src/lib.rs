@@ -1,4 +1,4 @@
-//! Operator definitions as data, the engine that runs them, and the operator simulator.
+//! Operator definitions as data, and the engine that runs them.
 
 pub mod catalog;
 pub mod check;
@@ -8,7 +8,6 @@ pub mod engine;
 pub mod iccid;
 mod jq;
 mod json;
-pub mod simulator;
 mod template;
 pub mod units;
 

@@ -1,4 +1,4 @@
-//! Request templates: what they may use, and how what they print is made safe for its place.
+//! Request templates: which values they may use, and how a printed value is escaped for its place.
 
 use crate::dates::{self, DateFormat};
 use crate::iccid;
@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Everything but RFC 3986's unreserved characters.
 pub(crate) const RFC3986: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Enough for any request; a template that loops on and on stops here.
+/// Enough for any request. It stops a template that loops without end.
 const FUEL: u64 = 100_000;
 
-/// How errors about the arguments of `time` and its like begin.
+/// The beginning of errors about the arguments of `time`, `month_start` and `month_end`.
 const UNKNOWN_TIME: &str = "unknown time";
 
-/// Where a rendered text goes, and so how the values printed into it are written.
+/// Where a rendered text goes. It decides how values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// As they are (the whole is encoded later where it has to be).
+    /// As they are. The whole text is encoded later where needed.
     Plain,
     /// Percent-encoded: part of a path.
     Path,
@@ -31,7 +31,7 @@ pub(crate) enum Place {
     Json,
 }
 
-/// The name a template is kept under; its ending says how values are printed.
+/// The name under which a template is kept. Its ending says how values are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(String);
 
@@ -47,7 +47,7 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
-        // Debug mode would copy the context, secrets and all, into errors.
+        // Debug mode would copy the context with its secrets into errors.
         environment.set_debug(false);
         environment.set_auto_escape_callback(|name| match name.rsplit('.').next() {
             Some("json") => AutoEscape::Json,
@@ -61,7 +61,7 @@ impl Templates {
                 }
                 let text = value.to_string();
                 if text.is_empty() || text.bytes().all(|byte| byte == b'.') {
-                    // It would change which resource the path names.
+                    // It would make the path name another resource.
                     return Err(Error::new(
                         ErrorKind::InvalidOperation,
                         "a path value is empty or only dots",
@@ -99,7 +99,8 @@ impl Templates {
         }
     }
 
-    /// Renders it with values made up, to find what only shows then: an unknown filter or zone. Tells what and where.
+    /// Renders with made-up values, to find mistakes that only show then, such as an unknown filter or zone.
+    /// Returns the mistake and its byte offset.
     pub(crate) fn trial(&mut self, template: &Template, values: &Value) -> Option<(String, usize)> {
         self.environment.set_debug(true);
         let outcome = self.environment.get_template(&template.0).and_then(|found| found.render(values));
@@ -115,14 +116,14 @@ impl Templates {
             ErrorKind::InvalidOperation => {
                 error.detail().is_some_and(|detail| detail.starts_with(UNKNOWN_TIME))
             }
-            // Anything else may be owed to the values.
+            // Anything else may be due to the values.
             _ => false,
         };
         let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
         certain.then(|| (detail, error.range().map_or(0, |range| range.start)))
     }
 
-    /// Renders it. The error says what is wrong with the template, never what the values are.
+    /// The error says what is wrong with the template. It never quotes a value.
     pub(crate) fn render(&self, template: &Template, values: &Value) -> Result<String, RenderError> {
         self.environment
             .get_template(&template.0)
@@ -131,7 +132,7 @@ impl Templates {
     }
 }
 
-/// A template that could not be rendered. Only the kind is kept: minijinja's text may quote values.
+/// A template that could not be rendered. Only the kind is kept, because minijinja's text may quote values.
 #[derive(Debug)]
 pub(crate) struct RenderError(ErrorKind);
 
@@ -141,14 +142,15 @@ impl std::fmt::Display for RenderError {
     }
 }
 
-/// What does not change between two readings of one operator account. Holds secrets, so it cannot be printed.
+/// The values that stay the same between two readings of an operator account. It has secrets in it, so it has
+/// no `Debug`.
 pub(crate) struct AccountValues {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) secrets: Value,
     pub(crate) sequence: Arc<AtomicU64>,
 }
 
-/// What one request is made from. `now` is fixed, so that a signature and the time it covers agree.
+/// The values of one request. `now` is fixed, so that a signature agrees with the time that it covers.
 pub(crate) fn values(
     account: &AccountValues,
     iccid: &str,
@@ -172,7 +174,7 @@ pub(crate) fn values(
             written(month(now, &options)?.start, format, &options)
         }),
         month_end => Value::from_function(move |format: &str, options: Kwargs| {
-            // The last second of the month: what "to" means at operators that ask for it.
+            // The last second of the month is what operators mean by "to".
             written(UnixMs(month(now, &options)?.end.0 - 1000), format, &options)
         }),
         seq => Value::from_function(move |digits: u32| {
@@ -189,7 +191,6 @@ pub(crate) fn values(
     }
 }
 
-/// A map of texts as a template sees it.
 pub(crate) fn map(pairs: &BTreeMap<String, String>) -> Value {
     Value::from_pairs(pairs.iter().map(|(name, value)| (name.clone(), value.clone())))
 }
@@ -213,7 +214,7 @@ fn written(at: UnixMs, format: &str, options: &Kwargs) -> Result<Value, Error> {
     options.assert_all_used()?;
     let wrong = || Error::new(ErrorKind::InvalidOperation, format!("{UNKNOWN_TIME} format"));
     let format = DateFormat::parse(format).ok_or_else(wrong)?;
-    // Numbers stay numbers, so that they are printed without quotes in JSON.
+    // Numbers stay numbers, so that they have no quotes in JSON.
     Ok(match format {
         DateFormat::UnixSeconds => Value::from(at.seconds()),
         DateFormat::UnixMillis => Value::from(at.0),

@@ -1,17 +1,18 @@
-//! The answers: the envelope and what goes into its `data`. Times are Unix seconds (10 digits), amounts are bytes.
+//! The answers: the envelope and the types of its `data`. Times are Unix seconds (10 digits), amounts are
+//! bytes. The comments are also the descriptions in the OpenAPI document.
 
 use crate::code::Code;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What every answer is wrapped in.
+/// The envelope of every answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope<T> {
-    /// `"200"` is success, anything else failure.
+    /// `"200"` is success, anything else is failure.
     pub code: String,
     /// What happened, in the caller's language.
     pub message: String,
-    /// What the operation answers; absent where there is nothing to say.
+    /// The answer of the operation. Absent where there is none.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub data: Option<T>,
 }
@@ -21,49 +22,49 @@ fn none<T>() -> Option<T> {
 }
 
 impl<T> Envelope<T> {
-    /// An envelope.
+    /// Wraps an answer.
     pub fn new(code: Code, message: impl Into<String>, data: Option<T>) -> Self {
         Self { code: code.as_str().to_owned(), message: message.into(), data }
     }
 
-    /// Whether the operation was done.
+    /// Whether the operation succeeded.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.code == Code::Ok.as_str()
     }
 }
 
-/// Where a refresh stands.
+/// The state of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshState {
-    /// Accepted, waiting for its turn.
+    /// Accepted and waiting.
     Queued,
     /// An operator is being asked.
     Running,
     /// Every profile of the card was read.
     Succeeded,
-    /// It ended without; `reason` says why.
+    /// It ended without a reading of every profile. `reason` says why.
     Failed,
 }
 
-/// What an accepted refresh answers.
+/// The answer to an accepted refresh.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefreshAnswer {
-    /// Names this refresh in `/api/v3/refresh/get`.
+    /// Identifies this refresh in `/api/v3/refresh/get`.
     pub refresh_id: String,
-    /// Where it stands now.
+    /// Its state now.
     pub state: RefreshState,
     /// When it was accepted.
     pub accepted_at: i64,
     /// When the card may be refreshed again.
     pub next_refresh_at: i64,
-    /// About how long until the operator is asked.
+    /// About how many seconds until the operator is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub estimated_seconds: Option<u64>,
-    /// The new usage, where the answer was held until it was there.
+    /// The new usage, where the answer was held until the usage was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub usage: Option<Usage>,
@@ -77,15 +78,15 @@ pub struct RefreshAnswer {
     pub warning: Option<String>,
 }
 
-/// The period that figures count in.
+/// The period of a usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsagePeriod {
-    /// `billing_cycle`, `calendar_month`, `bundle` or `lifetime`; `mixed` where a card's profiles differ.
+    /// `billing_cycle`, `calendar_month`, `bundle` or `lifetime`. `mixed` where a card's profiles differ.
     pub kind: String,
-    /// First second, where known.
+    /// The first second, where known.
     #[schema(required = true)]
     pub start: Option<i64>,
-    /// First second after it, where known.
+    /// The first second after it, where known.
     #[schema(required = true)]
     pub end: Option<i64>,
 }
@@ -102,18 +103,18 @@ pub struct Usage {
     /// Bytes left, where `totalBytes` is known.
     #[schema(required = true)]
     pub remaining_bytes: Option<u64>,
-    /// The operator's time of the figure, where it gives one.
+    /// The operator's time of the usage, where it gives one.
     #[schema(required = true)]
     pub as_of: Option<i64>,
-    /// When we read it.
+    /// When it was read from the operator.
     pub synced_at: i64,
-    /// Seconds since the figure was true, as far as is known.
+    /// The age of the usage in seconds, as far as is known.
     pub age_seconds: i64,
-    /// How old an answer of this operator can be by its own documentation, in seconds.
+    /// How old usage of this operator can be by the operator's own documentation, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub declared_lag_seconds: Option<u64>,
-    /// The period counted.
+    /// The period in which the bytes are counted.
     pub period: UsagePeriod,
 }
 
@@ -126,7 +127,7 @@ pub struct ProfileAnswer {
     /// State at the operator as last read: `ready`, `active`, `suspended`, `terminated` or `unknown`.
     #[schema(required = true)]
     pub status: Option<String>,
-    /// Its usage; absent until it was read once.
+    /// Its usage. `null` until it was read once.
     #[schema(required = true)]
     pub usage: Option<Usage>,
 }
@@ -135,27 +136,27 @@ pub struct ProfileAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageAnswer {
-    /// Its code.
+    /// The code of the package.
     pub code: String,
     /// Its name.
     pub name: String,
     /// Bytes used of it.
     pub used_bytes: u64,
-    /// Bytes in it; absent means unlimited.
+    /// Bytes in it. `null` means unlimited.
     #[schema(required = true)]
     pub total_bytes: Option<u64>,
-    /// Bytes left; absent means unlimited.
+    /// Bytes left. `null` means unlimited.
     #[schema(required = true)]
     pub remaining_bytes: Option<u64>,
-    /// Valid from.
+    /// When it becomes valid.
     #[schema(required = true)]
     pub valid_from: Option<i64>,
-    /// Valid until.
+    /// When it ends.
     #[schema(required = true)]
     pub valid_to: Option<i64>,
 }
 
-/// A refresh as it stands.
+/// A refresh and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefreshReport {
@@ -169,11 +170,11 @@ pub struct RefreshReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub eid: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: RefreshState,
     /// When it was accepted.
     pub accepted_at: i64,
-    /// When it ended.
+    /// When it ended. `null` while it has not.
     #[schema(required = true)]
     pub finished_at: Option<i64>,
     /// The card's used bytes before.
@@ -182,11 +183,11 @@ pub struct RefreshReport {
     /// The card's used bytes after.
     #[schema(required = true)]
     pub after: Option<u64>,
-    /// On failure: `auth`, `token_expired`, `not_found`, `rate_limited`, `bad_request`, `temporary`, `unsupported` or
-    /// `bad_answer`.
+    /// On failure: `auth`, `token_expired`, `not_found`, `rate_limited`, `bad_request`, `temporary`,
+    /// `unsupported` or `bad_answer`.
     #[schema(required = true)]
     pub reason: Option<String>,
-    /// On failure: a plain sentence, in Chinese what the reason means, in English what happened.
+    /// On failure: a plain sentence. In Chinese it says what the reason means, in English what happened.
     #[schema(required = true)]
     pub reason_text: Option<String>,
 }
@@ -207,21 +208,21 @@ pub struct CardAnswer {
     pub card_status: String,
     /// The platform's own note.
     pub label: String,
-    /// Usage over all profiles; absent until every profile was read once.
+    /// Usage over all profiles. `null` until every profile was read once.
     #[schema(required = true)]
     pub usage: Option<Usage>,
-    /// Packages, the one that expires first first: the platform's own, else the operator's bundles.
+    /// Packages, ordered by when they expire: the platform's own, otherwise the operator's bundles.
     pub packages: Vec<PackageAnswer>,
-    /// Bytes used that no package of the platform had room for; absent where the card has no such package.
+    /// Bytes used beyond all packages of the platform. Absent where the card has no such package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub overage_bytes: Option<u64>,
     /// Profiles.
     pub profiles: Vec<ProfileAnswer>,
-    /// The last refresh, if there was one.
+    /// The last refresh. `null` where there was none.
     #[schema(required = true)]
     pub refresh: Option<RefreshReport>,
-    /// When the card may be refreshed again; absent where it may be now.
+    /// When the card may be refreshed again. `null` where it may be refreshed now.
     #[schema(required = true)]
     pub next_refresh_at: Option<i64>,
 }
@@ -234,14 +235,15 @@ pub struct ReadingAnswer {
     pub iccid: String,
     /// When it was read.
     pub synced_at: i64,
-    /// The operator's time of the figure, where it gives one.
+    /// The operator's time of the usage, where it gives one.
     #[schema(required = true)]
     pub as_of: Option<i64>,
     /// Cumulative bytes used in the operator's period.
     pub used_bytes: u64,
-    /// Bytes that the reading added; negative where the operator took some back.
+    /// Bytes that the reading added. Negative where the operator corrected its usage downwards.
     pub delta_bytes: i64,
-    /// `first`, `same_period`, `new_period`, `correction` or `late` (older than what was known: changed nothing).
+    /// `first`, `same_period`, `new_period`, `correction` or `late`. A late reading is older than the last
+    /// one, and changed nothing.
     pub kind: String,
 }
 
@@ -251,7 +253,7 @@ pub struct ReadingAnswer {
 pub struct DayAnswer {
     /// `2026-05-31`, in the platform's time zone.
     pub day: String,
-    /// Bytes first seen on that day; negative where corrections outweigh.
+    /// Bytes first read on that day. Negative where corrections outweigh.
     pub used_bytes: i64,
 }
 
@@ -261,11 +263,11 @@ pub struct DayAnswer {
 pub struct HistoryAnswer {
     /// Readings, newest first.
     pub readings: Vec<ReadingAnswer>,
-    /// What to send as `before` for the next page; absent on the last one.
+    /// The `before` of the next page. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next_before: Option<String>,
-    /// Days, oldest first; only with the first page.
+    /// Days, oldest first. Only on the first page.
     pub days: Vec<DayAnswer>,
 }
 
@@ -289,7 +291,7 @@ pub struct CardPage {
 pub struct UnauthorizedDetail {
     /// The server's time in Unix seconds.
     pub server_time: i64,
-    /// On a wrong sign: what the server signed, the secret replaced by `***`.
+    /// On a wrong sign: the string that the server signed, with `***` in place of the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub string_to_sign: Option<String>,
@@ -301,11 +303,11 @@ pub struct UnauthorizedDetail {
 pub struct RetryDetail {
     /// Whole seconds until it is worth trying again.
     pub retry_after_seconds: u64,
-    /// The same as a time, for a card's cooldown.
+    /// For a card's cooldown: when it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next_refresh_at: Option<i64>,
-    /// For a lane that is too far behind: about how long the wait would be.
+    /// Where an operator account has too much to do: about how many seconds the wait would be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub estimated_seconds: Option<u64>,
@@ -315,6 +317,6 @@ pub struct RetryDetail {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InternalDetail {
-    /// Names the call in the server's logs.
+    /// Identifies the call in the server's logs.
     pub request_id: String,
 }

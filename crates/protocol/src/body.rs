@@ -1,5 +1,5 @@
-//! A request body, parsed once, with everything that is needed to sign it as it was sent: undeclared fields, the text of
-//! number tokens, the order of keys in nested objects.
+//! A request body, parsed once. It keeps everything that is needed to sign the body as it was sent:
+//! undeclared fields, the text of number tokens, the order of keys in nested objects.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -8,42 +8,42 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Nested values deeper than this are refused: nobody signs such a thing by hand.
+/// Deeper nested values are refused. No real request has them.
 const MAX_DEPTH: usize = 32;
 
-/// Why a body is not one that can be signed.
+/// Why a body cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// Not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// Nothing in it.
+    /// Empty.
     #[error("the body is empty")]
     Empty,
-    /// Not JSON; the text is serde_json's, which names line and column and quotes nothing.
+    /// Not JSON. The text is serde_json's. It names line and column, and quotes nothing.
     #[error("the body is not JSON: {0}")]
     NotJson(String),
     /// JSON, but not an object.
     #[error("the body must be a JSON object")]
     NotObject,
-    /// A name stands twice in one object: what is signed and what is read could differ.
-    #[error("the key {0:?} stands twice")]
+    /// A name is defined twice in one object. What is signed and what is read could differ.
+    #[error("the key {0:?} is defined twice")]
     DuplicateKey(String),
     /// A nested value is too deep.
     #[error("the field {0:?} is nested deeper than {MAX_DEPTH} levels")]
     TooDeep(String),
 }
 
-/// One value of a body, as it takes part in the sign.
+/// One value of a body, as it is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as its token was written.
+    /// A number, as it was written.
     Number(&'a str),
-    /// A string, decoded.
+    /// A decoded string.
     Text(Cow<'a, str>),
     /// An array or object as compact JSON: keys in the order sent, Unicode and slashes not escaped.
     Nested(String),
@@ -62,7 +62,7 @@ impl Value<'_> {
     }
 }
 
-/// A body: its top-level fields in the order sent.
+/// A body, with its top-level fields in the order sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body<'a> {
     fields: Vec<(Cow<'a, str>, Value<'a>)>,
@@ -72,7 +72,7 @@ impl<'a> Body<'a> {
     /// Parses a body.
     ///
     /// # Errors
-    /// [`BodyError`] names what is wrong with it.
+    /// [`BodyError`] that says what is wrong with it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BodyError> {
         let text = std::str::from_utf8(bytes).map_err(|_| BodyError::NotUtf8)?;
         let trimmed = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
@@ -82,7 +82,7 @@ impl<'a> Body<'a> {
         let RawFields(raw) = match serde_json::from_str(trimmed) {
             Ok(fields) => fields,
             Err(error) if error.is_data() => return Err(BodyError::NotObject),
-            // An array or a bare value that is well-formed JSON deserves the better message.
+            // An array or a bare value that is valid JSON gets the more exact message.
             Err(_) if !trimmed.starts_with('{') && is_json(trimmed) => return Err(BodyError::NotObject),
             Err(error) => return Err(BodyError::NotJson(error.to_string())),
         };
@@ -97,7 +97,7 @@ impl<'a> Body<'a> {
         Ok(Self { fields })
     }
 
-    /// The value of a field; `null` where it was sent as null.
+    /// The value of a field. [`Value::Null`] where it was sent as `null`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -109,11 +109,19 @@ impl<'a> Body<'a> {
     }
 }
 
+/// A whole float without its fraction. Anything else as it is.
+pub(crate) fn trim_whole_float(token: &str) -> &str {
+    match token.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
+        _ => token,
+    }
+}
+
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// Borrows where the text has no escapes.
+/// Borrows the text where it has no escapes.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -163,8 +171,8 @@ enum Frame {
     Object { keys: HashSet<String>, at_key: bool },
 }
 
-/// Rewrites valid JSON without white space and with strings escaped only where JSON demands it. Walks without recursion,
-/// since the depth is the caller's to choose.
+/// Rewrites valid JSON without white space, with strings escaped only where JSON requires it. It does not
+/// recurse, because the caller chooses the depth.
 fn compact(field: &str, raw: &str) -> Result<String, BodyError> {
     let mut out = String::with_capacity(raw.len());
     let mut stack: Vec<Frame> = Vec::new();

@@ -2,20 +2,21 @@
 
 use crate::language::Language;
 
-/// The `code` of an envelope: always a string on the wire, `"200"` is success and anything else failure.
+/// The `code` of an envelope. On the wire it is always a string. `"200"` is success, anything else is
+/// failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// Done.
     Ok,
-    /// The body or a field is wrong; the message names it.
+    /// The body or a field is wrong. The message names it.
     BadRequest,
     /// Unknown appkey, wrong sign, or a timestamp outside the window.
     Unauthorized,
     /// The app is disabled, or the address is not on its allow-list.
     Forbidden,
-    /// No such card (or refresh, or path) for this account.
+    /// This account has no such card or refresh, or there is no such path.
     NotFound,
-    /// The path does not take this HTTP method.
+    /// The path does not accept this HTTP method.
     MethodNotAllowed,
     /// A read with a sign that was already used.
     Repeated,
@@ -23,7 +24,7 @@ pub enum Code {
     TooLarge,
     /// The card is cooling down, or a quota is used up.
     TooMany,
-    /// Our fault.
+    /// An error of the server.
     Internal,
     /// Overloaded or stopping.
     Unavailable,
@@ -69,7 +70,7 @@ impl Code {
         Self::ALL.into_iter().find(|known| known.as_str() == code)
     }
 
-    /// What the code says where nothing more exact is known.
+    /// The message where nothing more exact is known.
     #[must_use]
     pub fn default_message(self, language: Language) -> &'static str {
         let (zh, en) = match self {

@@ -1,31 +1,34 @@
-//! Reading declared fields out of a body: what each must be, and a message in two languages that names it when it is not.
+//! Reads declared fields from a body: the rule of each, and a message in two languages that names the field
+//! and the rule.
 
-use crate::body::{Body, BodyError, Value};
+use crate::body::{Body, BodyError, Value, trim_whole_float};
 use crate::language::Language;
-use crate::sign::trim_whole_float;
 use std::ops::RangeInclusive;
+
+/// The longest card number (ICCID or EID), in characters.
+pub const NUMBER_MAX: usize = 64;
 
 /// What a field must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Must {
     /// A non-empty string.
     Text,
-    /// A string of ASCII letters and digits, at most so many.
+    /// A non-empty string of ASCII letters and digits.
     Alphanumeric {
-        /// Greatest length.
+        /// The greatest length.
         max: usize,
     },
     /// An integer in a range.
     Integer(RangeInclusive<i64>),
-    /// The same, also as a string of digits.
+    /// An integer in a range, also as a string of digits.
     IntegerOrDigits(RangeInclusive<i64>),
-    /// Unix seconds of 10 digits.
+    /// Unix seconds with 10 digits.
     UnixSeconds,
     /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// A comma-separated list of at most so many numbers of cards.
+    /// A comma-separated list of card numbers.
     List {
-        /// Greatest number of entries.
+        /// The greatest number of entries.
         max: usize,
     },
 }
@@ -33,7 +36,7 @@ pub enum Must {
 /// Why a request's body or one of its fields is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldError {
-    /// A required field is not there, or `null`.
+    /// A required field is absent or `null`.
     Missing(&'static str),
     /// A field is not what it must be.
     Wrong(&'static str, Must),
@@ -42,7 +45,7 @@ pub enum FieldError {
 }
 
 impl FieldError {
-    /// The field's name, where one field is to blame.
+    /// The field's name, where one field is wrong.
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
@@ -108,7 +111,7 @@ impl Must {
     }
 }
 
-/// The field as text; `None` where it is absent or `null`.
+/// The value of a field. `None` where it is absent or `null`.
 fn optional<'b>(body: &'b Body<'_>, name: &'static str) -> Option<&'b Value<'b>> {
     body.get(name).filter(|value| **value != Value::Null)
 }
@@ -125,8 +128,8 @@ pub fn text<'b>(body: &'b Body<'_>, name: &'static str) -> Result<&'b str, Field
     }
 }
 
-/// A required string of letters and digits. The length is generous on purpose: the documentation's own example of an EID
-/// has 26 digits where a real one has 32.
+/// A required string of letters and digits. Any length up to `max` is accepted on purpose: the published
+/// documentation's own example of an EID has 26 digits where a real EID has 32.
 ///
 /// # Errors
 /// Missing, or not such a string.
@@ -143,7 +146,7 @@ fn is_alphanumeric(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// The integer that a number is, also where it is written `7.0`, as clients do whose language knows floats only.
+/// The value of a whole number. Clients whose language has only floats write it as `7.0`.
 fn whole(token: &str) -> Option<i64> {
     trim_whole_float(token).parse().ok()
 }
@@ -156,10 +159,10 @@ pub fn integer(body: &Body<'_>, name: &'static str, range: RangeInclusive<i64>) 
     optional_integer(body, name, range)?.ok_or(FieldError::Missing(name))
 }
 
-/// An integer in a range, or nothing.
+/// An integer in a range. `None` where it is absent.
 ///
 /// # Errors
-/// There, but not such an integer.
+/// Present, but not such an integer.
 pub fn optional_integer(
     body: &Body<'_>,
     name: &'static str,
@@ -186,10 +189,10 @@ pub fn unix_seconds(body: &Body<'_>, name: &'static str) -> Result<i64, FieldErr
     })
 }
 
-/// An integer in a range that may also come as a string of digits; `default` where it is absent.
+/// An integer in a range, also as a string of digits. `default` where it is absent.
 ///
 /// # Errors
-/// There, but not such a number.
+/// Present, but not such a number.
 pub fn lenient_integer(
     body: &Body<'_>,
     name: &'static str,
@@ -207,10 +210,10 @@ pub fn lenient_integer(
         .ok_or(FieldError::Wrong(name, Must::IntegerOrDigits(range)))
 }
 
-/// One of a closed set of strings; nothing where it is absent or empty.
+/// One of a closed set of strings. `None` where it is absent or empty.
 ///
 /// # Errors
-/// There, but none of them.
+/// Present, but none of them.
 pub fn optional_one_of(
     body: &Body<'_>,
     name: &'static str,
@@ -228,10 +231,10 @@ pub fn optional_one_of(
     }
 }
 
-/// A comma-separated list of card numbers; empty where it is absent or empty.
+/// A comma-separated list of card numbers. Empty where it is absent or empty.
 ///
 /// # Errors
-/// There, but not such a list, or too long.
+/// Present, but not such a list, or too long.
 pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<Vec<String>, FieldError> {
     let wrong = || FieldError::Wrong(name, Must::List { max });
     let text = match optional(body, name) {
@@ -241,8 +244,7 @@ pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<
     };
     let entries: Vec<String> =
         text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, crate::request::NUMBER_MAX))
-    {
+    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
         return Err(wrong());
     }
     Ok(entries)

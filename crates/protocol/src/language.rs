@@ -1,4 +1,4 @@
-//! The two languages that messages come in.
+//! The two languages of messages.
 
 /// A language of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ impl Language {
         }
     }
 
-    /// The name accounts store.
+    /// The name that accounts store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Language {
         }
     }
 
-    /// The first language of an `Accept-Language` header (RFC 9110, by weight, then by order) that we speak.
+    /// The first supported language of an `Accept-Language` header (RFC 9110), by weight, then by order.
     #[must_use]
     pub fn from_accept_language(header: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;

@@ -1,5 +1,8 @@
-//! The wire contract of the open API: the body as it was sent, its sign, the envelope, the codes and the shapes of
-//! requests and answers. No I/O and no clock; the server, the client and the command line all read this one contract.
+//! The wire contract of the open API: the body as it was sent, its sign, the envelope, the codes, and the
+//! shapes of requests and answers. No I/O and no clock. The server, the client and the command line share
+//! this one contract.
+
+#![warn(missing_docs)]
 
 #![warn(missing_docs)]
 

@@ -1,9 +1,9 @@
-//! The operations by name: where each is, and what it asks for, as data. Routes, documentation and metrics are made from this
-//! one list.
+//! The operations: name, path and fields of each, as data. Routes, documentation and metrics are made from
+//! this one list.
 
-use crate::field::Must;
+use crate::field::{Must, NUMBER_MAX};
 use crate::request::{
-    BEFORE_MAX, CARD_STATUSES, LIST_MAX, NONCE, NUMBER_MAX, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+    BEFORE_MAX, CARD_STATUSES, LIST_MAX, NONCE, PAGE_NUM_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
     WAIT_MAX_SECONDS,
 };
 use crate::sign::{SIGN_TYPE_FIELD, SIGN_TYPES};
@@ -13,19 +13,19 @@ use std::ops::RangeInclusive;
 /// An operation of the open API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OperationName {
-    /// Asks for a card to be read from its operator now.
+    /// Reads a card from its operator now.
     RefreshUsage(CardKind),
-    /// Reads one card.
+    /// Returns one card.
     GetCard(CardKind),
     /// Lists cards.
     ListCards(CardKind),
-    /// Pages through what was read of a card.
+    /// Returns the readings of a card, by pages.
     UsageHistory(CardKind),
-    /// Tells how a refresh stands.
+    /// Returns the state of a refresh.
     GetRefresh,
 }
 
-/// A field that an operation asks for.
+/// A field of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name.
@@ -34,7 +34,7 @@ pub struct Field {
     pub must: Must,
     /// Whether a call without it is refused.
     pub required: bool,
-    /// What is taken where it is absent.
+    /// The value where it is absent.
     pub default: Option<i64>,
     /// What it is for, in Chinese.
     pub zh: &'static str,
@@ -51,10 +51,10 @@ impl Field {
         Self { name, must, required: false, default: None, zh, en }
     }
 
-    fn page(name: &'static str, most: i64, default: i64, zh: &'static str, en: &'static str) -> Self {
+    fn page(name: &'static str, max: i64, default: i64, zh: &'static str, en: &'static str) -> Self {
         Self {
             default: Some(default),
-            ..Self::optional(name, Must::IntegerOrDigits(RangeInclusive::new(1, most)), zh, en)
+            ..Self::optional(name, Must::IntegerOrDigits(RangeInclusive::new(1, max)), zh, en)
         }
     }
 }
@@ -73,7 +73,7 @@ impl OperationName {
         Self::GetRefresh,
     ];
 
-    /// The path that it is posted to.
+    /// The path of its `POST`.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -89,28 +89,29 @@ impl OperationName {
         }
     }
 
-    /// The path without what all have in common: `card/refreshUsage`.
+    /// The path without the common prefix: `card/refreshUsage`.
     #[must_use]
     pub fn short(self) -> &'static str {
         self.path().trim_start_matches("/api/v3/")
     }
 
-    /// Whether it only reads: then a sign counts once, and no card cools down.
+    /// Whether it only reads. A read's sign can be used once, and a read starts no cooldown.
     #[must_use]
     pub const fn is_read(self) -> bool {
         !matches!(self, Self::RefreshUsage(_))
     }
 
-    /// The fields that every call carries.
+    /// The fields of every call.
     #[must_use]
     pub fn common_fields() -> Vec<Field> {
         vec![
-            Field::required("appkey", Must::Text, "应用的 appkey", "names the app"),
+            Field::required("appkey", Must::Text, "应用的 appkey", "identifies the app"),
             Field::required(
                 "timestamp",
                 Must::UnixSeconds,
                 "当前时间戳(秒),10 位数字;与服务器时间相差不得超过 300 秒(可配置)",
-                "now in Unix seconds, 10 digits; at most 300 s off the server's time, unless configured otherwise",
+                "now in Unix seconds, 10 digits; at most 300 s off the server's time, \
+                 unless configured otherwise",
             ),
             Field::required(
                 "nonce",
@@ -128,12 +129,12 @@ impl OperationName {
                 SIGN_TYPE_FIELD,
                 Must::OneOf(SIGN_TYPES),
                 "签名方式,默认 SHA-1;仅限开通了 HMAC-SHA256 的应用使用",
-                "how it is signed, SHA-1 by default; HMAC-SHA256 is for apps that were made for it",
+                "how it is signed, SHA-1 by default; HMAC-SHA256 is for apps that were created for it",
             ),
         ]
     }
 
-    /// The fields that it asks for beside the common ones.
+    /// Its fields beside the common ones.
     #[must_use]
     pub fn fields(self) -> Vec<Field> {
         match self {
@@ -143,7 +144,7 @@ impl OperationName {
                     "wait",
                     Must::Integer(RangeInclusive::new(0, WAIT_MAX_SECONDS)),
                     "最多等待刷新结束的秒数;超时则照常返回,刷新继续进行",
-                    "for so many seconds the answer is held until the refresh ended; it goes on in any case",
+                    "seconds that the answer is held until the refresh ends; the refresh goes on in any case",
                 ),
             ],
             Self::GetCard(kind) => vec![number(kind)],
@@ -170,14 +171,14 @@ impl OperationName {
                     "before",
                     Must::IntegerOrDigits(RangeInclusive::new(0, BEFORE_MAX)),
                     "上一页返回的 nextBefore;不传则返回最新记录",
-                    "the nextBefore of the page before; absent for the newest readings",
+                    "nextBefore of the previous page; absent for the newest readings",
                 ),
             ],
             Self::GetRefresh => vec![Field::required(
                 "refreshId",
                 Must::Text,
                 "refreshUsage 返回的 refreshId",
-                "the refreshId that refreshUsage answered",
+                "the refreshId from the answer of refreshUsage",
             )],
         }
     }

@@ -1,33 +1,31 @@
-//! The requests: what every call carries, and what each operation asks for beside that.
+//! The requests: the common fields of every call, and the fields of each operation.
 
 use crate::body::Body;
-use crate::field::{self, FieldError};
+use crate::field::{self, FieldError, NUMBER_MAX};
 use crate::sign::SignType;
 use simgauge_domain::card_kind::CardKind;
 use std::ops::RangeInclusive;
 
-/// What a nonce is: five digits.
+/// A nonce has five digits.
 pub const NONCE: RangeInclusive<i64> = 10_000..=99_999;
-/// Longest card number (ICCID or EID) that is looked up.
-pub const NUMBER_MAX: usize = 64;
-/// Largest page of a list.
+/// The largest page of a list, in entries.
 pub const PAGE_SIZE_MAX: i64 = 500;
-/// Page of a list where none is asked for.
+/// The page size where none is asked for.
 pub const PAGE_SIZE_DEFAULT: i64 = 100;
-/// Largest number of cards that a list can be narrowed to.
+/// The largest number of cards that a list can be narrowed to.
 pub const LIST_MAX: usize = 500;
-/// Largest page number of a list.
+/// The largest page number of a list.
 pub const PAGE_NUM_MAX: i64 = 1_000_000;
-/// Largest mark of a page of a history: 16 digits, which every client's numbers hold.
+/// The largest `before` of a history: 16 digits, which every client's number type can hold.
 pub const BEFORE_MAX: i64 = 9_999_999_999_999_999;
-/// Longest hold of an answer, in seconds: published clients give up after ten.
+/// The longest hold of an answer, in seconds. Published clients give up after ten.
 pub const WAIT_MAX_SECONDS: i64 = 8;
 
 /// The card statuses of the API.
 pub const CARD_STATUSES: &[&str] =
     &["ACTIVATION_READY_NAME", "NON_ACTIVATED_NAME", "ACTIVATED_NAME", "DEACTIVATED_NAME", "RETIRED_NAME"];
 
-/// What every call carries.
+/// The common fields of every call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller<'b> {
     /// Identifies the app.
@@ -36,7 +34,7 @@ pub struct Caller<'b> {
     pub timestamp: i64,
     /// 10000 to 99999, at random.
     pub nonce: i64,
-    /// 40 hex digits, or 64.
+    /// 40 hex digits for SHA-1, 64 for HMAC-SHA256.
     pub sign: &'b str,
     /// How it is signed.
     pub sign_type: SignType,
@@ -46,7 +44,7 @@ impl<'b> Caller<'b> {
     /// Reads the common fields.
     ///
     /// # Errors
-    /// [`FieldError`] names the first that is wrong.
+    /// [`FieldError`] that names the first wrong field.
     pub fn read(body: &'b Body<'_>) -> Result<Self, FieldError> {
         Ok(Self {
             appkey: field::text(body, "appkey")?,
@@ -58,7 +56,7 @@ impl<'b> Caller<'b> {
     }
 }
 
-/// The message of success that the documentation shows for a kind of card.
+/// The message of an accepted refresh, as the published documentation shows it for each kind of card.
 #[must_use]
 pub const fn success_message(kind: CardKind) -> &'static str {
     match kind {
@@ -67,7 +65,7 @@ pub const fn success_message(kind: CardKind) -> &'static str {
     }
 }
 
-/// `refreshUsage` of either kind.
+/// `refreshUsage` of either kind of card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshUsage<'b> {
     /// ICCID or EID.
@@ -80,7 +78,7 @@ impl<'b> RefreshUsage<'b> {
     /// Reads the operation's fields.
     ///
     /// # Errors
-    /// [`FieldError`] names the first that is wrong.
+    /// [`FieldError`] that names the first wrong field.
     pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         Ok(Self {
             number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
@@ -91,7 +89,7 @@ impl<'b> RefreshUsage<'b> {
     }
 }
 
-/// A read of one card: its number.
+/// The card number of a read of one card.
 ///
 /// # Errors
 /// [`FieldError`] where it is missing or wrong.
@@ -99,7 +97,7 @@ pub fn card_number<'b>(body: &'b Body<'_>, kind: CardKind) -> Result<&'b str, Fi
     field::alphanumeric(body, kind.number_field(), NUMBER_MAX)
 }
 
-/// A read of one refresh: its id.
+/// The refresh id of a read of one refresh.
 ///
 /// # Errors
 /// [`FieldError`] where it is missing or wrong.
@@ -124,7 +122,7 @@ impl ListCards {
     /// Reads the operation's fields.
     ///
     /// # Errors
-    /// [`FieldError`] names the first that is wrong.
+    /// [`FieldError`] that names the first wrong field.
     pub fn read(body: &Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         Ok(Self {
             page_num: field::lenient_integer(body, "pageNum", 1..=PAGE_NUM_MAX, 1)?,
@@ -142,7 +140,7 @@ pub struct UsageHistory<'b> {
     pub number: &'b str,
     /// Readings on a page, 1 to 500.
     pub page_size: i64,
-    /// Where the page before ended: its `nextBefore`.
+    /// The `nextBefore` of the previous page.
     pub before: Option<i64>,
 }
 
@@ -150,7 +148,7 @@ impl<'b> UsageHistory<'b> {
     /// Reads the operation's fields.
     ///
     /// # Errors
-    /// [`FieldError`] names the first that is wrong.
+    /// [`FieldError`] that names the first wrong field.
     pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         let before = field::lenient_integer(body, "before", 0..=BEFORE_MAX, i64::MAX)?;
         Ok(Self {

@@ -1,15 +1,16 @@
-//! The sign of the open API: every non-empty parameter except `sign`, sorted by name in byte order, `name=value` joined by
-//! `&`, then `&secret=SECRET`; SHA-1; upper-case hex.
+//! The sign of the open API: every non-empty parameter except `sign` is sorted by name in byte order, written
+//! as `name=value` and joined by `&`. Then `&secret=SECRET` follows. The sign is the SHA-1 of that string in
+//! upper-case hex.
 //!
-//! SHA-1 is the API's choice, not ours. An app can be made to sign more strongly (ours): a field `signType`, which takes part in
-//! the sign like any other, says `HMAC-SHA256`, and the sign is that of the same string without the secret's part, keyed with
-//! the secret; 64 hex digits.
+//! SHA-1 is the API's choice. As our own addition, an app can be created to sign with HMAC. Its calls have a
+//! field `signType`, which is signed like any other, with the value `HMAC-SHA256`. The sign is the HMAC of
+//! the same string without the secret's part, with the secret as key: 64 hex digits.
 //!
-//! Values are signed as they were written (`1.50` stays `1.50`); booleans as `1` and
-//! `0`. Two forms that published clients are known to write are accepted as well: whole floats without their fraction
-//! (`1.0` as `1`) and booleans as `true`/`false`.
+//! Values are signed as they were written (`1.50` stays `1.50`), booleans as `1` and `0`. Published clients
+//! are known to write two other forms, which are accepted too: whole floats without their fraction (`1.0` as
+//! `1`), and booleans as `true`/`false`.
 
-use crate::body::{Body, Value};
+use crate::body::{Body, Value, trim_whole_float};
 use crate::field::{self, FieldError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::{Digest, Sha1};
@@ -17,18 +18,18 @@ use sha2::Sha256;
 use std::fmt::Write as _;
 use subtle::ConstantTimeEq;
 
-/// What stands for the secret wherever a string to sign is shown.
+/// Replaces the secret wherever a string to sign is shown.
 pub const HIDDEN_SECRET: &str = "***";
 
-/// The field that announces another way to sign than the API's own.
+/// The field that announces how a body is signed, where that is not the API's own way.
 pub const SIGN_TYPE_FIELD: &str = "signType";
-/// What it may say.
+/// The values of [`SIGN_TYPE_FIELD`].
 pub const SIGN_TYPES: &[&str] = &["SHA-1", "HMAC-SHA256"];
 
 /// How a body is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SignType {
-    /// As the API documents it; a body that announces nothing.
+    /// As the API documents it. A body that announces nothing is signed so.
     #[default]
     Sha1,
     /// Announced by `"signType": "HMAC-SHA256"`.
@@ -36,7 +37,7 @@ pub enum SignType {
 }
 
 impl SignType {
-    /// What [`SIGN_TYPE_FIELD`] says.
+    /// The value of [`SIGN_TYPE_FIELD`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,16 +52,16 @@ impl SignType {
         [Self::Sha1, Self::HmacSha256].into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// What a body announces.
+    /// The type that a body announces.
     ///
     /// # Errors
-    /// It announces something else.
+    /// The body announces an unknown type.
     pub fn of(body: &Body<'_>) -> Result<Self, FieldError> {
         let announced = field::optional_one_of(body, SIGN_TYPE_FIELD, SIGN_TYPES)?;
         Ok(announced.and_then(Self::parse).unwrap_or_default())
     }
 
-    /// Hex digits of a sign.
+    /// The number of hex digits of a sign.
     #[must_use]
     pub const fn digits(self) -> usize {
         match self {
@@ -70,10 +71,11 @@ impl SignType {
     }
 }
 
-/// What tells one call's sign from another's: its first 20 bytes, which is all of SHA-1.
+/// The first 20 bytes of a sign, which is all of a SHA-1 sign. They distinguish one call's sign from
+/// another's.
 pub type Fingerprint = [u8; 20];
 
-/// The fingerprint of a sign in hex digits.
+/// The fingerprint of a sign that is given in hex digits. `None` where it is too short or not hex.
 #[must_use]
 pub fn fingerprint(sign: &str) -> Option<Fingerprint> {
     let mut bytes = [0; 20];
@@ -90,7 +92,7 @@ pub struct Form {
     pub trim_whole_floats: bool,
 }
 
-/// Which parameters take part, beside that `sign` never does.
+/// Which parameters are signed. `sign` itself never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// A request: every parameter.
@@ -132,7 +134,7 @@ pub fn canonical(body: &Body<'_>, scope: Scope, form: Form) -> String {
     out
 }
 
-/// The string to sign as it may be shown: the secret, where it stands in it, replaced by `***`.
+/// The string to sign as it may be shown, with `***` in place of the secret.
 #[must_use]
 pub fn shown(canonical: &str, kind: SignType) -> String {
     match kind {
@@ -151,14 +153,15 @@ pub fn digest(canonical: &str, secret: &str) -> [u8; 20] {
     hasher.finalize().into()
 }
 
-/// The HMAC of a canonical string; the algorithm takes keys of any length.
+/// The HMAC of a canonical string. The algorithm accepts keys of any length.
 fn keyed(canonical: &str, secret: &str) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(canonical.as_bytes());
     Some(mac)
 }
 
-/// The sign of a body, in the way it announces (SHA-1 where it announces what nobody knows): upper-case hex digits.
+/// The sign of a body in upper-case hex digits, of the type that the body announces. SHA-1 where that type is
+/// unknown.
 #[must_use]
 pub fn sign(body: &Body<'_>, scope: Scope, secret: &str) -> String {
     let canonical = canonical(body, scope, Form::default());
@@ -170,8 +173,8 @@ pub fn sign(body: &Body<'_>, scope: Scope, secret: &str) -> String {
     }
 }
 
-/// Whether `sign` (hex digits in either letter case) is the sign of `body`, in the way it announces. Takes the same time wherever
-/// the first difference stands.
+/// Whether `sign` (hex digits in either letter case) is the sign of `body`, of the type that the body
+/// announces. It takes the same time wherever the first difference is.
 #[must_use]
 pub fn verify(body: &Body<'_>, scope: Scope, secret: &str, sign: &str) -> bool {
     let Ok(kind) = SignType::of(body) else { return false };
@@ -192,7 +195,8 @@ pub fn verify(body: &Body<'_>, scope: Scope, secret: &str, sign: &str) -> bool {
     well_formed && bool::from(good)
 }
 
-/// The forms worth trying for this body; only the first where it carries neither booleans nor whole floats.
+/// The forms that make a difference for this body. Only the first where it has neither booleans nor whole
+/// floats.
 fn forms(body: &Body<'_>) -> impl Iterator<Item = Form> {
     let mut booleans = false;
     let mut floats = false;
@@ -207,14 +211,6 @@ fn forms(body: &Body<'_>) -> impl Iterator<Item = Form> {
         .into_iter()
         .filter(move |(words, trim)| (booleans || !words) && (floats || !trim))
         .map(|(boolean_words, trim_whole_floats)| Form { boolean_words, trim_whole_floats })
-}
-
-/// A whole float without its fraction; anything else as it is.
-pub(crate) fn trim_whole_float(token: &str) -> &str {
-    match token.split_once('.') {
-        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
-        _ => token,
-    }
 }
 
 #[cfg(test)]

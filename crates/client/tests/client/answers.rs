@@ -108,8 +108,14 @@ async fn every_operation_has_its_path_and_fields() {
             r#"/api/v3/cloudesim/refreshUsage {"eid":"1111"}"#,
             r#"/api/v3/card/getCardsInfo {"iccid":"8988"}"#,
             r#"/api/v3/cloudesim/get {"eid":"1111"}"#,
-            r#"/api/v3/card/getAllCardInfo {"pageNum":2,"pageSize":50,"cardStatus":"ACTIVATED_NAME","iccids":"1,2"}"#,
-            r#"/api/v3/cloudesim/list {"pageNum":2,"pageSize":50,"cardStatus":"ACTIVATED_NAME","eids":"1,2"}"#,
+            concat!(
+                r#"/api/v3/card/getAllCardInfo {"pageNum":2,"pageSize":50,"#,
+                r#""cardStatus":"ACTIVATED_NAME","iccids":"1,2"}"#
+            ),
+            concat!(
+                r#"/api/v3/cloudesim/list {"pageNum":2,"pageSize":50,"#,
+                r#""cardStatus":"ACTIVATED_NAME","eids":"1,2"}"#
+            ),
             r#"/api/v3/card/getAllCardInfo {"pageNum":1,"pageSize":100}"#,
             r#"/api/v3/refresh/get {"refreshId":"01j"}"#,
             r#"/api/v3/card/usageHistory {"iccid":"8988","pageSize":100}"#,
@@ -120,9 +126,10 @@ async fn every_operation_has_its_path_and_fields() {
 
 #[tokio::test]
 async fn a_history_is_read_with_and_without_a_next_page() {
-    let reading = r#"{"iccid":"8988","syncedAt":1800000001,"asOf":null,"usedBytes":700,"deltaBytes":-300,"kind":"correction"}"#;
-    let first = format!(
-        r#"{{"code":"200","message":"ok","data":{{"readings":[{reading}],"nextBefore":"1800000000500","days":[{{"day":"2027-01-15","usedBytes":-300}}]}}}}"#
+    let first = concat!(
+        r#"{"code":"200","message":"ok","data":{"readings":[{"iccid":"8988","syncedAt":1800000001,"#,
+        r#""asOf":null,"usedBytes":700,"deltaBytes":-300,"kind":"correction"}],"#,
+        r#""nextBefore":"1800000000500","days":[{"day":"2027-01-15","usedBytes":-300}]}}"#
     );
     let last = r#"{"code":"200","message":"ok","data":{"readings":[],"days":[]}}"#;
     let server = Server::play([answer(200, first), answer(200, last)]).await;

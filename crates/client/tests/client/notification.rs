@@ -18,9 +18,10 @@ fn signed(fields: &str) -> String {
 }
 
 fn good() -> String {
-    signed(
-        r#""event":"usage.refreshed","eventId":"e1","iccid":"8988","usedBytes":1234,"appkey":"000001","timestamp":1800000000,"nonce":24523"#,
-    )
+    signed(concat!(
+        r#""event":"usage.refreshed","eventId":"e1","iccid":"8988","usedBytes":1234,"#,
+        r#""appkey":"000001","timestamp":1800000000,"nonce":24523"#
+    ))
 }
 
 fn verify(body: &[u8], now: i64) -> Result<serde_json::Value, NotificationError> {

@@ -5,8 +5,14 @@ use simgauge_client::answer::RefreshState;
 use simgauge_client::{ClientError, Code, RefreshOptions};
 use std::time::{Duration, Instant};
 
-const ACCEPTED: &str = r#"{"code":"200","message":"操作成功","data":{"refreshId":"01j","state":"queued","acceptedAt":1800000000,"nextRefreshAt":1800000300}}"#;
-const CARD: &str = r#"{"code":"200","message":"success","data":{"iccid":"8988","cardStatus":"ACTIVATED_NAME","label":"","usage":null,"packages":[],"profiles":[],"refresh":null,"nextRefreshAt":null}}"#;
+const ACCEPTED: &str = concat!(
+    r#"{"code":"200","message":"操作成功","data":{"refreshId":"01j","state":"queued","#,
+    r#""acceptedAt":1800000000,"nextRefreshAt":1800000300}}"#
+);
+const CARD: &str = concat!(
+    r#"{"code":"200","message":"success","data":{"iccid":"8988","cardStatus":"ACTIVATED_NAME","label":"","#,
+    r#""usage":null,"packages":[],"profiles":[],"refresh":null,"nextRefreshAt":null}}"#
+);
 const BUSY: &str = r#"{"code":"503","message":"busy","data":{"retryAfterSeconds":1}}"#;
 
 #[tokio::test]
@@ -93,8 +99,7 @@ async fn the_budget_is_never_overdrawn() {
 #[tokio::test]
 async fn a_time_out_is_told_apart() {
     let server = Server::play([Act::Silence]).await;
-    let client =
-        server.builder().timeout(Duration::from_millis(200)).retry_budget(Duration::ZERO).build().unwrap();
+    let client = server.one_shot_within(Duration::from_millis(200));
     let began = Instant::now();
     let error = client.sim("8988").await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(2));
@@ -109,8 +114,7 @@ async fn a_time_out_is_told_apart() {
 #[tokio::test]
 async fn a_held_answer_gets_the_time_it_asked_for() {
     let server = Server::play([Act::Silence]).await;
-    let client =
-        server.builder().timeout(Duration::from_millis(100)).retry_budget(Duration::ZERO).build().unwrap();
+    let client = server.one_shot_within(Duration::from_millis(100));
     let began = Instant::now();
     client.refresh_sim("8988", RefreshOptions { wait: Some(1) }).await.unwrap_err();
     assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());

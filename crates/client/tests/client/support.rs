@@ -90,6 +90,11 @@ impl Server {
         self.builder().build().unwrap()
     }
 
+    /// A client that tries once, with this time-out.
+    pub fn one_shot_within(&self, timeout: Duration) -> Client {
+        self.builder().timeout(timeout).retry_budget(Duration::ZERO).build().unwrap()
+    }
+
     /// A client that tries once.
     pub fn one_shot(&self) -> Client {
         self.builder().retry_budget(Duration::ZERO).build().unwrap()

@@ -1,6 +1,7 @@
-//! Checking a definition: offline against its own fixtures, and live against the real operator.
+//! Checks a definition: offline against its own fixtures, or live against the real operator.
 
-mod fixtures;
+mod case;
+mod run;
 mod server;
 
 use crate::catalog::{CatalogError, builtin_fixtures};
@@ -11,37 +12,33 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a check of one definition found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The definition's name; the file's where it does not even parse.
+    /// The definition's name, or the file's where the definition does not parse.
     pub name: String,
     /// Mistakes in the definition, with line and column.
     pub problems: Vec<Problem>,
-    /// What its fixtures said, in order; nothing where it has mistakes.
+    /// The results of its fixtures, in order. Empty where the definition has mistakes.
     pub cases: Vec<CaseReport>,
 }
 
-/// What one fixture said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseReport {
-    /// The fixture file.
     pub file: String,
-    /// What the case is about.
     pub what: String,
-    /// Differences from what was expected; none where all is well.
+    /// Differences from what was expected. Empty where the case passed.
     pub differences: Vec<String>,
 }
 
 impl Report {
-    /// Whether there is nothing to complain about.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.problems.is_empty() && self.cases.iter().all(|case| case.differences.is_empty())
     }
 }
 
-/// Checks a definition's text, and runs its fixtures through the engine over a local socket. Nothing else is contacted.
+/// Checks a definition's text, and runs its fixtures through the engine over a local socket.
+/// No other host is called.
 pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String, String)]) -> Report {
     let definition = match Definition::parse(source_name, toml) {
         Ok(definition) => Arc::new(definition),
@@ -51,7 +48,7 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
     };
     let mut report = Report { name: definition.name().to_owned(), ..Report::default() };
     for (file, text) in fixtures {
-        match fixtures::parse(text) {
+        match case::parse(text) {
             Err(message) => report.cases.push(CaseReport {
                 file: file.clone(),
                 what: "the file itself".into(),
@@ -59,7 +56,7 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
             }),
             Ok(cases) => {
                 for case in cases {
-                    let differences = fixtures::run(&definition, &case).await;
+                    let differences = run::run(&definition, &case).await;
                     report.cases.push(CaseReport { file: file.clone(), what: case.what, differences });
                 }
             }
@@ -68,7 +65,7 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
     report
 }
 
-/// Checks a built-in definition against the fixtures it was built with; `None` for a name that is none.
+/// Checks a built-in definition against its own fixtures. `None` for an unknown name.
 pub async fn check_builtin(name: &str) -> Option<Report> {
     let (name, toml) = crate::catalog::builtin_definitions().find(|(known, _)| *known == name)?;
     let fixtures: Vec<(String, String)> =
@@ -76,7 +73,7 @@ pub async fn check_builtin(name: &str) -> Option<Report> {
     Some(check_definition(&format!("{name}.toml"), toml, &fixtures).await)
 }
 
-/// Checks a user's file, with the fixtures in `fixtures/<file's stem>/*.toml` beside it, where there are any.
+/// Checks a user's file, with the fixtures in `fixtures/<file's stem>/*.toml` beside it.
 ///
 /// # Errors
 /// [`CatalogError::Unreadable`] where a file cannot be read.
@@ -98,16 +95,14 @@ pub async fn check_file(path: &Path) -> Result<Report, CatalogError> {
     Ok(check_definition(&path.display().to_string(), &toml, &fixtures).await)
 }
 
-/// What a live check saw.
 #[derive(Debug)]
 pub struct LiveReport {
     /// Every HTTP call, secrets masked.
     pub steps: Vec<StepTrace>,
-    /// How it ended.
     pub outcome: Result<Reading, ReadError>,
 }
 
-/// Asks the real operator about one SIM, and tells every step.
+/// Asks the real operator about one SIM, and returns every step.
 pub async fn check_live(operator: &Operator, iccid: &str, eid: Option<&str>) -> LiveReport {
     let (steps, outcome) = operator.read_traced(&ProfileRef { iccid, eid }, &NoGate).await;
     LiveReport { steps, outcome }

@@ -1,16 +1,23 @@
-//! A tiny HTTP server that expects one request after the other, and answers as it is told.
+//! A small HTTP server that expects one request after the other and gives prepared answers.
 
-use super::fixtures::{Exchange, WantedRequest};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use super::case::{Exchange, ExpectedRequest};
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use url::form_urlencoded;
+
+/// A definition's request body is far smaller than this.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Expected {
@@ -32,12 +39,7 @@ impl FixtureServer {
         let address = listener.local_addr()?;
         let expected: Shared =
             Arc::new(Mutex::new(Expected { exchanges: exchanges.into(), differences: Vec::new() }));
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&expected));
-        let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the fixture server stopped");
-            }
-        });
+        let task = tokio::spawn(serve(listener, Arc::clone(&expected)));
         Ok(Self { address, expected, task })
     }
 
@@ -45,7 +47,7 @@ impl FixtureServer {
         format!("http://{}", self.address)
     }
 
-    /// Stops; tells what was other than expected.
+    /// Stops the server. Returns what differed from the expected exchanges.
     pub(super) async fn finish(self) -> Vec<String> {
         self.task.abort();
         let mut expected = lock(&self.expected);
@@ -57,21 +59,43 @@ impl FixtureServer {
     }
 }
 
+/// Serves until the task is aborted. The connections end with it.
+async fn serve(listener: TcpListener, expected: Shared) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let expected = Arc::clone(&expected);
+                let service = service_fn(move |request| answer(Arc::clone(&expected), request));
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the fixture server stopped");
+                return;
+            }
+        }
+    }
+}
+
 fn lock(expected: &Mutex<Expected>) -> MutexGuard<'_, Expected> {
     expected.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(State(expected): State<Shared>, request: Request<Body>) -> Response<Body> {
+async fn answer(expected: Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = to_bytes(body, 1024 * 1024).await.unwrap_or_default();
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
     let mut expected = lock(&expected);
+    let body = match body {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            expected.differences.push(format!("a request's body could not be read: {error}"));
+            return Ok(plain(StatusCode::IM_A_TEAPOT));
+        }
+    };
     let Some(exchange) = expected.exchanges.pop_front() else {
-        expected.differences.push(format!(
-            "one request more than expected: {} {}",
-            head.method,
-            head.uri.path()
-        ));
-        return plain(StatusCode::IM_A_TEAPOT);
+        let extra = format!("one request more than expected: {} {}", head.method, head.uri.path());
+        expected.differences.push(extra);
+        return Ok(plain(StatusCode::IM_A_TEAPOT));
     };
     if let Some(wanted) = &exchange.request {
         compare(wanted, &head, &body, &mut expected.differences);
@@ -80,19 +104,24 @@ async fn answer(State(expected): State<Shared>, request: Request<Body>) -> Respo
     for (name, value) in &exchange.answer.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(exchange.answer.body)).unwrap_or_else(|_| {
+    Ok(response.body(Full::from(exchange.answer.body)).unwrap_or_else(|_| {
         expected.differences.push("the fixture's answer cannot be sent".into());
         plain(StatusCode::IM_A_TEAPOT)
-    })
+    }))
 }
 
-fn plain(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+fn plain(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
 }
 
-fn compare(wanted: &WantedRequest, head: &http::request::Parts, body: &[u8], differences: &mut Vec<String>) {
+fn compare(
+    wanted: &ExpectedRequest,
+    head: &http::request::Parts,
+    body: &[u8],
+    differences: &mut Vec<String>,
+) {
     let mut differ = |what: &str, is: String, wanted: String| {
         if is != wanted && wanted != "*" {
             differences.push(format!("{what} is `{is}` instead of `{wanted}`"));

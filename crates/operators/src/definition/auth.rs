@@ -1,4 +1,4 @@
-//! Compiling the `[auth]` part. OAuth2 client credentials are a log-in written shorter.
+//! Compiles the `[auth]` part. OAuth2 client credentials are a short form of a log-in.
 
 use super::compile::Compiler;
 use super::plan::{AuthPlan, BodyPlan, CapturePlan, LoginPlan, RequestPlan, SignPlan};

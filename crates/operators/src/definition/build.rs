@@ -1,4 +1,4 @@
-//! From a file's parts to a definition's plans.
+//! Compiles a file's parts into a definition's plans.
 
 use super::auth;
 use super::compile::Compiler;
@@ -11,9 +11,9 @@ use simgauge_domain::limits::Limits;
 use std::collections::BTreeSet;
 
 /// More steps than any operator needs.
-const MOST_STEPS: usize = 4;
+const MAX_STEPS: usize = 4;
 
-/// What a definition runs on: base URL, auth, steps, answer, errors.
+/// Base URL, auth, steps, answer, errors.
 pub(super) type Compiled = (Option<Template>, AuthPlan, Vec<StepPlan>, AnswerPlan, ErrorsPlan);
 
 pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> Option<Compiled> {
@@ -27,8 +27,8 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     let base_url = compiler.optional_template(raw.base_url.as_ref(), Place::Plain);
     compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
     let auth = auth::compile(compiler, &raw.auth, &raw.name);
-    if raw.steps.is_empty() || raw.steps.len() > MOST_STEPS {
-        compiler.problem(&raw.name.span(), format!("a definition has 1 to {MOST_STEPS} steps"));
+    if raw.steps.is_empty() || raw.steps.len() > MAX_STEPS {
+        compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
     }
     check_limits(compiler, raw);
     let mut names = BTreeSet::from(["login"]);
@@ -49,7 +49,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     Some((base_url, auth, steps, answer?, errors))
 }
 
-/// A limit of nothing would keep a lane waiting for ever.
+/// A limit of zero would make a lane wait for ever.
 fn check_limits(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
     let Some(limits) = &raw.limits else { return };
     let Limits { buckets, max_concurrent, .. } = limits.get_ref();
@@ -86,7 +86,8 @@ fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<A
     if raw.identity.is_none() && !finds && !raw.names_no_card {
         compiler.problem(
             &raw.used.add.span(),
-            "say how an answer names its card (`identity`, or a step with `find`), or that it `names_no_card`",
+            "say how an answer names its card (`identity`, or a step with `find`), \
+             or that it `names_no_card`",
         );
     }
     let identity = compiler.optional_program(raw.identity.as_ref());

@@ -1,4 +1,4 @@
-//! From the file's texts to templates, programs and formats, noting every mistake with its place.
+//! Compiles the file's texts into templates, programs and formats. Notes every mistake with its place.
 
 use super::error::{Problem, inside, position};
 use super::plan::{AmountPlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Stands in for a real one when templates are tried out.
+/// Used in place of a real ICCID when templates are tried out.
 const TRIAL_ICCID: &str = "8900000000000000001";
 
-/// What every template may read.
+/// The variables that every template may read.
 const ALWAYS: [&str; 11] = [
     "iccid",
     "iccid19",
@@ -36,7 +36,7 @@ pub(crate) struct Compiler<'s> {
     source: &'s str,
     pub(crate) templates: Templates,
     pub(crate) problems: Vec<Problem>,
-    /// `secret.x`, `setting.x`, `login.x`, `capture.x` that exist where we are.
+    /// `secret.x`, `setting.x`, `login.x`, `capture.x` that are defined at the current place of the file.
     pub(crate) known: BTreeSet<String>,
 }
 

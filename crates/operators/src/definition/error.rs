@@ -1,23 +1,19 @@
-//! What is wrong with a definition file, and where.
-
 use std::fmt;
 use std::ops::Range;
 
-/// One mistake: its place, counted from 1, and what it is.
+/// One mistake in a definition file. Line and column are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Line in the file.
     pub line: usize,
-    /// Column in the line, in characters.
+    /// In characters.
     pub column: usize,
-    /// What is wrong, in plain English.
     pub message: String,
 }
 
-/// A definition that cannot be used: every mistake that was found.
+/// A definition that cannot be used, with every mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionError {
-    /// The file, or a built-in's name.
+    /// The file, or the name of a built-in definition.
     pub source_name: String,
     /// At least one.
     pub problems: Vec<Problem>,
@@ -49,7 +45,8 @@ pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Where in the file the `inner`th byte of a TOML string's value stands; the string's start where escapes blur it.
+/// The offset in the file of the `inner`th byte of a TOML string's value. The string's start where escapes
+/// hide it.
 pub(crate) fn inside(source: &str, span: &Range<usize>, value: &str, inner: usize) -> usize {
     match source.get(span.clone()).and_then(|written| written.find(value)) {
         Some(shift) if !value.is_empty() => span.start + shift + inner.min(value.len()),

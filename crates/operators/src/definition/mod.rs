@@ -1,4 +1,4 @@
-//! Operator definitions: parsed, checked and compiled once, then only run.
+//! Operator definitions: parsed, checked and compiled once, then run.
 
 mod auth;
 mod build;
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use toml::Spanned;
 
-/// What an operator gets whose documentation states no limits.
+/// The limits of an operator whose documentation states none.
 #[must_use]
 pub fn default_limits() -> Limits {
     Limits {
@@ -30,18 +30,17 @@ pub fn default_limits() -> Limits {
     }
 }
 
-/// A setting an operator account may or must give.
+/// A setting that an operator account may or must give.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// What it is, for people.
     pub about: String,
-    /// What counts where the account does not give it.
+    /// Counts where the account does not give the setting. `None`: the account must give it.
     pub default: Option<String>,
-    /// Takes the account's base URL where that is given and this is not.
+    /// Takes the account's base URL where that is given and this setting is not.
     pub follows_base_url: bool,
 }
 
-/// How to talk to one operator's API: ready to be run.
+/// How to talk to one operator's API, ready to be run.
 pub struct Definition {
     name: String,
     title: String,
@@ -71,10 +70,10 @@ impl fmt::Debug for Definition {
 }
 
 impl Definition {
-    /// Parses, checks and compiles a definition. `source_name` is what errors call it.
+    /// Parses, checks and compiles a definition. Errors name it `source_name`.
     ///
     /// # Errors
-    /// [`DefinitionError`] with the place of every mistake found.
+    /// [`DefinitionError`] with the place of every mistake.
     pub fn parse(source_name: &str, toml: &str) -> Result<Self, DefinitionError> {
         let failed = |problems| DefinitionError { source_name: source_name.to_owned(), problems };
         let raw: RawDefinition = toml::from_str(toml).map_err(|error| {
@@ -113,7 +112,7 @@ impl Definition {
         }
     }
 
-    /// The name accounts refer to it by.
+    /// The name by which operator accounts refer to it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -125,84 +124,81 @@ impl Definition {
         &self.title
     }
 
-    /// The file's text.
+    /// The text of the file.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The operator's pages it was written from.
+    /// The operator's pages that it was written from.
     #[must_use]
     pub fn sources(&self) -> &[String] {
         &self.sources
     }
 
-    /// What it takes for true, and whether the operator's documentation confirms it.
+    /// What it assumes, and whether the operator's documentation confirms it.
     #[must_use]
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
 
-    /// The operator's limits.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// HTTP calls that one reading takes, log-ins not counted.
+    /// HTTP calls of one reading, without log-ins.
     #[must_use]
     pub fn calls_per_reading(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
     }
 
-    /// How old a figure can be by the operator's own word; `None` where nothing is known.
+    /// How old usage can be by the operator's own word. `None` where nothing is known.
     #[must_use]
     pub const fn declared_lag_seconds(&self) -> Option<u64> {
         self.declared_lag_seconds
     }
 
-    /// A sentence on how fresh figures are.
+    /// A sentence on how old usage can be.
     #[must_use]
     pub fn freshness(&self) -> Option<&str> {
         self.freshness.as_deref()
     }
 
-    /// Whether a card can be asked for by its EID.
+    /// Whether a card can be read by its EID.
     #[must_use]
     pub const fn accepts_eid(&self) -> bool {
         self.accepts_eid
     }
 
-    /// Whether an account has to give a base URL.
+    /// Whether an operator account has to give a base URL.
     #[must_use]
     pub const fn needs_base_url(&self) -> bool {
         self.base_url.is_none()
     }
 
-    /// Settings by name.
     #[must_use]
     pub const fn settings(&self) -> &BTreeMap<String, Setting> {
         &self.settings
     }
 
-    /// Names of the settings.
     pub fn setting_names(&self) -> impl Iterator<Item = &str> {
         self.settings.keys().map(String::as_str)
     }
 
-    /// Secrets by name, with what they are.
+    /// What each secret is, by its name.
     #[must_use]
     pub const fn secrets(&self) -> &BTreeMap<String, String> {
         &self.secrets
     }
 
-    /// Whether a secret says who asks (a user name, an app id) rather than proving it.
+    /// Whether a secret only identifies the caller, such as a user name or an app id.
     #[must_use]
     pub fn secret_identifies(&self, name: &str) -> bool {
         self.identifying.contains(name)
     }
 
-    /// Names of the secrets an account has to give.
+    /// Names of the secrets that an operator account has to give.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secrets.keys().map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! A definition after compiling: what the engine runs.
+//! A compiled definition, as the engine runs it.
 
 use super::raw::{Algorithm, Method, Only, ParameterPlace, SignOutput, SignPlace};
 use crate::dates::DateFormat;
@@ -27,7 +27,7 @@ pub(crate) struct RequestPlan {
     pub(crate) method: Method,
     pub(crate) base: Option<Template>,
     pub(crate) path: Template,
-    /// The path's template, as written: what may be logged instead of the rendered URL.
+    /// The path's template as written. It may be logged in place of the rendered URL.
     pub(crate) path_source: String,
     pub(crate) headers: Named,
     pub(crate) query: Named,
@@ -40,7 +40,7 @@ pub(crate) enum BodyPlan {
     None,
     Form(Named),
     Json(Template),
-    /// An object of texts.
+    /// A JSON object of texts.
     JsonTexts(Named),
 }
 

@@ -1,24 +1,19 @@
-//! Leave to call: whoever owns an operator's limits is asked before every single HTTP call.
-
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-/// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallKind {
-    /// Logging in.
     Login,
-    /// A step of a reading.
     Step,
 }
 
-/// Asked before every HTTP call; the guard is dropped when the answer is complete.
+/// Permits calls. It keeps an operator's limits, so it is asked before every single HTTP call.
 pub trait CallGate: Send + Sync {
-    /// Waits until the call may be made.
+    /// Waits until the call may be made. The returned permit is dropped when the answer is complete.
     fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>>;
 }
 
-/// Admits everything at once.
+/// Permits every call at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoGate;
 

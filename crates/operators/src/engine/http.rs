@@ -1,22 +1,21 @@
-//! One HTTP call: within its time, within its size, without redirects, and without a word of the URL in errors.
+//! One HTTP call: limited in time and size, without redirects, and without the URL in errors.
 
 use super::account::Timeouts;
-use super::failure::ReadError;
+use super::answer::Answer;
+use super::error::ReadError;
 use crate::definition::raw::Method;
-use crate::json;
 use crate::template::RFC3986;
-use jaq_json::Val;
 use percent_encoding::utf8_percent_encode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use simgauge_domain::failure::FailureKind;
 use std::time::Duration;
 use url::{Url, form_urlencoded};
 
-/// An operator learns only a moment later that a call was given up. Until then it counts it as under way, and so do we: whoever
-/// allows one call at a time must not see two.
-const NOTICED: Duration = Duration::from_millis(500);
+/// How long after a call was given up the operator still counts it as in progress. We count it as long, so
+/// that an operator that allows one call at a time never sees two.
+const ABANDONED_CALL_GRACE: Duration = Duration::from_millis(500);
 
-/// A request with every template rendered. Holds secrets, so it cannot be printed.
+/// A request with every template rendered. It has secrets in it, so it has no `Debug`.
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
     /// Base URL and path.
@@ -45,60 +44,39 @@ impl Body {
     }
 }
 
-/// A complete answer.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    headers: HeaderMap,
-    pub(crate) text: String,
-    /// The JSON in it, where it is JSON.
-    pub(crate) body: Option<Val>,
-}
-
-impl Answer {
-    pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8]) -> Self {
-        let text = json::text(bytes);
-        let body = json::parse(&text);
-        Self { status, headers, text, body }
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-}
-
-/// The client of one operator account: its connections are kept, and shared with nobody.
+/// The client of one operator account. No other account shares its connections.
 pub(crate) fn client(timeouts: &Timeouts) -> Result<reqwest::Client, reqwest::Error> {
-    // Already installed by somebody else is as good.
+    // One that is installed already serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("simgauge/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
-        // Every call has to pass the gate, so the client must not call again by itself.
+        // Every call has to pass the gate, so the client must not retry by itself.
         .retry(reqwest::retry::never())
         .connect_timeout(timeouts.step)
         .build()
 }
 
-/// Sends it and reads the whole answer.
+/// Sends a request and reads the whole answer.
 pub(crate) async fn send(
     client: &reqwest::Client,
     outgoing: &Outgoing,
     time: Duration,
-    cap: usize,
+    max_bytes: usize,
 ) -> Result<Answer, ReadError> {
     let request = build(outgoing)?;
-    match tokio::time::timeout(time, exchange(client, request, cap)).await {
+    match tokio::time::timeout(time, exchange(client, request, max_bytes)).await {
         Ok(answer) => answer,
         Err(_) => {
-            tokio::time::sleep(NOTICED).await;
+            tokio::time::sleep(ABANDONED_CALL_GRACE).await;
             Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time."))
         }
     }
 }
 
 fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
-    let wrong = |detail: &str| ReadError::new(FailureKind::BadRequest, detail);
-    let mut url = Url::parse(&outgoing.url).map_err(|_| wrong("The request's address could not be made."))?;
+    let mut url = Url::parse(&outgoing.url)
+        .map_err(|_| ReadError::bad_request("The request's address could not be made."))?;
     if !outgoing.query.is_empty() {
         let encode = |text: &str| utf8_percent_encode(text, RFC3986).to_string();
         let pairs = outgoing.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
@@ -122,8 +100,9 @@ fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
     }
     for (name, value) in &outgoing.headers {
         let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-        let (name, mut value) = header
-            .ok_or_else(|| wrong("A header could not be made; a credential may have a line break in it."))?;
+        let (name, mut value) = header.ok_or_else(|| {
+            ReadError::bad_request("A header could not be made; a credential may have a line break in it.")
+        })?;
         value.set_sensitive(true);
         headers.insert(name, value);
     }
@@ -136,17 +115,19 @@ fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
 async fn exchange(
     client: &reqwest::Client,
     request: reqwest::Request,
-    cap: usize,
+    max_bytes: usize,
 ) -> Result<Answer, ReadError> {
     let mut response = client.execute(request).await.map_err(transport)?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
-        if bytes.len() + chunk.len() > cap {
+        if bytes.len() + chunk.len() > max_bytes {
             drop(response);
-            tokio::time::sleep(NOTICED).await;
-            return Err(ReadError::bad_answer(format!("The operator's answer is larger than {cap} bytes."))
-                .with_status(status));
+            tokio::time::sleep(ABANDONED_CALL_GRACE).await;
+            return Err(ReadError::bad_answer(format!(
+                "The operator's answer is larger than {max_bytes} bytes."
+            ))
+            .with_status(status));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -161,7 +142,7 @@ fn transport(error: reqwest::Error) -> ReadError {
     } else {
         "The connection to the operator broke off."
     };
-    // Rendered URLs can carry secrets, so the error loses its URL before it is logged.
+    // A rendered URL can contain secrets, so the error is logged without its URL.
     tracing::debug!(error = %error.without_url(), "operator call failed");
     ReadError::new(FailureKind::Temporary, detail)
 }

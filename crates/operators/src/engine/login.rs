@@ -1,12 +1,15 @@
-//! Log-ins: one at a time, kept until shortly before they run out, renewed at most once for a reading.
+//! Log-ins: one at a time, kept until shortly before they expire, renewed at most once in a reading.
 
-use super::failure::{Judge, ReadError, sentence};
-use super::http::Answer;
-use super::{CallKind, Operator, Run};
+use super::answer::Answer;
+use super::answer_check::AnswerCheck;
+use super::capture::capture;
+use super::connection::Connection;
+use super::error::{ReadError, sentence};
+use super::gate::CallKind;
+use super::run::Run;
 use crate::definition::plan::{CapturePlan, LoginPlan};
 use crate::jq::{Globals, text_of};
 use base64::Engine as _;
-use jaq_json::Val;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -15,21 +18,21 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Renewed this long before the end, or after nine tenths of a short life.
-const EARLY: Duration = Duration::from_secs(60);
-/// No log-in is trusted for longer, whatever the operator says.
-const LONGEST: u64 = 30 * 24 * 3600;
+/// A log-in is renewed this long before its end, or after nine tenths of a shorter life.
+const RENEW_BEFORE_END: Duration = Duration::from_secs(60);
+/// No log-in is kept for longer, whatever the operator says.
+const MAX_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
-/// What a log-in yielded. Holds tokens, so it cannot be printed.
-pub(crate) struct Session {
-    pub(crate) values: BTreeMap<String, String>,
+/// What a log-in returned. It has tokens in it, so it has no `Debug`.
+pub(super) struct Session {
+    pub(super) values: BTreeMap<String, String>,
     renew_at: UnixMs,
     generation: u64,
 }
 
 struct Failed {
     at: Instant,
-    /// Refused credentials are not tried again before this: operators lock accounts.
+    /// Refused credentials are not tried again before this, because operators lock accounts.
     until: Option<UnixMs>,
     error: ReadError,
 }
@@ -43,23 +46,23 @@ struct State {
 
 /// The log-in of one operator account.
 #[derive(Default)]
-pub(crate) struct Logins {
+pub(super) struct Logins {
     state: Mutex<State>,
 }
 
 impl Logins {
-    /// A log-in that is good, other than `stale` where one is named. Whoever waits for somebody else's attempt shares
-    /// its outcome.
-    pub(crate) async fn session(
+    /// A valid log-in other than `stale`. A caller that waits for another caller's attempt shares its
+    /// outcome.
+    pub(super) async fn session(
         &self,
-        operator: &Operator,
+        connection: &Connection,
         plan: &LoginPlan,
         run: &mut Run<'_>,
         stale: Option<&Session>,
     ) -> Result<Arc<Session>, ReadError> {
-        let came = Instant::now();
+        let called_at = Instant::now();
         let mut state = self.state.lock().await;
-        let now = operator.now();
+        let now = connection.now();
         if let Some(session) = &state.session
             && now < session.renew_at
             && stale.is_none_or(|stale| stale.generation != session.generation)
@@ -67,23 +70,23 @@ impl Logins {
             return Ok(Arc::clone(session));
         }
         if let Some(failed) = &state.failed
-            && (failed.at >= came || failed.until.is_some_and(|until| now < until))
+            && (failed.at >= called_at || failed.until.is_some_and(|until| now < until))
         {
             return Err(failed.error.clone());
         }
-        match attempt(operator, plan, run).await {
+        match attempt(connection, plan, run).await {
             Ok((values, life)) => {
                 state.generation += 1;
                 state.failed = None;
-                let early = EARLY.min(life / 10);
-                let renew_at = operator.now().after(life.saturating_sub(early));
+                let early = RENEW_BEFORE_END.min(life / 10);
+                let renew_at = connection.now().after(life.saturating_sub(early));
                 let session = Arc::new(Session { values, renew_at, generation: state.generation });
                 state.session = Some(Arc::clone(&session));
                 Ok(session)
             }
             Err(error) => {
                 let pause = Duration::from_secs(plan.pause_after_refusal_seconds);
-                let until = (error.kind == FailureKind::Auth).then(|| operator.now().after(pause));
+                let until = (error.kind == FailureKind::Auth).then(|| connection.now().after(pause));
                 state.session = None;
                 state.failed = Some(Failed { at: Instant::now(), until, error: error.clone() });
                 Err(error)
@@ -93,43 +96,43 @@ impl Logins {
 }
 
 async fn attempt(
-    operator: &Operator,
+    connection: &Connection,
     plan: &LoginPlan,
     run: &mut Run<'_>,
 ) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
     let nothing = BTreeMap::new();
-    let outgoing = operator.outgoing(run, &plan.request, &nothing, false)?;
-    let answer = operator.call(run, CallKind::Login, "login", &plan.request, &outgoing).await?;
-    take(operator, plan, run, &answer)
+    let outgoing = connection.outgoing(run, &plan.request, &nothing, false)?;
+    let answer = connection.call(run, CallKind::Login, "login", &plan.request, &outgoing).await?;
+    accept(connection, plan, run, &answer)
 }
 
-/// What a log-in's answer yields, and for how long.
-pub(super) fn take(
-    operator: &Operator,
+/// What a log-in's answer returns, and for how long it is valid.
+pub(super) fn accept(
+    connection: &Connection,
     plan: &LoginPlan,
     run: &mut Run<'_>,
     answer: &Answer,
 ) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
     let needs_body = plan.capture.iter().any(|(_, capture)| matches!(capture, CapturePlan::Body(_)));
     let globals = run.globals();
-    let judged = Judge {
-        errors: &operator.definition.errors,
+    let checked = AnswerCheck {
+        errors: &connection.definition.errors,
         globals: &globals,
         step: "login",
         success: plan.success.as_ref(),
         logged_in: false,
         needs_body,
-        now: operator.now(),
+        now: connection.now(),
     }
-    .judge(answer);
-    judged.map_err(as_login)?;
-    let values = capture(&plan.capture, answer, &globals)?;
-    let life = life(plan, &values, answer, &globals, operator.now());
+    .check(answer);
+    checked.map_err(as_login)?;
+    let values = capture(&plan.capture, answer.body_or_null(), |name| answer.header(name), &globals)?;
+    let life = life(plan, &values, answer, &globals, connection.now());
     run.mask(values.values());
     Ok((values, life))
 }
 
-/// A log-in that is refused is a matter of credentials, whatever a step's rule would call it.
+/// A refused log-in is always a matter of credentials, whatever kind it would be in a step.
 fn as_login(error: ReadError) -> ReadError {
     match error.kind {
         FailureKind::TokenExpired | FailureKind::BadRequest | FailureKind::Unsupported => {
@@ -144,38 +147,6 @@ fn as_login(error: ReadError) -> ReadError {
     }
 }
 
-/// The named values of an answer; every one has to be there.
-pub(crate) fn capture(
-    plan: &[(String, CapturePlan)],
-    answer: &Answer,
-    globals: &Globals,
-) -> Result<BTreeMap<String, String>, ReadError> {
-    let body = answer.body.as_ref().unwrap_or(&Val::Null);
-    capture_from(plan, body, |name| answer.header(name).map(str::to_owned), globals)
-}
-
-pub(crate) fn capture_from(
-    plan: &[(String, CapturePlan)],
-    body: &Val,
-    header: impl Fn(&str) -> Option<String>,
-    globals: &Globals,
-) -> Result<BTreeMap<String, String>, ReadError> {
-    plan.iter()
-        .map(|(name, capture)| {
-            let found = match capture {
-                CapturePlan::Header(header_name) => header(header_name),
-                CapturePlan::Body(program) => {
-                    program.one(body, globals).ok().flatten().map(|value| text_of(&value))
-                }
-            };
-            match found.filter(|value| !value.is_empty()) {
-                Some(value) => Ok((name.clone(), value)),
-                None => Err(ReadError::bad_answer(format!("The operator's answer has no `{name}`."))),
-            }
-        })
-        .collect()
-}
-
 fn life(
     plan: &LoginPlan,
     values: &BTreeMap<String, String>,
@@ -183,17 +154,18 @@ fn life(
     globals: &Globals,
     now: UnixMs,
 ) -> Duration {
-    let body = answer.body.as_ref().unwrap_or(&Val::Null);
-    let told = plan.ttl_from.as_ref().and_then(|from| from.one(body, globals).ok().flatten());
-    let told = told.and_then(|seconds| text_of(&seconds).parse::<u64>().ok()).filter(|seconds| *seconds > 0);
+    let body = answer.body_or_null();
+    let answered = plan.ttl_from.as_ref().and_then(|from| from.one(body, globals).ok().flatten());
+    let answered =
+        answered.and_then(|seconds| text_of(&seconds).parse::<u64>().ok()).filter(|seconds| *seconds > 0);
     let jwt = plan.ttl_jwt.as_ref().and_then(|name| values.get(name)).and_then(|jwt| jwt_end(jwt));
-    let seconds = told
+    let seconds = answered
         .or_else(|| jwt.map(|end| end.since(now).as_secs()).filter(|seconds| *seconds > 0))
         .unwrap_or(plan.ttl_seconds);
-    Duration::from_secs(seconds.min(LONGEST))
+    Duration::from_secs(seconds.min(MAX_LIFE_SECONDS))
 }
 
-/// The `exp` of a JWT, read without checking its signature: it is only used to renew in time.
+/// The `exp` of a JWT. Its signature is not checked, since the time is only used to renew early enough.
 fn jwt_end(jwt: &str) -> Option<UnixMs> {
     let payload = jwt.split('.').nth(1)?.trim_end_matches('=');
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;

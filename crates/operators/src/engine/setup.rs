@@ -1,4 +1,4 @@
-//! Checking an account against its definition, before anything is asked.
+//! Checks an account against its definition, before any call is made.
 
 use super::account::{OperatorAccount, SetupError};
 use crate::definition::Definition;
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use url::Url;
 
-/// What is sure about an account once it is checked.
 pub(super) struct Checked {
     pub(super) values: AccountValues,
     pub(super) base_url: String,
@@ -48,14 +47,8 @@ fn settings(
     definition: &Definition,
     account: &OperatorAccount,
 ) -> Result<BTreeMap<String, String>, SetupError> {
-    let unknown = unknown(account.settings.keys(), |name| definition.settings().contains_key(name));
-    if !unknown.is_empty() {
-        return Err(SetupError::Unknown {
-            account: account.name.clone(),
-            what: "setting(s)",
-            names: unknown,
-        });
-    }
+    let is_known = |name: &str| definition.settings().contains_key(name);
+    refuse_unknown(account, "setting(s)", account.settings.keys(), is_known)?;
     let mut found = BTreeMap::new();
     let mut missing = Vec::new();
     for (name, setting) in definition.settings() {
@@ -79,10 +72,8 @@ fn secrets(
     definition: &Definition,
     account: &OperatorAccount,
 ) -> Result<BTreeMap<String, String>, SetupError> {
-    let unknown = unknown(account.secrets.keys(), |name| definition.secrets().contains_key(name));
-    if !unknown.is_empty() {
-        return Err(SetupError::Unknown { account: account.name.clone(), what: "secret(s)", names: unknown });
-    }
+    let is_known = |name: &str| definition.secrets().contains_key(name);
+    refuse_unknown(account, "secret(s)", account.secrets.keys(), is_known)?;
     let given = |name: &str| account.secrets.get(name).map(|secret| secret.expose_secret().to_owned());
     let missing: Vec<String> = definition
         .secret_names()
@@ -96,8 +87,17 @@ fn secrets(
     }
 }
 
-fn unknown<'a>(names: impl Iterator<Item = &'a String>, known: impl Fn(&str) -> bool) -> Vec<String> {
-    names.filter(|name| !known(name)).cloned().collect()
+fn refuse_unknown<'a>(
+    account: &OperatorAccount,
+    what: &'static str,
+    names: impl Iterator<Item = &'a String>,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<(), SetupError> {
+    let names: Vec<String> = names.filter(|name| !is_known(name)).cloned().collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Unknown { account: account.name.clone(), what, names })
 }
 
 fn render_base(

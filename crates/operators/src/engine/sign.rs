@@ -1,8 +1,9 @@
-//! The signature recipe: which parameters, how joined, hashed with what, put where.
+//! Signs a request by the definition's recipe: which parameters, how joined, which hash, where the signature
+//! goes.
 
-use super::failure::ReadError;
+use super::error::ReadError;
 use super::http::{Body, Outgoing};
-use super::request::{named, unmade};
+use super::render;
 use crate::definition::plan::SignPlan;
 use crate::definition::raw::{Algorithm, ParameterPlace, SignOutput, SignPlace};
 use crate::template::{RFC3986, Templates};
@@ -14,20 +15,15 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::Value as Json;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use simgauge_domain::failure::FailureKind;
-
-fn wrong(detail: &str) -> ReadError {
-    ReadError::new(FailureKind::BadRequest, detail)
-}
 
 /// Adds the recipe's own parameters and the signature to a request.
-pub(crate) fn apply(
+pub(super) fn apply(
     plan: &SignPlan,
     templates: &Templates,
     values: &Value,
     outgoing: &mut Outgoing,
 ) -> Result<(), ReadError> {
-    for (name, text) in named(templates, &plan.add, values)? {
+    for (name, text) in render::named(templates, &plan.add, values)? {
         add(plan, outgoing, name, &text, true)?;
     }
     let joined = join(plan, parameters(plan, outgoing));
@@ -35,12 +31,12 @@ pub(crate) fn apply(
         None => joined,
         Some(template) => {
             let values = context! { params => joined, body => outgoing.body.bytes(), ..values.clone() };
-            templates.render(template, &values).map_err(unmade)?
+            render::text(templates, template, &values)?
         }
     };
     let key = match &plan.key {
         None => String::new(),
-        Some(key) => templates.render(key, values).map_err(unmade)?,
+        Some(key) => render::text(templates, key, values)?,
     };
     let signature = signature(plan, &key, &signed)?;
     match plan.place {
@@ -63,13 +59,14 @@ fn add(
         (ParameterPlace::Form, body @ Body::None) => *body = Body::Form(vec![(name, text.to_owned())]),
         (ParameterPlace::Json, Body::Json(Json::Object(members))) => {
             let value = if is_json {
-                serde_json::from_str(text).map_err(|_| wrong("A signed parameter did not become JSON."))?
+                serde_json::from_str(text)
+                    .map_err(|_| ReadError::bad_request("A signed parameter did not become JSON."))?
             } else {
                 Json::String(text.to_owned())
             };
             members.insert(name, value);
         }
-        _ => return Err(wrong("The request has no body of the kind its signature covers.")),
+        _ => return Err(ReadError::bad_request("The request has no body of the kind its signature covers.")),
     }
     Ok(())
 }
@@ -95,7 +92,7 @@ fn parameters(plan: &SignPlan, outgoing: &Outgoing) -> Vec<(String, String)> {
     }
 }
 
-/// A JSON value as it enters a signature: texts raw, numbers as written, lists and objects as compact JSON.
+/// A JSON value as it enters a signature: texts raw, numbers as written, arrays and objects as compact JSON.
 fn text_of(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
@@ -116,7 +113,7 @@ fn join(plan: &SignPlan, parameters: Vec<(String, String)>) -> String {
 }
 
 fn signature(plan: &SignPlan, key: &str, signed: &str) -> Result<String, ReadError> {
-    let unusable = |_| wrong("The signing key cannot be used.");
+    let unusable = |_| ReadError::bad_request("The signing key cannot be used.");
     let bytes = match plan.algorithm {
         Algorithm::Md5 => Md5::digest(signed).to_vec(),
         Algorithm::Sha1 => Sha1::digest(signed).to_vec(),
@@ -152,9 +149,11 @@ mod tests {
     /// The signature a recipe gives a request with these parameters.
     fn signed(recipe: &str, query: &[(&str, &str)], body: Body) -> Outgoing {
         let toml = format!(
-            "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n[auth.sign]\nname = \"sign\"\n{recipe}\n\
+            "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n\
+             [auth.sign]\nname = \"sign\"\n{recipe}\n\
              [[steps]]\nname = \"s\"\nrequest = {{ path = \"/\" }}\n\
-             [answer]\nnames_no_card = true\nused = {{ add = \".\", unit = \"B\" }}\nperiod = {{ kind = \"bundle\" }}\n"
+             [answer]\nnames_no_card = true\nused = {{ add = \".\", unit = \"B\" }}\n\
+             period = {{ kind = \"bundle\" }}\n"
         );
         let definition = Definition::parse("x.toml", &toml).expect("a sound recipe");
         let secrets = BTreeMap::from([("key".to_owned(), "testsecret".to_owned())]);
@@ -213,7 +212,10 @@ place = "parameter"
     /// The vector of the open API: empty values left out, sorted, SHA-1 in capitals, put into the JSON body.
     #[test]
     fn json_body() {
-        let body = r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"no":null,"e":""}"#;
+        let body = concat!(
+            r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"#,
+            r#""userName":"wx","age":24,"sex":1,"no":null,"e":""}"#
+        );
         let outgoing = signed(
             r#"
 parameters = "json"
@@ -232,16 +234,16 @@ place = "parameter"
     #[test]
     fn listed_parameters_and_the_raw_body_in_a_header() {
         let listed = signed(
-            "parameters = \"query\"\nlisted = [\"b\", \"a\"]\njoiner = \"\"\nalgorithm = \"md5\"\noutput = \"hex-lower\"\n\
-             place = \"parameter\"",
+            "parameters = \"query\"\nlisted = [\"b\", \"a\"]\njoiner = \"\"\n\
+             algorithm = \"md5\"\noutput = \"hex-lower\"\nplace = \"parameter\"",
             &[("a", "1"), ("b", "2"), ("c", "3")],
             Body::None,
         );
         // md5("b=2a=1")
         assert_eq!(parameter(&listed, "sign"), "3f5e55130be741b9809aebfa2477c908");
         let body = signed(
-            "parameters = \"json\"\nstring = \"{{ body }}\"\nalgorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\n\
-             output = \"hex-lower\"\nplace = \"header\"",
+            "parameters = \"json\"\nstring = \"{{ body }}\"\n\
+             algorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\noutput = \"hex-lower\"\nplace = \"header\"",
             &[],
             Body::Json(serde_json::json!({"iccid": "1"})),
         );

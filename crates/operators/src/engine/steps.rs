@@ -1,9 +1,16 @@
-//! The steps of a reading: one after the other, each judged, found and captured before the next.
+//! The steps of a reading, one after the other. Each answer is checked, searched and captured before the next
+//! step.
 
-use super::failure::{Judge, ReadError, sentence};
-use super::http::Answer;
-use super::login::{Session, capture_from};
-use super::{CallKind, Operator, ProfileRef, Run, read};
+use super::answer::Answer;
+use super::answer_check::AnswerCheck;
+use super::capture::capture;
+use super::connection::Connection;
+use super::error::ReadError;
+use super::gate::CallKind;
+use super::login::{Logins, Session};
+use super::profile::ProfileRef;
+use super::run::Run;
+use super::{reading, render};
 use crate::definition::plan::{FindPlan, StepPlan};
 use crate::definition::raw::Only;
 use crate::iccid;
@@ -14,149 +21,193 @@ use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-impl Operator {
-    /// Runs every step that concerns the profile and reads the last one's answer.
-    pub(crate) async fn run(&self, run: &mut Run<'_>) -> Result<Reading, ReadError> {
-        let definition = Arc::clone(&self.definition);
-        let mut last = None;
-        for step in &definition.steps {
-            if !concerns(step, &run.profile) {
-                continue;
-            }
-            match self.step(run, step).await {
-                Ok((status, found)) => {
-                    run.answers.insert(jq::string(&step.name), found.clone());
-                    last = Some((status, found));
-                }
-                Err(error) if step.may_fail_with.contains(&error.kind) => {}
-                Err(error) => return Err(error),
-            }
+/// What was found in a step's answer.
+struct Found {
+    /// HTTP status of the answer.
+    status: u16,
+    value: Val,
+}
+
+/// Runs every step that concerns the profile, and reads the usage from the last one's answer.
+pub(super) async fn read(
+    connection: &Connection,
+    logins: &Logins,
+    run: &mut Run<'_>,
+) -> Result<Reading, ReadError> {
+    let (mut last, profile) = (None, run.profile);
+    for step in connection.definition.steps.iter().filter(|step| concerns(step, &profile)) {
+        let outcome = read_step(connection, logins, run, step).await;
+        keep(run, step, outcome, &mut last)?;
+    }
+    finish(connection, run, last)
+}
+
+/// The same, where every step gets this answer.
+pub(super) fn read_canned(
+    connection: &Connection,
+    run: &mut Run<'_>,
+    answer: &Answer,
+) -> Result<Reading, ReadError> {
+    let logged_in = connection.definition.auth.login.is_some();
+    let (mut last, profile) = (None, run.profile);
+    for step in connection.definition.steps.iter().filter(|step| concerns(step, &profile)) {
+        let outcome = accept(connection, run, step, answer, logged_in);
+        keep(run, step, outcome, &mut last)?;
+    }
+    finish(connection, run, last)
+}
+
+/// Keeps what a step found. A failure that the step may have is skipped.
+fn keep(
+    run: &mut Run<'_>,
+    step: &StepPlan,
+    outcome: Result<Found, ReadError>,
+    last: &mut Option<Found>,
+) -> Result<(), ReadError> {
+    match outcome {
+        Ok(found) => {
+            run.answers.insert(jq::string(&step.name), found.value.clone());
+            *last = Some(found);
+            Ok(())
         }
-        let (status, body) = last.ok_or_else(ReadError::no_step)?;
-        self.believe(run, status, &body)
+        Err(error) if step.may_fail_with.contains(&error.kind) => Ok(()),
+        Err(error) => Err(error),
     }
+}
 
-    /// The reading in the last step's answer.
-    pub(super) fn believe(&self, run: &Run<'_>, status: u16, body: &Val) -> Result<Reading, ReadError> {
-        let span = read::Span { began: run.began, ended: self.now() };
-        read::reading(&self.definition.answer, body, &run.globals(), &run.profile, span)
-            .map_err(|error| error.with_status(status))
-    }
+fn finish(connection: &Connection, run: &Run<'_>, last: Option<Found>) -> Result<Reading, ReadError> {
+    let Found { status, value } =
+        last.ok_or_else(|| ReadError::bad_answer("No step of the definition yielded an answer."))?;
+    let span = reading::Span { began: run.began, ended: connection.now() };
+    reading::reading(&connection.definition.answer, &value, &run.globals(), &run.profile, span)
+        .map_err(|error| error.with_status(status))
+}
 
-    /// One step; a log-in that has run out is renewed once in a reading, and the step asked again.
-    async fn step(&self, run: &mut Run<'_>, step: &StepPlan) -> Result<(u16, Val), ReadError> {
-        let session = self.session(run, None).await?;
-        match self.ask(run, step, session.as_deref()).await {
-            Err(error) if error.kind == FailureKind::TokenExpired && session.is_some() && !run.renewed => {
-                run.renewed = true;
-                let session = self.session(run, session.as_deref()).await?;
-                self.ask(run, step, session.as_deref()).await
-            }
-            outcome => outcome,
+/// One step. A log-in that has expired is renewed once in a reading, and the step is asked again.
+async fn read_step(
+    connection: &Connection,
+    logins: &Logins,
+    run: &mut Run<'_>,
+    step: &StepPlan,
+) -> Result<Found, ReadError> {
+    let session = session(connection, logins, run, None).await?;
+    match ask(connection, run, step, session.as_deref()).await {
+        Err(error) if error.kind == FailureKind::TokenExpired && session.is_some() && !run.renewed => {
+            run.renewed = true;
+            let session = self::session(connection, logins, run, session.as_deref()).await?;
+            ask(connection, run, step, session.as_deref()).await
         }
+        outcome => outcome,
     }
+}
 
-    async fn session(
-        &self,
-        run: &mut Run<'_>,
-        stale: Option<&Session>,
-    ) -> Result<Option<Arc<Session>>, ReadError> {
-        match &self.definition.auth.login {
-            None => Ok(None),
-            Some(plan) => {
-                let session = self.logins.session(self, plan, run, stale).await?;
-                run.mask(session.values.values());
-                Ok(Some(session))
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        run: &mut Run<'_>,
-        step: &StepPlan,
-        session: Option<&Session>,
-    ) -> Result<(u16, Val), ReadError> {
-        let nothing = BTreeMap::new();
-        let login = session.map_or(&nothing, |session| &session.values);
-        let outgoing = self.outgoing(run, &step.request, login, true)?;
-        let answer = self.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
-        self.take(run, step, &answer, session.is_some())
-    }
-
-    /// Judges a step's answer, and finds and captures what is in it.
-    pub(super) fn take(
-        &self,
-        run: &mut Run<'_>,
-        step: &StepPlan,
-        answer: &Answer,
-        logged_in: bool,
-    ) -> Result<(u16, Val), ReadError> {
-        let globals = run.globals();
-        Judge {
-            errors: &self.definition.errors,
-            globals: &globals,
-            step: &step.name,
-            success: step.success.as_ref(),
-            logged_in,
-            needs_body: true,
-            now: self.now(),
-        }
-        .judge(answer)?;
-        self.found(run, step, answer, &globals).map_err(|error| error.with_status(answer.status))
-    }
-
-    fn found(
-        &self,
-        run: &mut Run<'_>,
-        step: &StepPlan,
-        answer: &Answer,
-        globals: &Globals,
-    ) -> Result<(u16, Val), ReadError> {
-        let body = answer.body.clone().unwrap_or_default();
-        let found = match &step.find {
-            None => body,
-            Some(find) => self.find(run, find, &body, globals)?,
-        };
-        let header = |name: &str| answer.header(name).map(str::to_owned);
-        run.captures.extend(capture_from(&step.capture, &found, header, globals)?);
-        Ok((answer.status, found))
-    }
-
-    /// The one candidate that is about the card: an exact match before one without or with check digit.
-    fn find(&self, run: &Run<'_>, plan: &FindPlan, body: &Val, globals: &Globals) -> Result<Val, ReadError> {
-        let unreadable = |_| ReadError::bad_answer("The operator's answer has no readable list of SIMs.");
-        let values = self.template_values(run, &BTreeMap::new());
-        let wanted =
-            self.definition.templates.render(&plan.equals, &values).map_err(super::request::unmade)?;
-        let candidates = plan.within.outputs(body, globals).map_err(unreadable)?;
-        let keyed: Vec<(String, &Val)> = candidates
-            .iter()
-            .map(|candidate| {
-                let key = plan.key.one(candidate, globals).ok().flatten();
-                (key.map(|key| text_of(&key)).unwrap_or_default(), candidate)
-            })
-            .collect();
-        if keyed.iter().any(|(key, _)| key.is_empty()) {
-            return Err(ReadError::bad_answer("A SIM in the operator's answer has no number."));
-        }
-        let matching = |same: &dyn Fn(&str) -> bool| -> Vec<&Val> {
-            keyed.iter().filter(|(key, _)| same(key)).map(|(_, candidate)| *candidate).collect()
-        };
-        let mut hits = matching(&|key| key.eq_ignore_ascii_case(&wanted));
-        if hits.is_empty() {
-            hits = matching(&|key| iccid::same(key, &wanted));
-        }
-        match hits.as_slice() {
-            [] => Err(ReadError::new(FailureKind::NotFound, sentence(FailureKind::NotFound))),
-            [one] => Ok((*one).clone()),
-            _ => Err(ReadError::bad_answer("The operator lists this SIM more than once.")),
+async fn session(
+    connection: &Connection,
+    logins: &Logins,
+    run: &mut Run<'_>,
+    stale: Option<&Session>,
+) -> Result<Option<Arc<Session>>, ReadError> {
+    match &connection.definition.auth.login {
+        None => Ok(None),
+        Some(plan) => {
+            let session = logins.session(connection, plan, run, stale).await?;
+            run.mask(session.values.values());
+            Ok(Some(session))
         }
     }
 }
 
-/// Whether a step is for this kind of profile.
-pub(super) fn concerns(step: &StepPlan, profile: &ProfileRef<'_>) -> bool {
+async fn ask(
+    connection: &Connection,
+    run: &mut Run<'_>,
+    step: &StepPlan,
+    session: Option<&Session>,
+) -> Result<Found, ReadError> {
+    let nothing = BTreeMap::new();
+    let login = session.map_or(&nothing, |session| &session.values);
+    let outgoing = connection.outgoing(run, &step.request, login, true)?;
+    let answer = connection.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
+    accept(connection, run, step, &answer, session.is_some())
+}
+
+/// Checks a step's answer, finds the card in it, and captures values.
+fn accept(
+    connection: &Connection,
+    run: &mut Run<'_>,
+    step: &StepPlan,
+    answer: &Answer,
+    logged_in: bool,
+) -> Result<Found, ReadError> {
+    let globals = run.globals();
+    AnswerCheck {
+        errors: &connection.definition.errors,
+        globals: &globals,
+        step: &step.name,
+        success: step.success.as_ref(),
+        logged_in,
+        needs_body: true,
+        now: connection.now(),
+    }
+    .check(answer)?;
+    find_and_capture(connection, run, step, answer, &globals)
+        .map_err(|error| error.with_status(answer.status))
+}
+
+fn find_and_capture(
+    connection: &Connection,
+    run: &mut Run<'_>,
+    step: &StepPlan,
+    answer: &Answer,
+    globals: &Globals,
+) -> Result<Found, ReadError> {
+    let body = answer.body.clone().unwrap_or_default();
+    let value = match &step.find {
+        None => body,
+        Some(plan) => find(connection, run, plan, &body, globals)?,
+    };
+    run.captures.extend(capture(&step.capture, &value, |name| answer.header(name), globals)?);
+    Ok(Found { status: answer.status, value })
+}
+
+/// The one candidate that is about the card. An exact match counts before one without or with a check digit.
+fn find(
+    connection: &Connection,
+    run: &Run<'_>,
+    plan: &FindPlan,
+    body: &Val,
+    globals: &Globals,
+) -> Result<Val, ReadError> {
+    let values = connection.template_values(run, &BTreeMap::new());
+    let wanted = render::text(&connection.definition.templates, &plan.equals, &values)?;
+    let candidates = plan
+        .within
+        .outputs(body, globals)
+        .map_err(|_| ReadError::bad_answer("The operator's answer has no readable list of SIMs."))?;
+    let keyed: Vec<(String, &Val)> = candidates
+        .iter()
+        .map(|candidate| {
+            let key = plan.key.one(candidate, globals).ok().flatten();
+            (key.map(|key| text_of(&key)).unwrap_or_default(), candidate)
+        })
+        .collect();
+    if keyed.iter().any(|(key, _)| key.is_empty()) {
+        return Err(ReadError::bad_answer("A SIM in the operator's answer has no number."));
+    }
+    let matching = |same: &dyn Fn(&str) -> bool| -> Vec<&Val> {
+        keyed.iter().filter(|(key, _)| same(key)).map(|(_, candidate)| *candidate).collect()
+    };
+    let mut hits = matching(&|key| key.eq_ignore_ascii_case(&wanted));
+    if hits.is_empty() {
+        hits = matching(&|key| iccid::same(key, &wanted));
+    }
+    match hits.as_slice() {
+        [] => Err(ReadError::of_kind(FailureKind::NotFound)),
+        [one] => Ok((*one).clone()),
+        _ => Err(ReadError::bad_answer("The operator lists this SIM more than once.")),
+    }
+}
+
+fn concerns(step: &StepPlan, profile: &ProfileRef<'_>) -> bool {
     match step.only {
         None => true,
         Some(Only::Eid) => profile.eid.is_some(),

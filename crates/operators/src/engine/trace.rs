@@ -1,14 +1,16 @@
-//! What a reading did, step by step, for people to look at: secrets masked.
+//! What a reading did, step by step, for people. Secrets are masked.
 
-use super::failure::ReadError;
-use super::http::{Answer, Body, Outgoing};
+use super::answer::Answer;
+use super::error::ReadError;
+use super::http::{Body, Outgoing};
 use crate::definition::plan::RequestPlan;
+use crate::definition::raw::Method;
 use crate::template::RFC3986;
 use percent_encoding::utf8_percent_encode;
 use std::fmt;
 use std::time::Duration;
 
-const LONGEST_BODY: usize = 4000;
+const MAX_BODY_CHARS: usize = 4000;
 const MASK: &str = "***";
 
 /// One HTTP call of a reading.
@@ -18,21 +20,20 @@ pub struct StepTrace {
     pub step: String,
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Base URL and path as called, secrets masked, and the query.
+    /// Base URL, path and query as called, secrets masked.
     pub url: String,
-    /// The path as the definition has it.
+    /// The path as written in the definition.
     pub path_template: String,
-    /// Headers; those that carry credentials masked.
+    /// Headers. All but `Accept` and `Content-Type` are masked.
     pub request_headers: Vec<(String, String)>,
     /// The body as sent, secrets masked.
     pub request_body: String,
-    /// How long it took.
     pub took: Duration,
     /// HTTP status, where there was an answer.
     pub status: Option<u16>,
-    /// The answer's text, secrets masked and cut.
+    /// The answer's text, secrets masked, cut to 4000 characters.
     pub answer: String,
-    /// Why there was none.
+    /// Why there was no answer.
     pub failure: Option<String>,
 }
 
@@ -54,7 +55,7 @@ impl fmt::Display for StepTrace {
     }
 }
 
-/// Collects traces, and the texts that must not be seen in them.
+/// Collects traces, and the texts that must not appear in them.
 #[derive(Default)]
 pub(crate) struct Tracer {
     secrets: Vec<String>,
@@ -64,13 +65,13 @@ pub(crate) struct Tracer {
 impl Tracer {
     pub(crate) fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a String>) {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            // As it stands in a URL and in JSON too.
+            // Also as it is written in a URL and in JSON.
             let json = serde_json::Value::from(secret.as_str()).to_string();
             self.secrets.push(utf8_percent_encode(secret, RFC3986).to_string());
             self.secrets.push(json.trim_matches('"').to_owned());
             self.secrets.push(secret.clone());
         }
-        // The longest first, so that a secret within a secret leaves nothing behind.
+        // The longest first, so that masking a secret within another one leaves nothing of it.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         for trace in &mut self.traces {
             for text in [&mut trace.answer, &mut trace.url, &mut trace.request_body] {
@@ -98,8 +99,8 @@ impl Tracer {
         self.traces.push(StepTrace {
             step: step.to_owned(),
             method: match outgoing.method {
-                crate::definition::raw::Method::Get => "GET",
-                crate::definition::raw::Method::Post => "POST",
+                Method::Get => "GET",
+                Method::Post => "POST",
             },
             url: format!("{}{query}", mask(&outgoing.url)),
             path_template: plan.path_source.clone(),
@@ -124,7 +125,7 @@ impl Tracer {
             status: outcome.as_ref().map_or_else(|error| error.http_status, |answer| Some(answer.status)),
             answer: outcome
                 .as_ref()
-                .map(|answer| mask(&answer.text).chars().take(LONGEST_BODY).collect())
+                .map(|answer| mask(&answer.text).chars().take(MAX_BODY_CHARS).collect())
                 .unwrap_or_default(),
             failure: outcome.as_ref().err().map(ToString::to_string),
         });

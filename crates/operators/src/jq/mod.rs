@@ -1,4 +1,4 @@
-//! jq programs of a definition: compiled once, run over one answer.
+//! The jq programs of a definition: compiled once, run on one answer.
 
 mod prelude;
 
@@ -12,7 +12,7 @@ use jaq_json::{Num, Val};
 use std::fmt;
 
 /// More outputs than this are a mistake in the definition or an attack in the answer.
-const MOST_OUTPUTS: usize = 10_000;
+const MAX_OUTPUTS: usize = 10_000;
 
 /// Functions that reach outside of the answer, or that end the process.
 const FORBIDDEN: [&str; 14] = [
@@ -32,10 +32,9 @@ const FORBIDDEN: [&str; 14] = [
     "include",
 ];
 
-/// What every program can use beside its input.
+/// What every program may use beside its input.
 const GLOBALS: [&str; 4] = ["$iccid", "$eid", "$now", "$answers"];
 
-/// A compiled jq program.
 pub(crate) struct Program {
     filter: Filter<JustLut<Val>>,
 }
@@ -46,14 +45,14 @@ impl fmt::Debug for Program {
     }
 }
 
-/// A program that does not compile: where in its text, and why.
+/// Why a program does not compile, and where in its text.
 #[derive(Debug)]
 pub(crate) struct CompileError {
     pub(crate) offset: usize,
     pub(crate) message: String,
 }
 
-/// A program that ended in an error. What it said is dropped: it quotes the answer.
+/// A program ended in an error. Its text is dropped, because it quotes the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RunError;
 
@@ -68,7 +67,7 @@ pub(crate) struct Globals {
 
 impl Program {
     pub(crate) fn compile(code: &str) -> Result<Self, CompileError> {
-        // What does not lex is reported by the compiler proper.
+        // The compiler reports what does not lex.
         let tokens = Lexer::new(code).lex().unwrap_or_default();
         refuse_forbidden(code, &tokens)?;
         let same: jaq_core::RunPtr<JustLut<Val>> =
@@ -103,14 +102,14 @@ impl Program {
         let mut outputs = Vec::new();
         for output in self.filter.id.run((context, input.clone())) {
             outputs.push(output.map_err(|_: Exn<'_, Val>| RunError)?);
-            if outputs.len() > MOST_OUTPUTS {
+            if outputs.len() > MAX_OUTPUTS {
                 return Err(RunError);
             }
         }
         Ok(outputs)
     }
 
-    /// The one output; `None` where there is none or it is `null`. More than one is an error.
+    /// The one output. `None` where there is none or it is `null`. More than one is an error.
     pub(crate) fn one(&self, input: &Val, globals: &Globals) -> Result<Option<Val>, RunError> {
         let mut outputs = self.outputs(input, globals)?;
         match (outputs.pop(), outputs.is_empty()) {
@@ -120,7 +119,7 @@ impl Program {
         }
     }
 
-    /// Whether its one output is `true`; an error or anything else is not.
+    /// Whether its one output is `true`. An error or anything else counts as `false`.
     pub(crate) fn holds(&self, input: &Val, globals: &Globals) -> bool {
         matches!(self.one(input, globals), Ok(Some(Val::Bool(true))))
     }
@@ -162,7 +161,7 @@ fn refuse_forbidden(code: &str, tokens: &[Token<&str>]) -> Result<(), CompileErr
     }
 }
 
-/// A scalar as text: strings as they are, numbers as their token was written; empty for anything else.
+/// A scalar as text: strings as they are, numbers as written in the answer. Empty for anything else.
 pub(crate) fn text_of(value: &Val) -> String {
     match value {
         Val::TStr(bytes) | Val::BStr(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -172,7 +171,6 @@ pub(crate) fn text_of(value: &Val) -> String {
     }
 }
 
-/// A text value.
 pub(crate) fn string(text: &str) -> Val {
     Val::utf8_str(text.to_owned())
 }
@@ -184,3 +182,6 @@ pub(crate) fn member<'v>(value: &'v Val, name: &str) -> Option<&'v Val> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

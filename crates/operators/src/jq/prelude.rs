@@ -1,7 +1,7 @@
-//! jq's own definitions, only as far as a program needs them.
+//! jq's own definitions, as far as a program needs them.
 //!
-//! A compiled program keeps everything it was compiled with. The whole prelude is over 100 KB for each, and a platform
-//! has hundreds of programs, nearly all of which need next to nothing of it.
+//! A compiled program keeps everything that it was compiled with. The whole prelude takes over 100 KB for
+//! each program, a platform has hundreds of programs, and nearly all of them need very little of it.
 
 use jaq_core::load::lex::{StrPart, Tok, Token};
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
@@ -9,15 +9,15 @@ use jaq_core::path::Part;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-type Definition = Def<&'static str>;
+pub(super) type Definition = Def<&'static str>;
 
-struct Prelude {
-    definitions: Vec<Definition>,
-    /// What each name's definitions call.
+pub(super) struct Prelude {
+    pub(super) definitions: Vec<Definition>,
+    /// The names that each name's definitions call.
     calls: BTreeMap<&'static str, BTreeSet<&'static str>>,
 }
 
-static PRELUDE: LazyLock<Prelude> = LazyLock::new(|| {
+pub(super) static PRELUDE: LazyLock<Prelude> = LazyLock::new(|| {
     let definitions: Vec<Definition> =
         jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).collect();
     let mut calls: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -138,38 +138,5 @@ fn in_pattern(pattern: &Pattern<&'static str>, names: &mut Names) {
                 in_pattern(pattern, names);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jq::Program;
-
-    /// Every definition of the prelude compiles with what is found to be needed for it alone.
-    #[test]
-    fn nothing_needed_is_left_out() {
-        for definition in &PRELUDE.definitions {
-            let arguments = vec!["."; definition.args.len()].join("; ");
-            let call = if arguments.is_empty() {
-                definition.name.to_owned()
-            } else {
-                format!("{}({arguments})", definition.name)
-            };
-            match Program::compile(&call) {
-                Ok(_) => {}
-                Err(error) => assert!(error.message.contains("not available"), "{call}: {}", error.message),
-            }
-        }
-    }
-
-    #[test]
-    fn little_is_needed_for_little() {
-        let needed = |code: &str| {
-            let tokens = jaq_core::load::Lexer::new(code).lex().unwrap_or_default();
-            needed(&tokens).len()
-        };
-        assert_eq!(needed(".a.b[0]"), 0);
-        assert!(needed("all(.[]; .a == 1)") < 15);
     }
 }

@@ -67,7 +67,11 @@ proptest! {
     }
 
     #[test]
-    fn adding_and_taking_away_gives_the_same(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, s in 0_u32..9) {
+    fn adding_and_taking_away_gives_the_same(
+        a in -1_000_000_000_i64..1_000_000_000,
+        b in -1_000_000_000_i64..1_000_000_000,
+        s in 0_u32..9,
+    ) {
         let (a, b) = (Decimal { mantissa: a.into(), scale: s }, Decimal { mantissa: b.into(), scale: 9 - s });
         let back = a.plus(b).unwrap().minus(b).unwrap();
         prop_assert!(!back.minus(a).unwrap().is_negative() && !a.minus(back).unwrap().is_negative());

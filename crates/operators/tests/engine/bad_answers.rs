@@ -232,13 +232,13 @@ async fn an_iccid_cannot_leave_its_place_in_the_path() {
     }
 }
 
-/// Notes when leave was given back.
+/// Notes when the permit was given back.
 #[derive(Default)]
 struct Watched(Arc<Mutex<Option<Instant>>>);
 
-struct Leave(Arc<Mutex<Option<Instant>>>);
+struct Permit(Arc<Mutex<Option<Instant>>>);
 
-impl Drop for Leave {
+impl Drop for Permit {
     fn drop(&mut self) {
         *self.0.lock().unwrap() = Some(Instant::now());
     }
@@ -246,11 +246,11 @@ impl Drop for Leave {
 
 impl CallGate for Watched {
     fn admit<'a>(&'a self, _: CallKind, _: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
-        futures::future::ready(Box::new(Leave(Arc::clone(&self.0))) as Box<dyn Send>).boxed()
+        futures::future::ready(Box::new(Permit(Arc::clone(&self.0))) as Box<dyn Send>).boxed()
     }
 }
 
-/// Whoever allows one call at a time would otherwise see two, now and then.
+/// Otherwise an operator that allows one call at a time would sometimes see two.
 #[tokio::test]
 async fn a_call_that_was_given_up_counts_until_the_operator_can_have_noticed() {
     let silent =

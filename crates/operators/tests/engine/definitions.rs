@@ -116,8 +116,10 @@ capture = { id = { body = ".id" } }
 
 [[steps]]
 name = "traffic"
-request = { path = "/cards/{{ capture.id }}/traffic", query = { month = "{{ time('%Y%m', zone='Asia/Shanghai') }}" } }
 success = ".ok"
+[steps.request]
+path = "/cards/{{ capture.id }}/traffic"
+query = { month = "{{ time('%Y%m', zone='Asia/Shanghai') }}" }
 
 [answer]
 used = { add = ".traffic[].volume", unit_suffix = true, base = 1024, none_is_zero = true }

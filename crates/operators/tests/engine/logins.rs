@@ -4,8 +4,9 @@ use crate::support::{Asked, ICCID, NOW, SIMPLE, Stub, account, ok, operator, par
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::reading::Reading;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::{CallGate, CallKind, NoGate, Operator};
+use simgauge_operators::{CallGate, CallKind, NoGate, Operator, ReadError};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +27,27 @@ fn usage() -> axum::response::Response {
     ok(&format!(r#"{{"iccid":"{ICCID}","used":5}}"#))
 }
 
+/// An operator that answers every log-in with this text, and every other call with usage.
+async fn logging_in(answer: &'static str) -> Stub {
+    Stub::new(move |asked| if asked.path == "/login" { ok(answer) } else { usage() }).await
+}
+
+/// An operator account with a clock that stays where it is put.
+fn with_clock(stub: &Stub) -> (Operator, Arc<AtomicI64>) {
+    let now = Arc::new(AtomicI64::new(NOW));
+    let clock = Arc::clone(&now);
+    let definition = parse(&with_login());
+    let account = account(&definition, &stub.url);
+    let clock = Arc::new(move || UnixMs(clock.load(Ordering::SeqCst)));
+    (Operator::new(definition, account, clock).unwrap(), now)
+}
+
+/// Twenty readings at once.
+async fn twenty(operator: &Operator) -> Vec<Result<Reading, ReadError>> {
+    let asking = profile(ICCID);
+    join_all((0..20).map(|_| operator.read(&asking, &NoGate))).await
+}
+
 fn token_of(asked: &Asked) -> &str {
     asked.headers.get("x-token").map(|token| token.to_str().unwrap()).unwrap_or_default()
 }
@@ -36,34 +58,17 @@ fn logins(stub: &Stub) -> usize {
 
 #[tokio::test]
 async fn many_readings_at_once_share_one_log_in() {
-    let stub = Stub::new(|asked| match asked.path.as_str() {
-        "/login" => ok(r#"{"token":"t1"}"#),
-        _ => usage(),
-    })
-    .await;
+    let stub = logging_in(r#"{"token":"t1"}"#).await;
     let operator = operator(&parse(&with_login()), &stub.url);
-    let asking = profile(ICCID);
-    let outcomes = join_all((0..20).map(|_| operator.read(&asking, &NoGate))).await;
+    let outcomes = twenty(&operator).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!((logins(&stub), stub.asked().len()), (1, 21));
 }
 
 #[tokio::test]
 async fn a_log_in_is_renewed_before_it_runs_out() {
-    let stub = Stub::new(|asked| match asked.path.as_str() {
-        "/login" => ok(r#"{"token":"t1","expires_in":"3600"}"#),
-        _ => usage(),
-    })
-    .await;
-    let now = Arc::new(AtomicI64::new(NOW));
-    let reads = Arc::clone(&now);
-    let definition = parse(&with_login());
-    let operator = Operator::new(
-        Arc::clone(&definition),
-        account(&definition, &stub.url),
-        Arc::new(move || UnixMs(reads.load(Ordering::SeqCst))),
-    )
-    .unwrap();
+    let stub = logging_in(r#"{"token":"t1","expires_in":"3600"}"#).await;
+    let (operator, now) = with_clock(&stub);
     for (seconds, wanted) in [(0, 1), (3_500, 1), (3_541, 2), (3_600, 2)] {
         now.store(NOW + seconds * 1_000, Ordering::SeqCst);
         operator.read(&profile(ICCID), &NoGate).await.unwrap();
@@ -81,8 +86,7 @@ async fn many_readings_whose_token_is_gone_share_one_new_log_in() {
     })
     .await;
     let operator = operator(&parse(&with_login()), &stub.url);
-    let asking = profile(ICCID);
-    let outcomes = join_all((0..20).map(|_| operator.read(&asking, &NoGate))).await;
+    let outcomes = twenty(&operator).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(logins(&stub), 2);
 }
@@ -102,20 +106,14 @@ async fn a_token_that_is_never_accepted_leads_to_two_log_ins_and_no_more() {
 #[tokio::test]
 async fn a_refused_log_in_is_not_tried_again_for_a_while() {
     let stub = Stub::new(|_| status(400, r#"{"code":"bad-key"}"#)).await;
-    let now = Arc::new(AtomicI64::new(NOW));
-    let reads = Arc::clone(&now);
-    let definition = parse(&with_login());
-    let account = account(&definition, &stub.url);
-    let operator =
-        Operator::new(definition, account, Arc::new(move || UnixMs(reads.load(Ordering::SeqCst)))).unwrap();
-    let asking = profile(ICCID);
-    for outcome in join_all((0..20).map(|_| operator.read(&asking, &NoGate))).await {
+    let (operator, now) = with_clock(&stub);
+    for outcome in twenty(&operator).await {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, FailureKind::Auth, "{error}");
     }
     assert_eq!(logins(&stub), 1, "an operator that locks accounts sees one attempt, not twenty");
     now.store(NOW + 61_000, Ordering::SeqCst);
-    operator.read(&asking, &NoGate).await.unwrap_err();
+    operator.read(&profile(ICCID), &NoGate).await.unwrap_err();
     assert_eq!(logins(&stub), 2, "after a minute it is worth another attempt");
 }
 
@@ -138,9 +136,9 @@ struct Counting {
     most: AtomicUsize,
 }
 
-struct Leave(Arc<AtomicUsize>);
+struct Permit(Arc<AtomicUsize>);
 
-impl Drop for Leave {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -151,18 +149,14 @@ impl CallGate for Counting {
         self.admitted.lock().unwrap().push((kind, iccid.to_owned()));
         let now = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        let leave: Box<dyn Send> = Box::new(Leave(Arc::clone(&self.inside)));
-        futures::future::ready(leave).boxed()
+        let permit: Box<dyn Send> = Box::new(Permit(Arc::clone(&self.inside)));
+        futures::future::ready(permit).boxed()
     }
 }
 
 #[tokio::test]
 async fn every_call_asks_the_gate_and_none_asks_inside_another() {
-    let stub = Stub::new(|asked| match asked.path.as_str() {
-        "/login" => ok(r#"{"token":"t"}"#),
-        _ => usage(),
-    })
-    .await;
+    let stub = logging_in(r#"{"token":"t"}"#).await;
     let operator = operator(&parse(&with_login()), &stub.url);
     let gate = Counting::default();
     operator.read(&profile(ICCID), &gate).await.unwrap();

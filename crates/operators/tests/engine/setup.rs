@@ -35,7 +35,7 @@ fn a_misspelt_secret_or_setting_is_named() {
 }
 
 #[test]
-fn plain_http_needs_leave() {
+fn plain_http_needs_a_permission() {
     let definition = parse(SIMPLE);
     let given = OperatorAccount { allow_http: false, ..account(&definition, "http://operator.example") };
     assert!(matches!(refused(&definition, given.clone()), SetupError::PlainHttp { .. }));

@@ -3,8 +3,8 @@
 use crate::support::{ICCID, NOW, built_in, operator, profile};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
-use simgauge_operators::{NoGate, ProfileRef, builtin_definitions};
+use simgauge_operators::{NoGate, Operator, ProfileRef, builtin_definitions};
+use simgauge_simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
 use std::sync::Arc;
 
 /// A whole number of MB both of 1,000,000 and of 1,048,576 bytes.
@@ -20,20 +20,22 @@ async fn start(config: SimulatorConfig) -> Simulator {
     Simulator::start(listener, config, Arc::new(|| UnixMs(NOW))).await.unwrap()
 }
 
+async fn used(operator: &Operator, profile: &ProfileRef<'_>) -> u64 {
+    let reading = operator.read(profile, &NoGate).await;
+    reading.unwrap_or_else(|error| panic!("{}: {error}", operator.definition().name())).used
+}
+
 #[tokio::test]
 async fn every_built_in_definition_reads_the_bytes_the_simulator_counts() {
     let simulator = simulator().await;
     for (name, _) in builtin_definitions() {
         simulator.set_usage(name, ICCID, USED);
         let operator = operator(&built_in(name), &simulator.base_url(name));
-        let reading = operator.read(&profile(ICCID), &NoGate).await;
-        let reading = reading.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(reading.used, USED, "{name}");
+        assert_eq!(used(&operator, &profile(ICCID)).await, USED, "{name}");
         simulator.set_usage(name, ICCID, 0);
         let simulator_repeats = name == "airalo" || name == "oapi";
-        let reading = operator.read(&profile(ICCID), &NoGate).await;
-        let reading = reading.unwrap_or_else(|error| panic!("{name}, unused: {error}"));
-        assert!(reading.used == 0 || simulator_repeats, "{name}, unused: {}", reading.used);
+        let unused = used(&operator, &profile(ICCID)).await;
+        assert!(unused == 0 || simulator_repeats, "{name}, unused: {unused}");
         let stats = simulator.stats(name);
         assert_eq!(stats.violations, 0, "{name}: {stats:?}");
     }
@@ -46,9 +48,7 @@ async fn definitions_that_take_eids_ask_by_them() {
         simulator.set_usage(name, EID, USED);
         let operator = operator(&built_in(name), &simulator.base_url(name));
         let profile = ProfileRef { iccid: ICCID, eid: Some(EID) };
-        let reading =
-            operator.read(&profile, &NoGate).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(reading.used, USED, "{name}");
+        assert_eq!(used(&operator, &profile).await, USED, "{name}");
     }
 }
 
@@ -75,8 +75,7 @@ async fn a_log_in_that_has_run_out_is_renewed_once() {
             || operator.definition().source().contains("[auth.oauth2")
         {
             simulator.set_fault(name, None, Fault::AuthExpired, FaultSpan::Count(1));
-            let reading = operator.read(&profile(ICCID), &NoGate).await;
-            assert_eq!(reading.unwrap_or_else(|error| panic!("{name}: {error}")).used, USED, "{name}");
+            assert_eq!(used(&operator, &profile(ICCID)).await, USED, "{name}");
         }
     }
 }
@@ -87,7 +86,7 @@ async fn what_goes_wrong_has_the_same_kind_at_every_operator() {
     for (name, _) in builtin_definitions() {
         let operator = operator(&built_in(name), &simulator.base_url(name));
         simulator.set_usage(name, ICCID, USED);
-        operator.read(&profile(ICCID), &NoGate).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        used(&operator, &profile(ICCID)).await;
         for (fault, kind) in [
             (Fault::Nonsense, FailureKind::BadAnswer),
             (Fault::EmptyBody, FailureKind::BadAnswer),

@@ -21,7 +21,8 @@ pub(crate) fn profile(iccid: &str) -> ProfileRef<'_> {
     ProfileRef { iccid, eid: None }
 }
 
-/// An account with what the simulator accepts: `sim-user` for whatever names somebody, `sim-secret` for the rest.
+/// An account with what the simulator accepts: `sim-user` for whatever names somebody, `sim-secret` for the
+/// rest.
 pub(crate) fn account(definition: &Definition, base_url: &str) -> OperatorAccount {
     let secrets = definition.secret_names().map(|name| {
         let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };

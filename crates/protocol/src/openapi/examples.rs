@@ -1,5 +1,5 @@
-//! Examples: signed with the demo's key, so that a reader can check a sign of their own against them. A call made of one
-//! needs the present time and a new sign, nothing else.
+//! Examples, signed with the demo's key, so that readers can check their own signs against them. To call with
+//! one, only the time and the sign have to be new.
 
 use crate::answer::{
     CardAnswer, CardPage, DayAnswer, Envelope, HistoryAnswer, ProfileAnswer, ReadingAnswer, RefreshAnswer,
@@ -16,7 +16,7 @@ use simgauge_domain::card_kind::CardKind;
 
 /// The demo's app.
 const APPKEY: &str = "demo";
-/// Its secret, which is no secret.
+/// The demo's secret is public.
 const SECRET: &str = "demo-secret";
 /// The published documentation's card.
 const ICCID: &str = "8988308650100524999";
@@ -25,7 +25,7 @@ const EID: &str = "11111111111111111111111111";
 const REFRESH: &str = "01m80wsthj3wxfxksg03wt5001";
 const NOW: i64 = 1_795_326_536;
 
-/// Bodies that an operation takes: the least, and where there is more to know another.
+/// Bodies of an operation: one with the required fields, and one with more where there is more to show.
 pub(super) fn requests(operation: OperationName) -> Value {
     let number = |kind: CardKind| match kind {
         CardKind::Sim => json!({ "nonce": 90_174, "iccid": ICCID }),
@@ -82,15 +82,17 @@ fn signed(fields: &Value) -> Value {
         body[name] = value.clone();
     }
     let text = body.to_string();
-    // Made here, so it parses.
+    // The body is made here, so it parses.
     let sign = Body::parse(text.as_bytes()).map(|body| sign::sign(&body, Scope::Request, SECRET));
     body["sign"] = sign.unwrap_or_default().into();
     body
 }
 
-/// What comes back.
 pub(super) fn answers(operation: OperationName) -> Value {
-    let success = |message: &str, data: Value| json!({ "success": { "summary": "成功 · done", "value": Envelope::new(Code::Ok, message, Some(data)) } });
+    let success = |message: &str, data: Value| {
+        let answer = Envelope::new(Code::Ok, message, Some(data));
+        json!({ "success": { "summary": "成功 · done", "value": answer } })
+    };
     let plain = Code::Ok.default_message(Language::Zh);
     match operation {
         OperationName::RefreshUsage(kind) => {

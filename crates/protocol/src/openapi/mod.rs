@@ -1,5 +1,5 @@
-//! The open API as an OpenAPI 3.1 document, made from what this crate knows: the operations' fields, the answers' types, the
-//! codes. Nothing is said twice.
+//! The open API as an OpenAPI 3.1 document. It is made from the operations' fields, the answers' types and
+//! the codes, so that nothing is written twice.
 
 mod examples;
 mod schemas;
@@ -10,10 +10,10 @@ use crate::operation::OperationName;
 use serde_json::{Map, Value, json};
 use simgauge_domain::card_kind::CardKind;
 
-/// What the document says of the API as a whole.
+/// The description of the API as a whole.
 const ABOUT: &str = include_str!("about.md");
 
-/// The document.
+/// The OpenAPI document, as JSON.
 #[must_use]
 pub fn document() -> Value {
     let paths: Map<String, Value> = OperationName::ALL
@@ -52,7 +52,11 @@ fn described(operation: OperationName) -> Value {
             "name": "Accept-Language",
             "in": "header",
             "required": false,
-            "description": "返回信息的语言:zh 或 en;缺省为账户的语言;刷新受理成功时的 message 固定 · the language of messages, zh or en; else the account's; that of an accepted refresh is always the same",
+            "description": concat!(
+                "返回信息的语言:zh 或 en;缺省为账户的语言;刷新受理成功时的 message 固定 · ",
+                "the language of messages, zh or en; by default the account's; ",
+                "that of an accepted refresh is always the same",
+            ),
             "schema": { "type": "string" },
             "example": "zh",
         }],
@@ -72,12 +76,12 @@ fn described(operation: OperationName) -> Value {
                 "content": json_content(schemas::answer(operation), Some(examples::answers(operation))),
             },
             "413": {
-                "description": message_of(Code::TooLarge),
+                "description": schemas::message_of(Code::TooLarge),
                 "headers": { "x-request-id": id_header() },
                 "content": json_content(schemas::refusal_of(Code::TooLarge), None),
             },
             "503": {
-                "description": message_of(Code::Unavailable),
+                "description": schemas::message_of(Code::Unavailable),
                 "headers": { "x-request-id": id_header(), "Retry-After": retry_header() },
                 "content": json_content(schemas::refusal_of(Code::Unavailable), None),
             },
@@ -109,8 +113,8 @@ fn headers() -> Value {
             "schema": { "type": "string" },
         },
         "RetryAfter": {
-            "description": "多少秒后可重试;仅在 code 为 429 或 503 时返回 · seconds until it is worth trying again; with the \
-                            codes 429 and 503",
+            "description": "多少秒后可重试;仅在 code 为 429 或 503 时返回 · \
+                            seconds until it is worth trying again; with the codes 429 and 503",
             "required": false,
             "schema": { "type": "integer", "minimum": 1 },
         },
@@ -136,16 +140,17 @@ fn operation_id(operation: OperationName) -> String {
     id
 }
 
-/// A summary and a description, both in two languages.
+/// Summary and description, both in two languages.
 fn words(operation: OperationName) -> (&'static str, &'static str) {
     match operation {
         OperationName::RefreshUsage(CardKind::Sim) => (
             "刷新套餐用量 · refresh a card's usage",
             "触发一次向运营商同步用量的操作,立即返回;5 分钟内仅可调用一次(可配置)。请仅在用户手动刷新时调用,不要用于定时任务。\
              完全相同的请求(包括 sign)会得到相同的结果,不会再次触发。\n\n\
-             Has the card read from its operator, and answers at once. A card is let through once in five minutes, unless \
-             configured otherwise. For a person's button, not for a schedule. The identical request, sign included, is \
-             answered alike and triggers nothing.",
+             Reads the card from its operator in the background, and answers at once. A card is accepted \
+             once in five minutes, unless configured otherwise. For a person's button, not for a \
+             schedule. The identical request, including its sign, gets the same answer and triggers \
+             nothing.",
         ),
         OperationName::RefreshUsage(CardKind::CloudEsim) => (
             "云 eSIM 卡片刷新套餐用量 · refresh a cloud eSIM's usage",
@@ -168,16 +173,13 @@ fn words(operation: OperationName) -> (&'static str, &'static str) {
 }
 
 const GET: &str = "返回卡片信息、最近一次读取的用量、套餐和最近一次刷新。不会触发刷新。同一签名只能使用一次。\n\n\
-                   The card with its usage as last read, its packages and its last refresh. Nothing is refreshed. A sign \
-                   counts once.";
+                   The card with its usage as last read, its packages and its last refresh. Nothing is \
+                   refreshed. A sign can be used once.";
 const LIST: &str =
-    "分页列出账户下的卡。同一签名只能使用一次。\n\nThe account's cards, by pages. A sign counts once.";
+    "分页列出账户下的卡。同一签名只能使用一次。\n\nThe account's cards, by pages. A sign can be used once.";
 const HISTORY: &str = "按时间倒序返回读取记录,首页另含每日用量。不会触发刷新。同一签名只能使用一次。\n\n\
-                       Readings, newest first; with the first page also the days. Nothing is refreshed. A sign counts once.";
-
-fn message_of(code: Code) -> String {
-    format!("{} · {}", code.default_message(Language::Zh), code.default_message(Language::En))
-}
+                       Readings, newest first. The first page also has the days. Nothing is refreshed. \
+                       A sign can be used once.";
 
 /// The codes as a table.
 fn codes() -> String {

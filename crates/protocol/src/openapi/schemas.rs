@@ -1,4 +1,4 @@
-//! The schemas: requests from what their fields must be, answers from their types, refusals from the codes.
+//! The schemas: requests from the rules of their fields, answers from their types, refusals from the codes.
 
 use crate::answer::{
     CardAnswer, CardPage, HistoryAnswer, InternalDetail, RefreshAnswer, RefreshReport, RetryDetail,
@@ -6,12 +6,13 @@ use crate::answer::{
 };
 use crate::code::Code;
 use crate::field::Must;
+use crate::language::Language;
 use crate::operation::{Field, OperationName};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Every schema that others refer to.
+/// Every schema that other parts of the document refer to.
 pub(super) fn components() -> Map<String, Value> {
     let mut types = Vec::new();
     with::<RefreshAnswer>(&mut types);
@@ -36,7 +37,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// What is sent. Fields that are not listed are allowed.
+/// The body of a request. Fields that are not listed are allowed.
 pub(super) fn request(operation: OperationName) -> Value {
     let fields: Vec<Field> = OperationName::common_fields().into_iter().chain(operation.fields()).collect();
     let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
@@ -57,7 +58,7 @@ fn property(field: &Field) -> Value {
         schema["default"] = default.into();
     }
     if !field.required {
-        // null counts as absent.
+        // `null` counts as absent.
         if let Some(Value::Array(types)) = schema.get_mut("type") {
             types.push("null".into());
         } else {
@@ -96,7 +97,7 @@ fn what_it_must_be(must: &Must) -> Value {
     }
 }
 
-/// What comes back with HTTP 200: the answer, or one of the refusals that the operation knows.
+/// The body with HTTP 200: the answer, or one of the refusals of the operation.
 pub(super) fn answer(operation: OperationName) -> Value {
     let success = json!({
         "title": "success",
@@ -123,7 +124,7 @@ fn data_of(operation: OperationName) -> String {
     .into_owned()
 }
 
-/// The codes that an operation refuses with, beside those that never reach it.
+/// The codes with which an operation refuses a call that reaches it.
 fn refusals_of(operation: OperationName) -> Vec<Code> {
     let mut codes = vec![Code::BadRequest, Code::Unauthorized, Code::Forbidden];
     if !matches!(operation, OperationName::ListCards(_)) {
@@ -146,7 +147,7 @@ fn refusal_name(code: Code) -> String {
 fn refusal(refused: Code) -> Value {
     let mut schema = json!({
         "type": "object",
-        "description": super::message_of(refused),
+        "description": message_of(refused),
         "required": ["code", "message"],
         "properties": { "code": code(refused), "message": message() },
     });
@@ -180,4 +181,9 @@ fn message() -> Value {
         "title": "原因",
         "description": "成功或失败原因 · what happened, in the caller's language",
     })
+}
+
+/// The default message of a code, in both languages.
+pub(super) fn message_of(code: Code) -> String {
+    format!("{} · {}", code.default_message(Language::Zh), code.default_message(Language::En))
 }

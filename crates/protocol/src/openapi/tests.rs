@@ -8,7 +8,8 @@ fn operation(path: &str) -> Value {
     document()["paths"][path]["post"].clone()
 }
 
-/// What https://oapi.eiotclub.com's documentation says of both, field by field, and the range that it gives for nonce.
+/// What https://oapi.eiotclub.com's documentation says of both, field by field, and the range that it gives
+/// for nonce.
 #[rstest]
 #[case::card("/api/v3/card/refreshUsage", "iccid", "操作成功")]
 #[case::cloud_esim("/api/v3/cloudesim/refreshUsage", "eid", "success")]

@@ -23,7 +23,10 @@ fn vector() {
 /// The same body with `signType`; checked with Python's hmac.
 #[test]
 fn vector_of_hmac() {
-    let json = r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"signType":"HMAC-SHA256"}"#;
+    let json = concat!(
+        r#"{"appkey":"000001","timestamp":1556595508,"nonce":24523,"userName":"wx","age":24,"sex":1,"#,
+        r#""signType":"HMAC-SHA256"}"#
+    );
     let body = Body::parse(json.as_bytes()).expect("valid body");
     let canonical = canonical(&body, Scope::Request, Form::default());
     let expected =
@@ -99,15 +102,18 @@ fn wrong_signs_are_refused(#[case] sent: &str) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Signed is verified, in either letter case, whatever the order of the fields; any other secret is refused.
+    /// Signed is verified, in either letter case, whatever the order of the fields; any other secret is
+    /// refused.
     #[test]
-    fn signed_is_verified(mut fields in proptest::collection::btree_map("[a-zA-Z_]{1,8}", ".{0,12}", 0..8), secret in "[ -~]{1,20}") {
+    fn signed_is_verified(
+        mut fields in proptest::collection::btree_map("[a-zA-Z_]{1,8}", ".{0,12}", 0..8),
+        secret in "[ -~]{1,20}",
+    ) {
         fields.remove("sign");
         let forward = serde_json::to_string(&fields).expect("json");
-        let backward = format!(
-            "{{{}}}",
-            fields.iter().rev().map(|(k, v)| format!("{}: {}", serde_json::json!(k), serde_json::json!(v))).collect::<Vec<_>>().join(" ,")
-        );
+        let written = |text: &str| serde_json::json!(text).to_string();
+        let pairs = fields.iter().rev().map(|(name, value)| format!("{}: {}", written(name), written(value)));
+        let backward = format!("{{{}}}", pairs.collect::<Vec<_>>().join(" ,"));
         let made = sign(&Body::parse(forward.as_bytes()).expect("body"), Scope::Request, &secret);
         let body = Body::parse(backward.as_bytes()).expect("body");
         prop_assert!(verify(&body, Scope::Request, &secret, &made));

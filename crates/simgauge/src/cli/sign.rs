@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(error(b""), "the body is empty");
         assert_eq!(error(b"[]"), "the body must be a JSON object");
         assert!(error(b"{'a':1}").contains("not JSON"));
-        assert_eq!(error(br#"{"a":1,"a":2}"#), "the key \"a\" stands twice");
+        assert_eq!(error(br#"{"a":1,"a":2}"#), "the key \"a\" is defined twice");
     }
 }

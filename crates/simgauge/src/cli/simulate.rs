@@ -3,7 +3,7 @@
 use super::serve::stop_signal;
 use anyhow::Context as _;
 use clap::Args;
-use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_simulator::{Simulator, SimulatorConfig};
 use simgauge_service::clock::Clock;
 use std::net::SocketAddr;
 use std::process::ExitCode;

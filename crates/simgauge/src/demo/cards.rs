@@ -1,8 +1,8 @@
 //! The demo's cards: a hundred ordinary ones, the documentation's own two, and test cards that always end the same way.
 
 use simgauge_domain::failure::FailureKind;
-use simgauge_operators::simulator::{Fault, Simulator};
 use simgauge_protocol::{Code, Language};
+use simgauge_simulator::{Fault, Simulator};
 use std::time::Duration;
 
 /// The documentation's own card.
@@ -224,7 +224,7 @@ impl TestCard {
         match &self.trouble {
             Trouble::None => {}
             Trouble::Fault(fault) => {
-                let forever = simgauge_operators::simulator::FaultSpan::Forever;
+                let forever = simgauge_simulator::FaultSpan::Forever;
                 simulator.set_fault(&operator, Some(self.iccid), fault.clone(), forever);
             }
             Trouble::UnknownSim => simulator.set_unknown(&operator, self.iccid, true),

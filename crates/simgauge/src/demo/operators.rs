@@ -4,8 +4,8 @@ use super::cards::{Place, TEST_CARDS, TEST_OPERATOR};
 use crate::config::OperatorAccountConfig;
 use crate::config::SecretSource;
 use anyhow::Context as _;
-use simgauge_operators::simulator::Simulator;
 use simgauge_operators::{Catalog, Definition};
+use simgauge_simulator::Simulator;
 
 /// A login at each operator that the simulator speaks and there is a definition for, then those of test cards.
 ///

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use futures::future::try_join_all;
 use simgauge_client::{Client, RefreshOptions};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::Simulator;
+use simgauge_simulator::Simulator;
 use simgauge_service::clock::Clock;
 use simgauge_store::Store;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use simgauge_http::asked_language;
-use simgauge_operators::simulator::Simulator;
+use simgauge_simulator::Simulator;
 use simgauge_protocol::{Code, Envelope, Language};
 use simgauge_service::clock::Clock;
 use simgauge_store::Store;

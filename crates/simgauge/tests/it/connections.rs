@@ -3,7 +3,7 @@
 use crate::support::{ICCID, OPERATOR, TestServer, server};
 use rstest::rstest;
 use serde_json::json;
-use simgauge_operators::simulator::{Fault, FaultSpan};
+use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

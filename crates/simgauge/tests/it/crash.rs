@@ -7,7 +7,7 @@ use futures::future::join_all;
 use rstest::rstest;
 use serde_json::json;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::{Fault, FaultSpan};
+use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 
 #[rstest]

@@ -3,7 +3,7 @@
 use crate::support::process::Process;
 use crate::support::{ICCID, LANE, OPERATOR, SECRET, TestServer, server};
 use serde_json::{Value, json};
-use simgauge_operators::simulator::{Fault, FaultSpan};
+use simgauge_simulator::{Fault, FaultSpan};
 use sqlx::Connection as _;
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::support::{Database, ICCID, LANE, OPERATOR, TestServer, import, operat
 use serde_json::json;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_operators::Catalog;
-use simgauge_operators::simulator::{Fault, FaultSpan, SimulatorConfig};
+use simgauge_simulator::{Fault, FaultSpan, SimulatorConfig};
 use simgauge_store::ImportRow;
 use std::time::{Duration, Instant};
 

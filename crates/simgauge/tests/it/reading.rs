@@ -3,7 +3,7 @@
 use crate::support::{ICCID, LANE, OPERATOR, server};
 use serde_json::{Value, json};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::{Fault, FaultSpan, SimulatorConfig};
+use simgauge_simulator::{Fault, FaultSpan, SimulatorConfig};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(15);

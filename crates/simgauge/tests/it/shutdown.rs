@@ -4,7 +4,7 @@ use crate::support::process::Process;
 use crate::support::{ICCID, OPERATOR, server};
 use serde_json::json;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::{Fault, FaultSpan};
+use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 
 #[tokio::test]

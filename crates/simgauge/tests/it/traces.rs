@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 use simgauge::config::Config;
 use simgauge_domain::id::RefreshId;
-use simgauge_operators::simulator::{Fault, FaultSpan};
+use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);

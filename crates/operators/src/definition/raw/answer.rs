@@ -1,6 +1,6 @@
-//! The `[answer]` part as it is written.
+//! The `[answer]` part.
 
-use super::Text;
+use super::text::Text;
 use crate::units::{Base, Unit};
 use serde::Deserialize;
 use simgauge_domain::reading::{PeriodKind, ProfileStatus};
@@ -10,14 +10,14 @@ use toml::Spanned;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAnswer {
-    /// jq: the ICCID (or EID) the answer is about; every output must be the card's.
+    /// jq: the ICCID or EID that the answer is about. Every output must be the card's.
     pub(crate) identity: Option<Text>,
-    /// Says that answers do not name the card, so that only the request ties them to it.
+    /// Answers do not name the card. Only the request ties them to it.
     #[serde(default)]
     pub(crate) names_no_card: bool,
     pub(crate) used: RawAmount,
     pub(crate) total: Option<RawAmount>,
-    /// jq: true where there is no total.
+    /// jq: true where the card has no total.
     pub(crate) unlimited: Option<Text>,
     pub(crate) period: RawPeriod,
     pub(crate) as_of: Option<RawDate>,
@@ -30,10 +30,10 @@ pub(crate) struct RawAnswer {
 pub(crate) struct RawAmount {
     /// jq: every output is added.
     pub(crate) add: Text,
-    /// jq: every output is taken away.
+    /// jq: every output is subtracted.
     pub(crate) subtract: Option<Text>,
     pub(crate) unit: Option<Spanned<Unit>>,
-    /// jq: the unit's name; `unit` where it yields nothing.
+    /// jq: the unit's name. `unit` counts where it yields nothing.
     pub(crate) unit_from: Option<Text>,
     /// Values carry their unit (`12.5MB`).
     #[serde(default)]
@@ -41,7 +41,8 @@ pub(crate) struct RawAmount {
     pub(crate) base: Option<Base>,
     #[serde(default)]
     pub(crate) blank_is_zero: bool,
-    /// No output at all counts as zero; a `null` is always a missing figure, so that a renamed field never reads as zero.
+    /// No output at all counts as zero. A `null` is always a missing amount, so that a renamed field never
+    /// reads as zero.
     #[serde(default)]
     pub(crate) none_is_zero: bool,
 }
@@ -50,20 +51,20 @@ pub(crate) struct RawAmount {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawPeriod {
     pub(crate) kind: PeriodKind,
-    /// jq: the kind's name, where the answer says it; `kind` where it yields nothing.
+    /// jq: the kind's name, where the answer has it. `kind` counts where it yields nothing.
     pub(crate) kind_from: Option<Text>,
-    /// jq: what tells periods apart; made from `start` where not given.
+    /// jq: what distinguishes periods. It is made from `start` where not given.
     pub(crate) key: Option<Text>,
     pub(crate) start: Option<RawDate>,
     pub(crate) end: Option<RawDate>,
-    /// Zone of a calendar month.
+    /// The zone of a calendar month.
     pub(crate) zone: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawDate {
-    /// jq: the date; nothing or `null` where there is none.
+    /// jq: the date. Nothing or `null` where there is none.
     pub(crate) from: Text,
     pub(crate) format: Text,
     pub(crate) zone: Option<Text>,
@@ -79,7 +80,8 @@ pub(crate) struct RawStatus {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawBundles {
-    /// jq: one object per bundle, with `code`, `name`, `used` or `remaining`, `total`, `unlimited`, `start`, `end`.
+    /// jq: one object per bundle, with `code`, `name`, `used` or `remaining`, `total`, `unlimited`, `start`,
+    /// `end`.
     pub(crate) each: Text,
     pub(crate) unit: Spanned<Unit>,
     pub(crate) base: Option<Base>,

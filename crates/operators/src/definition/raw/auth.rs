@@ -1,6 +1,7 @@
-//! The `[auth]` part as it is written.
+//! The `[auth]` part.
 
-use super::{RawCapture, RawRequest, Text, Texts};
+use super::request::{RawBasic, RawCapture, RawRequest};
+use super::text::{Text, Texts};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -20,16 +21,9 @@ pub(crate) struct RawAuth {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawBasic {
-    pub(crate) user: Text,
-    pub(crate) password: Text,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct RawLogin {
     pub(crate) request: RawRequest,
-    /// When the log-in's answer is one; any 2xx where this is not given.
+    /// jq: true for a good answer. Any 2xx is one where this is not given.
     pub(crate) success: Option<Text>,
     pub(crate) capture: BTreeMap<String, RawCapture>,
     pub(crate) ttl: RawTtl,
@@ -45,11 +39,11 @@ const fn a_minute() -> u64 {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawTtl {
-    /// Used as it is, or where the answer does not say.
+    /// Counts where the answer does not say how long the log-in is valid.
     pub(crate) seconds: NonZeroU64,
-    /// jq: seconds the log-in is good for.
+    /// jq: how many seconds the log-in is valid.
     pub(crate) from: Option<Text>,
-    /// Name of a capture that is a JWT, whose `exp` counts.
+    /// The name of a capture that is a JWT. Its `exp` counts.
     pub(crate) jwt: Option<Text>,
 }
 
@@ -101,30 +95,29 @@ pub(crate) enum Encoding {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSign {
-    /// Where the signed parameters travel, and where `add` puts its own.
+    /// Where the signed parameters are, and where `add` puts its own.
     pub(crate) parameters: ParameterPlace,
-    /// Parameters every request gets before it is signed. For `json` each is a JSON template.
+    /// Parameters that every request gets before it is signed. For `json` each is a JSON template.
     #[serde(default)]
     pub(crate) add: Texts,
-    /// The parameters that are signed, in this order; all of them sorted by name where it is not given.
+    /// The parameters that are signed, in this order. Where it is not given, all of them, sorted by name.
     pub(crate) listed: Option<Vec<String>>,
-    /// Leaves out parameters that are empty.
+    /// Leaves out empty parameters.
     #[serde(default)]
     pub(crate) skip_empty: bool,
-    /// Percent-encodes names and values after RFC 3986.
+    /// Percent-encodes names and values by RFC 3986.
     #[serde(default)]
     pub(crate) encode: bool,
     #[serde(default = "ampersand")]
     pub(crate) joiner: String,
-    /// Template of what is signed; `params` are the joined parameters, `body` is the raw body.
+    /// Template of what is signed. `params` are the joined parameters, `body` is the raw body.
     pub(crate) string: Option<Text>,
     pub(crate) algorithm: Algorithm,
-    /// Template of the key of an HMAC.
+    /// Template of the HMAC key.
     pub(crate) key: Option<Text>,
     pub(crate) output: SignOutput,
-    /// Where the signature goes.
     pub(crate) place: SignPlace,
-    /// The parameter or header that carries it.
+    /// The parameter or header of the signature.
     pub(crate) name: String,
 }
 

@@ -16,8 +16,8 @@ use simgauge::config::OperatorAccountConfig;
 use simgauge::config::SecretSource;
 use simgauge::demo::simulated_account;
 use simgauge_operators::Catalog;
-use simgauge_operators::simulator::{Fault, FaultSpan, Simulator};
 use simgauge_protocol::OperationName;
+use simgauge_simulator::{Fault, FaultSpan, Simulator};
 use simgauge_store::{AdminRole, Store};
 use std::time::Duration;
 

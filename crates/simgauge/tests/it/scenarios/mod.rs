@@ -8,7 +8,7 @@ mod postgres;
 
 use crate::support::{Builder, Database, server};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::SimulatorConfig;
+use simgauge_simulator::SimulatorConfig;
 
 /// How much of something: the long run is `scripts/soak`.
 fn times<T>(short: T, long: T) -> T {

@@ -13,7 +13,7 @@ use simgauge::config::OperatorAccountConfig;
 use simgauge::config::SecretSource;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_operators::simulator::{Simulator, SimulatorConfig};
+use simgauge_simulator::{Simulator, SimulatorConfig};
 use simgauge_service::clock::Clock;
 use simgauge_service::secrets::Sealer;
 use simgauge_store::{ImportRow, Store};

@@ -1,0 +1,165 @@
+//! The cases of a fixture file: requests as they must be sent, the answers to them, and the expected result.
+
+use serde::Deserialize;
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::reading::{PeriodKind, ProfileStatus};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    defaults: Defaults,
+    case: Vec<Case>,
+}
+
+/// What cases share. A case's own values win.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Defaults {
+    iccid: Option<String>,
+    eid: Option<String>,
+    now: Option<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Exchanges before each case's own, such as a log-in or a look-up.
+    #[serde(default)]
+    exchange: Vec<Exchange>,
+    /// The request of an exchange that names none.
+    request: Option<ExpectedRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Case {
+    pub(super) what: String,
+    pub(super) iccid: Option<String>,
+    pub(super) eid: Option<String>,
+    /// RFC 3339.
+    pub(super) now: Option<String>,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, String>,
+    /// Leaves out the exchanges of `[defaults]`.
+    #[serde(default)]
+    alone: bool,
+    #[serde(default)]
+    pub(super) exchange: Vec<Exchange>,
+    pub(super) reading: Option<ExpectedReading>,
+    pub(super) failure: Option<ExpectedFailure>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Exchange {
+    pub(super) request: Option<ExpectedRequest>,
+    #[serde(default)]
+    pub(super) answer: CannedAnswer,
+}
+
+/// A request as it must arrive. The value `*` matches anything.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedRequest {
+    #[serde(default = "get")]
+    pub(super) method: String,
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) query: BTreeMap<String, String>,
+    /// Headers that must be present. Others may be present too.
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) form: Option<BTreeMap<String, String>>,
+    pub(super) json: Option<serde_json::Value>,
+}
+
+fn get() -> String {
+    "GET".into()
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CannedAnswer {
+    #[serde(default = "ok")]
+    pub(super) status: u16,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) body: String,
+}
+
+impl Default for CannedAnswer {
+    fn default() -> Self {
+        Self { status: ok(), headers: BTreeMap::new(), body: String::new() }
+    }
+}
+
+const fn ok() -> u16 {
+    200
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedReading {
+    pub(super) used: u64,
+    pub(super) total: Option<u64>,
+    pub(super) kind: PeriodKind,
+    #[serde(default)]
+    pub(super) key: String,
+    pub(super) start: Option<String>,
+    pub(super) end: Option<String>,
+    pub(super) as_of: Option<String>,
+    pub(super) status: Option<ProfileStatus>,
+    pub(super) raw_status: Option<String>,
+    #[serde(default)]
+    pub(super) bundles: Vec<ExpectedBundle>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedBundle {
+    pub(super) code: String,
+    pub(super) name: String,
+    pub(super) used: u64,
+    pub(super) total: Option<u64>,
+    pub(super) start: Option<String>,
+    pub(super) end: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedFailure {
+    pub(super) kind: FailureKind,
+    pub(super) retry_after_seconds: Option<u64>,
+}
+
+/// The cases of a fixture file, with the file's defaults filled in.
+pub(super) fn parse(text: &str) -> Result<Vec<Case>, String> {
+    let File { defaults, case: mut cases } = toml::from_str(text).map_err(|error| error.to_string())?;
+    for case in &mut cases {
+        for (own, default) in [
+            (&mut case.iccid, &defaults.iccid),
+            (&mut case.eid, &defaults.eid),
+            (&mut case.now, &defaults.now),
+        ] {
+            *own = own.take().or_else(|| default.clone());
+        }
+        for (own, default) in
+            [(&mut case.settings, &defaults.settings), (&mut case.secrets, &defaults.secrets)]
+        {
+            for (name, value) in default {
+                own.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        if !case.alone {
+            case.exchange.splice(0..0, defaults.exchange.iter().cloned());
+        }
+        for exchange in &mut case.exchange {
+            exchange.request = exchange.request.take().or_else(|| defaults.request.clone());
+        }
+    }
+    Ok(cases)
+}

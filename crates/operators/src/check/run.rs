@@ -1,0 +1,107 @@
+//! Runs a fixture case through the engine and compares the outcome with what the case expects.
+
+use super::case::{Case, ExpectedBundle, ExpectedReading};
+use super::server::FixtureServer;
+use crate::definition::Definition;
+use crate::engine::{NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use simgauge_domain::reading::{Bundle, Period, Reading};
+use simgauge_domain::time::UnixMs;
+use std::sync::Arc;
+
+/// Runs one case through the engine, over a socket. Returns every difference.
+pub(super) async fn run(definition: &Arc<Definition>, case: &Case) -> Vec<String> {
+    let mut differences = Vec::new();
+    match read(definition, case, &mut differences).await {
+        Ok(outcome) => compare(case, &outcome, &mut differences),
+        Err(problem) => differences.push(problem),
+    }
+    differences
+}
+
+async fn read(
+    definition: &Arc<Definition>,
+    case: &Case,
+    differences: &mut Vec<String>,
+) -> Result<Result<Reading, ReadError>, String> {
+    let server = FixtureServer::start(case.exchange.clone()).await.map_err(|error| error.to_string())?;
+    let now = instant(case.now.as_deref().unwrap_or("2026-05-08T10:00:00Z"))?;
+    let secrets = case.secrets.iter().map(|(name, value)| (name.clone(), SecretString::from(value.as_str())));
+    let account = OperatorAccount {
+        name: "fixture".into(),
+        base_url: Some(server.base_url()),
+        allow_http: true,
+        settings: case.settings.clone(),
+        secrets: secrets.collect(),
+        ..OperatorAccount::default()
+    };
+    let operator = Operator::new(Arc::clone(definition), account, Arc::new(move || now))
+        .map_err(|error| error.to_string())?;
+    let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
+    let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &NoGate).await;
+    differences.extend(server.finish().await);
+    Ok(outcome)
+}
+
+fn compare(case: &Case, outcome: &Result<Reading, ReadError>, differences: &mut Vec<String>) {
+    match (outcome, &case.reading, &case.failure) {
+        (Ok(reading), Some(wanted), None) => match expected(wanted) {
+            Ok(wanted) if wanted == *reading => {}
+            Ok(wanted) => differences.push(format!("the reading is {reading:?} instead of {wanted:?}")),
+            Err(problem) => differences.push(problem),
+        },
+        (Err(error), None, Some(wanted)) => {
+            if error.kind != wanted.kind {
+                differences.push(format!("it fails with `{error}` instead of `{}`", wanted.kind));
+            }
+            let wait = error.retry_after.map(|wait| wait.as_secs());
+            if wait != wanted.retry_after_seconds {
+                differences.push(format!(
+                    "the wait asked for is {wait:?} seconds instead of {:?}",
+                    wanted.retry_after_seconds
+                ));
+            }
+        }
+        (Ok(reading), None, Some(wanted)) => {
+            differences.push(format!("it reads {reading:?} instead of failing with `{}`", wanted.kind));
+        }
+        (Err(error), Some(_), None) => {
+            differences.push(format!("it fails with `{error}` instead of reading"))
+        }
+        _ => differences.push("a case expects either a `reading` or a `failure`".into()),
+    }
+}
+
+fn expected(wanted: &ExpectedReading) -> Result<Reading, String> {
+    let when = |text: &Option<String>| text.as_deref().map(instant).transpose();
+    let bundle = |wanted: &ExpectedBundle| {
+        Ok(Bundle {
+            code: wanted.code.clone(),
+            name: wanted.name.clone(),
+            used: wanted.used,
+            total: wanted.total,
+            start: when(&wanted.start)?,
+            end: when(&wanted.end)?,
+        })
+    };
+    Ok(Reading {
+        period: Period {
+            kind: wanted.kind,
+            key: wanted.key.clone(),
+            start: when(&wanted.start)?,
+            end: when(&wanted.end)?,
+        },
+        used: wanted.used,
+        total: wanted.total,
+        as_of: when(&wanted.as_of)?,
+        status: wanted.status,
+        raw_status: wanted.raw_status.clone(),
+        bundles: wanted.bundles.iter().map(bundle).collect::<Result<_, String>>()?,
+    })
+}
+
+fn instant(text: &str) -> Result<UnixMs, String> {
+    let at: Timestamp = text.parse().map_err(|_| format!("`{text}` is no RFC 3339 time"))?;
+    Ok(UnixMs(at.as_millisecond()))
+}

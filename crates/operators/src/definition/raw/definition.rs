@@ -1,0 +1,67 @@
+use super::answer::RawAnswer;
+use super::auth::RawAuth;
+use super::errors::RawErrors;
+use super::step::RawStep;
+use super::text::Text;
+use serde::Deserialize;
+use simgauge_domain::limits::Limits;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawDefinition {
+    pub(crate) name: Text,
+    pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) sources: Vec<String>,
+    pub(crate) base_url: Option<Text>,
+    #[serde(default)]
+    pub(crate) allow_http: bool,
+    #[serde(default)]
+    pub(crate) accepts_eid: bool,
+    pub(crate) declared_lag_seconds: Option<u64>,
+    pub(crate) freshness: Option<String>,
+    #[serde(default)]
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) limits: Option<Spanned<Limits>>,
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, RawSetting>,
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, RawSecret>,
+    #[serde(default)]
+    pub(crate) auth: RawAuth,
+    pub(crate) steps: Vec<RawStep>,
+    pub(crate) answer: RawAnswer,
+    #[serde(default)]
+    pub(crate) errors: RawErrors,
+}
+
+/// Something that the definition assumes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    pub what: String,
+    /// Whether the operator's own page or API description says so.
+    pub confirmed: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSetting {
+    pub(crate) about: String,
+    pub(crate) default: Option<String>,
+    /// Takes the account's base URL where that is given and this setting is not, so that the log-in of a
+    /// simulator is made at the simulator.
+    #[serde(default)]
+    pub(crate) follows_base_url: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSecret {
+    pub(crate) about: String,
+    /// Only identifies the caller, such as a user name or an app id.
+    #[serde(default)]
+    pub(crate) identifies: bool,
+}

@@ -1,0 +1,29 @@
+use crate::json;
+use jaq_json::Val;
+use reqwest::header::HeaderMap;
+
+/// An operator's complete answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    pub(crate) text: String,
+    /// The body as JSON. `None` where it is not JSON.
+    pub(crate) body: Option<Val>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8]) -> Self {
+        let text = json::text(bytes);
+        let body = json::parse(&text);
+        Self { status, headers, text, body }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body as JSON. `null` where it is not JSON.
+    pub(crate) fn body_or_null(&self) -> &Val {
+        self.body.as_ref().unwrap_or(&Val::Null)
+    }
+}

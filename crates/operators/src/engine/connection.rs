@@ -1,0 +1,90 @@
+use super::account::{OperatorAccount, SetupError, Timeouts};
+use super::answer::Answer;
+use super::error::ReadError;
+use super::gate::CallKind;
+use super::http::{self, Outgoing};
+use super::request;
+use super::run::Run;
+use super::setup::{self, Checked};
+use crate::definition::Definition;
+use crate::definition::plan::RequestPlan;
+use crate::template::{self, AccountValues};
+use minijinja::Value;
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::time::UnixMs;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The time of day, passed in.
+pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
+
+/// An operator account that can make calls.
+pub(super) struct Connection {
+    pub(super) definition: Arc<Definition>,
+    pub(super) account: OperatorAccount,
+    pub(super) host: String,
+    values: AccountValues,
+    base_url: String,
+    client: reqwest::Client,
+    clock: Clock,
+}
+
+impl Connection {
+    pub(super) fn new(
+        definition: Arc<Definition>,
+        account: OperatorAccount,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        let Checked { values, base_url, host } = setup::check(&definition, &account)?;
+        let client = http::client(&account.timeouts)
+            .map_err(|_| SetupError::Client { account: account.name.clone() })?;
+        Ok(Self { definition, account, host, values, base_url, client, clock })
+    }
+
+    pub(super) fn now(&self) -> UnixMs {
+        (self.clock)()
+    }
+
+    pub(super) fn template_values(&self, run: &Run<'_>, login: &BTreeMap<String, String>) -> Value {
+        template::values(&self.values, run.profile.iccid, run.profile.eid, self.now(), login, &run.captures)
+    }
+
+    /// Renders a request. A step's request also gets everything that `[auth]` adds.
+    pub(super) fn outgoing(
+        &self,
+        run: &Run<'_>,
+        plan: &RequestPlan,
+        login: &BTreeMap<String, String>,
+        is_step: bool,
+    ) -> Result<Outgoing, ReadError> {
+        let values = self.template_values(run, login);
+        request::render(&self.definition, plan, &self.base_url, &values, is_step)
+    }
+
+    /// Makes one HTTP call, once the gate permits it.
+    pub(super) async fn call(
+        &self,
+        run: &mut Run<'_>,
+        kind: CallKind,
+        step: &str,
+        plan: &RequestPlan,
+        outgoing: &Outgoing,
+    ) -> Result<Answer, ReadError> {
+        let Timeouts { step: step_limit, total, answer_cap } = self.account.timeouts;
+        let left = total.saturating_sub(run.spent);
+        if left.is_zero() {
+            return Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time."));
+        }
+        let permit = run.gate.admit(kind, run.profile.iccid).await;
+        let began = Instant::now();
+        let outcome = http::send(&self.client, outgoing, step_limit.min(left), answer_cap).await;
+        drop(permit);
+        let took = began.elapsed();
+        run.spent += took;
+        if let Some(tracer) = &mut run.tracer {
+            tracer.note(step, plan, outgoing, took, &outcome);
+        }
+        outcome
+    }
+}

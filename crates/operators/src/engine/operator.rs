@@ -1,0 +1,110 @@
+use super::account::{OperatorAccount, SetupError};
+use super::answer::Answer;
+use super::connection::{Clock, Connection};
+use super::error::ReadError;
+use super::gate::{CallGate, NoGate};
+use super::login::{self, Logins};
+use super::profile::ProfileRef;
+use super::run::Run;
+use super::steps;
+use super::trace::{StepTrace, Tracer};
+use crate::definition::Definition;
+use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret as _;
+use simgauge_domain::reading::Reading;
+use std::fmt;
+use std::sync::Arc;
+
+/// A definition with an account, ready to be read.
+pub struct Operator {
+    connection: Connection,
+    logins: Logins,
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator")
+            .field("account", &self.account_name())
+            .field("definition", &self.definition().name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Operator {
+    /// Checks the account against the definition and sets up its HTTP client.
+    ///
+    /// # Errors
+    /// [`SetupError`] that names whatever is missing, unknown or not allowed.
+    pub fn new(
+        definition: Arc<Definition>,
+        account: OperatorAccount,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        Ok(Self { connection: Connection::new(definition, account, clock)?, logins: Logins::default() })
+    }
+
+    #[must_use]
+    pub const fn definition(&self) -> &Arc<Definition> {
+        &self.connection.definition
+    }
+
+    #[must_use]
+    pub fn account_name(&self) -> &str {
+        &self.connection.account.name
+    }
+
+    /// The host that is called, with the port where that is unusual. Host-wide limits count by it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.connection.host
+    }
+
+    /// Asks the operator for one profile's usage.
+    ///
+    /// # Errors
+    /// [`ReadError`] of a closed set of kinds.
+    pub async fn read(&self, profile: &ProfileRef<'_>, gate: &dyn CallGate) -> Result<Reading, ReadError> {
+        steps::read(&self.connection, &self.logins, &mut self.start(profile, gate)).await
+    }
+
+    /// Like [`Operator::read`], and also returns every HTTP call with its secrets masked.
+    pub async fn read_traced(
+        &self,
+        profile: &ProfileRef<'_>,
+        gate: &dyn CallGate,
+    ) -> (Vec<StepTrace>, Result<Reading, ReadError>) {
+        let mut tracer = Tracer::default();
+        let secrets = self.connection.account.secrets.values();
+        let secrets: Vec<String> = secrets.map(|secret| secret.expose_secret().to_owned()).collect();
+        tracer.hide(&secrets);
+        let mut run = Run { tracer: Some(tracer), ..self.start(profile, gate) };
+        let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
+        (run.tracer.map(|tracer| tracer.traces).unwrap_or_default(), outcome)
+    }
+
+    /// Like [`Operator::read`], where every call is answered with this status and these bytes. No HTTP call
+    /// is made. For tests that try many answers. The steps are tried even where the bytes are no answer to a
+    /// log-in.
+    ///
+    /// # Errors
+    /// As [`Operator::read`].
+    #[doc(hidden)]
+    pub fn read_canned(
+        &self,
+        profile: &ProfileRef<'_>,
+        status: u16,
+        bytes: &[u8],
+    ) -> Result<Reading, ReadError> {
+        let answer = Answer::new(status, HeaderMap::new(), bytes);
+        let mut run = self.start(profile, &NoGate);
+        if let Some(plan) = &self.definition().auth.login {
+            let _ = login::accept(&self.connection, plan, &mut run, &answer);
+        }
+        steps::read_canned(&self.connection, &mut run, &answer)
+    }
+
+    fn start<'a>(&self, profile: &ProfileRef<'a>, gate: &'a dyn CallGate) -> Run<'a> {
+        let eid = profile.eid.filter(|_| self.definition().accepts_eid());
+        Run::new(ProfileRef { iccid: profile.iccid, eid }, gate, self.connection.now())
+    }
+}

@@ -1,0 +1,54 @@
+use super::gate::CallGate;
+use super::profile::ProfileRef;
+use super::trace::Tracer;
+use crate::jq::{self, Globals};
+use jaq_json::{Map, Val};
+use simgauge_domain::time::UnixMs;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One reading in progress.
+pub(super) struct Run<'a> {
+    pub(super) profile: ProfileRef<'a>,
+    pub(super) gate: &'a dyn CallGate,
+    pub(super) began: UnixMs,
+    /// The time that its HTTP calls have taken so far.
+    pub(super) spent: Duration,
+    pub(super) captures: BTreeMap<String, String>,
+    /// What was found in each step's answer, by the step's name.
+    pub(super) answers: Map,
+    /// Whether the log-in has been renewed. A reading renews it at most once.
+    pub(super) renewed: bool,
+    pub(super) tracer: Option<Tracer>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(profile: ProfileRef<'a>, gate: &'a dyn CallGate, began: UnixMs) -> Self {
+        Self {
+            profile,
+            gate,
+            began,
+            spent: Duration::ZERO,
+            captures: BTreeMap::new(),
+            answers: Map::default(),
+            renewed: false,
+            tracer: None,
+        }
+    }
+
+    pub(super) fn globals(&self) -> Globals {
+        Globals {
+            iccid: jq::string(self.profile.iccid),
+            eid: self.profile.eid.map_or(Val::Null, jq::string),
+            now: Val::from(usize::try_from(self.began.seconds()).unwrap_or(0)),
+            answers: Val::obj(self.answers.clone()),
+        }
+    }
+
+    /// Keeps secrets out of the trace, also out of what is traced already.
+    pub(super) fn mask<'s>(&mut self, secrets: impl IntoIterator<Item = &'s String>) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.hide(secrets);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+use crate::operator::Operator;
+use crate::state::OperatorState;
+use simgauge_domain::time::UnixMs;
+
+/// One copy of one operator, under its own name.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    /// The operator's name, with its tag where it has one.
+    pub(crate) name: String,
+    pub(crate) operator: &'static dyn Operator,
+    pub(crate) state: OperatorState,
+}
+
+impl Instance {
+    pub(crate) fn new(name: String, operator: &'static dyn Operator, start: UnixMs) -> Self {
+        Self { name, operator, state: OperatorState::new(operator.facts().limits(), start) }
+    }
+
+    /// How many usage calls about this SIM have arrived.
+    pub(crate) fn calls_about(&self, iccid: &str) -> u32 {
+        self.state.sims.peek(self.operator.canonical(iccid), |sim| sim.calls)
+    }
+}

@@ -1,0 +1,44 @@
+//! What a call asks for, and what can be wrong with it.
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Login,
+    /// A call on the way to the usage of this SIM, or beside it.
+    Lookup(String),
+    /// The call that returns the usage of this SIM.
+    Usage(String),
+    /// Nothing that this operator has.
+    Unknown,
+}
+
+impl Operation {
+    pub(crate) fn sim(&self) -> Option<&str> {
+        match self {
+            Self::Lookup(sim) | Self::Usage(sim) => Some(sim),
+            Self::Login | Self::Unknown => None,
+        }
+    }
+
+    pub(crate) fn usage_sim(&self) -> Option<&str> {
+        match self {
+            Self::Usage(sim) => Some(sim),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a call. Each operator answers it in its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    NoCredentials,
+    BadCredentials,
+    /// The log-in has expired.
+    TokenGone,
+    UnknownSim,
+    BadRequest(&'static str),
+    /// No such path or method.
+    NoSuchCall,
+    RateLimited,
+    /// Any other HTTP status, on demand.
+    Failure(u16),
+}

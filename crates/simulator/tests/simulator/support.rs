@@ -1,0 +1,103 @@
+//! A simulator with a clock that stands until it is moved, and a plain HTTP client.
+
+use serde_json::Value;
+use simgauge_domain::time::UnixMs;
+use simgauge_simulator::{Simulator, SimulatorConfig};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// 2026-05-08T10:11:12Z.
+pub(crate) const NOW: i64 = 1_778_235_072_000;
+pub(crate) const SIM: &str = "8988308650100524999";
+pub(crate) const UNKNOWN: &str = "8900000000000040499";
+
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
+    pub(crate) http: reqwest::Client,
+    clock: Arc<AtomicI64>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Field names of a JSON object, in order.
+    pub(crate) fn fields(&self, pointer: &str) -> Vec<String> {
+        self.json().pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect()
+    }
+}
+
+impl World {
+    pub(crate) async fn new(config: SimulatorConfig) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let reads = Arc::clone(&clock);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let simulator =
+            Simulator::start(listener, config, Arc::new(move || UnixMs(reads.load(Ordering::SeqCst))))
+                .await
+                .unwrap();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self { simulator, http, clock }
+    }
+
+    /// Usage stands still.
+    pub(crate) async fn fixed() -> Self {
+        Self::new(SimulatorConfig::fixed()).await
+    }
+
+    /// Usage grows with the clock.
+    pub(crate) async fn growing() -> Self {
+        Self::new(SimulatorConfig::default()).await
+    }
+
+    pub(crate) fn pass(&self, span: Duration) {
+        self.clock.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> UnixMs {
+        UnixMs(self.clock.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}/{path}", self.simulator.url()))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}/{path}", self.simulator.url()))
+    }
+}
+
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// A request with a JSON body.
+pub(crate) fn json(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {
+    request.header("content-type", "application/json").body(body.to_string())
+}
+
+/// A request with a form body.
+pub(crate) fn form(request: reqwest::RequestBuilder, pairs: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    request.header("content-type", "application/x-www-form-urlencoded").body(body)
+}

@@ -1,0 +1,68 @@
+//! Load as fast as it goes, by wrk: a fixed number of connections, each sending its next request when the last is answered.
+
+use crate::cards::Requests;
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+use simgauge_process as process;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+/// One thread is enough to keep two cores of server busy, and leaves them more of the machine than two would.
+const THREADS: u64 = 1;
+
+/// What wrk saw.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) requests: u64,
+    micros: u64,
+    failed: u64,
+    statuses: u64,
+    ran_out: bool,
+    /// In microseconds.
+    p99: u64,
+}
+
+impl Seen {
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.requests as f64 * 1e6 / self.micros as f64
+    }
+
+    /// The latency that 99 % of the answers kept to, in milliseconds.
+    pub(crate) fn p99(&self) -> f64 {
+        self.p99 as f64 / 1000.0
+    }
+}
+
+/// Sends requests for some seconds. With `again` it starts anew where they end; otherwise it fails there.
+///
+/// # Errors
+/// A request failed, was not answered with HTTP 200, or there were too few of them.
+pub(crate) fn load(
+    address: SocketAddr,
+    requests: &Requests,
+    connections: u64,
+    seconds: u64,
+    again: bool,
+) -> anyhow::Result<Seen> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("load/requests.lua");
+    let output = process::run(
+        Command::new("wrk")
+            .args([format!("-t{THREADS}"), format!("-c{connections}"), format!("-d{seconds}s")])
+            .arg("--timeout=10s")
+            .arg("-s")
+            .arg(script)
+            .arg(format!("http://{address}/"))
+            .arg("--")
+            .arg(&requests.path)
+            .args([requests.bytes.to_string(), requests.count.to_string(), THREADS.to_string()])
+            .arg(if again { "1" } else { "0" }),
+    )?;
+    let result =
+        output.lines().find_map(|line| line.strip_prefix("RESULT ")).context("wrk printed no result")?;
+    let seen: Seen = serde_json::from_str(result)?;
+    ensure!(!seen.ran_out, "there were too few requests ({}) for {seconds} s", requests.count);
+    ensure!(seen.failed == 0 && seen.statuses == 0, "not every request was answered with HTTP 200: {seen:?}");
+    Ok(seen)
+}
