@@ -131,11 +131,12 @@ fn listen(
     number: &str,
     at: UnixMs,
 ) -> Result<Option<String>, ApiError> {
-    let verdict = state.services.cadence.hear(CadenceCall { appkey: &caller.appkey, kind, number, at });
-    state.services.telemetry.metrics.beat_heard(verdict);
+    let verdict = state.services.cadence.observe(CadenceCall { appkey: &caller.appkey, kind, number, at });
+    let metrics = &state.services.telemetry.metrics;
     match verdict {
         Verdict::Good => Ok(None),
         Verdict::Warn { span } => {
+            metrics.steady_warned.inc();
             let every = span.as_secs();
             Ok(Some(caller.language.pick(
                 format!("该卡片约每 {every} 秒被刷新一次,像是程序定时调用。刷新供用户手动触发,请改用用量查询接口或通知"),
@@ -145,10 +146,13 @@ fn listen(
                 ),
             )))
         }
-        Verdict::Refuse { span, over_at } => Err(ApiError::SteadyBeat {
-            every_seconds: span.as_secs(),
-            retry_after_seconds: whole_seconds_up(over_at.since(at)).max(1),
-        }),
+        Verdict::Refuse { span, over_at } => {
+            metrics.steady_refused.inc();
+            Err(ApiError::SteadyBeat {
+                every_seconds: span.as_secs(),
+                retry_after_seconds: whole_seconds_up(over_at.since(at)).max(1),
+            })
+        }
     }
 }
 

@@ -1,23 +1,28 @@
 //! Making calls durable, many in one transaction: whatever comes in while one group commits makes up the next, and while one
 //! waits for the disk the next one is worked on.
 
+use super::accepted::AcceptedRefreshes;
 use super::cooldown_cache::Known;
+use super::group::{Callers, Group, NotAccepted, Reply};
 use super::inflight::{InflightLimit, InflightPermit};
-use super::sync::{Callers, Group, Past, Reply, Syncer};
+use super::sync::Syncer;
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
 use crate::telemetry::Telemetry;
+use crate::thread;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::Fingerprint;
 use simgauge_store::{AcceptCall, AcceptOutcome, CardRules, Store};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
-use std::time::Instant;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Calls in one transaction at most.
 const GROUP_MAX: usize = 512;
@@ -25,34 +30,26 @@ const GROUP_MAX: usize = 512;
 /// Groups that wait for the disk at most, beside those it works on.
 const GROUPS_AHEAD: usize = 1;
 
-/// Why a call was neither accepted nor refused by the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAccepted {
-    /// So many calls are on their way to being durable that this one would wait too long.
-    QueueFull,
-    /// The process stops.
-    Stopping,
-    /// The store failed. Nothing was stored, or (where the disk refused what was committed) it is not known whether it stays.
-    Store,
-}
-
 struct Pending {
     call: AcceptCall,
     permit: InflightPermit,
     reply: Reply,
 }
 
-/// The way into the store. Cheap to clone; the threads behind it end when the last clone is gone.
+/// Makes refreshes durable. Cheap to clone.
 #[derive(Clone)]
 pub struct Accepter {
-    /// As long as the room lets it become.
+    /// As long as the limit of calls on their way lets it become.
     queue: mpsc::UnboundedSender<Pending>,
     inflight: Arc<InflightLimit>,
-    past: Arc<Past>,
+    accepted: Arc<AcceptedRefreshes>,
+    stopping: CancellationToken,
+    threads: Arc<std::sync::Mutex<Vec<BoxFuture<'static, ()>>>>,
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way.
+    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way. The threads end
+    /// with [`Self::stop`], or when the last clone is gone.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -65,38 +62,48 @@ impl Accepter {
         queue: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let (inflight, past) = (Arc::new(InflightLimit::new(queue)), Arc::new(Past::new()));
+        let (inflight, accepted) = (Arc::new(InflightLimit::new(queue)), Arc::new(AcceptedRefreshes::new()));
         let (to_sync, committed) = sync_channel(GROUPS_AHEAD);
         let syncer = Syncer {
             store: store.clone(),
             registry: registry.clone(),
             clock: clock.clone(),
             telemetry,
-            past: Arc::clone(&past),
+            accepted: Arc::clone(&accepted),
             inflight: Arc::clone(&inflight),
         };
-        thread::Builder::new().name("syncer".into()).spawn(move || syncer.run(&committed))?;
+        let mut threads = vec![thread::start("syncer", move || syncer.run(&committed))?.boxed()];
+        let stopping = CancellationToken::new();
         let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
-        let committer = Committer { queue, store, registry, rules, clock, to_sync };
+        let committer =
+            Committer { queue, store, registry, rules, clock, to_sync, stopping: stopping.clone() };
         for _ in 0..committer.store.groups_at_once() {
             let (committer, runtime) = (committer.clone(), Handle::current());
-            thread::Builder::new()
-                .name("accepter".into())
-                .spawn(move || runtime.block_on(committer.run()))?;
+            threads.push(thread::start("accepter", move || runtime.block_on(committer.run()))?.boxed());
         }
-        Ok(Self { queue: sender, inflight, past })
+        let threads = Arc::new(std::sync::Mutex::new(threads));
+        Ok(Self { queue: sender, inflight, accepted, stopping, threads })
+    }
+
+    /// Accepts what waits and nothing more; waits for the threads to end, at most for this long.
+    pub async fn stop(&self, at_most: Duration) {
+        self.stopping.cancel();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if tokio::time::timeout(at_most, join_all(threads)).await.is_err() {
+            tracing::warn!("some refreshes were still being made durable at the end");
+        }
     }
 
     /// How many refreshes were accepted since the start.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.past.count()
+        self.accepted.count()
     }
 
     /// What this process knows of a call's card without asking the store.
     #[must_use]
     pub fn known(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
-        self.past.known(account, kind, number, sign)
+        self.accepted.known(account, kind, number, sign)
     }
 
     /// Tells how many calls are on their way to being durable, without keeping the threads behind this alive.
@@ -133,10 +140,11 @@ struct Committer {
     rules: CardRules,
     clock: Clock,
     to_sync: SyncSender<Group>,
+    stopping: CancellationToken,
 }
 
 impl Committer {
-    /// Works until nobody can call any more.
+    /// Works until it is stopped or nobody can call any more.
     async fn run(self) {
         while let Some((callers, now)) = self.next_group().await {
             let admission = |lane: &str, account: &str| self.registry.admit(lane, account);
@@ -162,17 +170,22 @@ impl Committer {
     async fn next_group(&self) -> Option<(Callers, UnixMs)> {
         let mut queue = self.queue.lock().await;
         let mut waiting = Vec::with_capacity(GROUP_MAX);
-        if queue.receiver.recv_many(&mut waiting, GROUP_MAX).await == 0 {
+        let received = queue.receiver.recv_many(&mut waiting, GROUP_MAX);
+        if self.stopping.run_until_cancelled(received).await.is_none() {
+            queue.receiver.close();
+            queue.receiver.recv_many(&mut waiting, GROUP_MAX).await;
+        }
+        if waiting.is_empty() {
             return None;
         }
         let now = self.clock.now();
         let began = Instant::now();
-        let (mut calls, places, replies): (Vec<AcceptCall>, Vec<InflightPermit>, Vec<Reply>) =
+        let (mut calls, permits, replies): (Vec<AcceptCall>, Vec<InflightPermit>, Vec<Reply>) =
             waiting.into_iter().map(|pending| (pending.call, pending.permit, pending.reply)).collect();
         for call in &mut calls {
             call.id = queue.ids.next(now);
         }
-        Some((Callers { calls, places, replies, began }, now))
+        Some((Callers { calls, permits, replies, began }, now))
     }
 }
 

@@ -1,6 +1,5 @@
-//! Cards that are refreshed at a steady beat, as a program does it. The rule is `domain::beat`; here is what this process heard.
-//!
-//! Only an aid: the memory is bounded, other nodes have their own, and a restart begins anew.
+//! Cards that are refreshed at a steady cadence, as by a program. The rule is `domain::cadence`; this is what one process
+//! observed. It is only an aid: the memory is bounded, other nodes have their own, and a restart begins anew.
 
 use super::card_memory::CardMemory;
 use serde::Deserialize;
@@ -9,11 +8,11 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
-/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A beat is
-/// forgotten when so many other cards were refreshed between two of its calls.
+/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A
+/// cadence is forgotten when so many other cards were refreshed between two of its calls.
 const MOST: usize = 7 << 15;
 
-/// What to do with refreshes that come at a steady beat, as from a program.
+/// What to do with refreshes at a steady cadence: `refresh.steady_beat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SteadyBeat {
@@ -21,14 +20,13 @@ pub enum SteadyBeat {
     Flag,
     /// Refuse them.
     Refuse,
-    /// Do not listen.
+    /// Do not watch.
     Off,
 }
 
 /// What to do with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing is wrong with it.
     Good,
     /// It comes from a program; the caller is told.
     Warn {
@@ -47,52 +45,47 @@ pub enum Verdict {
 /// A call for a card.
 #[derive(Clone, Copy, Debug)]
 pub struct CadenceCall<'a> {
-    /// Who calls.
     pub appkey: &'a str,
-    /// What kind of card it is for.
     pub kind: CardKind,
-    /// The card's number.
     pub number: &'a str,
-    /// When.
     pub at: UnixMs,
 }
 
-/// The beats that were heard.
+/// The cadences that were observed.
 pub struct CadenceWatch {
     mode: SteadyBeat,
-    heard: CardMemory<CadenceDetector>,
+    detectors: CardMemory<CadenceDetector>,
 }
 
 impl CadenceWatch {
-    /// Listens in this mode.
     #[must_use]
     pub fn new(mode: SteadyBeat) -> Self {
-        Self { mode, heard: CardMemory::new(MOST) }
+        Self { mode, detectors: CardMemory::new(MOST) }
     }
 
-    /// Hears of a call, whether it will be accepted or its card is cooling.
-    pub fn hear(&self, call: CadenceCall<'_>) -> Verdict {
+    /// Observes a call, whether it will be accepted or its card is cooling.
+    pub fn observe(&self, call: CadenceCall<'_>) -> Verdict {
         if self.mode == SteadyBeat::Off {
             return Verdict::Good;
         }
-        let heard = self.heard.change((call.appkey, call.kind, call.number), |known| {
-            let Some(mut beat) = known else {
+        let observed = self.detectors.change((call.appkey, call.kind, call.number), |known| {
+            let Some(mut detector) = known else {
                 return (CadenceDetector::begin(call.at), Ok(Observation::Nothing));
             };
-            if self.mode == SteadyBeat::Refuse && beat.going_on(call.at).is_some() {
-                beat.hear_refused(call.at);
-                return (beat, Err(beat));
+            if self.mode == SteadyBeat::Refuse && detector.going_on(call.at).is_some() {
+                detector.hear_refused(call.at);
+                return (detector, Err(detector));
             }
-            let heard = beat.hear(call.at);
-            (beat, Ok(heard))
+            let observation = detector.hear(call.at);
+            (detector, Ok(observation))
         });
-        match heard {
+        match observed {
             Ok(Observation::Nothing) => Verdict::Good,
             Ok(Observation::Steady { span, new }) => {
                 flagged(&call, span, new);
                 Verdict::Warn { span }
             }
-            Err(beat) => match beat.going_on(call.at) {
+            Err(detector) => match detector.going_on(call.at) {
                 Some((span, over_at)) => Verdict::Refuse { span, over_at },
                 None => Verdict::Good,
             },
@@ -100,7 +93,7 @@ impl CadenceWatch {
     }
 }
 
-/// Makes a flagged call known to whoever runs the platform; in the log once for each beat.
+/// Makes a flagged call known to whoever runs the platform; in the log once for each cadence.
 fn flagged(call: &CadenceCall<'_>, span: Duration, new: bool) {
     if new {
         tracing::warn!(
@@ -119,7 +112,7 @@ mod tests {
     fn verdicts(mode: SteadyBeat, calls: i64) -> Vec<Verdict> {
         let cadence = CadenceWatch::new(mode);
         let call = |at| CadenceCall { appkey: "k", kind: CardKind::Sim, number: "89", at };
-        (0..calls).map(|n| cadence.hear(call(UnixMs::from_seconds(n * 300)))).collect()
+        (0..calls).map(|n| cadence.observe(call(UnixMs::from_seconds(n * 300)))).collect()
     }
 
     #[test]
@@ -137,15 +130,16 @@ mod tests {
     #[test]
     fn a_refused_program_that_keeps_quiet_is_let_in_when_it_was_told() {
         let cadence = CadenceWatch::new(SteadyBeat::Refuse);
-        let hear = |at| cadence.hear(CadenceCall { appkey: "k", kind: CardKind::Sim, number: "89", at });
+        let observe =
+            |at| cadence.observe(CadenceCall { appkey: "k", kind: CardKind::Sim, number: "89", at });
         let mut last = Verdict::Good;
         for n in 0..30 {
-            last = hear(UnixMs::from_seconds(n * 300));
+            last = observe(UnixMs::from_seconds(n * 300));
         }
         let Verdict::Refuse { over_at, .. } = last else { panic!("{last:?}") };
         assert!(
-            matches!(hear(UnixMs(over_at.0 - 150_000)), Verdict::Refuse { over_at: same, .. } if same == over_at)
+            matches!(observe(UnixMs(over_at.0 - 150_000)), Verdict::Refuse { over_at: same, .. } if same == over_at)
         );
-        assert_eq!(hear(over_at), Verdict::Good);
+        assert_eq!(observe(over_at), Verdict::Good);
     }
 }

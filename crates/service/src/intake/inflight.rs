@@ -1,5 +1,5 @@
-//! How many calls may be on their way to being durable: as many as get there soon. A caller that would wait longer is better
-//! told to come back.
+//! How many calls may be on their way to being durable: as many as get there soon. A caller that would wait longer is told to
+//! come back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,14 +11,14 @@ const LONGEST: Duration = Duration::from_millis(12);
 /// So many always get in. Groups of fewer would take nearly as long, and more callers would have to come back.
 const LEAST: usize = 256;
 
-/// InflightLimit for calls; changes with how long they took.
+/// The limit follows how long calls took.
 pub(super) struct InflightLimit {
     most: usize,
     now: AtomicUsize,
     inside: AtomicUsize,
 }
 
-/// A call's place in the room, which it leaves when this is dropped.
+/// A call on its way; it counts until this is dropped.
 pub(super) struct InflightPermit {
     inflight: Arc<InflightLimit>,
     /// When it came.
@@ -26,17 +26,17 @@ pub(super) struct InflightPermit {
 }
 
 impl InflightLimit {
-    /// For `most` calls, as long as nothing is known.
+    /// Lets `most` calls in until it is known how long they take.
     pub(super) fn new(most: usize) -> Self {
         Self { most, now: AtomicUsize::new(most), inside: AtomicUsize::new(0) }
     }
 
-    /// How many are inside.
+    /// How many calls are on their way.
     pub(super) fn inside(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
     }
 
-    /// Gets in, where there is room.
+    /// Lets a call in where the limit allows it.
     pub(super) fn enter(self: &Arc<Self>) -> Option<InflightPermit> {
         let most = self.now.load(Ordering::Relaxed);
         self.inside
@@ -47,9 +47,8 @@ impl InflightLimit {
         Some(InflightPermit { inflight: Arc::clone(self), since: Instant::now() })
     }
 
-    /// Whoever came first of those inside is durable after so long; all others came meanwhile. What comes through in that time
-    /// comes through in [`LONGEST`] accordingly. InflightLimit grows by an eighth at most, since one group may have been lucky. One
-    /// thread learns.
+    /// The first of the calls inside was durable after `took`, and all others came meanwhile. In [`LONGEST`] as many become
+    /// durable in proportion. The limit grows by an eighth at most, since one group may have been lucky. Called by one thread.
     pub(super) fn adjust(&self, took: Duration) {
         let now = self.now.load(Ordering::Relaxed);
         let fit = (self.inside() as f64 * LONGEST.as_secs_f64() / took.as_secs_f64()) as usize;
@@ -77,22 +76,22 @@ mod tests {
         inflight.now.load(Ordering::Relaxed)
     }
 
-    /// As many as there is room for, but not more than so many.
-    fn fill(inflight: &Arc<InflightLimit>, places: &mut Vec<InflightPermit>, most: usize) {
-        while places.len() < most
+    /// As many as are let in, at most `most`.
+    fn fill(inflight: &Arc<InflightLimit>, permits: &mut Vec<InflightPermit>, most: usize) {
+        while permits.len() < most
             && let Some(permit) = inflight.enter()
         {
-            places.push(permit);
+            permits.push(permit);
         }
     }
 
     /// How many get in once it does not change any more, where so many become durable a second and more than that come.
     fn settled(inflight: &Arc<InflightLimit>, per_second: usize) -> usize {
-        let mut places = Vec::new();
+        let mut permits = Vec::new();
         for _ in 0..100 {
-            fill(inflight, &mut places, usize::MAX);
-            inflight.adjust(Duration::from_secs_f64(places.len() as f64 / per_second as f64));
-            places.clear();
+            fill(inflight, &mut permits, usize::MAX);
+            inflight.adjust(Duration::from_secs_f64(permits.len() as f64 / per_second as f64));
+            permits.clear();
         }
         now(inflight)
     }
@@ -113,20 +112,20 @@ mod tests {
     fn some_always_get_in() {
         let inflight = Arc::new(InflightLimit::new(MOST));
         inflight.adjust(Duration::from_secs(60));
-        let mut places = Vec::new();
-        fill(&inflight, &mut places, usize::MAX);
-        assert_eq!((places.len(), inflight.inside()), (LEAST, LEAST));
-        places.pop();
-        assert!(inflight.enter().is_some(), "who goes makes inflight");
+        let mut permits = Vec::new();
+        fill(&inflight, &mut permits, usize::MAX);
+        assert_eq!((permits.len(), inflight.inside()), (LEAST, LEAST));
+        permits.pop();
+        assert!(inflight.enter().is_some(), "who leaves lets another in");
         let small = Arc::new(InflightLimit::new(1));
         let only = small.enter();
         assert!(only.is_some() && small.enter().is_none());
     }
 
     #[test]
-    fn few_calls_that_are_fast_take_no_room_away() {
+    fn few_calls_that_are_fast_do_not_lower_the_limit() {
         let inflight = Arc::new(InflightLimit::new(MOST));
-        let _place = inflight.enter();
+        let _permit = inflight.enter();
         inflight.adjust(LONGEST / 2);
         assert_eq!(now(&inflight), MOST);
     }
@@ -138,11 +137,11 @@ mod tests {
         inflight.adjust(Duration::from_millis(400));
         drop(permit);
         assert_eq!(now(&inflight), LEAST);
-        let mut places = Vec::new();
+        let mut permits = Vec::new();
         for _ in 0..15 {
-            fill(&inflight, &mut places, MOST);
+            fill(&inflight, &mut permits, MOST);
             inflight.adjust(Duration::from_millis(3));
-            places.clear();
+            permits.clear();
         }
         assert_eq!(now(&inflight), MOST);
     }

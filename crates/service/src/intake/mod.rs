@@ -1,12 +1,15 @@
 //! From a call that passed the gate to a durable refresh, and back to whoever waits for its end.
 
 mod accept;
+mod accepted;
 mod cadence;
 mod card_memory;
 mod cooldown_cache;
+mod group;
 mod inflight;
 mod sync;
 
-pub use accept::{Accepter, NotAccepted};
+pub use accept::Accepter;
 pub use cadence::{CadenceCall, CadenceWatch, SteadyBeat, Verdict};
 pub use cooldown_cache::Known;
+pub use group::NotAccepted;

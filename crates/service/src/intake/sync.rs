@@ -1,67 +1,16 @@
 //! Bringing committed groups onto the disk, and answering their calls then.
 
-use super::accept::NotAccepted;
-use super::cooldown_cache::{CooldownCache, Known};
+use super::accepted::AcceptedRefreshes;
+use super::group::{Callers, Group, NotAccepted};
 use super::inflight::{InflightLimit, InflightPermit};
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
 use crate::telemetry::Span;
 use crate::telemetry::Telemetry;
-use simgauge_domain::card_kind::CardKind;
-use simgauge_protocol::sign::{Fingerprint, fingerprint};
-use simgauge_store::{AcceptCall, AcceptOutcome, NotSynced, Store};
+use simgauge_store::{AcceptCall, AcceptOutcome, Store};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
-
-/// Where a call's answer goes.
-pub(super) type Reply = oneshot::Sender<Result<AcceptOutcome, NotAccepted>>;
-
-/// A committed group.
-pub(super) struct Group {
-    pub(super) committed: NotSynced,
-    pub(super) callers: Callers,
-}
-
-/// Who waits for a group's outcome.
-pub(super) struct Callers {
-    pub(super) calls: Vec<AcceptCall>,
-    /// Where each call is in the room.
-    pub(super) places: Vec<InflightPermit>,
-    pub(super) replies: Vec<Reply>,
-    /// When work on the group began.
-    pub(super) began: Instant,
-}
-
-/// What was accepted so far, as far as this process remembers.
-pub(super) struct Past {
-    cards: CooldownCache,
-    count: AtomicU64,
-}
-
-impl Past {
-    pub(super) fn new() -> Self {
-        Self { cards: CooldownCache::new(), count: AtomicU64::new(0) }
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn known(&self, account: &str, kind: CardKind, number: &str, sign: &Fingerprint) -> Known {
-        self.cards.get(account, kind, number, sign)
-    }
-
-    fn remember(&self, call: &AcceptCall, outcome: &AcceptOutcome) {
-        let AcceptOutcome::Accepted { refresh, .. } = outcome else { return };
-        self.count.fetch_add(1, Ordering::Relaxed);
-        if let Some(sign) = fingerprint(&call.sign) {
-            self.cards.put(&call.account, call.kind, &call.number, sign, refresh.accepted_at);
-        }
-    }
-}
 
 /// Waits for the disk, then answers.
 pub(super) struct Syncer {
@@ -69,7 +18,7 @@ pub(super) struct Syncer {
     pub(super) registry: LaneRegistry,
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
-    pub(super) past: Arc<Past>,
+    pub(super) accepted: Arc<AcceptedRefreshes>,
     pub(super) inflight: Arc<InflightLimit>,
 }
 
@@ -98,21 +47,21 @@ impl Syncer {
     }
 
     fn answer(&self, callers: Callers, outcomes: Vec<AcceptOutcome>) {
-        let Callers { calls, places, replies, began } = callers;
-        if let Some(first) = places.first() {
+        let Callers { calls, permits, replies, began } = callers;
+        if let Some(first) = permits.first() {
             self.inflight.adjust(first.since.elapsed());
         }
-        measure(&self.telemetry, &places, began);
+        measure(&self.telemetry, &permits, began);
         let committed = began.elapsed();
-        for (((call, reply), outcome), permit) in calls.iter().zip(replies).zip(outcomes).zip(places) {
-            self.past.remember(call, &outcome);
+        for (((call, reply), outcome), permit) in calls.iter().zip(replies).zip(outcomes).zip(permits) {
+            self.accepted.remember(call, &outcome);
             if let AcceptOutcome::Accepted { tasks, .. } = &outcome {
                 for task in tasks {
                     self.registry.added(&task.lane, &call.account);
                 }
                 trace(&self.telemetry, call, &self.clock, permit.since, began, committed);
             }
-            // First of all: whoever has an answer may come again.
+            // Before the answer: whoever has it may call again.
             drop(permit);
             // A caller that went away finds its refresh later.
             let _ = reply.send(Ok(outcome));
@@ -120,15 +69,15 @@ impl Syncer {
     }
 }
 
-fn measure(telemetry: &Telemetry, places: &[InflightPermit], began: Instant) {
+fn measure(telemetry: &Telemetry, permits: &[InflightPermit], began: Instant) {
     let ended = Instant::now();
-    for permit in places {
+    for permit in permits {
         telemetry.metrics.accept_seconds.observe(ended.duration_since(permit.since).as_secs_f64());
     }
     // At most GROUP_MAX.
-    telemetry.metrics.group_calls.observe(f64::from(u32::try_from(places.len()).unwrap_or(u32::MAX)));
-    let waited = places.first().map(|permit| began.duration_since(permit.since)).unwrap_or_default();
-    telemetry.slow.commit(places.len(), waited, ended.duration_since(began));
+    telemetry.metrics.group_calls.observe(f64::from(u32::try_from(permits.len()).unwrap_or(u32::MAX)));
+    let waited = permits.first().map_or(Duration::ZERO, |permit| began.duration_since(permit.since));
+    telemetry.slow.commit(permits.len(), waited, ended.duration_since(began));
 }
 
 /// The first spans of a refresh's trace: the call, from the queue's entrance on, and the commit that it shared with others.

@@ -1,14 +1,21 @@
 //! Lanes: the one queue towards each operator account, worked by one node at a time.
 
+mod attempt;
+mod context;
+mod judge;
 mod lane;
 mod pacer;
+mod queue_length;
 mod registry;
 mod result_writer;
 mod results;
+mod running;
+mod session;
 mod settings;
 mod setup;
 mod start;
-mod watch;
+mod starter;
+mod status;
 mod window;
 
 pub use registry::{LaneRegistry, Queue};

@@ -1,4 +1,5 @@
-//! What every part of a process may know of the lanes: how long their queues are, how fast they go, and a work_added to wake them.
+//! What every part of a process may know of the lanes: how long their queues are and how fast they go. Whoever adds work
+//! wakes its lane here.
 
 use simgauge_domain::fairness::rounds_ahead;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
@@ -16,7 +17,7 @@ pub struct LaneRegistry {
     max_wait: Option<Duration>,
 }
 
-/// A lane as entered on the board.
+/// A lane as it is registered.
 pub struct LaneEntry {
     /// The operator account.
     pub lane: String,
@@ -69,13 +70,13 @@ struct Queues {
 }
 
 impl LaneRegistry {
-    /// A board of these lanes; a refresh whose turn would come later than `max_wait` is not admitted.
+    /// A registry of these lanes. A refresh that would wait longer than `max_wait` is not admitted.
     #[must_use]
     pub fn new(entries: Vec<LaneEntry>, max_wait: Option<Duration>) -> Self {
         let lanes = entries
             .into_iter()
             .map(|entry| {
-                let registry = LaneState {
+                let lane = LaneState {
                     readings_per_second: entry.readings_per_second.max(1e-6),
                     least_interval: entry.least_interval,
                     declared_lag_seconds: entry.declared_lag_seconds,
@@ -83,7 +84,7 @@ impl LaneRegistry {
                     work_added: Notify::new(),
                     held: AtomicBool::new(false),
                 };
-                (entry.lane, registry)
+                (entry.lane, lane)
             })
             .collect();
         Self { lanes: Arc::new(lanes), max_wait }
@@ -92,9 +93,9 @@ impl LaneRegistry {
     /// Whether a lane takes one more task of an account.
     #[must_use]
     pub fn admit(&self, lane: &str, account: &str) -> Admission {
-        let Some(registry) = self.lanes.get(lane) else { return Admission::Unknown };
+        let Some(state) = self.lanes.get(lane) else { return Admission::Unknown };
         let Some(max_wait) = self.max_wait else { return Admission::Taken };
-        match registry.estimate(account) {
+        match state.estimate(account) {
             seconds if seconds > max_wait.as_secs() => Admission::TooFarBehind(seconds),
             _ => Admission::Taken,
         }
@@ -103,10 +104,9 @@ impl LaneRegistry {
     /// About how many seconds until the newest task of an account is read, given when its profile was read last.
     #[must_use]
     pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
-        let Some(registry) = self.lanes.get(lane) else { return 0 };
-        let may_be_read =
-            last_read_at.map_or(Duration::ZERO, |at| at.after(registry.least_interval).since(now));
-        registry.estimate(account).max(whole_seconds_up(may_be_read))
+        let Some(state) = self.lanes.get(lane) else { return 0 };
+        let may_be_read = last_read_at.map_or(Duration::ZERO, |at| at.after(state.least_interval).since(now));
+        state.estimate(account).max(whole_seconds_up(may_be_read))
     }
 
     /// How old an answer can be by the operator's documentation.
@@ -117,51 +117,49 @@ impl LaneRegistry {
 
     /// One more task waits: counts it and wakes the lane.
     pub fn added(&self, lane: &str, account: &str) {
-        let Some(registry) = self.lanes.get(lane) else { return };
+        let Some(state) = self.lanes.get(lane) else { return };
         {
-            let mut queues = registry.lock();
+            let mut queues = state.lock();
             match queues.waiting.get_mut(account) {
                 Some(waiting) => *waiting += 1,
                 None => {
                     queues.waiting.insert(account.to_owned(), 1);
                 }
             }
-            if registry.held.load(Ordering::Relaxed)
-                && queues.pending.last().is_none_or(|last| last != account)
+            if state.held.load(Ordering::Relaxed) && queues.pending.last().is_none_or(|last| last != account)
             {
                 queues.pending.push(account.to_owned());
             }
         }
-        registry.work_added.notify_one();
+        state.work_added.notify_one();
     }
 
     /// An account has new work in a lane, from another node: wakes the lane if it is worked here.
     pub(super) fn mark_pending(&self, lane: &str, account: &str) {
-        let Some(registry) = self.lanes.get(lane).filter(|registry| registry.held.load(Ordering::Relaxed))
-        else {
+        let Some(state) = self.lanes.get(lane).filter(|state| state.held.load(Ordering::Relaxed)) else {
             return;
         };
-        registry.lock().pending.push(account.to_owned());
-        registry.work_added.notify_one();
+        state.lock().pending.push(account.to_owned());
+        state.work_added.notify_one();
     }
 
     /// Whether this process works a lane.
     pub(super) fn set_held(&self, lane: &str, held: bool) {
-        if let Some(registry) = self.lanes.get(lane) {
-            registry.held.store(held, Ordering::Relaxed);
+        if let Some(state) = self.lanes.get(lane) {
+            state.held.store(held, Ordering::Relaxed);
         }
     }
 
     /// The lanes that other nodes work (or nobody does).
     pub(super) fn held_elsewhere(&self) -> Vec<String> {
-        let elsewhere = |registry: &LaneState| !registry.held.load(Ordering::Relaxed);
-        self.lanes.iter().filter(|(_, registry)| elsewhere(registry)).map(|(lane, _)| lane.clone()).collect()
+        let elsewhere = |state: &LaneState| !state.held.load(Ordering::Relaxed);
+        self.lanes.iter().filter(|(_, state)| elsewhere(state)).map(|(lane, _)| lane.clone()).collect()
     }
 
     /// Tasks are done.
     pub(super) fn removed(&self, lane: &str, account: &str, count: u64) {
-        let Some(registry) = self.lanes.get(lane) else { return };
-        let mut queues = registry.lock();
+        let Some(state) = self.lanes.get(lane) else { return };
+        let mut queues = state.lock();
         if let Some(waiting) = queues.waiting.get_mut(account) {
             *waiting = waiting.saturating_sub(count);
             if *waiting == 0 {
@@ -172,8 +170,8 @@ impl LaneRegistry {
 
     /// Replaces what is known by what was counted: other nodes add tasks, too.
     pub(super) fn counted(&self, lane: &str, counted: Counted) {
-        if let Some(registry) = self.lanes.get(lane) {
-            let mut queues = registry.lock();
+        if let Some(state) = self.lanes.get(lane) {
+            let mut queues = state.lock();
             queues.waiting = counted.waiting;
             queues.oldest = counted.oldest;
         }
@@ -185,8 +183,8 @@ impl LaneRegistry {
         let mut queues: Vec<Queue> = self
             .lanes
             .iter()
-            .map(|(lane, registry)| {
-                let queues = registry.lock();
+            .map(|(lane, state)| {
+                let queues = state.lock();
                 let waiting = queues.waiting.values().sum();
                 Queue { lane: lane.clone(), waiting, oldest: queues.oldest.filter(|_| waiting > 0) }
             })
@@ -198,23 +196,23 @@ impl LaneRegistry {
     /// Readings per second that a lane's limits allow.
     #[must_use]
     pub fn readings_per_second(&self, lane: &str) -> Option<f64> {
-        self.lanes.get(lane).map(|registry| registry.readings_per_second)
+        self.lanes.get(lane).map(|state| state.readings_per_second)
     }
 
     /// All waiting tasks of a lane.
     pub(super) fn waiting(&self, lane: &str) -> u64 {
-        self.lanes.get(lane).map_or(0, |registry| registry.lock().waiting.values().sum())
+        self.lanes.get(lane).map_or(0, |state| state.lock().waiting.values().sum())
     }
 
     /// Accounts with new work since the last call.
     pub(super) fn take_pending(&self, lane: &str) -> Vec<String> {
-        self.lanes.get(lane).map(|registry| std::mem::take(&mut registry.lock().pending)).unwrap_or_default()
+        self.lanes.get(lane).map(|state| std::mem::take(&mut state.lock().pending)).unwrap_or_default()
     }
 
     /// Waits for new work.
     pub(super) async fn wait_for_work(&self, lane: &str) {
         match self.lanes.get(lane) {
-            Some(registry) => registry.work_added.notified().await,
+            Some(state) => state.work_added.notified().await,
             None => std::future::pending().await,
         }
     }
@@ -229,10 +227,10 @@ impl LaneState {
         let queues = self.lock();
         let own = queues.waiting.get(account).copied().unwrap_or(0);
         let others = queues.waiting.iter().filter(|(name, _)| *name != account).map(|(_, waiting)| *waiting);
-        let turns = rounds_ahead(own.saturating_sub(1), others);
+        let rounds = rounds_ahead(own.saturating_sub(1), others);
         // An estimate in whole seconds: neither precision nor range are lost in a way that matters.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let seconds = (turns as f64 / self.readings_per_second).ceil() as u64;
+        let seconds = (rounds as f64 / self.readings_per_second).ceil() as u64;
         seconds
     }
 }
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn estimates_follow_the_turns() {
+    fn estimates_follow_the_rounds() {
         let registry = registry(60);
         registry.set_held("l", true);
         for _ in 0..200 {
@@ -261,7 +259,7 @@ mod tests {
         let now = UnixMs(100_000);
         assert_eq!(registry.estimate("l", "busy", None, now), 100);
         assert_eq!(registry.admit("l", "busy"), Admission::TooFarBehind(100));
-        assert_eq!(registry.estimate("l", "newcomer", None, now), 1, "two turns at two a second");
+        assert_eq!(registry.estimate("l", "newcomer", None, now), 1, "two rounds at two readings a second");
         assert_eq!(
             registry.estimate("l", "newcomer", Some(UnixMs(70_000)), now),
             30,

@@ -1,55 +1,78 @@
-//! Writing down what became of a lane's readings, in groups, beside the lane that goes on reading.
+//! Writing the results of a lane's readings, in groups, beside the lane that goes on reading.
 
 use super::result_writer::{NotWritten, ResultWriter};
 use super::settings::LaneSettings;
 use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
-use crate::waiters::Waiters;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, TaskKey};
+use simgauge_store::{Ended, Finished, LaneNotes as LaneResults, Lease, Postponed, TaskKey};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Notes in one transaction at most.
+/// Results in one transaction at most.
 const GROUP_MAX: usize = 256;
 /// Pause after the store failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Something to write down.
 pub(super) enum ReadingResult {
     /// A reading ended for good.
     Finished(Box<Finished>),
-    /// A reading failed and is put off.
+    /// A reading failed and is tried again later.
     Postponed(Postponed),
     /// A reading has been under way for a while.
     Running(TaskKey),
 }
 
-/// What the lane hears back.
+/// What the lane is told.
 pub(super) enum Written {
-    /// The tasks are out of the store; whether one of these accounts has to be looked at again is the lane's to find out.
+    /// These tasks are out of the store.
     Done(Vec<TaskKey>),
-    /// Another node has the lane: nothing of the group was written.
+    /// Another node has the lane. Nothing of the group was written.
     LeaseLost,
 }
 
-/// Writes until the lane drops its end of the channel; then everything is written or the lease is lost.
-pub(super) async fn write_results(
-    result_writer: ResultWriter,
-    lease: Lease,
-    waiters: Waiters,
-    mut notes: mpsc::UnboundedReceiver<ReadingResult>,
-    written: mpsc::UnboundedSender<Written>,
-    give_up: CancellationToken,
-    reporter: OutcomeReporter,
-) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while notes.recv_many(&mut group, GROUP_MAX).await > 0 {
+/// Writes the results of one lane under one lease.
+pub(super) struct LaneWriter {
+    pub(super) result_writer: ResultWriter,
+    pub(super) lease: Lease,
+    pub(super) reporter: OutcomeReporter,
+    /// Once it is set, what the store does not take is left for the next holder, who reads again.
+    pub(super) give_up: CancellationToken,
+}
+
+impl LaneWriter {
+    /// Writes until the lane drops its end of the channel, or the lease is lost.
+    pub(super) async fn run(
+        self,
+        mut results: mpsc::UnboundedReceiver<ReadingResult>,
+        written: mpsc::UnboundedSender<Written>,
+    ) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while results.recv_many(&mut group, GROUP_MAX).await > 0 {
+            let results = self.sorted(&mut group);
+            let began = Instant::now();
+            let (results, ended) = match self.write(results).await {
+                Ok(done) => done,
+                Err(NotWritten::LeaseLost) => {
+                    let _ = written.send(Written::LeaseLost);
+                    return;
+                }
+                Err(NotWritten::Store(_) | NotWritten::Stopping) => return,
+            };
+            self.reporter.ended(&ended, &results.finished, began.elapsed());
+            if !results.finished.is_empty() {
+                let keys = results.finished.into_iter().map(|one| one.task).collect();
+                let _ = written.send(Written::Done(keys));
+            }
+        }
+    }
+
+    fn sorted(&self, group: &mut Vec<ReadingResult>) -> LaneResults {
         let (mut finished, mut postponed, mut running) = (Vec::new(), Vec::new(), Vec::new());
-        for note in group.drain(..) {
-            match note {
+        for result in group.drain(..) {
+            match result {
                 ReadingResult::Finished(one) => finished.push(*one),
                 ReadingResult::Postponed(one) => postponed.push(one),
                 ReadingResult::Running(key) => running.push(key),
@@ -57,34 +80,26 @@ pub(super) async fn write_results(
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
-        let mut notes = LaneNotes { lease: lease.clone(), running, postponed, finished };
-        let began = Instant::now();
-        let (notes, ended) = loop {
-            match result_writer.write(notes).await {
-                Ok(written) => break written,
-                Err(NotWritten::LeaseLost) => {
-                    let _ = written.send(Written::LeaseLost);
-                    return;
-                }
+        LaneResults { lease: self.lease.clone(), running, postponed, finished }
+    }
+
+    /// Writes a group, however often the store fails; [`NotWritten::Store`] once it is given up.
+    async fn write(&self, mut results: LaneResults) -> Result<(LaneResults, Vec<Ended>), NotWritten> {
+        loop {
+            match self.result_writer.write(results).await {
                 Err(NotWritten::Store(back)) => {
-                    // The readings are not lost: they are written when the store is back, or made again by who comes next.
-                    if give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                        return;
+                    if self.give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+                        return Err(NotWritten::Store(back));
                     }
-                    notes = back;
+                    results = back;
                 }
-                Err(NotWritten::Stopping) => return,
+                other => return other,
             }
-        };
-        reporter.ended(&ended, &notes.finished, began.elapsed());
-        waiters.ended(&ended);
-        if !notes.finished.is_empty() {
-            let _ = written.send(Written::Done(notes.finished.into_iter().map(|one| one.task).collect()));
         }
     }
 }
 
-/// Tells those who watch what was written.
+/// Makes known what was written.
 pub(super) struct OutcomeReporter {
     pub(super) metrics: LaneMetrics,
     pub(super) settings: LaneSettings,
@@ -101,6 +116,7 @@ impl OutcomeReporter {
             }
             self.trace(one, failure, finished, took);
         }
+        self.settings.waiters.ended(ended);
     }
 
     /// The end in the refresh's trace, with a link to the refresh whose reading it joined.

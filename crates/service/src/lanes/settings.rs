@@ -2,6 +2,7 @@
 
 use super::registry::LaneRegistry;
 use crate::clock::Clock;
+use crate::lease::LeaseSettings;
 use crate::telemetry::Telemetry;
 use crate::waiters::Waiters;
 use simgauge_domain::breaker::BreakerRule;
@@ -12,26 +13,16 @@ use std::time::Duration;
 /// What all lanes of a process share.
 #[derive(Clone)]
 pub struct LaneSettings {
-    /// The store.
     pub store: Store,
-    /// The time.
     pub clock: Clock,
-    /// What is known of the lanes.
     pub registry: LaneRegistry,
-    /// Who waits for the end of a refresh.
     pub waiters: Waiters,
-    /// Names this process in leases.
-    pub node: String,
-    /// How long a lease lasts without a sign of life.
-    pub lease: Duration,
-    /// How often a lane looks for work that nobody told it of.
+    pub lease: LeaseSettings,
+    /// How often a lane looks for work that this process was not told of.
     pub poll: Duration,
     /// When failed readings are tried again.
     pub retry: RetryRule,
-    /// When a lane stands back.
+    /// When a lane pauses after repeated failures.
     pub breaker: BreakerRule,
-    /// Whether this is the only process of its store, so that a lease left by a crash is taken at once.
-    pub alone: bool,
-    /// Where it is told how the lanes do.
     pub telemetry: Telemetry,
 }

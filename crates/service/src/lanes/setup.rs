@@ -1,4 +1,4 @@
-//! An operator account, ready to be worked by a lane.
+//! An operator account with what its lane needs.
 
 use super::pacer::Pacer;
 use super::registry::LaneEntry;
@@ -8,11 +8,10 @@ use simgauge_operators::Operator;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An operator account, ready to be asked.
+/// An operator account, ready to be called.
 pub struct LaneSetup {
     /// Its name, which is the lane's.
     pub name: String,
-    /// The operator.
     pub operator: Arc<Operator>,
     /// Its limits: the definition's, unless the account has its own.
     pub limits: Limits,
@@ -27,7 +26,7 @@ pub struct LaneSetup {
 }
 
 impl LaneSetup {
-    /// The lane's entry on the board.
+    /// What the registry of lanes has to know of it.
     #[must_use]
     pub fn registry_entry(&self) -> LaneEntry {
         // Where the operator states no rate, its concurrency and a guess of two readings a second each bound it.

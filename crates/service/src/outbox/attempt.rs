@@ -14,13 +14,13 @@ const ANSWER_TIME: Duration = Duration::from_millis(500);
 /// Why a notification was not delivered. The texts are stored and shown: none holds an address or a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AttemptError {
-    /// The account is not to be told any more.
+    /// The account does not want notifications any more.
     #[error("the account has no notify_url")]
     SwitchedOff,
     /// The address is not allowed (any more).
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// Nobody can sign.
+    /// No app can sign.
     #[error(
         "the app that is to sign is disabled, or the account has no enabled one; see account notify --app"
     )]
@@ -28,9 +28,12 @@ pub(super) enum AttemptError {
     /// The secret cannot be opened.
     #[error("the secret of the app that signs cannot be opened with this node's key")]
     Sealed,
-    /// The outbox holds what nobody writes.
+    /// The outbox holds a body that this program does not write.
     #[error("the notification's body is damaged")]
     Damaged,
+    /// A setting of the account or its app is none that this program writes.
+    #[error("the {0} stored for the account is not known")]
+    Unknown(&'static str),
     /// No address to connect to.
     #[error(transparent)]
     Resolve(ResolveError),
@@ -60,12 +63,12 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// Whether it is of no use to try again.
+    /// Whether trying again cannot help.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::SwitchedOff | Self::Damaged)
     }
 
-    /// Whether the receiver as a whole seems to be gone, rather than to mind this notification.
+    /// Whether every notification to this receiver would fail, not only this one.
     pub(super) fn is_down(&self) -> bool {
         !matches!(self, Self::Status(_) | Self::SwitchedOff | Self::Damaged)
     }
@@ -96,7 +99,7 @@ impl Sender {
         Ok(Self { client, policy, timeout })
     }
 
-    /// Posts a body; well where the receiver answers 2xx in time.
+    /// Posts a body; a success where the receiver answers 2xx in time.
     pub(super) async fn post(&self, address: &str, body: String) -> Result<(), AttemptError> {
         let url = target_policy::check(address, self.policy)?;
         let mut request = reqwest::Request::new(reqwest::Method::POST, url);

@@ -1,29 +1,46 @@
-//! Keeping the outbox small: what is long over is forgotten, what nobody will ever take is given up.
+//! Keeping the outbox small. What is long over is deleted, and what has waited its whole time for a receiver that is down is
+//! given up.
 
-use super::deliverer::LeaseSession;
+use super::retry_schedule::RetrySchedule;
+use super::scheduler::DeliveryScheduler;
+use super::settings::NotifySettings;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{NotificationState, Outcome, Settled, StoreError};
+use simgauge_store::{Lease, NotificationState, Outcome, Settled, StoreError};
 use std::time::Duration;
 
 /// Notifications given up untried in one transaction.
 const GIVE_UP_CHUNK: i64 = 500;
 /// Waiting notifications are counted up to here.
 const COUNT_MAX: i64 = 100_000;
-/// How often it is looked for.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const CLEAN_EVERY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
-impl LeaseSession<'_> {
-    /// Forgets what is long over, and gives up what has had its time where the receiver has been down for long: asking
-    /// about each could take longer than new ones take to come.
-    pub(super) async fn tidy(&mut self) -> Result<(), StoreError> {
-        let (settings, now) = (self.settings, self.now());
-        if self.tidied_at.is_some_and(|at| now.since(at) < TIDY_EVERY && at <= now) {
+pub(super) struct OutboxCleanup<'a> {
+    settings: &'a NotifySettings,
+    retry_schedule: RetrySchedule,
+    cleaned_at: Option<UnixMs>,
+}
+
+impl<'a> OutboxCleanup<'a> {
+    pub(super) fn new(settings: &'a NotifySettings) -> Self {
+        Self { settings, retry_schedule: settings.retry_schedule(), cleaned_at: None }
+    }
+
+    /// Cleans once a minute, a limited number of rows at a time: the lease has to be kept meanwhile.
+    pub(super) async fn clean(
+        &mut self,
+        lease: &Lease,
+        scheduler: &DeliveryScheduler,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        if self.cleaned_at.is_some_and(|at| now.since(at) < CLEAN_EVERY && at <= now) {
             return Ok(());
         }
+        let settings = self.settings;
         let mut more = false;
-        for account in self.scheduler.down_for(self.retry_schedule.long(), now) {
-            more |= self.give_up(&account, now).await?;
+        // Asking a receiver that is down about each notification could take longer than new ones take to come.
+        for account in scheduler.down_for(self.retry_schedule.long(), now) {
+            more |= self.give_up(lease, scheduler, &account, now).await?;
         }
         for (state, days) in [
             (NotificationState::Delivered, settings.config.keep_delivered_days),
@@ -31,25 +48,30 @@ impl LeaseSession<'_> {
         ] {
             let kept = DAY.saturating_mul(days);
             let before = UnixMs(now.0.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
-            more |= settings.store.forget_notifications(&self.lease, state, before).await?;
+            more |= settings.store.forget_notifications(lease, state, before).await?;
         }
         let waiting = settings.store.count_notifications_waiting(COUNT_MAX).await?;
         settings.telemetry.metrics.notifications_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        // Some at a time: the lease has to be kept meanwhile. What is left comes with the next look around.
-        self.tidied_at = (!more).then_some(now);
+        // What is left is done with the next poll.
+        self.cleaned_at = (!more).then_some(now);
         Ok(())
     }
 
     /// Answers whether there may be more.
-    async fn give_up(&mut self, account: &str, now: UnixMs) -> Result<bool, StoreError> {
+    async fn give_up(
+        &self,
+        lease: &Lease,
+        scheduler: &DeliveryScheduler,
+        account: &str,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
         let settings = self.settings;
-        let store = &settings.store;
-        let overdue =
-            store.overdue_notifications(account, self.retry_schedule.overdue(now), GIVE_UP_CHUNK).await?;
+        let waiting_since = self.retry_schedule.overdue(now);
+        let overdue = settings.store.overdue_notifications(account, waiting_since, GIVE_UP_CHUNK).await?;
         let more = i64::try_from(overdue.len()).is_ok_and(|count| count == GIVE_UP_CHUNK);
         let settled: Vec<Settled> = overdue
             .into_iter()
-            .filter(|one| !self.scheduler.is_under_way(account, &one.card))
+            .filter(|one| !scheduler.is_under_way(account, &one.card))
             .map(|one| Settled {
                 id: one.id,
                 account: account.to_owned(),
@@ -62,7 +84,7 @@ impl LeaseSession<'_> {
             return Ok(false);
         }
         tracing::warn!(account, count = settled.len(), "notifications were given up: the receiver is down");
-        store.settle_notifications(&self.lease, &settled, now).await?;
+        settings.store.settle_notifications(lease, &settled, now).await?;
         settled.iter().for_each(|one| settings.telemetry.metrics.notified(&one.outcome));
         Ok(more)
     }

@@ -8,7 +8,7 @@ use simgauge_protocol::reason;
 use simgauge_protocol::sign::{self, SIGN_TYPE_FIELD, Scope, SignType};
 use simgauge_protocol::{Body, Language};
 
-/// Signs a body of the outbox; nothing where it is none, which nobody writes.
+/// Signs a body of the outbox; nothing where it is damaged.
 pub(super) fn signed(
     body: &str,
     language: Language,
@@ -30,7 +30,7 @@ pub(super) fn signed(
     serde_json::to_string(&fields).ok()
 }
 
-/// The refresh that a body of the outbox tells of.
+/// The refresh that a body of the outbox is about.
 pub(super) fn refresh_of(body: &str) -> Option<RefreshId> {
     let fields: Map<String, Value> = serde_json::from_str(body).ok()?;
     RefreshId::parse(fields.get("refreshId")?.as_str()?)
@@ -39,8 +39,10 @@ pub(super) fn refresh_of(body: &str) -> Option<RefreshId> {
 /// The outbox holds English; the account reads its own language.
 fn translate(fields: &mut Map<String, Value>, language: Language) {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let Some(kind) = text("reason").and_then(FailureKind::parse) else { return };
-    let failure = Failure { kind, detail: text("reasonText").unwrap_or_default().to_owned() };
+    let (Some(kind), Some(detail)) = (text("reason").and_then(FailureKind::parse), text("reasonText")) else {
+        return;
+    };
+    let failure = Failure { kind, detail: detail.to_owned() };
     fields.insert("reasonText".to_owned(), reason::sentence(&failure, language).into());
 }
 

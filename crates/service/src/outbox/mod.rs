@@ -2,12 +2,13 @@
 
 mod attempt;
 mod cleanup;
-mod deliverer;
+mod deliver;
 mod message;
 mod resolve;
 mod retry_schedule;
 mod scheduler;
+mod session;
 mod settings;
 
-pub use deliverer::deliver;
+pub use deliver::deliver;
 pub use settings::{NotifyConfig, NotifySettings};

@@ -1,5 +1,5 @@
-//! Whose notifications may be tried now. Receivers that hang or fail have places of their own, so that however many of them
-//! there are, they take none of the living ones'.
+//! Whose notifications may be tried now. Receivers that hang or fail share a limit of their own, so that they hold up no others,
+//! however many they are.
 
 use simgauge_domain::time::UnixMs;
 use std::collections::{HashMap, VecDeque};
@@ -32,14 +32,14 @@ struct Account {
 
 struct UnderWay {
     began: Instant,
-    /// Whether it has a place among the slow.
+    /// Whether it counts among the slow.
     slow: bool,
 }
 
-/// The accounts that are told.
+/// The accounts with notifications.
 pub(super) struct DeliveryScheduler {
     accounts: HashMap<String, Account>,
-    /// Accounts that may have something due, in turn.
+    /// Accounts that may have something due, in the order in which they are served.
     has_pending: VecDeque<String>,
     quick: usize,
     slow: usize,
@@ -48,7 +48,7 @@ pub(super) struct DeliveryScheduler {
 }
 
 impl DeliveryScheduler {
-    /// At most so many attempts to living receivers at once, and a quarter as many to others.
+    /// At most `most` attempts at once to receivers that answer quickly, and a quarter as many to others.
     pub(super) fn new(most: usize) -> Self {
         Self {
             accounts: HashMap::new(),
@@ -61,7 +61,7 @@ impl DeliveryScheduler {
     }
 
     /// Something of an account may be due.
-    pub(super) fn look_at(&mut self, account: &str) {
+    pub(super) fn mark_pending(&mut self, account: &str) {
         let entry = self.accounts.entry(account.to_owned()).or_default();
         if !entry.has_pending {
             entry.has_pending = true;
@@ -69,21 +69,21 @@ impl DeliveryScheduler {
         }
     }
 
-    /// The next account in turn that has room, how much, and how many of its attempts are under way.
+    /// The next account that may have something due and for which attempts may start: how many, and how many are under way.
     pub(super) fn next(&mut self) -> Option<(String, usize, usize)> {
         for _ in 0..self.has_pending.len() {
             let name = self.has_pending.pop_front()?;
             let Some(account) = self.accounts.get_mut(&name) else { continue };
-            let (each, free) = match account.health {
+            let (each, free_of_all) = match account.health {
                 ReceiverHealth::Quick => (EACH, self.most_quick.saturating_sub(self.quick)),
                 ReceiverHealth::Slow => (EACH, self.most_slow.saturating_sub(self.slow)),
                 ReceiverHealth::Down => (1, self.most_slow.saturating_sub(self.slow)),
             };
             let under_way = account.under_way.len();
-            let room = each.saturating_sub(under_way).min(free);
-            if room > 0 {
+            let free = each.saturating_sub(under_way).min(free_of_all);
+            if free > 0 {
                 account.has_pending = false;
-                return Some((name, room, under_way));
+                return Some((name, free, under_way));
             }
             self.has_pending.push_back(name);
         }
@@ -104,9 +104,9 @@ impl DeliveryScheduler {
         }
     }
 
-    /// Attempts that turn out to be slow leave the places of the quick; there may be more of the slow then than would be
-    /// started.
-    pub(super) fn set_aside(&mut self, now: Instant) {
+    /// Attempts that turn out to be slow count among the slow from now on, even where there are more of those then than would
+    /// be started.
+    pub(super) fn mark_slow(&mut self, now: Instant) {
         for account in self.accounts.values_mut() {
             for one in account.under_way.values_mut() {
                 if !one.slow && now.saturating_duration_since(one.began) > SLOW {
@@ -155,17 +155,17 @@ mod tests {
     const FAST: Duration = Duration::from_millis(5);
 
     #[test]
-    fn the_dead_have_places_of_their_own() {
+    fn receivers_that_are_down_have_a_limit_of_their_own() {
         let mut scheduler = DeliveryScheduler::new(8);
         for name in ["a", "b", "c"] {
-            scheduler.look_at(name);
+            scheduler.mark_pending(name);
             assert_eq!(scheduler.next(), Some((name.to_owned(), EACH.min(8), 0)));
             scheduler.began(name, "x", Instant::now());
             scheduler.ended(name, "x", true, FAST, NOW);
         }
-        for name in ["a", "b", "c", "living"] {
-            scheduler.look_at(name);
-            scheduler.look_at(name);
+        for name in ["a", "b", "c", "quick"] {
+            scheduler.mark_pending(name);
+            scheduler.mark_pending(name);
         }
         for name in ["a", "b"] {
             assert_eq!(scheduler.next(), Some((name.to_owned(), 1, 0)), "one at a time");
@@ -173,42 +173,42 @@ mod tests {
         }
         assert_eq!(
             scheduler.next(),
-            Some(("living".to_owned(), EACH, 0)),
-            "both places of the dead are taken"
+            Some(("quick".to_owned(), EACH, 0)),
+            "both attempts at receivers that are down are under way"
         );
         assert_eq!(scheduler.next(), None);
         scheduler.ended("a", "x", false, FAST, NOW);
         assert_eq!(scheduler.next(), Some(("c".to_owned(), 1, 0)));
-        scheduler.look_at("a");
-        assert_eq!(scheduler.next(), Some(("a".to_owned(), EACH, 0)), "it lives again");
+        scheduler.mark_pending("a");
+        assert_eq!(scheduler.next(), Some(("a".to_owned(), EACH, 0)), "it answers again");
     }
 
     #[test]
     fn an_account_has_so_many_attempts_at_once_and_takes_turns() {
         let mut scheduler = DeliveryScheduler::new(5);
-        scheduler.look_at("a");
-        let (_, room, _) = scheduler.next().expect("room");
-        (0..room).for_each(|card| scheduler.began("a", &card.to_string(), Instant::now()));
-        scheduler.look_at("a");
+        scheduler.mark_pending("a");
+        let (_, free, _) = scheduler.next().expect("an account");
+        (0..free).for_each(|card| scheduler.began("a", &card.to_string(), Instant::now()));
+        scheduler.mark_pending("a");
         assert_eq!(scheduler.next(), None, "four is enough");
-        scheduler.look_at("b");
-        assert_eq!(scheduler.next(), Some(("b".to_owned(), 1, 0)), "the fifth place");
+        scheduler.mark_pending("b");
+        assert_eq!(scheduler.next(), Some(("b".to_owned(), 1, 0)), "the fifth of five");
         assert!(scheduler.is_under_way("a", "0") && !scheduler.is_under_way("b", "0"));
         scheduler.ended("a", "0", false, Duration::from_secs(9), NOW);
-        assert_eq!(scheduler.next(), Some(("a".to_owned(), 1, 3)), "slow by now: one place among those");
+        assert_eq!(scheduler.next(), Some(("a".to_owned(), 1, 3)), "slow by now: one more of those may run");
     }
 
     #[test]
-    fn who_turns_out_to_hang_makes_room() {
+    fn a_receiver_that_turns_out_to_hang_counts_among_the_slow() {
         let mut scheduler = DeliveryScheduler::new(1);
         let began = Instant::now();
-        scheduler.look_at("a");
+        scheduler.mark_pending("a");
         scheduler.next();
         scheduler.began("a", "x", began);
-        scheduler.look_at("b");
-        scheduler.set_aside(began + SLOW);
+        scheduler.mark_pending("b");
+        scheduler.mark_slow(began + SLOW);
         assert_eq!(scheduler.next(), None);
-        scheduler.set_aside(began + SLOW + FAST);
+        scheduler.mark_slow(began + SLOW + FAST);
         assert_eq!(scheduler.next(), Some(("b".to_owned(), 1, 0)));
         scheduler.ended("a", "x", true, SLOW * 5, NOW);
         assert_eq!((scheduler.quick, scheduler.slow), (0, 0));
@@ -218,7 +218,7 @@ mod tests {
     fn how_long_a_receiver_has_been_down() {
         let mut scheduler = DeliveryScheduler::new(8);
         for at in [100, 200, 300] {
-            scheduler.look_at("a");
+            scheduler.mark_pending("a");
             scheduler.next();
             scheduler.began("a", "x", Instant::now());
             scheduler.ended("a", "x", true, FAST, UnixMs(at));

@@ -3,6 +3,7 @@
 use super::attempt::Sender;
 use super::retry_schedule::RetrySchedule;
 use crate::clock::Clock;
+use crate::lease::LeaseSettings;
 use crate::secrets::Sealer;
 use crate::telemetry::Telemetry;
 use serde::Deserialize;
@@ -14,23 +15,14 @@ use tokio::sync::Notify;
 
 /// What delivery works with.
 pub struct NotifySettings {
-    /// The store.
     pub store: Store,
-    /// The time.
     pub clock: Clock,
     /// Opens the secrets that sign.
     pub sealer: Sealer,
-    /// Rings when there may be something to deliver.
+    /// Notified when there may be something to deliver.
     pub work_added: Arc<Notify>,
-    /// Names this process in the lease.
-    pub node: String,
-    /// How long the lease lasts without a sign of life.
-    pub lease: Duration,
-    /// Whether this is the only process of its store, so that a lease left by a crash is taken at once.
-    pub alone: bool,
-    /// Where it is told how deliveries went.
+    pub lease: LeaseSettings,
     pub telemetry: Telemetry,
-    /// The section of the configuration.
     pub config: NotifyConfig,
 }
 

@@ -4,7 +4,8 @@
 //! the old one stays; every secret is sealed anew, in one transaction; the old key goes. Processes that run read the file again
 //! when they meet what they cannot open, and before they seal.
 
-use super::{Sealer, key_file};
+use super::key_file;
+use super::sealer::{KEY_VARIABLE, Sealer};
 use anyhow::{Context as _, bail};
 use simgauge_store::Store;
 use std::path::Path;
@@ -21,7 +22,7 @@ pub async fn add_key(sealer: &Sealer, store: &Store) -> anyhow::Result<bool> {
     }
     keys.insert(0, key_file::random_key()?);
     key_file::replace(file, &keys)?;
-    sealer.freshen()?;
+    sealer.reload()?;
     // A file and a database have no transaction in common: this follows the deed.
     store.note("secrets.add_key", "", "").await?;
     Ok(true)
@@ -32,7 +33,7 @@ pub async fn add_key(sealer: &Sealer, store: &Store) -> anyhow::Result<bool> {
 /// # Errors
 /// A secret cannot be opened with any key, or the store failed; then nothing was changed.
 pub async fn reseal(sealer: &Sealer, store: &Store) -> anyhow::Result<usize> {
-    sealer.freshen()?;
+    sealer.reload()?;
     let mut anew = |appkey: &str, sealed: &[u8]| {
         use secrecy::ExposeSecret as _;
         let secret = sealer.open(sealed, appkey).ok()?;
@@ -47,7 +48,7 @@ pub async fn reseal(sealer: &Sealer, store: &Store) -> anyhow::Result<usize> {
 /// A secret still needs one of them, the keys are not in a file, or it cannot be written.
 pub async fn drop_old_keys(sealer: &Sealer, store: &Store) -> anyhow::Result<usize> {
     let file = file_of(sealer)?;
-    sealer.freshen()?;
+    sealer.reload()?;
     for app in store.apps().await? {
         let secrets = [Some(&app.secret), app.old_secret.as_ref()];
         if !secrets.into_iter().flatten().all(|sealed| sealer.is_current(sealed, &app.appkey)) {
@@ -61,7 +62,7 @@ pub async fn drop_old_keys(sealer: &Sealer, store: &Store) -> anyhow::Result<usi
     let old = keys.len() - 1;
     keys.truncate(1);
     key_file::replace(file, &keys)?;
-    sealer.freshen()?;
+    sealer.reload()?;
     store.note("secrets.drop_old_keys", "", &format!("keys={old}")).await?;
     Ok(old)
 }
@@ -71,7 +72,7 @@ fn file_of(sealer: &Sealer) -> anyhow::Result<&Path> {
         format!(
             "the key comes from {}, not from a file: put a new key before the old one there, on every node, then run \
              secrets reseal, then take the old one out",
-            super::KEY_VARIABLE
+            KEY_VARIABLE
         )
     })
 }

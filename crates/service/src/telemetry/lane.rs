@@ -81,7 +81,7 @@ impl LaneFamilies {
             ),
             (
                 "lane_breaker",
-                "0 closed, 1 probing, 2 open (standing back from the operator)",
+                "0 closed, 1 probing, 2 open (paused after repeated failures)",
                 &families.breaker,
             ),
             ("lane_paused", "Whether an admin has paused the lane", &families.paused),

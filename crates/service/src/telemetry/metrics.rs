@@ -2,7 +2,6 @@
 
 use super::lane::{LaneFamilies, LaneMetrics};
 use super::process::ProcessCollector;
-use crate::intake::Verdict;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -50,8 +49,10 @@ pub struct Metrics {
     /// Calls in one commit.
     pub group_calls: Histogram,
     lanes: HashMap<String, LaneMetrics>,
-    steady_warned: Counter,
-    steady_refused: Counter,
+    /// Calls at a steady cadence whose callers were warned.
+    pub steady_warned: Counter,
+    /// Calls refused for their steady cadence.
+    pub steady_refused: Counter,
     delivered: Counter,
     failed: Counter,
     dead: Counter,
@@ -59,7 +60,7 @@ pub struct Metrics {
     pub notifications_waiting: Gauge,
     /// Spans that the collector took.
     pub spans_delivered: Counter,
-    /// Spans that nobody will see.
+    /// Spans that were lost.
     pub spans_dropped: Counter,
 }
 
@@ -84,7 +85,7 @@ impl Metrics {
         let steady = Family::<OutcomeLabel, Counter>::default();
         let help = "Calls of programs that refresh a card at a steady beat";
         registry.register("steady_beat_calls", help, steady.clone());
-        let beat = |outcome| steady.get_or_create_owned(&OutcomeLabel { outcome });
+        let cadence = |outcome| steady.get_or_create_owned(&OutcomeLabel { outcome });
         let notifications = Family::<OutcomeLabel, Counter>::default();
         registry.register("notifications", "Attempts to deliver a notification", notifications.clone());
         let notified = |outcome| notifications.get_or_create_owned(&OutcomeLabel { outcome });
@@ -97,8 +98,8 @@ impl Metrics {
             accept_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             group_calls: Histogram::new(exponential_buckets(1.0, 4.0, 6)),
             lanes: lanes.map(|lane| (lane.to_owned(), families.of(lane))).collect(),
-            steady_warned: beat("warned"),
-            steady_refused: beat("refused"),
+            steady_warned: cadence("warned"),
+            steady_refused: cadence("refused"),
             delivered: notified("delivered"),
             failed: notified("failed"),
             dead: notified("dead"),
@@ -141,19 +142,9 @@ impl Metrics {
         }
     }
 
-    /// What is known of a lane; nothing is told of one that is not configured.
+    /// The metrics of a lane; those of one that is not configured are not shown.
     pub fn lane(&self, lane: &str) -> LaneMetrics {
         self.lanes.get(lane).cloned().unwrap_or_default()
-    }
-
-    /// A call was listened to for a steady beat.
-    pub fn beat_heard(&self, verdict: Verdict) {
-        match verdict {
-            Verdict::Good => return,
-            Verdict::Warn { .. } => &self.steady_warned,
-            Verdict::Refuse { .. } => &self.steady_refused,
-        }
-        .inc();
     }
 
     /// An attempt to deliver a notification ended.
@@ -166,7 +157,7 @@ impl Metrics {
         .inc();
     }
 
-    /// Asks this one, too, whenever the metrics are read.
+    /// Adds a collector, which is asked whenever the metrics are read.
     pub fn ask(&self, collector: impl Collector) {
         self.lock().sub_registry_with_prefix(PREFIX).register_collector(Box::new(collector));
     }

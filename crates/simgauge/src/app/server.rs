@@ -16,11 +16,13 @@ use simgauge_service::checkpoint;
 use simgauge_service::clock::Clock;
 use simgauge_service::intake::{Accepter, CadenceWatch};
 use simgauge_service::lanes::{self, LaneRegistry, LaneSettings, LaneSetup};
+use simgauge_service::lease::LeaseSettings;
+use simgauge_service::live_metrics::LiveMetrics;
 use simgauge_service::outbox::{self, NotifySettings};
 use simgauge_service::retention;
 use simgauge_service::secrets::Sealer;
 use simgauge_service::services::Services;
-use simgauge_service::telemetry::{Live, SlowThresholds, Telemetry, TelemetrySettings};
+use simgauge_service::telemetry::{SlowThresholds, Telemetry, TelemetrySettings};
 use simgauge_service::waiters::Waiters;
 use simgauge_store::Store;
 use std::collections::BTreeMap;
@@ -32,7 +34,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// How long a stop waits for the last spans to be delivered.
+/// How long a stop waits for the last refreshes to be durable, and for the last spans to be delivered.
 const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// A running server.
@@ -78,7 +80,7 @@ impl App {
         let mut background = Background::new(CancellationToken::new());
         let node = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
         let lane_settings = lane_settings(config, &services, node, only_server.is_some());
-        start_upkeep(&mut background, config, &services, &lane_settings.node)?;
+        start_upkeep(&mut background, config, &services, &lane_settings.lease.node)?;
         let facts = operator_facts(config, &setups);
         start_workers(&mut background, config, setups, &lane_settings, &sealer)?;
         let address = listener.local_addr()?;
@@ -129,7 +131,8 @@ impl App {
     /// Something was still running when the time for stopping was up.
     pub async fn stop(self) -> anyhow::Result<()> {
         let stopped = self.background.stop(self.stop_timeout).await;
-        self.services.telemetry.traces.flush(FLUSH_TIME).await;
+        self.services.accepter.stop(FLUSH_TIME).await;
+        self.services.telemetry.traces.close(FLUSH_TIME).await;
         self.services.store.close().await;
         stopped.map_err(|late| {
             anyhow::anyhow!(
@@ -195,12 +198,10 @@ fn lane_settings(config: &Config, services: &Services, node: String, alone: bool
         clock: services.clock.clone(),
         registry: services.registry.clone(),
         waiters: services.waiters.clone(),
-        node,
-        lease: Duration::from_secs(config.lanes.lease_seconds),
+        lease: LeaseSettings { node, duration: Duration::from_secs(config.lanes.lease_seconds), alone },
         poll: Duration::from_secs_f64(config.lanes.poll_seconds),
         retry: config.retry_rule(),
         breaker: config.breaker_rule(),
-        alone,
         telemetry: services.telemetry.clone(),
     }
 }
@@ -249,9 +250,7 @@ fn start_workers(
         clock: settings.clock.clone(),
         sealer: sealer.clone(),
         work_added: settings.waiters.any_ended(),
-        node: settings.node.clone(),
-        lease: settings.lease,
-        alone: settings.alone,
+        lease: settings.lease.clone(),
         telemetry: settings.telemetry.clone(),
         config: config.notify.clone(),
     };
@@ -283,7 +282,7 @@ async fn serve(
         max_delayed: config.server.max_connections / 4 * 3,
     };
     let state = ApiState::new(services.clone(), settings, stopping.clone());
-    services.telemetry.metrics.ask(Live {
+    services.telemetry.metrics.ask(LiveMetrics {
         registry: services.registry.clone(),
         accept_waiting: services.accepter.depth(),
         clock: services.clock.clone(),

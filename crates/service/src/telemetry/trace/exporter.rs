@@ -8,22 +8,22 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use prometheus_client::metrics::counter::Counter;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// Spans in one request at most.
 const BATCH: usize = 512;
 /// How long the first span of a batch waits for others.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector has to take a batch.
-const PATIENCE: Duration = Duration::from_secs(5);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a collector that fails is worth a line.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the exporter is given.
 pub(super) enum Export {
     Span(Box<SpanData>),
-    /// Deliver what is there, then say so.
-    Flush(oneshot::Sender<()>),
+    /// Deliver what came before, then end.
+    Close,
 }
 
 /// An exporter towards a collector: its URL, or that of its host, which then gets the usual path.
@@ -43,7 +43,7 @@ fn exporter(url: &str, client: reqwest::Client) -> Result<SpanExporter, Exporter
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
-        .with_timeout(PATIENCE)
+        .with_timeout(EXPORT_TIMEOUT)
         .with_endpoint(url)
         .build()?;
     let resource = Resource::builder_empty()
@@ -57,53 +57,50 @@ fn exporter(url: &str, client: reqwest::Client) -> Result<SpanExporter, Exporter
     Ok(exporter)
 }
 
-/// Delivers until nobody can tell spans any more.
+/// Delivers until it is closed.
 pub(super) async fn export(
     exporter: SpanExporter,
-    mut told: mpsc::Receiver<Export>,
+    mut queue: mpsc::Receiver<Export>,
     delivered: Counter,
     dropped: Counter,
 ) {
-    let mut complained: Option<Instant> = None;
-    while let Some(first) = told.recv().await {
-        let (batch, flushed) = gather(first, &mut told).await;
+    let mut warned_at: Option<Instant> = None;
+    while let Some(first) = queue.recv().await {
+        let (batch, closed) = gather(first, &mut queue).await;
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if batch.is_empty() || exporter.export(batch).await.is_ok() {
             delivered.inc_by(count);
         } else {
             dropped.inc_by(count);
             // Why is not said: it could carry the collector's address, and with it a key.
-            if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-                complained = Some(Instant::now());
+            if warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                warned_at = Some(Instant::now());
                 tracing::warn!(
                     spans = count,
                     "spans were dropped: the collector at trace.endpoint does not take them"
                 );
             }
         }
-        if let Some(flushed) = flushed {
-            let _ = flushed.send(());
+        if closed {
+            return;
         }
     }
 }
 
-/// A batch: full, or as much as came in a while, or what was there when it was to be flushed.
-async fn gather(
-    first: Export,
-    told: &mut mpsc::Receiver<Export>,
-) -> (Vec<SpanData>, Option<oneshot::Sender<()>>) {
+/// A batch: full, or as much as came in a while, or what came before the queue was closed; and whether it was.
+async fn gather(first: Export, queue: &mut mpsc::Receiver<Export>) -> (Vec<SpanData>, bool) {
     let until = tokio::time::Instant::now() + GATHER;
     let mut batch = Vec::new();
     let mut next = Some(first);
     while let Some(export) = next {
         match export {
             Export::Span(span) => batch.push(*span),
-            Export::Flush(done) => return (batch, Some(done)),
+            Export::Close => return (batch, true),
         }
         if batch.len() >= BATCH {
             break;
         }
-        next = tokio::time::timeout_at(until, told.recv()).await.ok().flatten();
+        next = tokio::time::timeout_at(until, queue.recv()).await.ok().flatten();
     }
-    (batch, None)
+    (batch, false)
 }

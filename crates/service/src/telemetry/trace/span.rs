@@ -1,6 +1,6 @@
 //! A span that ended, and how it is written for OTLP.
 
-use super::root_of;
+use super::ids::root_of;
 use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, Status};
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
@@ -22,7 +22,7 @@ pub(crate) struct Span {
 impl Span {
     /// One that ended at `end` and had taken `took`.
     pub fn ended(name: &'static str, end: UnixMs, took: Duration) -> Self {
-        let end = UNIX_EPOCH + Duration::from_millis(u64::try_from(end.0).unwrap_or(0));
+        let end = UNIX_EPOCH + Duration::from_millis(end.0.max(0).unsigned_abs());
         Self {
             name,
             kind: SpanKind::Internal,
@@ -44,7 +44,6 @@ impl Span {
         Self { kind: SpanKind::Client, ..self }
     }
 
-    /// Something to know of it.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.attributes.push(KeyValue::new(name, value));
         self
@@ -55,7 +54,7 @@ impl Span {
         Self { status: why.map_or(Status::Unset, Status::error), ..self }
     }
 
-    /// What it has to do with another refresh.
+    /// Links it to another refresh.
     pub fn linked(mut self, refresh: &RefreshId) -> Self {
         self.links.links.push(Link::with_context(root_of(refresh)));
         self

@@ -1,4 +1,4 @@
-//! What a node hears of the others: new work for the lanes it works, and how long the queues of the other lanes are.
+//! What a node learns of the others: new work for the lanes it works, and how long the queues of the other lanes are.
 
 use super::registry::Counted;
 use super::settings::LaneSettings;
@@ -18,7 +18,9 @@ pub(super) async fn listen(settings: LaneSettings, stopping: CancellationToken) 
             loop {
                 match pass_on(&settings).await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(%error, "news of other nodes cannot be heard; trying again"),
+                    Err(error) => {
+                        tracing::warn!(%error, "what other nodes tell cannot be received; trying again")
+                    }
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -32,7 +34,7 @@ async fn pass_on(settings: &LaneSettings) -> Result<(), StoreError> {
         match wakeups.next().await? {
             Wakeup::Work { lane, account } => settings.registry.mark_pending(&lane, &account),
             // Every lane polls, so what was missed is found.
-            Wakeup::LookEverywhere => tracing::debug!("news of other nodes may have been missed"),
+            Wakeup::LookEverywhere => tracing::debug!("what other nodes told may have been missed"),
         }
     }
 }

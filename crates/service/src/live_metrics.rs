@@ -1,4 +1,4 @@
-//! What is looked up whenever the metrics are read, since somebody keeps it anyway.
+//! Metrics that are looked up whenever they are read, since somebody keeps them anyway.
 
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
@@ -11,13 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The parts that are asked.
-pub struct Live {
-    /// Queues of the lanes.
+/// What is asked.
+pub struct LiveMetrics {
     pub registry: LaneRegistry,
     /// How many calls are on their way to being durable.
     pub accept_waiting: Box<dyn Fn() -> usize + Send + Sync>,
-    /// The time.
     pub clock: Clock,
     /// One permit for each call under way.
     pub slots: Arc<Semaphore>,
@@ -25,13 +23,13 @@ pub struct Live {
     pub all_slots: usize,
 }
 
-impl fmt::Debug for Live {
+impl fmt::Debug for LiveMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").finish_non_exhaustive()
+        f.debug_struct("LiveMetrics").finish_non_exhaustive()
     }
 }
 
-impl Collector for Live {
+impl Collector for LiveMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let under_way = self.all_slots.saturating_sub(self.slots.available_permits());
         gauge(&mut encoder, "calls_under_way", "Calls of the open API under way", count(under_way))?;

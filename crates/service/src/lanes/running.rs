@@ -1,0 +1,72 @@
+//! The readings of a lane that are under way.
+
+use super::attempt::Attempt;
+use super::context::LaneContext;
+use crate::reading::read_profile;
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{Task, TaskKey};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// A reading that takes longer than this is shown as running. A faster one is not worth a write of its own.
+pub(super) const SHOW_RUNNING_AFTER: Duration = Duration::from_millis(150);
+
+#[derive(Default)]
+pub(super) struct RunningReadings {
+    attempts: JoinSet<Attempt>,
+    shown: HashMap<TaskKey, Shown>,
+}
+
+struct Shown {
+    began: Instant,
+    is_shown: bool,
+}
+
+impl RunningReadings {
+    pub(super) fn count(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Starts an attempt under the lane's limits.
+    pub(super) fn start(&mut self, context: &LaneContext, task: Task, began_at: UnixMs) {
+        self.shown.insert(task.key.clone(), Shown { began: Instant::now(), is_shown: false });
+        let operator = Arc::clone(&context.setup.operator);
+        let pacer = context.pacer.clone();
+        self.attempts.spawn(async move {
+            let (outcome, times) = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
+            Attempt { task, began_at, outcome, times }
+        });
+    }
+
+    /// Waits for the next attempt that ends; nothing where none is under way. May be dropped and asked again.
+    ///
+    /// # Errors
+    /// An attempt panicked.
+    pub(super) async fn next_ended(&mut self) -> Option<Result<Attempt, JoinError>> {
+        let ended = self.attempts.join_next().await?;
+        if let Ok(attempt) = &ended {
+            self.shown.remove(&attempt.task.key);
+        }
+        Some(ended)
+    }
+
+    /// Those that have been under way for a while and were not returned before.
+    pub(super) fn to_show(&mut self) -> Vec<TaskKey> {
+        let mut keys = Vec::new();
+        for (key, shown) in &mut self.shown {
+            if !shown.is_shown && shown.began.elapsed() >= SHOW_RUNNING_AFTER {
+                shown.is_shown = true;
+                keys.push(key.clone());
+            }
+        }
+        keys
+    }
+
+    /// Drops every attempt; none runs any more when this returns.
+    pub(super) async fn abort(&mut self) {
+        self.attempts.shutdown().await;
+    }
+}

@@ -1,0 +1,212 @@
+//! One holding of a lane's lease: readings are started and their results passed on until it is over.
+
+use super::attempt::Attempt;
+use super::context::LaneContext;
+use super::judge::{Judgement, judge};
+use super::queue_length::waiting;
+use super::results::{LaneWriter, OutcomeReporter, ReadingResult, Written};
+use super::running::SHOW_RUNNING_AFTER;
+use super::starter::ReadingStarter;
+use super::status::{Counts, StatusTracker};
+use crate::interval::every;
+use crate::lease::{ExitReason, HeldLease, LeaseEvent};
+use simgauge_domain::lane_status::LaneStatus;
+use simgauge_store::TaskKey;
+use std::collections::BTreeMap;
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+pub(super) struct LaneSession<'a> {
+    context: &'a LaneContext,
+    lease: HeldLease,
+    starter: ReadingStarter<'a>,
+    status: StatusTracker,
+    results: mpsc::UnboundedSender<ReadingResult>,
+    written: mpsc::UnboundedReceiver<Written>,
+    writer: AbortOnDropHandle<()>,
+    /// Set when results that cannot be written are not worth another try.
+    give_up: CancellationToken,
+}
+
+impl<'a> LaneSession<'a> {
+    pub(super) fn new(context: &'a LaneContext, lease: HeldLease) -> Self {
+        context.pacer.hold_until(lease.held_until());
+        let (results, to_write) = mpsc::unbounded_channel();
+        let (written_out, written) = mpsc::unbounded_channel();
+        let give_up = CancellationToken::new();
+        let writer = LaneWriter {
+            result_writer: context.result_writer.clone(),
+            lease: lease.lease().clone(),
+            reporter: OutcomeReporter {
+                metrics: context.metrics.clone(),
+                settings: context.settings.clone(),
+            },
+            give_up: give_up.clone(),
+        };
+        Self {
+            context,
+            lease,
+            starter: ReadingStarter::new(context),
+            status: StatusTracker::new(),
+            results,
+            written,
+            writer: AbortOnDropHandle::new(tokio::spawn(writer.run(to_write, written_out))),
+            give_up,
+        }
+    }
+
+    /// Works until it is over. Where the lease is still held then, answers with it and with how the lane did.
+    pub(super) async fn work(mut self, stopping: &CancellationToken) -> Option<(HeldLease, LaneStatus)> {
+        let lane = self.context.lane();
+        let registry = &self.context.settings.registry;
+        let mut poll = every(self.context.settings.poll);
+        let mut show = every(SHOW_RUNNING_AFTER);
+        let reason = loop {
+            let wake_at = self.starter.start_readings().await;
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => break ExitReason::Stopping,
+                event = self.lease.event() => match event {
+                    LeaseEvent::Expired => break ExitReason::LeaseLost,
+                    LeaseEvent::RenewalDue => if let Err(reason) = self.renew().await {
+                        break reason;
+                    },
+                },
+                Some(written) = self.written.recv() => match written {
+                    Written::Done(keys) => self.forget(keys),
+                    Written::LeaseLost => break ExitReason::LeaseLost,
+                },
+                Some(ended) = self.starter.running.next_ended() => match ended {
+                    Ok(attempt) => self.ended(attempt),
+                    Err(error) => break ExitReason::Broken(error),
+                },
+                _ = poll.tick() => self.poll().await,
+                () = registry.wait_for_work(lane) => {
+                    for account in registry.take_pending(lane) {
+                        self.starter.window.look_again(&account);
+                    }
+                }
+                _ = show.tick(), if self.starter.running.count() > 0 => self.show_running(),
+                () = sleep_until(wake_at) => {}
+            }
+        };
+        self.shut_down(reason).await
+    }
+
+    /// Renews the lease, with how the lane does.
+    async fn renew(&mut self) -> Result<(), ExitReason> {
+        let context = self.context;
+        let counts = Counts {
+            queue: context.settings.registry.waiting(context.lane()),
+            running: self.starter.running.count(),
+            budget: context.pacer.room(),
+        };
+        self.status.update(&counts, &self.starter.breaker);
+        let paused = self.starter.is_paused();
+        context.metrics.show(self.status.status(), paused);
+        self.lease.renew(&self.status.to_json(context.lane(), paused)).await?;
+        context.pacer.hold_until(self.lease.held_until());
+        Ok(())
+    }
+
+    /// Looks for work that this process was not told of, counts what waits, and finds out whether somebody paused the lane.
+    async fn poll(&mut self) {
+        let (lane, settings) = (self.context.lane(), &self.context.settings);
+        match settings.store.is_lane_paused(lane).await {
+            Ok(paused) => self.starter.set_paused(paused),
+            Err(error) => {
+                tracing::warn!(lane, %error, "whether the lane is paused is not known; nothing changes");
+            }
+        }
+        match waiting(&settings.store, lane).await {
+            Ok(counted) => {
+                for account in counted.waiting.keys() {
+                    self.starter.window.look_again(account);
+                }
+                settings.registry.counted(lane, counted);
+            }
+            Err(error) => tracing::warn!(lane, %error, "the queue could not be counted; trying again"),
+        }
+    }
+
+    fn ended(&mut self, attempt: Attempt) {
+        let now = self.context.now();
+        attempt.report(self.context);
+        let error = attempt.outcome.as_ref().err();
+        self.starter.attempt_ended(error, now);
+        match error {
+            None => self.status.succeeded(now),
+            Some(error) => self.status.failed(&attempt.task.card, error, &self.starter.breaker, now),
+        }
+        match judge(self.context, attempt, now, rand::random()) {
+            Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
+            Judgement::RetryLater(task, postponed) => {
+                self.write(ReadingResult::Postponed(postponed));
+                self.starter.window.put_off(task);
+            }
+        }
+    }
+
+    fn show_running(&mut self) {
+        for key in self.starter.running.to_show() {
+            self.write(ReadingResult::Running(key));
+        }
+    }
+
+    fn write(&self, result: ReadingResult) {
+        // A writer that is gone has told that the lease is lost, or the process goes down.
+        let _ = self.results.send(result);
+    }
+
+    /// Readings whose results are stored.
+    fn forget(&mut self, keys: Vec<TaskKey>) {
+        let mut done: BTreeMap<String, u64> = BTreeMap::new();
+        for key in keys {
+            self.starter.window.forget(&key);
+            *done.entry(key.account).or_default() += 1;
+        }
+        for (account, count) in done {
+            self.context.settings.registry.removed(self.context.lane(), &account, count);
+            // A refresh accepted while the reading ran may have left a new task.
+            self.starter.window.look_again(&account);
+        }
+    }
+
+    /// Lease lost: what runs is dropped and nothing more is written. Otherwise what runs is finished and written.
+    async fn shut_down(mut self, reason: ExitReason) -> Option<(HeldLease, LaneStatus)> {
+        let lane = self.context.lane();
+        match reason {
+            ExitReason::Stopping => {}
+            ExitReason::Broken(error) => {
+                tracing::error!(lane, %error, "a reading broke; the lane starts anew")
+            }
+            ExitReason::LeaseLost => {
+                tracing::warn!(lane, "the lane's lease was lost; its new holder goes on");
+                self.writer.abort();
+                self.starter.running.abort().await;
+                report_broken_writer(lane, self.writer.await);
+                return None;
+            }
+        }
+        while let Some(ended) = self.starter.running.next_ended().await {
+            match ended {
+                Ok(attempt) => self.ended(attempt),
+                Err(error) => tracing::error!(lane, %error, "a reading broke; it is made again"),
+            }
+        }
+        self.give_up.cancel();
+        drop(self.results);
+        report_broken_writer(lane, self.writer.await);
+        Some((self.lease, self.status.into_status()))
+    }
+}
+
+fn report_broken_writer(lane: &str, ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(lane, %error, "writing the lane's results broke; what was not written is read again");
+    }
+}

@@ -1,0 +1,169 @@
+//! Leases: each lane, and the outbox, is worked by one node at a time. Taking a lease whenever it can be had, keeping it and
+//! giving it back is written here once.
+
+use crate::clock::Clock;
+use crate::interval::every;
+use simgauge_store::{Before, DELIVERY_LANE, Lease, Store, StoreError};
+use std::time::Duration;
+use tokio::task::JoinError;
+use tokio::time::{Instant, Interval, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// A lease is renewed, and asked for again, so many times while it lasts.
+const TRIES_PER_LEASE: u32 = 4;
+
+/// How a process holds its leases.
+#[derive(Clone, Debug)]
+pub struct LeaseSettings {
+    /// Names this process.
+    pub node: String,
+    /// How long a lease lasts unless it is renewed.
+    pub duration: Duration,
+    /// Whether this is the only process of its store. A lease that a crash left behind is then taken at once.
+    pub alone: bool,
+}
+
+impl LeaseSettings {
+    fn pause(&self) -> Duration {
+        self.duration / TRIES_PER_LEASE
+    }
+}
+
+/// Why work under a lease ended.
+#[derive(Debug)]
+pub(crate) enum ExitReason {
+    Stopping,
+    LeaseLost,
+    /// A task of the session panicked. What it worked on is still in the store; the next session takes it up.
+    Broken(JoinError),
+}
+
+/// Takes one lease again and again.
+pub(crate) struct LeaseTaker {
+    store: Store,
+    clock: Clock,
+    settings: LeaseSettings,
+    name: String,
+    has_tried: bool,
+}
+
+impl LeaseTaker {
+    /// The lease of a lane.
+    pub(crate) fn of_lane(lane: &str, settings: &LeaseSettings, store: &Store, clock: &Clock) -> Self {
+        Self {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: settings.clone(),
+            name: lane.to_owned(),
+            has_tried: false,
+        }
+    }
+
+    /// The lease of the outbox.
+    pub(crate) fn of_outbox(settings: &LeaseSettings, store: &Store, clock: &Clock) -> Self {
+        Self::of_lane(DELIVERY_LANE, settings, store, clock)
+    }
+
+    /// Waits until the lease can be had; nothing once `stopping` is set.
+    pub(crate) async fn take(&mut self, stopping: &CancellationToken) -> Option<(HeldLease, Before)> {
+        while !stopping.is_cancelled() {
+            if std::mem::replace(&mut self.has_tried, true)
+                && stopping.run_until_cancelled(sleep(self.settings.pause())).await.is_none()
+            {
+                return None;
+            }
+            match self.try_to_take().await {
+                Ok(Some(taken)) => return Some(taken),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(lease = self.name, %error, "the lease could not be taken; trying again");
+                }
+            }
+        }
+        None
+    }
+
+    async fn try_to_take(&self) -> Result<Option<(HeldLease, Before)>, StoreError> {
+        let LeaseSettings { node, duration, alone } = &self.settings;
+        let now = self.clock.now();
+        // By this machine's steady clock, and from before the store was asked.
+        let held_until = Instant::now() + *duration;
+        let taken = self.store.lease(&self.name, node, now, now.after(*duration), *alone).await?;
+        let Some((lease, before)) = taken else { return Ok(None) };
+        tracing::debug!(lease = self.name, epoch = lease.epoch, "lease taken");
+        let held = HeldLease {
+            lease,
+            held_until,
+            heartbeat: every(self.settings.pause()),
+            duration: *duration,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+        };
+        Ok(Some((held, before)))
+    }
+}
+
+/// What the holder of a lease waits for.
+pub(crate) enum LeaseEvent {
+    RenewalDue,
+    /// The store gave no sign of life for as long as the lease lasts. Another node may hold it by now.
+    Expired,
+}
+
+/// A lease that this process holds.
+pub(crate) struct HeldLease {
+    lease: Lease,
+    held_until: Instant,
+    heartbeat: Interval,
+    duration: Duration,
+    store: Store,
+    clock: Clock,
+}
+
+impl HeldLease {
+    /// What fences every write.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    pub(crate) fn held_until(&self) -> Instant {
+        self.held_until
+    }
+
+    /// Waits for the next event; may be dropped and asked again.
+    pub(crate) async fn event(&mut self) -> LeaseEvent {
+        tokio::select! {
+            biased;
+            () = sleep_until(self.held_until) => LeaseEvent::Expired,
+            _ = self.heartbeat.tick() => LeaseEvent::RenewalDue,
+        }
+    }
+
+    /// Extends the lease and tells the store how its work goes. A store that cannot be reached is asked again with the next
+    /// heartbeat.
+    ///
+    /// # Errors
+    /// [`ExitReason::LeaseLost`]: another node holds it.
+    pub(crate) async fn renew(&mut self, status: &str) -> Result<(), ExitReason> {
+        let asked = Instant::now();
+        match self.store.renew(&self.lease, self.clock.now().after(self.duration), status).await {
+            Ok(()) => {
+                self.held_until = asked + self.duration;
+                Ok(())
+            }
+            Err(StoreError::LeaseLost(_)) => Err(ExitReason::LeaseLost),
+            Err(error) => {
+                tracing::warn!(lease = self.lease.lane, %error, "the lease could not be renewed; trying again");
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the lease back with something for its next holder, who can take it at once.
+    pub(crate) async fn give_back(self, handover: &str) {
+        if let Err(error) = self.store.release(&self.lease, handover).await {
+            let lease = self.lease.lane;
+            tracing::warn!(lease, %error, "the lease could not be given back; it will run out");
+        }
+    }
+}
