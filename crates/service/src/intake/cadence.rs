@@ -1,4 +1,4 @@
-//! Cards that are refreshed at a steady beat, as a program does it. The rule is `domain::beat`; here is what this process heard.
+//! Cards that are refreshed at a steady beat, as a program does it. The rule is `domain::cadence`; here is what this process heard.
 //!
 //! Only an aid: the memory is bounded, other nodes have their own, and a restart begins anew.
 
@@ -77,22 +77,22 @@ impl CadenceWatch {
         }
         let heard = self.heard.change((call.appkey, call.kind, call.number), |known| {
             let Some(mut beat) = known else {
-                return (CadenceDetector::begin(call.at), Ok(Observation::Nothing));
+                return (CadenceDetector::new(call.at), Ok(Observation::Ordinary));
             };
-            if self.mode == SteadyBeat::Refuse && beat.going_on(call.at).is_some() {
-                beat.hear_refused(call.at);
+            if self.mode == SteadyBeat::Refuse && beat.ongoing(call.at).is_some() {
+                beat.observe_refused(call.at);
                 return (beat, Err(beat));
             }
-            let heard = beat.hear(call.at);
+            let heard = beat.observe(call.at);
             (beat, Ok(heard))
         });
         match heard {
-            Ok(Observation::Nothing) => Verdict::Good,
-            Ok(Observation::Steady { span, new }) => {
+            Ok(Observation::Ordinary) => Verdict::Good,
+            Ok(Observation::Steady { interval: span, is_new: new }) => {
                 flagged(&call, span, new);
                 Verdict::Warn { span }
             }
-            Err(beat) => match beat.going_on(call.at) {
+            Err(beat) => match beat.ongoing(call.at) {
                 Some((span, over_at)) => Verdict::Refuse { span, over_at },
                 None => Verdict::Good,
             },

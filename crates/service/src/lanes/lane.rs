@@ -477,7 +477,7 @@ impl<'a> LeaseSession<'a> {
         self.status.queue = settings.registry.waiting(self.lane());
         self.status.running = self.readings.len();
         self.status.budget = self.context.pacer.room();
-        self.status.probe_at = self.breaker.opens_at().map(UnixMs::seconds);
+        self.status.probe_at = self.breaker.probe_at().map(UnixMs::seconds);
         self.status.health = self.health_or(&self.status.health);
         let mut shown = self.status.clone();
         if self.paused == Some(true) {
