@@ -1,8 +1,8 @@
 //! The hash chain of the audit log.
 //!
-//! Each entry carries the hash of its own fields and of the hash before it. To change, remove or insert an entry, every later hash
-//! has to be computed anew. A person who can write to the database can do that. A position that was noted elsewhere (an anchor)
-//! shows it.
+//! Each entry carries the hash of its own fields and of the hash before it. To change, remove or insert an
+//! entry, every later hash has to be computed anew. A person who can write to the database can do that. A
+//! position that was noted elsewhere (an anchor) shows it.
 
 use crate::time::UnixMs;
 use sha2::{Digest as _, Sha256};
@@ -25,8 +25,8 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The entry's hash, as 64 hex digits in lower case: SHA-256 over the hash before it and every field. Each is preceded by its
-    /// length in bytes and a colon, so that no two entries give the same bytes.
+    /// The entry's hash, as 64 hex digits in lower case: SHA-256 over the hash before it and every field.
+    /// Each is preceded by its length in bytes and a colon, so that no two entries give the same bytes.
     #[must_use]
     pub fn hash(&self, previous: &str) -> String {
         let (seq, at) = (self.seq.to_string(), self.at.0.to_string());

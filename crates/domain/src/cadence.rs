@@ -1,12 +1,12 @@
 //! Whether a card is refreshed by a person's button or by a program's timer.
 //!
-//! A timer comes back after the same interval again and again. It also does so where it misses a call, or where another node
-//! answered one. A person does not, or not for long: a person who waits for the end of the cooldown to press again comes close
-//! to a regular interval, but not for two hours on end.
+//! A timer comes back after the same interval again and again. It also does so where it misses a call, or
+//! where another node answered one. A person does not, or not for long: a person who waits for the end of the
+//! cooldown to press again comes close to a regular interval, but not for two hours on end.
 //!
-//! Calls are regular when the times between them are whole multiples of one interval, within a twentieth of it. They are steady
-//! after [`STEADY_CALLS`] regular calls over [`STEADY_DURATION`]. These numbers are judgement. The tests say how well they tell
-//! generated people and programs apart.
+//! Calls are regular when the times between them are whole multiples of one interval, within a twentieth of
+//! it. They are steady after [`STEADY_CALLS`] regular calls over [`STEADY_DURATION`]. These numbers are
+//! judgement. The tests say how well they tell generated people and programs apart.
 
 use crate::time::UnixMs;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use std::time::Duration;
 const STEADY_CALLS: u16 = 12;
 /// ...and how long they have to have gone on.
 const STEADY_DURATION: Duration = Duration::from_secs(2 * 3600);
-/// Calls that follow sooner count as one with the call before: a person presses twice. Of a program that calls more often, this
-/// leaves an interval of whole multiples.
+/// Calls that follow sooner count as one with the call before: a person presses twice. Of a program that
+/// calls more often, this leaves an interval of whole multiples.
 const SHORTEST_INTERVAL_MS: u32 = 50_000;
 /// Habits of a day are not a cadence.
 const LONGEST_INTERVAL_MS: u32 = 2 * 3600 * 1000;
-/// A cadence has ended when no call came for so many of its intervals. Until then single calls may have been missed, or have
-/// gone to other nodes.
+/// A cadence has ended when no call came for so many of its intervals. Until then single calls may have been
+/// missed, or have gone to other nodes.
 const MOST_MISSED: u32 = 12;
 /// How far off a call may be: a twentieth of the interval, and this at most.
 const MOST_TOLERANCE_MS: u32 = 120_000;
@@ -32,8 +32,8 @@ const MOST_IRREGULAR: u8 = 2 * IRREGULAR_WEIGHT;
 /// Over how many calls the interval is averaged.
 const AVERAGED_CALLS: u16 = 16;
 
-/// The calls of one caller for one card, as far as they matter for a cadence: every call that was accepted, or refused because
-/// the card was cooling down. Small on purpose, since a node keeps very many.
+/// The calls of one caller for one card, as far as they matter for a cadence: every call that was accepted,
+/// or refused because the card was cooling down. Small on purpose, since a node keeps very many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CadenceDetector {
     /// When the last regular call came.
@@ -100,14 +100,16 @@ impl CadenceDetector {
         Observation::Ordinary
     }
 
-    /// Takes in a call that was refused because of the cadence. A regular one keeps the cadence going; any other changes nothing.
+    /// Takes in a call that was refused because of the cadence. A regular one keeps the cadence going; any
+    /// other changes nothing.
     pub fn observe_refused(&mut self, at: UnixMs) {
         if let Fit::Regular(multiple) = self.fit(at) {
             self.add(at, multiple);
         }
     }
 
-    /// The interval of a steady cadence that has not ended at `now`, and when it ends unless the caller goes on.
+    /// The interval of a steady cadence that has not ended at `now`, and when it ends unless the caller goes
+    /// on.
     #[must_use]
     pub fn ongoing(&self, now: UnixMs) -> Option<(Duration, UnixMs)> {
         let ends_at = UnixMs(self.last.0.saturating_add(self.longest_gap_ms() + 1));

@@ -1,4 +1,5 @@
-//! Fair order of accounts in a lane: every account with waiting tasks is served once before any account is served twice.
+//! Fair order of accounts in a lane: every account with waiting tasks is served once before any account is
+//! served twice.
 
 use std::collections::VecDeque;
 
@@ -16,7 +17,8 @@ impl RoundRobin {
         }
     }
 
-    /// The next account for which `ready` holds. It moves to the end. Accounts that are not ready keep their place.
+    /// The next account for which `ready` holds. It moves to the end. Accounts that are not ready keep their
+    /// place.
     pub fn next(&mut self, mut ready: impl FnMut(&str) -> bool) -> Option<String> {
         let index = self.order.iter().position(|account| ready(account))?;
         let account = self.order.remove(index)?;
@@ -30,9 +32,9 @@ impl RoundRobin {
     }
 }
 
-/// How many tasks are done until a new task of an account is done, that task included. The account has `own` tasks waiting before
-/// it; `others` holds how many each other account has waiting. Each other account is served at most as often as it has tasks,
-/// and no more often than this one.
+/// How many tasks are done until a new task of an account is done, that task included. The account has `own`
+/// tasks waiting before it; `others` holds how many each other account has waiting. Each other account is
+/// served at most as often as it has tasks, and no more often than this one.
 #[must_use]
 pub fn tasks_until_done(own: u64, others: impl IntoIterator<Item = u64>) -> u64 {
     let rounds = own.saturating_add(1);
@@ -67,7 +69,9 @@ mod tests {
 
         /// Between two tasks of an account that always has some waiting, no other account has more than one.
         #[test]
-        fn no_account_is_served_twice_between(work in proptest::collection::btree_map("[a-e]", 1_u32..40, 1..5)) {
+        fn no_account_is_served_twice_between(
+            work in proptest::collection::btree_map("[a-e]", 1_u32..40, 1..5),
+        ) {
             let mut left: BTreeMap<String, u32> = work;
             let mut order = RoundRobin::default();
             for account in left.keys() {

@@ -1,6 +1,7 @@
 //! Where a call comes from: the address of the connection, or the address that a trusted proxy reports.
 //!
-//! This is the only proxy rule. The open API and the console both use it, each with its own list of trusted proxies.
+//! This is the only proxy rule. The open API and the console both use it, each with its own list of trusted
+//! proxies.
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -59,11 +60,12 @@ impl Proxies {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// The caller's address. `lines` are the values of the header [`Self::header_name`], in the order in which they came.
+    /// The caller's address. `lines` are the values of the header [`Self::header_name`], in the order in
+    /// which they came.
     ///
-    /// The header is read from its right end, where the nearest proxy wrote. Each address is believed as long as the one that
-    /// reported it is a trusted proxy. `None` where a trusted proxy reports something that is not an address: then nothing that
-    /// the header says is believed, and the address is unknown.
+    /// The header is read from its right end, where the nearest proxy wrote. Each address is believed as long
+    /// as the one that reported it is a trusted proxy. `None` where a trusted proxy reports something that is
+    /// not an address: then nothing that the header says is believed, and the address is unknown.
     #[must_use]
     pub fn caller<'h>(
         &self,
@@ -88,8 +90,9 @@ impl Proxies {
         Some(caller)
     }
 
-    /// Whether the nearest proxy is trusted and says that the caller's connection to it used https. `lines` are the values of the
-    /// header [`Self::SCHEME_HEADER`], in the order in which they came. The nearest proxy's word is the last one.
+    /// Whether the nearest proxy is trusted and says that the caller's connection to it used https. `lines`
+    /// are the values of the header [`Self::SCHEME_HEADER`], in the order in which they came. The nearest
+    /// proxy's word is the last one.
     #[must_use]
     pub fn says_https<'h>(
         &self,
@@ -110,7 +113,8 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     address(node.trim_matches('"'))
 }
 
-/// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`,
+/// `[2001:db8::1]:80`.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
@@ -120,8 +124,8 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// Networks in the form in which people write them and the store keeps them: separated by commas. An address alone is a network
-/// of one address. An empty text is an empty list.
+/// Networks in the form in which people write them and the store keeps them: separated by commas. An address
+/// alone is a network of one address. An empty text is an empty list.
 ///
 /// # Errors
 /// A sentence that quotes the part that is not a network.
@@ -172,7 +176,11 @@ mod tests {
 
     #[rstest]
     #[case::one("10.0.0.1", &["for=198.51.100.1"], Some("198.51.100.1"))]
-    #[case::more("10.0.0.1", &["for=1.1.1.1, by=10.0.0.2; For=\"198.51.100.1:99\";proto=https, for=10.3.3.3"], Some("198.51.100.1"))]
+    #[case::more(
+        "10.0.0.1",
+        &["for=1.1.1.1, by=10.0.0.2; For=\"198.51.100.1:99\";proto=https, for=10.3.3.3"],
+        Some("198.51.100.1")
+    )]
     #[case::v6("10.0.0.1", &["for=\"[2001:db8::1]:4711\""], Some("2001:db8::1"))]
     #[case::hidden("10.0.0.1", &["for=_secret"], None)]
     #[case::without("10.0.0.1", &["proto=https"], None)]

@@ -1,27 +1,28 @@
 //! Keeping to a rate limit: at most `limit` calls in any window of length `per`, as the operator counts them.
 //!
-//! An operator counts a call when it arrives there. This side knows only when the call started and when its answer was complete, so
-//! a call is counted until it surely has left the operator's window.
+//! An operator counts a call when it arrives there. This side knows only when the call started and when its
+//! answer was complete, so a call is counted until it surely has left the operator's window.
 
 use crate::time::UnixMs;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The part of the window that a call may spend on its way to the operator. A call is taken to have arrived by then, or when its
-/// answer was complete, whichever is earlier. So a limit is kept even where calls arrive unevenly. This costs at most one
-/// twentieth of the rate.
+/// The part of the window that a call may spend on its way to the operator. A call is taken to have arrived
+/// by then, or when its answer was complete, whichever is earlier. So a limit is kept even where calls arrive
+/// unevenly. This costs at most one twentieth of the rate.
 const TRANSIT_DIVISOR: i64 = 20;
 
-/// The part of the window that is added at most where an answer took longer than answers usually do. The call may have been delayed
-/// on its way to the operator, by a packet that had to be sent again or by a busy machine. Calls that take the usual time cost
-/// nothing more. Where answers take anything up to half of the window, this costs another twentieth of the rate.
+/// The part of the window that is added at most where an answer took longer than answers usually do. The call
+/// may have been delayed on its way to the operator, by a packet that had to be sent again or by a busy
+/// machine. Calls that take the usual time cost nothing more. Where answers take anything up to half of the
+/// window, this costs another twentieth of the rate.
 const DELAY_DIVISOR: i64 = 4;
 
 /// How many round trips are kept to know the usual one.
 const ROUND_TRIPS: usize = 16;
 
-/// A sliding window of calls. It is exact for any position of the window, unlike a token bucket, which lets through twice the
-/// limit around a refill.
+/// A sliding window of calls. It is exact for any position of the window, unlike a token bucket, which lets
+/// through twice the limit around a refill.
 #[derive(Clone, Debug)]
 pub struct Pace {
     limit: usize,
@@ -29,7 +30,8 @@ pub struct Pace {
     per: i64,
     counted: Vec<Counted>,
     next_ticket: u64,
-    /// How long the last calls took that were answered while they counted, in milliseconds. The newest is the last.
+    /// How long the last calls took that were answered while they counted, in milliseconds. The newest is the
+    /// last.
     round_trips: VecDeque<i64>,
 }
 
@@ -92,7 +94,8 @@ impl Pace {
         self.round_trips.push_back(took);
     }
 
-    /// The median. Where the answers of an operator take unequally long, most calls then still cost nothing more.
+    /// The median. Where the answers of an operator take unequally long, most calls then still cost nothing
+    /// more.
     fn usual_round_trip(&self) -> Option<i64> {
         let mut trips: Vec<i64> = self.round_trips.iter().copied().collect();
         let middle = trips.len() / 2;
@@ -130,7 +133,8 @@ impl Pace {
         rate
     }
 
-    /// For each call that still counts, how long it does so from now on, in milliseconds. The next holder of the lane has to know.
+    /// For each call that still counts, how long it does so from now on, in milliseconds. The next holder of
+    /// the lane has to know.
     #[must_use]
     pub fn counting(&self, now: UnixMs) -> Vec<i64> {
         self.ends(now).map(|end| end - now.0).collect()
@@ -143,7 +147,8 @@ impl Pace {
         }
     }
 
-    /// Treats the whole limit as used just now. For a node that takes over and cannot know which calls were made before.
+    /// Treats the whole limit as used just now. For a node that takes over and cannot know which calls were
+    /// made before.
     pub fn exhaust(&mut self, now: UnixMs) {
         while self.available(now) > 0 {
             self.start(now);
@@ -227,8 +232,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// However long calls take to arrive (within a twentieth of the window) and answers to come back, the operator never
-        /// counts more than the limit in any window.
+        /// However long calls take to arrive (within a twentieth of the window) and answers to come back, the
+        /// operator never counts more than the limit in any window.
         #[test]
         fn the_operator_never_sees_more_than_the_limit(
             limit in 1_u32..8,
@@ -273,8 +278,8 @@ mod tests {
         assert!(took <= 199 * 1_143, "{took}");
     }
 
-    /// Starts calls as soon as they may. `ways` holds, for each, how long it takes to arrive and its answer to come back, in
-    /// milliseconds. Returns when the last one started.
+    /// Starts calls as soon as they may. `ways` holds, for each, how long it takes to arrive and its answer
+    /// to come back, in milliseconds. Returns when the last one started.
     fn call_at_pace(limit: u32, ways: &[(i64, i64)]) -> Result<i64, TestCaseError> {
         let mut pace = Pace::new(limit, Duration::from_secs(1));
         let mut now = UnixMs(0);

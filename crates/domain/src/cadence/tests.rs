@@ -54,8 +54,8 @@ fn program(random: &mut Random, span: f64, jitter: f64, sleeps: bool, missed: f6
     calls
 }
 
-/// A person's calls over a month: a few visits on most days, some at night. On each visit one press or some. Those in a hurry press
-/// whenever the cooldown is over, for up to an hour.
+/// A person's calls over a month: a few visits on most days, some at night. On each visit one press or some.
+/// Those in a hurry press whenever the cooldown is over, for up to an hour.
 fn person(random: &mut Random) -> Vec<f64> {
     let hurried = random.unit() < 0.3;
     let reaction = random.between(1.0, 30.0);
