@@ -1,4 +1,5 @@
-//! Whether a call to refresh a card is let through: the cooldown, and the rule that an identical request is answered alike.
+//! Whether a call to refresh a card is accepted: the cooldown (the five-minute rule), and the rule that an
+//! identical request gets the same answer again.
 
 use crate::time::UnixMs;
 use std::time::Duration;
@@ -17,19 +18,20 @@ pub struct Earlier<'a> {
 pub enum Decision {
     /// Accept it as a new refresh.
     Accept,
-    /// It is the very request that was accepted as the earlier refresh of this index: same answer, nothing new.
+    /// It is the same request as the one of the earlier refresh with this index. It gets that refresh as its
+    /// answer.
     Same(usize),
-    /// The card is cooling down; it may be refreshed again at this time.
+    /// The card is cooling down. It may be refreshed again at this time.
     Cooling(UnixMs),
 }
 
-/// The two spans that decide.
+/// The two durations that decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptRule {
-    /// Least time between two accepted refreshes of a card.
+    /// The least time between two accepted refreshes of a card.
     pub cooldown: Duration,
-    /// How long a request can be sent again unchanged: a timestamp may be one window ahead when it is first seen and one
-    /// behind when it is last seen, so two windows.
+    /// How long a request can be sent again unchanged. Its timestamp may be one window ahead when it is first
+    /// sent, and one window behind when it is last sent, so this is two windows.
     pub sign_lifetime: Duration,
 }
 
@@ -40,13 +42,14 @@ impl AcceptRule {
         Self { cooldown, sign_lifetime: timestamp_window * 2 }
     }
 
-    /// How far back earlier refreshes matter.
+    /// How long an earlier refresh matters.
     #[must_use]
     pub fn horizon(&self) -> Duration {
         self.cooldown.max(self.sign_lifetime)
     }
 
-    /// Decides. `earlier` holds the card's accepted refreshes, newest first, at least those within [`Self::horizon`].
+    /// Decides about a call with this `sign`. `earlier` holds the card's accepted refreshes, newest first, at
+    /// least those within [`Self::horizon`].
     #[must_use]
     pub fn decide(&self, earlier: &[Earlier<'_>], sign: &str, now: UnixMs) -> Decision {
         let same = earlier
@@ -65,8 +68,8 @@ impl AcceptRule {
     }
 }
 
-/// When a card accepted at `accepted_at` may be refreshed again, if that is not already now: allowed when
-/// `now - accepted_at >= cooldown`. A clock that went back keeps the card cooling.
+/// When a card whose refresh was accepted at `accepted_at` may be refreshed again; `None` where it may be
+/// now, which is when `now - accepted_at >= cooldown`. A card stays cooling where the clock went back.
 #[must_use]
 pub fn cooling_until(accepted_at: UnixMs, now: UnixMs, cooldown: Duration) -> Option<UnixMs> {
     let next = accepted_at.after(cooldown);
@@ -111,16 +114,20 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// However calls come in, two accepted ones are at least a cooldown apart, and a refusal names a time at which the
-        /// same call is accepted.
+        /// Two accepted calls are at least a cooldown apart, whatever calls come in. A refusal names a time
+        /// at which the same call is accepted.
         #[test]
-        fn accepted_calls_keep_their_distance(steps in proptest::collection::vec((0_i64..400_000, 0_u8..4), 1..60)) {
+        fn accepted_calls_are_a_cooldown_apart(
+            steps in proptest::collection::vec((0_i64..400_000, 0_u8..4), 1..60),
+        ) {
             let mut now = UnixMs(1_700_000_000_000);
             let mut accepted: Vec<(UnixMs, String)> = Vec::new();
             for (step, sign) in steps {
                 now = UnixMs(now.0 + step);
                 let sign = sign.to_string();
-                let history: Vec<Earlier<'_>> = accepted.iter().rev().map(|(at, sign)| Earlier { accepted_at: *at, sign }).collect();
+                let newest_first = accepted.iter().rev();
+                let history: Vec<Earlier<'_>> =
+                    newest_first.map(|(at, sign)| Earlier { accepted_at: *at, sign }).collect();
                 match RULE.decide(&history, &sign, now) {
                     Decision::Accept => {
                         if let Some((last, _)) = accepted.last() {

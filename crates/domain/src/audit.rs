@@ -1,30 +1,32 @@
-//! The chain that an audit's entries form: each carries the hash of itself and of the hash before it, so that whoever changes, removes
-//! or inserts one has to make every later hash anew. Who can write to the database can do that, too; a hash that was kept
-//! elsewhere (an [`Anchor`]) shows it.
+//! The hash chain of the audit log.
+//!
+//! Each entry carries the hash of its own fields and of the hash before it. To change, remove or insert an
+//! entry, every later hash has to be computed anew. A person who can write to the database can do that. A
+//! position that was noted elsewhere (an anchor) shows it.
 
 use crate::time::UnixMs;
 use sha2::{Digest as _, Sha256};
 
-/// What somebody did.
+/// One action, as the audit log records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// From 1, without gaps.
+    /// The number of the entry: from 1, without gaps.
     pub seq: i64,
-    /// When.
+    /// When it was done.
     pub at: UnixMs,
-    /// Who: `cli:USER` or `console:NAME`.
+    /// Who did it: `cli:USER` or `console:NAME`.
     pub actor: &'a str,
-    /// What, such as `app.rotate`.
+    /// What was done, such as `app.rotate`.
     pub action: &'a str,
-    /// To what.
+    /// The name of the thing it was done to.
     pub subject: &'a str,
-    /// What else there is to say; never a secret.
+    /// Further details; never a secret.
     pub detail: &'a str,
 }
 
 impl Entry<'_> {
-    /// The entry's hash, as 64 hex digits: SHA-256 over the hash before it and every field, each with its length before it, so that
-    /// no two entries are written alike.
+    /// The entry's hash, as 64 hex digits in lower case: SHA-256 over the hash before it and every field.
+    /// Each is preceded by its length in bytes and a colon, so that no two entries give the same bytes.
     #[must_use]
     pub fn hash(&self, previous: &str) -> String {
         let (seq, at) = (self.seq.to_string(), self.at.0.to_string());
@@ -38,88 +40,88 @@ impl Entry<'_> {
     }
 }
 
-/// Where the chain stood once, noted elsewhere.
+/// A position in the chain: an entry and its hash. Before the first entry it is 0 and empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anchor {
-    /// The entry.
+pub struct ChainPosition {
+    /// The number of the entry.
     pub seq: i64,
-    /// Its hash.
+    /// Its hash, as 64 hex digits in lower case.
     pub hash: String,
 }
 
-/// What is wrong with a chain.
+/// What is wrong with a chain. Each names the first entry that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broken {
+pub enum ChainError {
     /// An entry is missing.
     Missing(i64),
-    /// An entry, or one before it, is not what was written.
+    /// The entry, or one before it, was changed.
     Changed(i64),
-    /// An entry is there that was never written.
+    /// The entry was never written by this program.
     Inserted(i64),
-    /// Up to this entry the chain was made anew: it does not lead to the anchor.
+    /// The chain up to this entry was computed anew: it does not lead to the anchor.
     Rewritten(i64),
 }
 
-/// Follows a chain from its beginning.
+/// Checks a chain entry by entry, from its beginning.
 #[derive(Clone, Debug)]
-pub struct Walk {
-    at: Anchor,
-    anchor: Option<Anchor>,
+pub struct ChainVerifier {
+    position: ChainPosition,
+    anchor: Option<ChainPosition>,
 }
 
-impl Walk {
-    /// Begins before the first entry.
+impl ChainVerifier {
+    /// Begins before the first entry. The chain has to pass through `anchor`, where one was noted.
     #[must_use]
-    pub fn begin(anchor: Option<Anchor>) -> Self {
-        Self { at: Anchor { seq: 0, hash: String::new() }, anchor }
+    pub fn new(anchor: Option<ChainPosition>) -> Self {
+        Self { position: ChainPosition { seq: 0, hash: String::new() }, anchor }
     }
 
-    /// Takes the next entry.
+    /// Checks the next entry and the hash that is stored with it.
     ///
     /// # Errors
-    /// [`Broken`]: the chain ends here.
-    pub fn follow(&mut self, entry: &Entry<'_>, hash: &str) -> Result<(), Broken> {
-        let expected = self.at.seq + 1;
+    /// [`ChainError`]; there is nothing to check beyond it.
+    pub fn check_next(&mut self, entry: &Entry<'_>, hash: &str) -> Result<(), ChainError> {
+        let expected = self.position.seq + 1;
         if entry.seq < expected {
-            return Err(Broken::Inserted(entry.seq));
+            return Err(ChainError::Inserted(entry.seq));
         }
         if entry.seq > expected {
-            return Err(Broken::Missing(expected));
+            return Err(ChainError::Missing(expected));
         }
-        if entry.hash(&self.at.hash) != hash {
-            return Err(Broken::Changed(entry.seq));
+        if entry.hash(&self.position.hash) != hash {
+            return Err(ChainError::Changed(entry.seq));
         }
-        self.at = Anchor { seq: entry.seq, hash: hash.to_owned() };
+        self.position = ChainPosition { seq: entry.seq, hash: hash.to_owned() };
         match &self.anchor {
             Some(anchor) if anchor.seq == entry.seq && anchor.hash != hash => {
-                Err(Broken::Rewritten(entry.seq))
+                Err(ChainError::Rewritten(entry.seq))
             }
             _ => Ok(()),
         }
     }
 
-    /// Where it stands.
+    /// The last entry that was checked.
     #[must_use]
-    pub fn at(&self) -> &Anchor {
-        &self.at
+    pub fn position(&self) -> &ChainPosition {
+        &self.position
     }
 
-    /// Ends at the head that was noted with the last entry.
+    /// Checks that the chain ends at `head`, the position that was stored with the last entry.
     ///
     /// # Errors
-    /// [`Broken`].
-    pub fn end(self, head: &Anchor) -> Result<Anchor, Broken> {
+    /// [`ChainError`].
+    pub fn finish(self, head: &ChainPosition) -> Result<ChainPosition, ChainError> {
         let last = self.anchor.as_ref().map_or(head.seq, |anchor| anchor.seq.max(head.seq));
-        if self.at.seq < last {
-            return Err(Broken::Missing(self.at.seq + 1));
+        if self.position.seq < last {
+            return Err(ChainError::Missing(self.position.seq + 1));
         }
-        if self.at.seq > head.seq {
-            return Err(Broken::Inserted(head.seq + 1));
+        if self.position.seq > head.seq {
+            return Err(ChainError::Inserted(head.seq + 1));
         }
-        if self.at.hash != head.hash {
-            return Err(Broken::Changed(head.seq));
+        if self.position.hash != head.hash {
+            return Err(ChainError::Changed(head.seq));
         }
-        Ok(self.at)
+        Ok(self.position)
     }
 }
 
@@ -150,19 +152,19 @@ mod tests {
             .collect()
     }
 
-    fn walk(
+    fn verify(
         chain: &[(Entry<'static>, String)],
-        head: &Anchor,
-        anchor: Option<Anchor>,
-    ) -> Result<Anchor, Broken> {
-        let mut walk = Walk::begin(anchor);
+        head: &ChainPosition,
+        anchor: Option<ChainPosition>,
+    ) -> Result<ChainPosition, ChainError> {
+        let mut verifier = ChainVerifier::new(anchor);
         for (entry, hash) in chain {
-            walk.follow(entry, hash)?;
+            verifier.check_next(entry, hash)?;
         }
-        walk.end(head)
+        verifier.finish(head)
     }
 
-    /// Checked with Python's hashlib.
+    /// The expected hash was computed with Python's hashlib.
     #[test]
     fn vector() {
         assert_eq!(
@@ -174,31 +176,31 @@ mod tests {
     #[test]
     fn every_kind_of_tampering_is_seen() {
         let good = chain(&["a", "b", "c"]);
-        let anchor = |at: usize| Anchor { seq: good[at].0.seq, hash: good[at].1.clone() };
+        let anchor = |at: usize| ChainPosition { seq: good[at].0.seq, hash: good[at].1.clone() };
         let head = anchor(2);
-        assert_eq!(walk(&good, &head, None), Ok(head.clone()));
-        assert_eq!(walk(&good, &head, Some(anchor(1))), Ok(head.clone()));
-        assert_eq!(walk(&[], &Anchor { seq: 0, hash: String::new() }, None).map(|at| at.seq), Ok(0));
+        assert_eq!(verify(&good, &head, None), Ok(head.clone()));
+        assert_eq!(verify(&good, &head, Some(anchor(1))), Ok(head.clone()));
+        assert_eq!(verify(&[], &ChainPosition { seq: 0, hash: String::new() }, None).map(|at| at.seq), Ok(0));
 
         let mut changed = good.clone();
         changed[1].0.detail = "x";
-        assert_eq!(walk(&changed, &head, None), Err(Broken::Changed(2)));
+        assert_eq!(verify(&changed, &head, None), Err(ChainError::Changed(2)));
         let without = |at: usize| [&good[..at], &good[at + 1..]].concat();
-        assert_eq!(walk(&without(0), &head, None), Err(Broken::Missing(1)));
-        assert_eq!(walk(&without(1), &head, None), Err(Broken::Missing(2)));
-        assert_eq!(walk(&without(2), &head, None), Err(Broken::Missing(3)));
+        assert_eq!(verify(&without(0), &head, None), Err(ChainError::Missing(1)));
+        assert_eq!(verify(&without(1), &head, None), Err(ChainError::Missing(2)));
+        assert_eq!(verify(&without(2), &head, None), Err(ChainError::Missing(3)));
         let longer = chain(&["a", "b", "c", "d"]);
-        assert_eq!(walk(&longer, &head, None), Err(Broken::Inserted(4)));
+        assert_eq!(verify(&longer, &head, None), Err(ChainError::Inserted(4)));
         let twice = [&good[..2], &good[1..]].concat();
-        assert_eq!(walk(&twice, &head, None), Err(Broken::Inserted(2)));
+        assert_eq!(verify(&twice, &head, None), Err(ChainError::Inserted(2)));
 
-        // Made anew as a whole, it holds in itself; only the anchor tells.
+        // A chain that was computed anew as a whole is sound in itself. Only the anchor shows it.
         let anew = chain(&["a", "x", "c"]);
-        let head = Anchor { seq: 3, hash: anew[2].1.clone() };
-        assert!(walk(&anew, &head, None).is_ok());
-        assert_eq!(walk(&anew, &head, Some(anchor(1))), Err(Broken::Rewritten(2)));
-        let cut = Anchor { seq: 1, hash: anew[0].1.clone() };
-        assert_eq!(walk(&anew[..1], &cut, Some(anchor(1))), Err(Broken::Missing(2)));
+        let head = ChainPosition { seq: 3, hash: anew[2].1.clone() };
+        assert!(verify(&anew, &head, None).is_ok());
+        assert_eq!(verify(&anew, &head, Some(anchor(1))), Err(ChainError::Rewritten(2)));
+        let cut = ChainPosition { seq: 1, hash: anew[0].1.clone() };
+        assert_eq!(verify(&anew[..1], &cut, Some(anchor(1))), Err(ChainError::Missing(2)));
     }
 
     #[test]

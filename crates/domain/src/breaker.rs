@@ -1,20 +1,20 @@
-//! Standing back from an operator that keeps failing.
+//! The circuit breaker of a lane: an operator that keeps failing is not asked for a while.
 
 use crate::time::UnixMs;
 use std::time::Duration;
 
-/// When a lane stops asking and how it finds out that it may again.
+/// When a lane stops asking its operator, and how it finds out that the operator works again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerRule {
-    /// So many failures of the operator in a row open the breaker.
+    /// This many failures of the operator in a row open the breaker.
     pub failures: u32,
-    /// How long it stays open before one probe is let through; doubles with each failed probe.
+    /// How long it stays open before one probe is allowed. It doubles with each failed probe.
     pub first_pause: Duration,
-    /// Longest pause.
+    /// The longest pause.
     pub longest_pause: Duration,
 }
 
-/// A lane's breaker.
+/// The circuit breaker of one lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breaker {
     rule: BreakerRule,
@@ -36,10 +36,10 @@ impl Breaker {
         Self { rule, failures: 0, state: State::Closed }
     }
 
-    /// Whether a reading may start now; if not, when to look again (`None`: when the probe under way ends).
+    /// Whether a reading may start now.
     ///
     /// # Errors
-    /// The time to look again.
+    /// When to ask again; `None` means when the probe under way has ended.
     pub fn admit(&mut self, now: UnixMs) -> Result<(), Option<UnixMs>> {
         match self.state {
             State::Closed => Ok(()),
@@ -52,19 +52,19 @@ impl Breaker {
         }
     }
 
-    /// An answer that shows the operator works (also one that only blames the SIM).
+    /// Notes an answer that shows that the operator works, also one that only says something about the SIM.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.state = State::Closed;
     }
 
-    /// A failure of the operator.
+    /// Notes a failure of the operator.
     pub fn failed(&mut self, now: UnixMs) {
         self.failures = self.failures.saturating_add(1);
         match self.state {
             State::Closed if self.failures >= self.rule.failures => self.open(now, self.rule.first_pause),
             State::Probing { pause } => self.open(now, (pause * 2).min(self.rule.longest_pause)),
-            // Answers to readings that began before it opened change nothing.
+            // Readings that began before the breaker opened change nothing.
             State::Closed | State::Open { .. } => {}
         }
     }
@@ -73,9 +73,9 @@ impl Breaker {
         self.state = State::Open { until: now.after(pause), pause };
     }
 
-    /// When the next probe is let through, where it is open.
+    /// When the next probe is allowed, where the breaker is open.
     #[must_use]
-    pub const fn opens_at(&self) -> Option<UnixMs> {
+    pub const fn probe_at(&self) -> Option<UnixMs> {
         match self.state {
             State::Open { until, .. } => Some(until),
             State::Closed | State::Probing { .. } => None,
@@ -114,7 +114,7 @@ mod tests {
             breaker.failed(UnixMs(0));
         }
         assert_eq!(breaker.admit(UnixMs(4_999)), Err(Some(UnixMs(5_000))));
-        assert_eq!(breaker.opens_at(), Some(UnixMs(5_000)));
+        assert_eq!(breaker.probe_at(), Some(UnixMs(5_000)));
         assert_eq!(breaker.admit(UnixMs(5_000)), Ok(()), "the probe");
         assert_eq!(breaker.admit(UnixMs(5_000)), Err(None), "one probe only");
         breaker.failed(UnixMs(5_100));

@@ -1,11 +1,11 @@
-//! The two kinds of card, and what they are called.
+//! The two kinds of card, and their names in the store and on the wire.
 
-/// What a card is.
+/// The kind of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CardKind {
-    /// A physical SIM card, named by its ICCID.
+    /// A physical SIM card. Its number is an ICCID.
     Sim,
-    /// A cloud eSIM, named by its EID.
+    /// A cloud eSIM. Its number is an EID.
     CloudEsim,
 }
 
@@ -19,13 +19,13 @@ impl CardKind {
         }
     }
 
-    /// The kind with this name in the store.
+    /// The kind with this name in the store; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Sim, Self::CloudEsim].into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// The field of a request or an answer that names one card.
+    /// The field of a request or an answer that holds the number of one card.
     #[must_use]
     pub const fn number_field(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl CardKind {
         }
     }
 
-    /// The field of a request that names several cards.
+    /// The field of a request that holds the numbers of several cards.
     #[must_use]
     pub const fn list_field(self) -> &'static str {
         match self {

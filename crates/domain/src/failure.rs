@@ -1,27 +1,27 @@
-//! Why a reading did not come about: a closed list.
+//! Why a reading failed: a closed list.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What kind of failure an operator's answer (or its absence) was.
+/// The kind of a failed reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The operator does not take our credentials.
+    /// The operator refuses our credentials.
     Auth,
-    /// Our log-in at the operator has run out and one new log-in did not mend it.
+    /// Our session at the operator has expired, and logging in again once did not help.
     TokenExpired,
     /// The operator does not know this SIM.
     NotFound,
     /// The operator says we ask too often.
     RateLimited,
-    /// The operator found our request wrong.
+    /// The operator says that our request is wrong.
     BadRequest,
-    /// Time-out, connection trouble, 5xx: may pass.
+    /// A time-out, a broken connection or a 5xx answer: a later attempt may succeed.
     Temporary,
-    /// The operator has the SIM but no usage in bytes for it.
+    /// The operator knows the SIM but has no usage in bytes for it.
     Unsupported,
-    /// An answer that cannot be believed: nonsense, another SIM, or no usage in it.
+    /// The answer cannot be used: it is malformed, is about another SIM, or has no usage in it.
     BadAnswer,
 }
 
@@ -53,19 +53,19 @@ impl FailureKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether asking again cannot help, so that the refresh fails at once.
+    /// Whether another attempt cannot help. The refresh then fails at once.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Auth | Self::NotFound | Self::Unsupported)
     }
 
-    /// Whether the failure says something about the operator (counted by its breaker) rather than about one SIM.
+    /// Whether the failure is one of the operator and not of one SIM. The breaker counts those.
     #[must_use]
     pub const fn is_operators(self) -> bool {
         matches!(self, Self::Auth | Self::TokenExpired | Self::Temporary | Self::BadAnswer)

@@ -1,12 +1,12 @@
-//! Ids that sort by the time they were made.
+//! Ids of refreshes. They sort by the time at which they were made.
 
 use crate::time::UnixMs;
 use std::fmt;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// The bits of the part that tells ids of one moment apart.
+/// The number of bits that tell ids of one millisecond apart.
 const DISTINCT: u32 = 80;
-/// What each byte stands for.
+/// The value of each character as a digit.
 const DIGITS: [u8; 256] = {
     let mut digits = [0; 256];
     let mut digit = 0_u8;
@@ -17,22 +17,23 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-/// Names one refresh: a ULID in lower case, 26 characters, sorting by time of acceptance.
+/// The id of one refresh: a ULID in lower case, 26 characters. Ids sort by the time of acceptance.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RefreshId([u8; Self::LEN]);
 
 impl RefreshId {
-    /// Length of every id.
+    /// The length of every id in characters.
     pub const LEN: usize = 26;
 
-    /// The id for a moment and 80 bits that tell ids of one moment apart (more bits are cut off).
+    /// The id for a time and 80 bits that tell ids of one millisecond apart. Higher bits of `distinct` are
+    /// cut off.
     #[must_use]
     pub fn new(at: UnixMs, distinct: u128) -> Self {
         let milliseconds = u128::from(u64::try_from(at.0).unwrap_or(0)) & ((1 << 48) - 1);
         Self::from_bits((milliseconds << DISTINCT) | (distinct & ((1 << DISTINCT) - 1)))
     }
 
-    /// The id for its bits, which sort as the ids do.
+    /// The id with these bits. Bits sort as the ids do.
     #[must_use]
     pub fn from_bits(bits: u128) -> Self {
         Self(std::array::from_fn(|at| {
@@ -42,34 +43,34 @@ impl RefreshId {
         }))
     }
 
-    /// The id in 128 bits: 48 of time, 80 that tell ids of one moment apart.
+    /// The id as 128 bits: 48 bits of time, then 80 that tell ids of one millisecond apart.
     #[must_use]
     pub fn bits(&self) -> u128 {
         self.0.iter().fold(0, |sum, byte| (sum << 5) | u128::from(DIGITS[usize::from(*byte)]))
     }
 
-    /// An id as a caller sent it, where it has the form of one.
+    /// Reads an id; `None` where the text does not have the form of one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
         bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
-    /// An id read back from the store. What is none (nothing of ours writes such) becomes the first id of all, which names
-    /// nothing.
+    /// An id that this program wrote to the store itself. A text that is not an id becomes the id of time 0,
+    /// which no refresh has.
     #[must_use]
     pub fn trusted(text: impl AsRef<str>) -> Self {
         Self::parse(text.as_ref()).unwrap_or_else(|| Self::from_bits(0))
     }
 
-    /// The moment in the id.
+    /// The time in the id.
     #[must_use]
     pub fn made_at(&self) -> UnixMs {
         // 48 bits at most in an id that this type made.
         UnixMs(i64::try_from(self.bits() >> DISTINCT).unwrap_or(i64::MAX))
     }
 
-    /// The bits that tell ids of one moment apart.
+    /// The bits that tell ids of one millisecond apart.
     #[must_use]
     pub fn distinct(&self) -> u128 {
         self.bits() & ((1 << DISTINCT) - 1)
@@ -78,7 +79,7 @@ impl RefreshId {
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Nothing but the alphabet is in it.
+        // An id has only characters of the alphabet, which is ASCII.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_id() {
+    fn a_text_that_is_not_an_id_is_refused() {
         for text in [
             "",
             "01arz3ndektsv4rrffq69g5fa",

@@ -1,65 +1,67 @@
-//! What a lane's holder says of it, for people on any node: kept with the lease in the store.
+//! The state of a lane as the node that holds it reports it. It is kept with the lease in the store, so that
+//! every node can show it.
 
 use serde::{Deserialize, Serialize};
 
-/// Failures that a holder remembers for people.
+/// How many failures are kept in [`LaneStatus::errors`].
 pub const ERRORS_KEPT: usize = 5;
 
-/// A failed attempt, for people.
+/// A failed attempt, to be shown to people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneError {
-    /// When it was, in Unix seconds.
+    /// When it failed, in Unix seconds.
     pub at: i64,
-    /// What kind of failure.
+    /// The name of the kind of failure ([`crate::failure::FailureKind::as_str`]).
     pub kind: String,
     /// A sentence that may be shown to anyone.
     pub detail: String,
-    /// The card that was to be read.
+    /// The number of the card that was to be read.
     pub card: String,
 }
 
-/// A lane as its holder sees it.
+/// The state of a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneStatus {
-    /// `ok`, `failing` (the last reading failed), `open` (standing back from an operator that keeps failing), `probing`,
-    /// `paused` (somebody paused it).
+    /// `ok`, `failing` (the last reading failed), `open` (paused after repeated failures), `probing` (the
+    /// breaker's probe is in flight) or `paused` (a person paused it).
     pub health: String,
-    /// Waiting tasks.
+    /// How many tasks wait.
     pub queue: u64,
-    /// Readings under way.
+    /// How many readings are in flight.
     pub running: usize,
-    /// Calls that could start at once; absent where the operator states no rate.
+    /// How many calls could start now; `None` where the operator has no rate limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<usize>,
-    /// Readings that ended well since the lane was taken.
+    /// Readings that succeeded since this node took the lane.
     pub succeeded: u64,
-    /// Attempts that failed since the lane was taken.
+    /// Attempts that failed since this node took the lane.
     pub failed: u64,
-    /// The last failure: its kind and a sentence.
+    /// The kind and the sentence of the last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// When it was, in Unix seconds.
+    /// When the last failure was, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error_at: Option<i64>,
-    /// The last failures, newest first.
+    /// The last [`ERRORS_KEPT`] failures, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<LaneError>,
-    /// Where the lane stands back, when it asks again, in Unix seconds.
+    /// When the next probe is allowed, in Unix seconds; `None` unless the breaker is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_at: Option<i64>,
-    /// When a reading last ended well, in Unix seconds.
+    /// When a reading last succeeded, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_success_at: Option<i64>,
 }
 
-/// What a holder leaves behind when it gives a lane back.
+/// What a node leaves for the next holder when it gives a lane back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseHandover {
-    /// How the lane was.
+    /// The state of the lane at that time.
     #[serde(flatten)]
     pub status: LaneStatus,
-    /// For each bucket, how many milliseconds each of its calls still counted.
+    /// For each bucket of the limits, in their order: for how many milliseconds each of its calls still
+    /// counted ([`crate::pace::Pace::counting`]).
     pub counting: Vec<Vec<i64>>,
-    /// When that was, in Unix milliseconds.
+    /// When the lane was given back, in Unix milliseconds.
     pub at: i64,
 }

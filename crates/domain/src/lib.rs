@@ -1,5 +1,4 @@
-//! Pure rules of simgauge: no I/O, no clock, no randomness. Time and chance are passed in.
-
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 pub mod accept;

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a bucket counts together.
+/// Which calls a bucket counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// All calls with one set of credentials: one operator account.
+    /// All calls with the credentials of one operator account.
     Credential,
-    /// All calls of this platform to one host, whichever operator account makes them.
+    /// All calls of this platform to one host, by all operator accounts together.
     Host,
     /// Calls about one SIM.
     Iccid,
@@ -20,24 +20,24 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// What is counted together.
+    /// Which calls are counted together.
     pub scope: Scope,
-    /// How many calls.
+    /// The number of calls, at least 1.
     pub limit: u32,
-    /// In how many seconds.
+    /// The length of the window in seconds, at least 1.
     pub per_seconds: u32,
 }
 
-/// Everything an operator limits.
+/// All limits of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Rate buckets; a call has to find room in each that concerns it.
+    /// Rate limits. A call has to keep each one that counts it.
     #[serde(default)]
     pub buckets: Vec<Bucket>,
-    /// Calls under way at once for one operator account.
+    /// Calls in flight at once for one operator account, at least 1.
     pub max_concurrent: u32,
-    /// Least time between two readings of one SIM, in seconds.
+    /// The least time between two readings of one SIM, in seconds; 0 is no limit.
     #[serde(default)]
     pub min_refresh_seconds: u32,
 }

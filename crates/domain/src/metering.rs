@@ -1,10 +1,11 @@
-//! From readings to bytes on packages: pure functions that the store's transaction calls.
+//! From readings to bytes on packages: pure functions that the store calls within its transaction.
 //!
-//! A reading's cumulative figure becomes a signed difference ([`delta`], which asks [`transition`] whether the count began anew);
-//! the difference is booked on the card's packages ([`booking`], [`change`]), or the operator's own bundles are the
-//! packages ([`mirror`]). [`card`] sums the profiles of a card, [`daily`] the days, [`stale`] tells old figures.
+//! The cumulative usage of a reading becomes a signed difference ([`delta`]; [`transition`] decides whether
+//! the operator's count began anew). The difference is booked on the card's packages ([`booking`],
+//! [`change`]), or the operator's own bundles are the packages ([`mirror`]). [`card`] sums over the profiles
+//! of a card, [`daily`] over days. [`stale`] recognises old data.
 //!
-//! Always: the sum of what is booked and of the overage is the sum of the differences.
+//! Invariant: booked bytes plus overage are the sum of the differences.
 
 pub mod booking;
 pub mod card;

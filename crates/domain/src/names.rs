@@ -1,9 +1,10 @@
-//! What names and notes must be.
+//! The rule for names that people give to things, and the rule for notes.
 
-/// Checks the name of an account or app: 1 to 64 letters, digits, `_`, `-` or `.`.
+/// Checks the name of an account, an app, an admin or an operator account: 1 to 64 ASCII letters, digits,
+/// `_`, `-` or `.`.
 ///
 /// # Errors
-/// It is none; the message says what a name must be.
+/// What a name must be, as the end of a sentence that begins with what was checked.
 pub fn name(text: &str) -> Result<String, String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if (1..=64).contains(&text.len()) && text.bytes().all(good) {
@@ -13,10 +14,10 @@ pub fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks a note for people: at most 200 characters, none of them a control character.
+/// Checks a note for people: at most 200 characters, no control character among them.
 ///
 /// # Errors
-/// It is none; the message says what a label must be.
+/// What a note must be, as the end of a sentence that begins with what was checked.
 pub fn label(text: &str) -> Result<String, String> {
     if text.chars().count() > 200 {
         Err("must have at most 200 characters".to_owned())

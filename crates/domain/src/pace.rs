@@ -1,31 +1,37 @@
-//! Keeping under a rate: at most `limit` calls in any span of `per`, as seen by the other side.
+//! Keeping to a rate limit: at most `limit` calls in any window of length `per`, as the operator counts them.
+//!
+//! An operator counts a call when it arrives there. This side knows only when the call started and when its
+//! answer was complete, so a call is counted until it surely has left the operator's window.
 
 use crate::time::UnixMs;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Part of the span that a call may spend on the way before it counts over there. A call is held to have arrived by then,
-/// or when its answer was complete, whichever is earlier; so a limit is kept even where calls arrive unevenly, at a cost of
-/// at most one twentieth of the rate.
-const ON_THE_WAY_DIVISOR: i64 = 20;
+/// The part of the window that a call may spend on its way to the operator. A call is taken to have arrived
+/// by then, or when its answer was complete, whichever is earlier. So a limit is kept even where calls arrive
+/// unevenly. This costs at most one twentieth of the rate.
+const TRANSIT_DIVISOR: i64 = 20;
 
-/// Part of the span that a call is given on top where its answer came later than answers usually do: it may have been kept up
-/// on the way there, by a packet that had to be sent again or by a busy machine. Calls of the usual time cost nothing
-/// more; where answers take anything up to half of the span, it comes to another twentieth of the rate.
-const KEPT_UP_DIVISOR: i64 = 4;
+/// The part of the window that is added at most where an answer took longer than answers usually do. The call
+/// may have been delayed on its way to the operator, by a packet that had to be sent again or by a busy
+/// machine. Calls that take the usual time cost nothing more. Where answers take anything up to half of the
+/// window, this costs another twentieth of the rate.
+const DELAY_DIVISOR: i64 = 4;
 
-/// Round trips by which the usual one is known.
+/// How many round trips are kept to know the usual one.
 const ROUND_TRIPS: usize = 16;
 
-/// A sliding window of calls. Exact for any window position, unlike a token bucket, which lets through twice the limit
-/// around a refill.
+/// A sliding window of calls. It is exact for any position of the window, unlike a token bucket, which lets
+/// through twice the limit around a refill.
 #[derive(Clone, Debug)]
 pub struct Pace {
     limit: usize,
+    /// Length of the window in milliseconds.
     per: i64,
     counted: Vec<Counted>,
     next_ticket: u64,
-    /// How long the last calls took that were answered while they counted, in milliseconds; the newest last.
+    /// How long the last calls took that were answered while they counted, in milliseconds. The newest is the
+    /// last.
     round_trips: VecDeque<i64>,
 }
 
@@ -42,7 +48,7 @@ struct Counted {
 pub struct Ticket(u64);
 
 impl Pace {
-    /// A pace of at most `limit` calls (at least one) in any `per`.
+    /// At most `limit` calls (0 counts as 1) in any window of length `per`.
     #[must_use]
     pub fn new(limit: u32, per: Duration) -> Self {
         Self {
@@ -61,7 +67,7 @@ impl Pace {
         if counting.len() < self.limit {
             return now;
         }
-        // Once so many have ended that fewer than the limit count.
+        // The call after whose end fewer calls count than the limit.
         let index = counting.len() - self.limit;
         let (_, end, _) = counting.select_nth_unstable(index);
         UnixMs(*end)
@@ -70,25 +76,26 @@ impl Pace {
     /// Counts a call that starts now.
     pub fn start(&mut self, now: UnixMs) -> Ticket {
         self.counted.retain(|call| call.end > now.0);
-        self.count(now.0, now.0 + self.per + self.per / ON_THE_WAY_DIVISOR)
+        self.count(now.0, now.0 + self.per + self.per / TRANSIT_DIVISOR)
     }
 
-    /// Notes that the answer of a call was complete: it surely arrived before now.
+    /// Notes that the answer of a call is complete now: the call surely arrived before.
     pub fn finish(&mut self, ticket: Ticket, now: UnixMs) {
         let usual = self.usual_round_trip();
         let (per, Some(call)) = (self.per, self.counted.iter_mut().find(|call| call.ticket == ticket)) else {
             return;
         };
         let took = (now.0 - call.started).max(0);
-        let kept_up = usual.map_or(0, |usual| (took - usual).clamp(0, per / KEPT_UP_DIVISOR));
-        call.end = (call.end + kept_up).min(now.0 + per);
+        let delay = usual.map_or(0, |usual| (took - usual).clamp(0, per / DELAY_DIVISOR));
+        call.end = (call.end + delay).min(now.0 + per);
         if self.round_trips.len() == ROUND_TRIPS {
             self.round_trips.pop_front();
         }
         self.round_trips.push_back(took);
     }
 
-    /// The median, so that for an operator whose answers take now this and now that long, most calls cost nothing either.
+    /// The median. Where the answers of an operator take unequally long, most calls then still cost nothing
+    /// more.
     fn usual_round_trip(&self) -> Option<i64> {
         let mut trips: Vec<i64> = self.round_trips.iter().copied().collect();
         let middle = trips.len() / 2;
@@ -106,47 +113,49 @@ impl Pace {
         self.counted.iter().map(|call| call.end).filter(move |end| *end > now.0)
     }
 
-    /// How long a call counts at most.
+    /// How long a call counts at most, in milliseconds.
     fn longest(&self) -> i64 {
-        self.per + self.per / ON_THE_WAY_DIVISOR + self.per / KEPT_UP_DIVISOR
+        self.per + self.per / TRANSIT_DIVISOR + self.per / DELAY_DIVISOR
     }
 
     /// How many calls could start now.
     #[must_use]
-    pub fn room(&self, now: UnixMs) -> usize {
+    pub fn available(&self, now: UnixMs) -> usize {
         self.limit.saturating_sub(self.ends(now).count())
     }
 
-    /// Calls per second that this pace allows in the long run.
+    /// Calls per second in the long run.
     #[must_use]
     pub fn per_second(&self) -> f64 {
-        // Limits and spans are far below 2^52.
+        // Limits and windows are far below 2^52.
         #[allow(clippy::cast_precision_loss)]
         let rate = self.limit as f64 * 1000.0 / self.per.max(1) as f64;
         rate
     }
 
-    /// What still counts, as spans from now until each call stops counting: what a next holder has to know.
+    /// For each call that still counts, how long it does so from now on, in milliseconds. The next holder of
+    /// the lane has to know.
     #[must_use]
     pub fn counting(&self, now: UnixMs) -> Vec<i64> {
         self.ends(now).map(|end| end - now.0).collect()
     }
 
-    /// Takes over what counted at another holder, at most the limit.
+    /// Takes over what [`Self::counting`] was at another holder. Calls beyond the limit are left out.
     pub fn take_over(&mut self, counting: &[i64], now: UnixMs) {
         for left in counting.iter().take(self.limit) {
             self.count(now.0, now.0 + (*left).clamp(0, self.longest()));
         }
     }
 
-    /// Treats the whole limit as used just now: for a node that takes over and cannot know what was called before.
+    /// Treats the whole limit as used just now. For a node that takes over and cannot know which calls were
+    /// made before.
     pub fn exhaust(&mut self, now: UnixMs) {
-        while self.room(now) > 0 {
+        while self.available(now) > 0 {
             self.start(now);
         }
     }
 
-    /// Whether nothing counts any more.
+    /// Whether no call counts any more.
     #[must_use]
     pub fn is_idle(&self, now: UnixMs) -> bool {
         self.ends(now).next().is_none()
@@ -167,8 +176,8 @@ mod tests {
             pace.finish(ticket, UnixMs(4));
         }
         assert_eq!(pace.next_at(UnixMs(0)), UnixMs(1004));
-        assert_eq!(pace.room(UnixMs(1003)), 0);
-        assert_eq!(pace.room(UnixMs(1004)), 5);
+        assert_eq!(pace.available(UnixMs(1003)), 0);
+        assert_eq!(pace.available(UnixMs(1004)), 5);
     }
 
     #[test]
@@ -187,10 +196,10 @@ mod tests {
         first.finish(ticket, UnixMs(100));
         first.start(UnixMs(4_000));
         let mut second = Pace::new(3, Duration::from_secs(10));
-        // Half a second passes on the way.
+        // Half a second passes until the second one has it.
         let left: Vec<i64> = first.counting(UnixMs(5_000)).into_iter().map(|left| left - 500).collect();
         second.take_over(&left, UnixMs(77));
-        assert_eq!(second.room(UnixMs(77)), 1);
+        assert_eq!(second.available(UnixMs(77)), 1);
         second.exhaust(UnixMs(77));
         assert_eq!(
             second.next_at(UnixMs(77)),
@@ -200,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_kept_up_counts_longer() {
+    fn a_call_that_was_delayed_counts_longer() {
         let mut pace = Pace::new(1, Duration::from_secs(1));
         let mut now = 0;
         for _ in 0..4 {
@@ -209,12 +218,12 @@ mod tests {
             assert_eq!(pace.next_at(UnixMs(now + 60)), UnixMs(now + 1050));
             now += 1050;
         }
-        // Perhaps it arrived at 140.
+        // It may have arrived 140 ms after it started.
         let ticket = pace.start(UnixMs(now));
         pace.finish(ticket, UnixMs(now + 200));
         assert_eq!(pace.next_at(UnixMs(now + 200)), UnixMs(now + 1190));
         now += 1190;
-        // Surely it arrived before its answer, and never is more than a quarter of the span added.
+        // It arrived before its answer, and no more than a quarter of the window is ever added.
         let ticket = pace.start(UnixMs(now));
         pace.finish(ticket, UnixMs(now + 1000));
         assert_eq!(pace.next_at(UnixMs(now + 1000)), UnixMs(now + 1300));
@@ -223,19 +232,19 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// However long calls take on the way (within a twentieth of the span) and back, the other side never counts more
-        /// than the limit in any span.
+        /// However long calls take to arrive (within a twentieth of the window) and answers to come back, the
+        /// operator never counts more than the limit in any window.
         #[test]
-        fn the_other_side_never_sees_more_than_the_limit(
+        fn the_operator_never_sees_more_than_the_limit(
             limit in 1_u32..8,
             ways in proptest::collection::vec((0_i64..50, 0_i64..300), 20..80),
         ) {
             call_at_pace(limit, &ways)?;
         }
 
-        /// Neither if any of the calls are kept up on the way for a quarter of the span more, where the usual call is known.
+        /// Nor if calls are delayed by a quarter of the window more, where the usual round trip is known.
         #[test]
-        fn nor_where_calls_are_kept_up_on_the_way(
+        fn nor_where_calls_are_delayed_on_the_way(
             limit in 1_u32..8,
             usual in 0_i64..300,
             there in proptest::collection::vec((0_i64..50, 0_i64..250), 20..80),
@@ -248,7 +257,7 @@ mod tests {
             call_at_pace(limit, &steady.chain(ways).collect::<Vec<_>>())?;
         }
 
-        /// A caller that is always ready keeps 0.95 of the rate where answers take equally long.
+        /// A caller that always has a call ready gets 0.95 of the rate where answers take equally long.
         #[test]
         fn a_steady_caller_keeps_the_rate(
             limit in 1_u32..8,
@@ -261,7 +270,7 @@ mod tests {
         }
     }
 
-    /// What answers cost that take now this and now that long.
+    /// What it costs that answers take unequally long.
     #[test]
     fn uneven_answers_cost_an_eighth_of_the_rate_at_most() {
         let ways: Vec<(i64, i64)> = (0..1_000).map(|n| (10, n * 7919 % 500)).collect();
@@ -269,7 +278,8 @@ mod tests {
         assert!(took <= 199 * 1_143, "{took}");
     }
 
-    /// Starts calls as soon as the pace allows; each takes so long there and back. Answers when the last one started.
+    /// Starts calls as soon as they may. `ways` holds, for each, how long it takes to arrive and its answer
+    /// to come back, in milliseconds. Returns when the last one started.
     fn call_at_pace(limit: u32, ways: &[(i64, i64)]) -> Result<i64, TestCaseError> {
         let mut pace = Pace::new(limit, Duration::from_secs(1));
         let mut now = UnixMs(0);

@@ -1,8 +1,11 @@
-//! Which addresses are public: what a customer's `notify_url` may reach.
+//! Which IP addresses are public. A customer's `notify_url` may reach no other ones.
+//!
+//! The ranges are those of the IANA special-purpose address registries for IPv4 and IPv6.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the public internet, also where an IPv6 address carries an IPv4 one.
+/// Whether an address is on the public internet. An IPv6 address that carries an IPv4 address (mapped, NAT64,
+/// 6to4) is judged by the IPv4 address.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -43,7 +46,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x2001, b, ..] if b < 0x0200 => false,              // protocol assignments, Teredo among them
         [0x2001, 0x0db8, ..] => false,                       // documentation
         [0x3fff, b, ..] if b < 0x1000 => false,              // documentation
-        // Everything outside 2000::/3 is local, multicast, unspecified or not given out.
+        // Everything outside 2000::/3 is local, multicast, unspecified or not allocated.
         [a, ..] => (0x2000..0x4000).contains(&a),
     }
 }

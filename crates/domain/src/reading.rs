@@ -1,9 +1,9 @@
-//! What an operator says about one profile.
+//! What an operator reports about one profile.
 
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
 
-/// What a figure of "used" counts from.
+/// From when the used bytes of a reading are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeriodKind {
@@ -13,7 +13,7 @@ pub enum PeriodKind {
     CalendarMonth,
     /// The life of one or more bundles bought at the operator.
     Bundle,
-    /// Since the SIM was made; never starts again.
+    /// The life of the SIM; the count never starts again.
     Lifetime,
 }
 
@@ -29,7 +29,7 @@ impl PeriodKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::BillingCycle, Self::CalendarMonth, Self::Bundle, Self::Lifetime]
@@ -38,33 +38,33 @@ impl PeriodKind {
     }
 }
 
-/// The period a cumulative figure belongs to.
+/// The period in which used bytes are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
-    /// What kind of period it is.
+    /// The kind of the period.
     pub kind: PeriodKind,
-    /// Tells periods of one profile apart: equal keys mean the same period (`2026-05` for a calendar month, `` where
-    /// the operator does not say when its cycle starts).
+    /// Tells the periods of one profile apart: equal keys mean the same period. `2026-05` for a calendar
+    /// month; empty where the operator does not say when its cycle starts.
     pub key: String,
-    /// First instant, where known.
+    /// Its first instant, where known.
     pub start: Option<UnixMs>,
-    /// First instant after it, where known.
+    /// The first instant after it, where known.
     pub end: Option<UnixMs>,
 }
 
-/// What a profile's state at the operator means to us.
+/// The state of a profile at its operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileStatus {
-    /// Delivered, may be activated.
+    /// Delivered, can be activated.
     Ready,
     /// In use.
     Active,
-    /// Paused, blocked or out of data; can come back.
+    /// Paused, blocked or out of data; can become active again.
     Suspended,
-    /// Ended for good.
+    /// Ended, never active again.
     Terminated,
-    /// A value the definition does not know.
+    /// A value that the operator definition does not list.
     Unknown,
 }
 
@@ -81,7 +81,7 @@ impl ProfileStatus {
         }
     }
 
-    /// The status of that name.
+    /// The status with this name; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Ready, Self::Active, Self::Suspended, Self::Terminated, Self::Unknown]
@@ -95,11 +95,11 @@ impl ProfileStatus {
 pub struct Bundle {
     /// The operator's id of this very bundle (not of its product).
     pub code: String,
-    /// A name to show.
+    /// Its name, to be shown to people.
     pub name: String,
     /// Bytes used.
     pub used: u64,
-    /// Bytes in all; `None` means unlimited.
+    /// Its size in bytes; `None` means unlimited.
     pub total: Option<u64>,
     /// Valid from, where known.
     pub start: Option<UnixMs>,
@@ -107,21 +107,21 @@ pub struct Bundle {
     pub end: Option<UnixMs>,
 }
 
-/// One believed answer of an operator about one profile: how many bytes it has used so far in a period.
+/// One answer of an operator about one profile: how many bytes it has used so far in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// The period `used` counts in.
+    /// The period in which `used` is counted.
     pub period: Period,
-    /// Cumulative bytes used in the period.
+    /// Bytes used since the period began.
     pub used: u64,
-    /// Bytes allowed in the period, where the operator says so and there is a limit.
+    /// Bytes allowed in the period; `None` where there is no limit or the operator does not say.
     pub total: Option<u64>,
-    /// The operator's own time of the figure, where it gives one.
+    /// When the operator counted `used`, where it says so.
     pub as_of: Option<UnixMs>,
-    /// State of the profile, where the answer carries it.
+    /// The state of the profile, where the answer has it.
     pub status: Option<ProfileStatus>,
-    /// The operator's own word for that state.
+    /// The operator's own name of that state.
     pub raw_status: Option<String>,
-    /// Bundles, where the operator lists them; empty otherwise.
+    /// The profile's bundles; empty where the operator lists none.
     pub bundles: Vec<Bundle>,
 }

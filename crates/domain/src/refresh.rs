@@ -71,13 +71,13 @@ pub struct OpenRefresh {
 pub struct Settlement {
     /// Refreshes that changed, with the state they now have.
     pub changed: Vec<(usize, RefreshState)>,
-    /// The oldest refresh that still waits for this profile, since it was accepted after the reading began: the profile has
-    /// to be read once more for it.
+    /// The oldest refresh that still waits for this profile, since it was accepted after the reading began:
+    /// the profile has to be read once more for it.
     pub again_for: Option<usize>,
 }
 
-/// Applies the end of a reading of `iccid` that began at `began_at` to a card's open refreshes. It counts for those accepted
-/// before it began (and only once for each); those accepted later keep waiting.
+/// Applies the end of a reading of `iccid` that began at `began_at` to a card's open refreshes. It counts for
+/// those accepted before it began (and only once for each); those accepted later keep waiting.
 pub fn settle(
     open: &mut [OpenRefresh],
     iccid: &str,

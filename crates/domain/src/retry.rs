@@ -1,24 +1,25 @@
-//! When a failed reading is tried again.
+//! When a failed reading is attempted again.
 
 use crate::failure::FailureKind;
 use crate::time::UnixMs;
 use std::time::Duration;
 
-/// How retries are spaced and when they end.
+/// The pauses between attempts, and when attempts end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryRule {
-    /// Pause after the first failure; doubles with each further one.
+    /// The pause after the first failure. It doubles with each further one.
     pub first_pause: Duration,
-    /// Longest pause.
+    /// The longest pause.
     pub longest_pause: Duration,
-    /// No attempt starts later than this after the first one. Waiting for a turn before the first does not count.
+    /// No attempt starts later than this after the first one. The time that a task waited before the first
+    /// does not count.
     pub deadline: Duration,
 }
 
-/// What follows a failure.
+/// What happens after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try again, not before this time.
+    /// Another attempt, not before this time.
     RetryAt(UnixMs),
     /// The refresh ends as failed.
     GiveUp,
@@ -27,19 +28,20 @@ pub enum Next {
 /// A failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedAttempt {
-    /// What kind of failure.
+    /// The kind of the failure.
     pub kind: FailureKind,
-    /// How many attempts there were, this one included.
+    /// The number of attempts, this one included.
     pub attempts: u32,
-    /// When the first of them began.
+    /// When the first attempt began.
     pub first_attempt_at: UnixMs,
-    /// How long the operator asked us to wait.
+    /// How long the operator asked us to wait (`Retry-After`), where it did.
     pub retry_after: Option<Duration>,
 }
 
 impl RetryRule {
-    /// Decides. `chance` in `0.0..1.0` spreads retries: a pause is between half and all of its full length, so that many
-    /// cards that failed together do not come back together.
+    /// Decides what happens after a failure. `chance` is a random number in `0.0..1.0`: a pause is between
+    /// half and all of its full length, so that many cards that failed together are not attempted together
+    /// again.
     #[must_use]
     pub fn next(&self, failed: &FailedAttempt, now: UnixMs, chance: f64) -> Next {
         if failed.kind.is_final() {
@@ -50,7 +52,7 @@ impl RetryRule {
         let spread = full.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0));
         let at = now.after(spread.max(failed.retry_after.unwrap_or_default()));
         let last = failed.first_attempt_at.after(self.deadline);
-        // A last attempt just before the deadline is worth more than an early end.
+        // A last attempt at the deadline is worth more than an early end.
         if at <= last {
             Next::RetryAt(at)
         } else if failed.retry_after.is_none_or(|wait| now.after(wait) <= last)
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_asks_for_is_honoured() {
+    fn retry_after_is_honoured() {
         let mut attempt = failed(FailureKind::RateLimited, 1);
         attempt.retry_after = Some(Duration::from_secs(90));
         assert_eq!(RULE.next(&attempt, UnixMs(1000), 0.0), Next::RetryAt(UnixMs(91_000)));
@@ -110,14 +112,18 @@ mod tests {
 
         /// Whatever the chance, retries move on, none starts after the deadline, and they end.
         #[test]
-        fn retries_end_at_the_deadline(chances in proptest::collection::vec(0.0..1.0_f64, 400), took in 0_i64..10_000) {
+        fn retries_end_at_the_deadline(
+            chances in proptest::collection::vec(0.0..1.0_f64, 400),
+            took in 0_i64..10_000,
+        ) {
             let mut now = UnixMs(0);
             let mut attempts = 0;
             loop {
                 attempts += 1;
                 prop_assert!(attempts < 400);
                 now = UnixMs(now.0 + took);
-                match RULE.next(&failed(FailureKind::Temporary, attempts), now, chances[attempts as usize % 400]) {
+                let chance = chances[attempts as usize % 400];
+                match RULE.next(&failed(FailureKind::Temporary, attempts), now, chance) {
                     Next::GiveUp => break,
                     Next::RetryAt(at) => {
                         prop_assert!(at > now && at.0 <= 300_000);

@@ -1,50 +1,51 @@
-//! Where notifications may go, as far as the address itself tells; what its name resolves to is checked at each connection.
+//! Where notifications may be sent, as far as the URL itself shows. What its host name resolves to is checked
+//! at each connection.
 
 use crate::public_address::is_public;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Longer is no address that anybody has.
-const LONGEST: usize = 2000;
+/// The longest URL, in bytes.
+const MAX_LENGTH: usize = 2000;
 
-/// What the configuration allows.
+/// What the platform's configuration allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TargetPolicy {
-    /// Also addresses that are not public.
+    /// Addresses that are not public are allowed, too.
     pub allow_private: bool,
-    /// Also without TLS.
+    /// `http` is allowed, too.
     pub allow_http: bool,
 }
 
-/// Why an address is refused.
+/// Why a URL is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Not a URL.
+    /// It is not a URL.
     #[error("notify_url is not a URL")]
     NotUrl,
-    /// Too long.
-    #[error("notify_url is longer than {LONGEST} characters")]
+    /// It is too long.
+    #[error("notify_url is longer than {MAX_LENGTH} characters")]
     TooLong,
-    /// Neither https nor http.
+    /// The scheme is neither https nor http.
     #[error("notify_url must start with https://")]
     Scheme,
-    /// http where it is not allowed.
+    /// The scheme is http, which is not allowed.
     #[error("notify_url must start with https:// (the platform may allow http: notify.allow_http)")]
     Http,
-    /// It carries a user or a password.
+    /// It has a user or a password in it.
     #[error("notify_url must not carry a user or password; notifications are signed")]
     UserInfo,
-    /// It names an address that is not public.
+    /// Its host is an address that is not public.
     #[error("notify_url must lead to a public address (the platform may allow others: notify.allow_private)")]
     Private,
 }
 
-/// Checks an address as it is written.
+/// Checks a URL as it is written, and returns it without its fragment.
 ///
 /// # Errors
-/// [`TargetError`]; its text quotes nothing.
+/// [`TargetError`]. Its text does not quote the URL, which may contain a token.
 pub fn check(text: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
-    if text.len() > LONGEST {
+    if text.len() > MAX_LENGTH {
         return Err(TargetError::TooLong);
     }
     let mut url = Url::parse(text).map_err(|_| TargetError::NotUrl)?;
@@ -57,7 +58,8 @@ pub fn check(text: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(TargetError::UserInfo);
     }
-    // The parser has turned every way to write an IPv4 address (decimal, octal, hex, short) into the address.
+    // The parser accepts an IPv4 address in any notation (decimal, octal, hexadecimal, short) and gives the
+    // address.
     let public = match url.host() {
         Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
@@ -74,7 +76,7 @@ pub fn check(text: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
     Ok(url)
 }
 
-/// An address as it may be shown: what follows its path can be a token.
+/// A URL as it may be shown to people. Its query is masked, since it may be a token.
 #[must_use]
 pub fn shown(text: &str) -> String {
     match text.split_once('?') {
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn leave_is_given_for_each_by_itself() {
+    fn each_permission_is_separate() {
         let only_http = TargetPolicy { allow_private: false, allow_http: true };
         let only_private = TargetPolicy { allow_private: true, allow_http: false };
         assert!(check("http://example.com/", only_http).is_ok());
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_token_is_not_shown() {
+    fn the_query_is_masked() {
         assert_eq!(shown("https://example.com/a?token=x"), "https://example.com/a?***");
         assert_eq!(shown("https://example.com/a"), "https://example.com/a");
     }

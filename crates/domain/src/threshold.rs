@@ -1,21 +1,22 @@
-//! Saying once that usage reached a percentage of a total.
+//! When to notify that usage has reached a percentage of a total: once for each time it is reached.
 //!
-//! What is watched is one package (its period is then its code and never changes) or a card as a whole (its period is the
-//! operator's). A percentage that was said is said again only after usage was below it: in a new period, after a top-up,
-//! or after a correction. One added to the account's list later is said with the next reading if it is reached already.
+//! The usage is that of one package (its period is then its code and never changes) or that of a card as a
+//! whole (its period is the operator's). A percentage is notified again only after usage was below it: in a
+//! new period, after a top-up, or after a correction. A percentage that is added to an account's list later
+//! is notified with the next reading if it is reached already.
 
 use serde::{Deserialize, Serialize};
 
-/// An account's percentages, ascending, each once.
+/// The percentages of an account, ascending, without repetition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u16>", into = "Vec<u16>")]
 pub struct Percentages(Vec<u16>);
 
 impl Percentages {
-    /// The largest one: over 100 watches what is used beyond the total.
+    /// The largest percentage. One above 100 concerns usage beyond the total.
     pub const MOST: u16 = 1000;
 
-    /// The list in order; `None` where a percentage is not 1 to [`Self::MOST`].
+    /// Sorts the list; `None` where a percentage is not between 1 and [`Self::MOST`].
     #[must_use]
     pub fn new(mut list: Vec<u16>) -> Option<Self> {
         list.sort_unstable();
@@ -44,49 +45,49 @@ impl From<Percentages> for Vec<u16> {
     }
 }
 
-/// What was said already, in the period it was said for. Everything else is armed.
+/// Which percentages were notified already, and in which period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifiedState {
-    /// Key of the period.
+    /// The key of the period.
     #[serde(rename = "p", default, skip_serializing_if = "String::is_empty")]
     pub period: String,
-    /// The percentages, ascending.
+    /// The percentages that were notified, ascending.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
     pub percentages: Vec<u16>,
 }
 
-/// Usage before and after a reading, or before and after a change of the total (then both are alike).
+/// Usage before and after a reading, or before and after a change of the total (then both are equal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change<'a> {
-    /// Key of the period `after` counts in.
+    /// The key of the period in which `after` is counted.
     pub period: &'a str,
-    /// Bytes used before, in the same period; not looked at where the period is new.
+    /// Bytes used before, in the same period. It does not matter where the period is new.
     pub before: u64,
     /// Bytes used now.
     pub after: u64,
-    /// Bytes in all, now; `None` means unlimited, which never reaches any percentage of anything.
+    /// The total in bytes, now; `None` means unlimited, of which no percentage is ever reached.
     pub total: Option<u64>,
 }
 
 impl NotifiedState {
-    /// What is to be said now, ascending, and what was said from now on.
+    /// The percentages to notify now, ascending, and the new state.
     #[must_use]
     pub fn advance(&self, percentages: &Percentages, change: Change<'_>) -> (Vec<u16>, Self) {
         let reached = |used: u64, percentage: u16| is_reached(used, change.total, percentage);
-        // Against the present total: usage can pass a percentage again in the very reading that follows a top-up.
-        let still_said = |percentage: u16| {
+        // With the present total: usage can reach a percentage again with the first reading after a top-up.
+        let notified_before = |percentage: u16| {
             self.period == change.period
                 && self.percentages.contains(&percentage)
                 && reached(change.before, percentage)
         };
         let now: Vec<u16> =
             percentages.0.iter().copied().filter(|percentage| reached(change.after, *percentage)).collect();
-        let fired = now.iter().copied().filter(|percentage| !still_said(*percentage)).collect();
+        let fired = now.iter().copied().filter(|percentage| !notified_before(*percentage)).collect();
         (fired, Self { period: change.period.to_owned(), percentages: now })
     }
 }
 
-/// Exact in 128 bits. Nothing is no total: there is no percentage of it.
+/// Exact in 128 bits. No percentage of a total of 0 is ever reached.
 fn is_reached(used: u64, total: Option<u64>, percentage: u16) -> bool {
     total.is_some_and(|total| {
         total > 0 && u128::from(used) * 100 >= u128::from(total) * u128::from(percentage)
@@ -102,15 +103,15 @@ mod tests {
         Percentages::new(percentages.to_vec()).expect("in range")
     }
 
-    /// Follows steps of (period, before, after, total) and tells what was said at each.
-    fn told(percentages: &[u16], steps: &[(&str, u64, u64, Option<u64>)]) -> Vec<Vec<u16>> {
-        let mut said = NotifiedState::default();
+    /// The percentages that are notified at each step of (period, before, after, total).
+    fn notified(percentages: &[u16], steps: &[(&str, u64, u64, Option<u64>)]) -> Vec<Vec<u16>> {
+        let mut state = NotifiedState::default();
         steps
             .iter()
             .map(|(period, before, after, total)| {
                 let change = Change { period, before: *before, after: *after, total: *total };
-                let (fired, next) = said.advance(&list(percentages), change);
-                said = next;
+                let (fired, next) = state.advance(&list(percentages), change);
+                state = next;
                 fired
             })
             .collect()
@@ -123,37 +124,37 @@ mod tests {
     fn once_ascending_and_exact() {
         let steps =
             [("a", 0, 799, FULL), ("a", 799, 800, FULL), ("a", 800, 850, FULL), ("a", 850, 1200, FULL)];
-        assert_eq!(told(&[100, 80, 120], &steps), [NONE, vec![80], NONE, vec![100, 120]]);
-        assert_eq!(told(&[50, 80], &[("a", 0, 900, FULL)]), [[50, 80]]);
+        assert_eq!(notified(&[100, 80, 120], &steps), [NONE, vec![80], NONE, vec![100, 120]]);
+        assert_eq!(notified(&[50, 80], &[("a", 0, 900, FULL)]), [[50, 80]]);
     }
 
     #[test]
     fn armed_again_by_period_top_up_and_correction() {
-        assert_eq!(told(&[80], &[("a", 0, 900, FULL), ("b", 900, 850, FULL)]), [[80], [80]]);
+        assert_eq!(notified(&[80], &[("a", 0, 900, FULL), ("b", 900, 850, FULL)]), [[80], [80]]);
         let top_up = [("a", 0, 900, FULL), ("a", 900, 900, Some(2000)), ("a", 900, 1600, Some(2000))];
-        assert_eq!(told(&[80], &top_up), [vec![80], NONE, vec![80]]);
+        assert_eq!(notified(&[80], &top_up), [vec![80], NONE, vec![80]]);
         let in_one = [("a", 0, 900, FULL), ("a", 900, 1600, Some(2000))];
-        assert_eq!(told(&[80], &in_one), [[80], [80]], "top-up and usage seen together");
+        assert_eq!(notified(&[80], &in_one), [[80], [80]], "top-up and usage seen together");
         let corrected = [("a", 0, 900, FULL), ("a", 900, 700, FULL), ("a", 700, 800, FULL)];
-        assert_eq!(told(&[80], &corrected), [vec![80], NONE, vec![80]]);
+        assert_eq!(notified(&[80], &corrected), [vec![80], NONE, vec![80]]);
         let not_below = [("a", 0, 900, FULL), ("a", 900, 850, FULL), ("a", 850, 900, FULL)];
-        assert_eq!(told(&[80], &not_below), [vec![80], NONE, NONE]);
+        assert_eq!(notified(&[80], &not_below), [vec![80], NONE, NONE]);
     }
 
     #[test]
     fn unlimited_and_nothing_never_fire() {
-        assert_eq!(told(&[1], &[("a", 0, u64::MAX, None), ("a", 0, u64::MAX, Some(0))]), [NONE, NONE]);
-        assert_eq!(told(&[100], &[("a", 0, u64::MAX, Some(u64::MAX))]), [[100]]);
+        assert_eq!(notified(&[1], &[("a", 0, u64::MAX, None), ("a", 0, u64::MAX, Some(0))]), [NONE, NONE]);
+        assert_eq!(notified(&[100], &[("a", 0, u64::MAX, Some(u64::MAX))]), [[100]]);
     }
 
     #[test]
     fn compact_and_checked_in_json() {
-        let said = NotifiedState { period: "2026-05".into(), percentages: vec![50, 80] };
-        let text = serde_json::to_string(&said).expect("plain data");
+        let state = NotifiedState { period: "2026-05".into(), percentages: vec![50, 80] };
+        let text = serde_json::to_string(&state).expect("plain data");
         assert_eq!(text, r#"{"p":"2026-05","f":[50,80]}"#);
-        assert_eq!(serde_json::from_str::<NotifiedState>(&text).expect("its own text"), said);
+        assert_eq!(serde_json::from_str::<NotifiedState>(&text).expect("its own text"), state);
         assert_eq!(
-            serde_json::from_str::<NotifiedState>("{}").expect("nothing said"),
+            serde_json::from_str::<NotifiedState>("{}").expect("nothing notified"),
             NotifiedState::default()
         );
         assert!(serde_json::from_str::<Percentages>("[0]").is_err());
@@ -163,20 +164,24 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// Between two firings of a percentage usage was below it, or the period changed; and whenever usage goes from below
-        /// to reached within a period, it fires. Saying the same step twice says nothing the second time.
+        /// Between two notifications of a percentage, usage was below it or the period changed. Whenever
+        /// usage reaches a percentage within a period, it is notified. The same step a second time notifies
+        /// nothing.
         #[test]
         fn at_most_once_and_at_least_once_per_crossing(
             percentages in proptest::collection::vec(1_u16..200, 0..5),
-            steps in proptest::collection::vec(("[ab]{1}", 0_u64..300, proptest::option::weighted(0.9, 0_u64..200)), 1..40),
+            steps in proptest::collection::vec(
+                ("[ab]{1}", 0_u64..300, proptest::option::weighted(0.9, 0_u64..200)),
+                1..40,
+            ),
         ) {
             let percentages = list(&percentages);
-            let mut said = NotifiedState::default();
+            let mut state = NotifiedState::default();
             let mut quiet: std::collections::BTreeMap<u16, bool> = std::collections::BTreeMap::new();
             let (mut last_period, mut before) = (String::new(), 0);
             for (period, after, total) in steps {
                 let change = Change { period: &period, before, after, total };
-                let (fired, next) = said.advance(&percentages, change);
+                let (fired, next) = state.advance(&percentages, change);
                 prop_assert!(fired.is_sorted());
                 for percentage in percentages.as_slice() {
                     let reached = |used: u64| total.is_some_and(|total| {
@@ -191,7 +196,7 @@ mod tests {
                 }
                 let again = Change { before: after, ..change };
                 prop_assert_eq!(next.advance(&percentages, again), (vec![], next.clone()));
-                (said, last_period, before) = (next, period, after);
+                (state, last_period, before) = (next, period, after);
             }
         }
     }

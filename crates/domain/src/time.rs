@@ -1,4 +1,4 @@
-//! Points in time as the whole house passes them around.
+//! Points in time, as all crates pass them around.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct UnixMs(pub i64);
 
 impl UnixMs {
-    /// The same point in whole Unix seconds (10 digits until the year 2286), rounded down.
+    /// The same point in whole Unix seconds, rounded down. They have 10 digits until the year 2286.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
@@ -22,13 +22,13 @@ impl UnixMs {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// This point plus a span; stops at the end of the range.
+    /// This point plus a duration. It stops at the end of the range.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long it is from `earlier` to this point; zero where `earlier` is later.
+    /// The time from `earlier` to this point; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -41,7 +41,7 @@ impl fmt::Debug for UnixMs {
     }
 }
 
-/// `span` in whole seconds, rounded up: the wait that is surely long enough.
+/// A duration in whole seconds, rounded up, so that a wait of so many seconds is long enough.
 #[must_use]
 pub fn whole_seconds_up(span: Duration) -> u64 {
     u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)

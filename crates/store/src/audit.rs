@@ -4,7 +4,7 @@ use crate::Store;
 use crate::db::{Sql, reading, writing};
 use crate::error::StoreError;
 use crate::row::row;
-use simgauge_domain::audit::{Anchor, Broken, Entry, Walk};
+use simgauge_domain::audit::{ChainError, ChainPosition, ChainVerifier, Entry};
 use simgauge_domain::time::UnixMs;
 use std::sync::Arc;
 
@@ -176,28 +176,31 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn verify_audit(&self, anchor: Option<Anchor>) -> Result<Result<Anchor, Broken>, StoreError> {
+    pub async fn verify_audit(
+        &self,
+        anchor: Option<ChainPosition>,
+    ) -> Result<Result<ChainPosition, ChainError>, StoreError> {
         let head = Sql::both("SELECT seq, hash FROM audit_head");
         // In one statement, so that head and entries are of one moment.
         let beyond =
             Sql::both("SELECT min(seq) FROM audit WHERE seq > (SELECT seq FROM audit_head) OR seq < 1");
         let (seq, hash): (i64, String) =
             reading!(self, |pool, sql| sqlx::query_as(sql(head)).fetch_one(pool).await?);
-        let head = Anchor { seq, hash };
+        let head = ChainPosition { seq, hash };
         let inserted: Option<i64> =
             reading!(self, |pool, sql| sqlx::query_scalar(sql(beyond)).fetch_one(pool).await?);
         if let Some(inserted) = inserted {
-            return Ok(Err(Broken::Inserted(inserted)));
+            return Ok(Err(ChainError::Inserted(inserted)));
         }
-        let mut walk = Walk::begin(anchor);
+        let mut walk = ChainVerifier::new(anchor);
         loop {
-            let page = self.audit_after(walk.at().seq, PAGE).await?;
+            let page = self.audit_after(walk.position().seq, PAGE).await?;
             let page: Vec<_> = page.into_iter().take_while(|entry| entry.seq <= head.seq).collect();
             if page.is_empty() {
-                return Ok(walk.end(&head));
+                return Ok(walk.finish(&head));
             }
             for entry in &page {
-                if let Err(broken) = walk.follow(&entry.entry(), &entry.hash) {
+                if let Err(broken) = walk.check_next(&entry.entry(), &entry.hash) {
                     return Ok(Err(broken));
                 }
             }

@@ -1,7 +1,7 @@
 //! Metered packages: the platform's own, booked from the differences of a card's profiles.
 //!
-//! Overage that came about before a package was added or topped up stays overage: the customer bought bytes for the future,
-//! and a booking that was shown must not move by itself. Who wants otherwise asks for it, see [`super::change`].
+//! Overage from before a package was added or topped up stays overage: the customer bought bytes for the
+//! future, and a booking that was shown must not move by itself. A person can move it; see [`super::change`].
 
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -10,32 +10,32 @@ use std::cmp::Ordering;
 /// A package of a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
-    /// Names it within its card.
+    /// Its name, unique within its card.
     pub code: String,
-    /// Bytes in all; `None` means unlimited.
+    /// Its size in bytes; `None` means unlimited.
     pub total: Option<u64>,
-    /// First instant; `None` means since ever.
+    /// Its first instant; `None` means that it has always been valid.
     pub valid_from: Option<UnixMs>,
-    /// First instant after it; `None` means it never expires.
+    /// The first instant after it; `None` means that it never expires.
     pub valid_to: Option<UnixMs>,
     /// Bytes booked so far.
     pub booked: u64,
 }
 
 impl Package {
-    /// Whether bytes used at `at` may be booked on it.
+    /// Whether it is valid at this time.
     #[must_use]
     pub fn is_valid(&self, at: UnixMs) -> bool {
         self.valid_from.is_none_or(|from| from <= at) && self.valid_to.is_none_or(|to| at < to)
     }
 
-    /// Bytes left; `None` without limit.
+    /// Bytes left; `None` where it is unlimited.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         self.total.map(|total| total.saturating_sub(self.booked))
     }
 
-    /// The order in which packages are booked: what expires first, then what began first, then by code.
+    /// The order in which packages are used up: by expiry, then by start, then by code.
     #[must_use]
     pub fn before(&self, other: &Self) -> Ordering {
         let expiry = |package: &Self| package.valid_to.map_or((true, UnixMs(0)), |to| (false, to));
@@ -46,12 +46,12 @@ impl Package {
     }
 }
 
-/// A card's packages and what went beyond them.
+/// A card's packages, and its usage beyond them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// The packages, expired ones included; codes differ.
+    /// The packages, expired ones included. No two have the same code.
     pub packages: Vec<Package>,
-    /// Bytes used that no package had room for.
+    /// Bytes used beyond all packages.
     pub overage: u64,
 }
 
@@ -59,40 +59,41 @@ pub struct Ledger {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// The package of this code.
+    /// The package with this code.
     Package(String),
     /// No package.
     Overage,
 }
 
-/// One line of the books, kept for ever.
+/// One line of a card's bookings. It is never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Where to.
+    /// Where the bytes are booked.
     pub target: Target,
-    /// Bytes; negative where some are taken back. Never zero.
+    /// Bytes; negative where they are taken back. Never zero.
     pub bytes: i64,
 }
 
-/// The outcome of a booking.
+/// The result of a booking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Booked {
-    /// The lines to append, in booking order.
+    /// The entries to append, in booking order.
     pub entries: Vec<Entry>,
-    /// Bytes of a correction that exceed everything ever booked on the card. Zero unless the card's books began later than
-    /// its readings. The sum of the entries is the difference plus this.
+    /// Bytes of a correction beyond everything that was ever booked on the card. Zero unless the card's
+    /// bookings began later than its readings. The sum of the entries is the difference plus this.
     pub unbooked: u64,
 }
 
 impl Ledger {
-    /// Books a difference of a reading whose figure is of `at` ([`super::delta::moment`]).
+    /// Books the difference of a reading whose usage is of the time `at` ([`super::delta::moment`]).
     ///
-    /// A positive one goes on the packages valid at that instant, in the order of [`Package::before`], the rest is overage.
-    /// A negative one is taken back from the overage first, then from the packages in the opposite order, expired ones too:
-    /// a correction concerns the past.
+    /// A positive difference goes on the packages that are valid at that time, in the order of
+    /// [`Package::before`]; the rest is overage. A negative one is taken back from the overage first, then
+    /// from the packages in the opposite order. Expired packages are included, since a correction concerns
+    /// the past.
     pub fn book(&mut self, delta: i64, at: UnixMs) -> Booked {
         let mut booked = Booked::default();
-        // No difference of two figures is the least number, which has no positive counterpart.
+        // A difference is never `i64::MIN`, which has no positive counterpart.
         let bytes = delta.max(-i64::MAX).unsigned_abs();
         if delta < 0 {
             booked.unbooked = self.take_back(bytes, &mut booked.entries);
@@ -102,7 +103,7 @@ impl Ledger {
         booked
     }
 
-    /// Bytes booked on packages and overage together.
+    /// Booked bytes plus overage.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.packages.iter().fold(self.overage, |sum, package| sum.saturating_add(package.booked))
@@ -110,7 +111,7 @@ impl Ledger {
 
     fn add(&mut self, mut left: u64, at: UnixMs, entries: &mut Vec<Entry>) {
         for package in self.in_order().into_iter().filter(|package| package.is_valid(at)) {
-            let bytes = package.remaining().map_or(left, |room| room.min(left));
+            let bytes = package.remaining().map_or(left, |remaining| remaining.min(left));
             left -= bytes;
             package.booked = package.booked.saturating_add(bytes);
             push(entries, Target::Package(package.code.clone()), signed(bytes));
@@ -146,7 +147,7 @@ pub(super) fn push(entries: &mut Vec<Entry>, target: Target, bytes: i64) {
     }
 }
 
-/// Bytes of one entry: never more than a difference, whose size fits.
+/// Bytes of one entry. They are never more than a difference, so they fit.
 pub(super) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }

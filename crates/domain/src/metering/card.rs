@@ -1,44 +1,44 @@
 //! A card's usage: the sum over its profiles.
 //!
-//! This is what a read operation shows for the current period. What was ever counted, and what packages hold, is booked from
-//! differences and does not depend on which profile is in use: a cloud eSIM that switches profiles keeps all of it.
+//! This is what a read operation shows for the current period. Packages are booked from differences and do
+//! not depend on which profile is in use: a cloud eSIM that switches profiles keeps all of its bookings.
 
 use crate::metering::mirror::sum;
 use crate::reading::{Period, PeriodKind};
 use crate::time::UnixMs;
 
-/// The last reading of one profile.
+/// The usage of one profile, by its last reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileUsage {
-    /// Its period.
+    /// The period of the reading.
     pub period: Period,
-    /// Bytes used in it.
+    /// Bytes used in the period.
     pub used: u64,
-    /// Bytes allowed in it, where known and limited.
+    /// Bytes allowed in the period; `None` where unknown or unlimited.
     pub total: Option<u64>,
-    /// The time the figure is of ([`super::delta::moment`]).
+    /// The time of the usage ([`super::delta::moment`]).
     pub moment: UnixMs,
 }
 
 /// A card's usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardUsage {
-    /// Bytes used, of all profiles that count.
+    /// Bytes used by all profiles that count.
     pub used: u64,
-    /// Bytes allowed; `None` where that of one profile is unknown or without limit.
+    /// Bytes allowed; `None` where that of one profile is unknown or unlimited.
     pub total: Option<u64>,
-    /// The period, spanning those of the profiles; `None` where their kinds differ, so that the sum has no one meaning.
-    /// Its key is theirs where they agree, otherwise empty.
+    /// The period from the earliest start to the latest end of the profiles' periods; `None` where their
+    /// kinds differ. Its key is theirs where all are equal, otherwise empty.
     pub period: Option<Period>,
-    /// The time of the oldest figure in the sum: the card is known no better than that.
+    /// The time of the oldest usage in the sum.
     pub moment: UnixMs,
 }
 
-/// Sums the profiles of a card that were read; `None` where none was.
+/// Sums over the profiles of a card that were read; `None` where none was.
 ///
-/// A profile that is no longer read (switched off on a cloud eSIM) keeps counting until its period is over, which is seen by
-/// another profile's newer reading after its end. It then belongs to the past, like last month's figure of a profile that
-/// is still read. Without a newer reading an old figure stays what the card shows, with its period and age.
+/// A profile that is no longer read (switched off on a cloud eSIM) counts until its period is over. The
+/// period is over when another profile has a newer reading after its end. Without a newer reading, old usage
+/// stays what the card shows, with its period and its age.
 #[must_use]
 pub fn card_usage(profiles: &[ProfileUsage]) -> Option<CardUsage> {
     let counts = counting(profiles);
@@ -52,7 +52,7 @@ pub fn card_usage(profiles: &[ProfileUsage]) -> Option<CardUsage> {
     })
 }
 
-/// Which of a card's profiles count at present, see [`card_usage`].
+/// Which of a card's profiles count at present; see [`card_usage`].
 #[must_use]
 pub fn counting(profiles: &[ProfileUsage]) -> Vec<bool> {
     let newest = profiles.iter().map(|profile| profile.moment).max();

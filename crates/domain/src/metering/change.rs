@@ -1,21 +1,21 @@
-//! Changes to a card's packages by people. Each keeps the sum of the books: bytes only move between a package and overage,
-//! by entries like those of a reading.
+//! Changes to a card's packages by people. Bytes only move between a package and overage, by entries like
+//! those of a reading, so that the sum of all bookings stays the same.
 
 use crate::metering::booking::{Entry, Ledger, Package, Target, push, signed};
 
-/// Why packages stay as they are.
+/// Why a change is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeError {
-    /// The card has a package of that code.
+    /// The card already has a package with this code.
     Exists,
-    /// The card has no package of that code.
+    /// The card has no package with this code.
     Unknown,
-    /// It would never be valid.
+    /// The package would end before it begins.
     Empty,
 }
 
 impl Ledger {
-    /// Adds a package, with nothing booked on it. Earlier overage stays overage.
+    /// Adds a package with nothing booked on it. Earlier overage stays overage.
     ///
     /// # Errors
     /// [`ChangeError::Exists`]; [`ChangeError::Empty`] where it ends before it begins.
@@ -30,8 +30,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Changes a package's total. More is a top-up, and earlier overage stays overage; where more than the new total is
-    /// booked, the surplus becomes overage.
+    /// Changes a package's total. A larger total is a top-up; earlier overage stays overage. Where more than
+    /// the new total is booked, the surplus becomes overage. Returns the entries to append.
     ///
     /// # Errors
     /// [`ChangeError::Unknown`].
@@ -44,21 +44,23 @@ impl Ledger {
         Ok(moved(code, -signed(surplus)))
     }
 
-    /// Moves overage onto a package as far as it has room, when somebody asks for it; its validity does not matter then.
+    /// Moves overage onto a package, as far as the package has bytes left. Its validity does not matter,
+    /// since a person asked for it. Returns the entries to append.
     ///
     /// # Errors
     /// [`ChangeError::Unknown`].
     pub fn cover_overage(&mut self, code: &str) -> Result<Vec<Entry>, ChangeError> {
-        // What one entry can hold.
+        // The most that one entry can hold.
         let overage = self.overage.min(i64::MAX.unsigned_abs());
         let package = self.find(code)?;
-        let bytes = package.remaining().map_or(overage, |room| room.min(overage));
+        let bytes = package.remaining().map_or(overage, |left| left.min(overage));
         package.booked = package.booked.saturating_add(bytes);
         self.overage -= bytes;
         Ok(moved(code, signed(bytes)))
     }
 
-    /// Removes a package that was entered by mistake: what was booked on it becomes overage. One that merely expired stays.
+    /// Removes a package that was entered by mistake. What was booked on it becomes overage. Returns the
+    /// entries to append.
     ///
     /// # Errors
     /// [`ChangeError::Unknown`].
@@ -73,7 +75,7 @@ impl Ledger {
     }
 }
 
-/// The entries of bytes that move onto a package from overage; the other way where negative.
+/// The entries for bytes that move from overage onto a package; negative bytes move the other way.
 fn moved(code: &str, bytes: i64) -> Vec<Entry> {
     let mut entries = Vec::new();
     push(&mut entries, Target::Package(code.to_owned()), bytes);

@@ -1,7 +1,7 @@
 //! Usage by calendar day, and readings folded into daily totals when they get old.
 //!
-//! A difference belongs to the local day of the time its figure is of. Bytes used over several days without a reading in
-//! between are thus on the day they were first seen; nobody knows better.
+//! A difference belongs to the local day of the time its figure is of. Bytes used over several days without a
+//! reading in between are thus on the day they were first seen; nobody knows better.
 
 use crate::metering::delta::moment;
 use crate::period::local_day;
@@ -25,7 +25,8 @@ pub struct Counted {
     pub delta: i64,
 }
 
-/// A row of daily totals is of one profile, one local day and one count, so that totals by count survive as well.
+/// A row of daily totals is of one profile, one local day and one count, so that totals by count survive as
+/// well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayKey {
     /// The profile.
@@ -76,9 +77,9 @@ pub fn merge(stored: &mut Days, more: Days) {
     }
 }
 
-/// Folds readings of local days before that of `keep_from` into daily rows. The newest reading of each profile stays, so
-/// that a card always has the answer its figure comes from. Stored rows plus the readings that are left give the same
-/// totals as before, by profile, day and count.
+/// Folds readings of local days before that of `keep_from` into daily rows. The newest reading of each
+/// profile stays, so that a card always has the answer its figure comes from. Stored rows plus the readings
+/// that are left give the same totals as before, by profile, day and count.
 #[must_use]
 pub fn prune(readings: &[Counted], zone: &TimeZone, keep_from: UnixMs) -> Pruned {
     let first_kept = local_day(keep_from, zone);
@@ -149,7 +150,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// Pruning again and again, wherever the lines are drawn, changes no total: by profile, day and count.
+        /// Pruning again and again, wherever the lines are drawn, changes no total: by profile, day and
+        /// count.
         #[test]
         fn pruning_changes_no_total(
             drawn in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! From a profile's last state and a new reading to the bytes used in between.
+//! From the last state of a profile and a new reading to the bytes that were used in between.
 
 use crate::metering::mirror::{self, Mirrored, mirror};
 use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
@@ -6,38 +6,39 @@ use crate::reading::{Period, PeriodKind, Reading};
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
 
-/// Figures above 8 EiB are taken for this one, so that every difference of two fits a signed number.
+/// Usage above 8 EiB counts as this much, so that every difference fits a signed number.
 const MOST: u64 = i64::MAX.unsigned_abs();
 
-/// What is kept of a profile's readings to tell the next difference.
+/// What is kept of a profile's readings to compute the next difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
-    /// Period of the last reading that counted.
+    /// The period of the last reading that counted.
     pub period: Period,
-    /// Its cumulative bytes in that period.
+    /// The bytes used in that period, by that reading.
     pub used: u64,
-    /// Newest time the operator gave for a figure; never later than the reading that told it.
+    /// The newest time of usage that the operator gave; never later than the reading that it came with.
     pub as_of: Option<UnixMs>,
     /// When that reading began.
     pub began_at: UnixMs,
-    /// How often the operator's count began anew since the first reading.
+    /// How many times the operator's count began anew since the first reading.
     pub cycle: u32,
-    /// Bytes counted since it last did: the sum of the differences of this cycle. Equals `used`, except for profiles
-    /// counted by their bundles, where it is the sum over all bundles ever seen.
+    /// Bytes counted since it last began anew: the sum of the differences of this cycle. It equals `used`,
+    /// except where a profile is counted by its bundles: then it is the sum over all bundles that were ever
+    /// seen.
     pub counted: u64,
     /// The profile's bundles, ended ones included.
     pub bundles: Vec<Mirrored>,
 }
 
-/// What a reading turned out to be.
+/// What a reading means for the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadingKind {
-    /// The first of its profile: all of its figure counts.
+    /// The first one of its profile: all of its usage counts.
     First,
-    /// More bytes, or none, in the same period.
+    /// The same period, with more bytes or as many.
     SamePeriod,
-    /// The count began anew, or a bundle was added: all of the new figure counts.
+    /// The count began anew, or a bundle was added: all of the new usage counts.
     NewPeriod,
     /// The operator took bytes back: a negative difference.
     Correction,
@@ -58,29 +59,29 @@ impl ReadingKind {
         }
     }
 
-    /// The meaning of that name.
+    /// The kind with this name; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::First, Self::SamePeriod, Self::NewPeriod, Self::Correction, Self::Late]
             .into_iter()
-            .find(|what| what.as_str() == name)
+            .find(|kind| kind.as_str() == name)
     }
 }
 
-/// One reading, counted.
+/// The effect of one reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes to book; negative where the operator took some back.
+    /// Bytes to book; negative where the operator took bytes back.
     pub delta: i64,
     /// The profile's state from now on.
     pub last: Last,
-    /// What the reading was.
+    /// What the reading means for the count.
     pub kind: ReadingKind,
 }
 
-/// The time a reading's figure is of: the operator's, where it gives one, otherwise when asking began. An operator's clock
-/// that is ahead does not make its figures newer than the moment they were asked for: one date far in the future would
-/// otherwise make every later reading look old.
+/// The time of a reading's usage: the operator's own time where it gives one, otherwise when the reading
+/// began. Usage is never newer than the start of its reading. Otherwise an operator whose clock is ahead
+/// would make every later reading look old.
 #[must_use]
 pub fn moment(as_of: Option<UnixMs>, began_at: UnixMs) -> UnixMs {
     as_of.map_or(began_at, |as_of| as_of.min(began_at))
@@ -88,14 +89,16 @@ pub fn moment(as_of: Option<UnixMs>, began_at: UnixMs) -> UnixMs {
 
 /// Counts a reading that began at `began_at`.
 ///
-/// - Same period: the new figure less the last. Less than before: a correction, and the difference is negative.
-/// - New period: the whole figure. Bytes used between the last reading of a period and its end are never seen by anyone.
-/// - Older than the last reading, by the operator's time where both have one and differ, otherwise by when asking began:
-///   changes nothing, whatever its period.
-/// - Where the answers do not say whether the count began anew ([`PeriodTransition::Unknown`]; for instance billing cycles without a
-///   known start): a drop to less than half is a new count, a smaller drop a correction.
-/// - A profile in a bundle period whose bundles the operator lists is counted bundle by bundle: a bundle that is added
-///   counts from zero, one that vanishes takes nothing back.
+/// - Same period: the difference is the new usage less the last. Where it is negative, it is a correction.
+/// - New period: the difference is all of the new usage. Bytes used between the last reading of a period and
+///   its end are never seen.
+/// - A reading that is older than the last one changes nothing, whatever its period. What is older is decided
+///   by the operator's times where both have one and they differ, otherwise by when the readings began.
+/// - Where the answers do not show whether the count began anew ([`PeriodTransition::Unknown`], for instance
+///   billing cycles without a known start), a fall to less than half is a new count and a smaller fall is a
+///   correction.
+/// - A profile in a bundle period whose bundles the operator lists is counted bundle by bundle. A bundle that
+///   is added counts from zero. A bundle that disappears takes nothing back.
 #[must_use]
 pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
     let as_of = reading.as_of.map(|as_of| as_of.min(began_at));
@@ -103,7 +106,7 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
     if is_late(last, as_of, began_at) {
         return late(last);
     }
-    let used = figure(reading);
+    let used = counted_usage(reading);
     let bundles = mirror(&last.bundles, &reading.bundles, began_at);
     let (delta, anew) = if by_bundle(last, reading) {
         let added = bundles.len() > last.bundles.len();
@@ -128,7 +131,7 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
         last: Last {
             period: reading.period.clone(),
             used,
-            // Kept from earlier where this answer gives none: what was older than that is still late.
+            // Kept from earlier where this answer has no time: a reading older than that is still late.
             as_of: as_of.max(last.as_of),
             began_at,
             cycle: last.cycle.saturating_add(u32::from(restarted)),
@@ -139,7 +142,7 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
 }
 
 fn first(reading: &Reading, as_of: Option<UnixMs>, began_at: UnixMs) -> Step {
-    let used = figure(reading);
+    let used = counted_usage(reading);
     let bundles = mirror(&[], &reading.bundles, began_at);
     let last =
         Last { period: reading.period.clone(), used, as_of, began_at, cycle: 0, counted: used, bundles };
@@ -157,17 +160,18 @@ fn is_late(last: &Last, as_of: Option<UnixMs>, began_at: UnixMs) -> bool {
     }
 }
 
-/// Whether the difference is that of the bundles. The first time bundles appear on a profile that was counted as a whole
-/// they are only taken down: their bytes are in the last figure already.
+/// Whether the difference is that of the bundles. When bundles first appear on a profile that was counted as
+/// a whole they are only recorded: their bytes are in its last usage already.
 fn by_bundle(last: &Last, reading: &Reading) -> bool {
     let kinds = [last.period.kind, reading.period.kind];
     let known = !last.bundles.is_empty() || last.used == 0;
-    let told = !reading.bundles.is_empty() || reading.used == 0;
-    kinds == [PeriodKind::Bundle; 2] && known && told
+    let listed = !reading.bundles.is_empty() || reading.used == 0;
+    kinds == [PeriodKind::Bundle; 2] && known && listed
 }
 
-/// What a reading counts as: of bundles their sum, which differs from the operator's own sum by rounding.
-fn figure(reading: &Reading) -> u64 {
+/// The usage that a reading counts as. Of bundles it is their sum, which differs from the operator's own sum
+/// by rounding.
+fn counted_usage(reading: &Reading) -> u64 {
     let listed = reading.period.kind == PeriodKind::Bundle && !reading.bundles.is_empty();
     let used =
         if listed { mirror::sum(reading.bundles.iter().map(|bundle| bundle.used)) } else { reading.used };

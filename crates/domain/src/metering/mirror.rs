@@ -1,9 +1,10 @@
 //! Mirrored packages: the operator's bundles are the card's packages.
 //!
-//! A bundle is known by the operator's id of it. Its figures follow the answers; when it is no longer in an answer it has
-//! ended and keeps its last figures as history. A top-up that makes a bundle larger changes its total, one that adds a
-//! bundle adds a package; neither counts bytes twice. Where an operator uses one id for bundle after bundle, the next one
-//! is a new run of the code and the run before keeps its figures.
+//! A bundle is known by the operator's id of it. Its numbers follow the answers. A bundle that is no longer
+//! in an answer has ended and keeps its last numbers as history. A top-up that makes a bundle larger changes
+//! its total; one that adds a bundle adds a package. Neither counts bytes twice. Where an operator uses the
+//! same id for one bundle after another, the next bundle is a new run of that code, and the run before keeps
+//! its numbers.
 
 use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
 use crate::reading::{Bundle, Period, PeriodKind};
@@ -13,24 +14,24 @@ use serde::{Deserialize, Serialize};
 /// One bundle of a profile as last seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mirrored {
-    /// The operator's figures, in bytes.
+    /// The operator's numbers, in bytes.
     pub bundle: Bundle,
-    /// Which one of the bundles that had this code, from 0. Code and run name a package of the profile.
+    /// Which of the bundles with this code it is, from 0. Code and run identify a package of the profile.
     pub run: u32,
-    /// When an answer first lacked it, or had its successor; `None` while the operator lists it.
+    /// When an answer was first without it, or had its successor; `None` while the operator lists it.
     pub ended_at: Option<UnixMs>,
 }
 
 impl Mirrored {
-    /// Bytes left; `None` without limit.
+    /// Bytes left; `None` where it is unlimited.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         self.bundle.total.map(|total| total.saturating_sub(self.bundle.used))
     }
 }
 
-/// The bundles of a profile after an answer that was taken at `at` and lists `listed`. Known ones keep their order, new ones
-/// come behind.
+/// The bundles of a profile after an answer of the time `at` that lists `listed`. Known bundles keep their
+/// order; new ones follow.
 #[must_use]
 pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored> {
     let listed = merged(listed);
@@ -57,25 +58,25 @@ pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored
                 latest.bundle = bundle;
                 latest.ended_at = None;
             }
-            // The run before the latest, shown once more: its figures are history already.
+            // The operator shows the run before the latest once more. Its numbers are history already.
             PeriodTransition::Earlier => {}
         }
     }
     states
 }
 
-/// Bytes of all bundles ever seen, ended ones included.
+/// Bytes used of all bundles that were ever seen, ended ones included.
 #[must_use]
 pub fn used(states: &[Mirrored]) -> u64 {
     sum(states.iter().map(|state| state.bundle.used))
 }
 
-/// A sum that stops at the end of the range, which no SIM reaches.
+/// A sum that stops at the end of the range. No SIM reaches it.
 pub(super) fn sum(bytes: impl IntoIterator<Item = u64>) -> u64 {
     bytes.into_iter().fold(0, u64::saturating_add)
 }
 
-/// Whether `new` is another bundle under the code of `last`: by their dates, else by the figures.
+/// Whether `new` is another bundle with the code of `last`: by their dates, otherwise by their usage.
 fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> PeriodTransition {
     let period = |bundle: &Bundle| Period {
         kind: PeriodKind::Bundle,
@@ -89,7 +90,7 @@ fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> PeriodTransition {
     }
 }
 
-/// The bundles with one entry per code: an operator that lists one id twice means its parts.
+/// One bundle per code. An operator that lists one id twice means its parts.
 fn merged(listed: &[Bundle]) -> Vec<Bundle> {
     let mut all: Vec<Bundle> = Vec::with_capacity(listed.len());
     for bundle in listed {

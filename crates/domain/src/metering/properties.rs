@@ -1,4 +1,4 @@
-//! The promises about whole histories: readings, differences, books.
+//! Properties of whole histories: readings, differences, bookings.
 
 use crate::metering::booking::{Ledger, Package};
 use crate::metering::delta::{Last, ReadingKind, step};
@@ -8,10 +8,11 @@ use crate::time::UnixMs;
 use proptest::prelude::*;
 
 const DAY: i64 = 86_400_000;
-/// Length of the periods in these histories, in days.
+/// The length of the periods in these histories, in days.
 const LENGTH: i64 = 30;
 
-/// An answer, when asking for it began, and whether leaving it out would lose bytes: the last of its period.
+/// An answer, when its reading began, and whether bytes would be lost without it: it is the last of its
+/// period.
 #[derive(Clone, Debug)]
 struct Answer {
     reading: Reading,
@@ -19,14 +20,14 @@ struct Answer {
     essential: bool,
 }
 
-/// How a profile's operator counts and what it tells.
+/// How a profile's operator counts, and what its answers show.
 #[derive(Clone, Copy, Debug)]
 enum Operator {
     /// With keys and dates.
     Dated(PeriodKind),
     /// With keys only.
     Keyed(PeriodKind),
-    /// One count for ever.
+    /// One count that never ends.
     Lifetime,
     /// A billing cycle of unknown start.
     Unknown,
@@ -47,8 +48,9 @@ impl Operator {
     }
 }
 
-/// A profile's answers in the order of time, figures going up and down within each period. Where the start is unknown they
-/// only go up, and the first figure of a cycle is low: otherwise nobody could tell.
+/// A profile's answers in the order of time. Usage goes up and down within each period. Where the start is
+/// unknown it only goes up, and the first usage of a cycle is low: otherwise a new count could not be
+/// recognised.
 fn history() -> impl Strategy<Value = Vec<Answer>> {
     let operator = prop_oneof![
         Just(Operator::Dated(PeriodKind::CalendarMonth)),
@@ -69,7 +71,7 @@ fn history() -> impl Strategy<Value = Vec<Answer>> {
                 figures[0] = figures[0].min(before / 3);
                 before = figures.iter().copied().max().unwrap_or(0);
             }
-            // A cycle that ends below the next one's first figure is one with it.
+            // A cycle that ends below the first usage of the next cannot be told from it.
             periods.retain(|figures| figures.last() > Some(&3));
         }
         for (index, figures) in (0..).zip(periods) {
@@ -134,8 +136,8 @@ fn books() -> impl Strategy<Value = Ledger> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Many refreshes are one: leaving out any answers but the last of each period changes no total, neither the
-    /// differences' nor the books', and the total is that of the periods' last figures.
+    /// Only the last answer of each period matters: without any of the others, the sum of the differences and
+    /// that of the bookings are the same. They are the sum of the periods' last usage.
     #[test]
     fn many_refreshes_count_as_one(
         answers in history(), books in books(), kept in proptest::collection::vec(any::<bool>(), 40),
@@ -146,7 +148,8 @@ proptest! {
         let (all_sum, all_last, all_books) = run(&answers, &books);
         let (some_sum, some_last, some_books) = run(&some, &books);
         prop_assert_eq!((all_sum, &all_last), (some_sum, &some_last));
-        prop_assert_eq!((all_sum, &all_last), { let (sum, last, _) = run(&only, &books); (sum, &last.clone()) });
+        let (only_sum, only_last, _) = run(&only, &books);
+        prop_assert_eq!((all_sum, all_last), (only_sum, only_last));
         prop_assert_eq!(all_books.sum(), some_books.sum());
         let unknown = answers.first().is_some_and(|first| {
             first.reading.period.kind == PeriodKind::BillingCycle && first.reading.period.key.is_empty()
@@ -157,12 +160,15 @@ proptest! {
         }
     }
 
-    /// Answers that are older than one that was counted change nothing: how many there are, in what order and where they come
-    /// in, with any figure and any older or present period.
+    /// Answers that are older than one that was counted change nothing, however many there are, in whatever
+    /// order and place, with any usage and any older or present period.
     #[test]
     fn late_answers_change_nothing(
         answers in history(), books in books(),
-        strays in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1_i64..50 * DAY, 0_u64..100_000), 0..12),
+        strays in proptest::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1_i64..50 * DAY, 0_u64..100_000),
+            0..12,
+        ),
     ) {
         prop_assume!(!answers.is_empty());
         let mut mixed = answers.clone();
@@ -179,7 +185,7 @@ proptest! {
         prop_assert_eq!(run(&mixed, &books), run(&answers, &books));
     }
 
-    /// Within one period answers may come in any order: the newest figure is the total.
+    /// Within one period answers may come in any order: the newest usage is the total.
     #[test]
     fn the_order_within_a_period_does_not_matter(
         figures in proptest::collection::vec(0_u64..100_000, 1..10).prop_flat_map(|figures| {
@@ -195,7 +201,7 @@ proptest! {
                     period: Operator::Keyed(PeriodKind::CalendarMonth).period(0), used: *used, total: None,
                     as_of: timed.then_some(UnixMs(*at)), status: None, raw_status: None, bundles: vec![],
                 },
-                // With the operator's times ours may be in any order.
+                // Where the operator gives times, those of the readings may be in any order.
                 began_at: UnixMs(if timed { 1000 - at } else { *at }), essential: true,
             }).collect()
         };
@@ -204,11 +210,14 @@ proptest! {
         prop_assert_eq!(last, run(&answers(&in_order), &Ledger::default()).1);
     }
 
-    /// Bundles that come, grow, are depleted and vanish: the differences sum up to all bundles' last figures, whichever
-    /// answers in between are left out, and whatever order they are listed in.
+    /// Bundles appear, grow, are used up and disappear. The differences sum up to the last usage of all
+    /// bundles, whichever answers in between are left out, and in whatever order bundles are listed.
     #[test]
     fn bundles_sum_up_whatever_comes_and_goes(
-        lives in proptest::collection::vec((0_usize..12, 1_usize..8, proptest::collection::vec(0_u64..1000, 8)), 1..6),
+        lives in proptest::collection::vec(
+            (0_usize..12, 1_usize..8, proptest::collection::vec(0_u64..1000, 8)),
+            1..6,
+        ),
         kept in proptest::collection::vec(any::<bool>(), 20), backwards in any::<bool>(),
     ) {
         let listed = |at: usize, backwards: bool| {
@@ -228,8 +237,9 @@ proptest! {
                 let bundles = listed(at, backwards);
                 let period = Period { kind: PeriodKind::Bundle, key: String::new(), start: None, end: None };
                 let used = bundles.iter().map(|bundle| bundle.used).sum();
-                let reading =
-                    Reading { period, used, total: None, as_of: None, status: None, raw_status: None, bundles };
+                let reading = Reading {
+                    period, used, total: None, as_of: None, status: None, raw_status: None, bundles,
+                };
                 let step = step(last.as_ref(), &reading, UnixMs(i64::try_from(at).expect("small")));
                 assert!(!matches!(step.kind, ReadingKind::Late | ReadingKind::Correction));
                 sum += i128::from(step.delta);
@@ -241,7 +251,8 @@ proptest! {
             sum
         };
         let last_listing = |at: usize| lives.iter().any(|(from, length, _)| from + length - 1 == at);
-        let by_hand: u64 = lives.iter().map(|(_, length, growth)| growth[..*length].iter().sum::<u64>()).sum();
+        let last_used = lives.iter().map(|(_, length, growth)| growth[..*length].iter().sum::<u64>());
+        let by_hand: u64 = last_used.sum();
         prop_assert_eq!(run(&|_| true, false), i128::from(by_hand));
         prop_assert_eq!(run(&|at| kept[at] || last_listing(at) || at == 19, backwards), i128::from(by_hand));
     }

@@ -1,11 +1,12 @@
-//! Telling that a refresh brought nothing new.
+//! Whether usage is still old after a refresh.
 
 use crate::metering::delta::moment;
 use crate::time::UnixMs;
 use std::time::Duration;
 
-/// Whether a profile's figure is stale at the end of a refresh: nothing is newer than `limit`. By the operator's own time
-/// (`as_of`) where it gives one, otherwise by when the last successful reading began; `None` for both: never read.
+/// Whether a profile's usage is stale at the end of a refresh: it is at least `limit` old. Its age is by the
+/// operator's own time (`as_of`) where it gives one, otherwise by when the last successful reading began
+/// (`began_at`). Where both are `None` the profile was never read.
 #[must_use]
 pub fn is_stale(
     as_of: Option<UnixMs>,
@@ -17,7 +18,7 @@ pub fn is_stale(
     refreshed_at.since(moment(as_of, began_at)) >= limit
 }
 
-/// Whether `usage.stale` is to be said: once, when figures become stale, and again only after fresh ones.
+/// Whether to notify `usage.stale`: once when usage becomes stale, and again only after it was fresh.
 #[must_use]
 pub const fn became_stale(was: bool, is: bool) -> bool {
     is && !was
@@ -37,14 +38,14 @@ mod tests {
         assert!(!stale(None, Some(100 * HOUR), 100 * HOUR + 1));
         assert!(stale(None, Some(76 * HOUR), 100 * HOUR), "exactly the limit: nothing newer than that");
         assert!(!stale(None, Some(76 * HOUR + 1), 100 * HOUR));
-        assert!(stale(Some(70 * HOUR), Some(100 * HOUR), 100 * HOUR), "asked now, figure of two days ago");
+        assert!(stale(Some(70 * HOUR), Some(100 * HOUR), 100 * HOUR), "read now, usage of two days ago");
         assert!(stale(Some(500 * HOUR), Some(70 * HOUR), 100 * HOUR), "a time ahead does not help");
     }
 
     #[test]
-    fn said_once() {
-        let said: Vec<bool> =
+    fn notified_once() {
+        let notified: Vec<bool> =
             [false, true, true, false, true].windows(2).map(|pair| became_stale(pair[0], pair[1])).collect();
-        assert_eq!(said, [true, false, false, true]);
+        assert_eq!(notified, [true, false, false, true]);
     }
 }

@@ -4,31 +4,32 @@ use crate::reading::{Period, PeriodKind};
 use crate::time::UnixMs;
 use std::time::Duration;
 
-/// How the period of a reading stands to that of the one before.
+/// How the period of a reading relates to that of the reading before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeriodTransition {
-    /// The same count goes on; a smaller figure is a correction.
+    /// The same count continues. Less usage is a correction.
     Same,
-    /// A new count: its figure counts from zero.
+    /// A new count, which began at zero.
     Next,
-    /// A count that was over when the last one began: an operator showing an old answer.
+    /// A count that had ended when the last one began: the operator shows an old answer.
     Earlier,
-    /// The answers do not say; the figures decide, see [`fell_to_a_new_count`].
+    /// The answers do not show it. The usage decides; see [`fell_to_a_new_count`].
     Unknown,
 }
 
-/// How far two billing cycles may overlap and still be neighbours: operators write the last day as the end, in zones of
-/// their own.
+/// How far two billing cycles may overlap and still follow each other: some operators give the last day as
+/// the end, in time zones of their own.
 const SLACK: Duration = Duration::from_hours(24);
 
 /// Compares the periods of two readings, the newer of which was taken at `at`.
 ///
-/// - Lifetime never begins anew. Equal keys, or equal known starts, are one period.
-/// - Months and billing cycles with different keys are different periods. Only where the dates of two cycles overlap (the
-///   configured billing day was changed) or one key is empty (a billing day was configured, or never) the answers do not
-///   say: the operator's count went on, whatever we call the period.
-/// - A bundle period with another key is not a new count by itself: a top-up changes the set of bundles while the bytes
-///   used so far stay in the figure. Only dates that do not overlap say so.
+/// - A lifetime count never begins anew. Periods with equal keys, or with equal known starts, are the same.
+/// - Months and billing cycles with different keys are different periods. There are two exceptions: the dates
+///   of two cycles overlap (the configured billing day was changed), or one key is empty (a billing day was
+///   configured or removed). The operator's count then continued, whatever the period is called, so the
+///   answers do not show it.
+/// - A bundle period with another key is not a new count by itself: a top-up changes the set of bundles, but
+///   the bytes used so far stay in the usage. It is a new count only where the dates do not overlap.
 /// - Periods of different kinds cannot be compared (the definition was changed).
 #[must_use]
 pub fn transition(last: &Period, new: &Period, at: UnixMs) -> PeriodTransition {
@@ -57,7 +58,7 @@ pub fn transition(last: &Period, new: &Period, at: UnixMs) -> PeriodTransition {
         }
         _ if kind == PeriodKind::Bundle => undated(last, new),
         _ if !new.key.is_empty() && !last.key.is_empty() => PeriodTransition::Next,
-        // A cycle's end that has passed and was replaced by a later one.
+        // The end of the last cycle has passed, and the new one has a later end.
         _ if kind == PeriodKind::BillingCycle
             && last.end.is_some_and(|end| end <= at)
             && last.end < new.end =>
@@ -68,14 +69,14 @@ pub fn transition(last: &Period, new: &Period, at: UnixMs) -> PeriodTransition {
     }
 }
 
-/// An end that stayed where it was belongs to a count that did not begin anew. One that moved says nothing: bundles are
-/// prolonged.
+/// Periods with the same end are the same count. A different end shows nothing, since bundles are prolonged.
 fn undated(last: &Period, new: &Period) -> PeriodTransition {
     if new.end.is_some() && new.end == last.end { PeriodTransition::Same } else { PeriodTransition::Unknown }
 }
 
-/// Decides where the answers do not say: a drop to less than half is a new count, a smaller drop a correction. Corrections
-/// take back some usage; a count that began anew is near zero unless it was read very late.
+/// Decides by the usage: a fall to less than half is a new count, a smaller fall is a correction. A
+/// correction takes back some of the usage. A count that began anew is near zero unless it was read very
+/// late.
 #[must_use]
 pub const fn fell_to_a_new_count(last: u64, new: u64) -> bool {
     new < last && new < last - new

@@ -2,8 +2,9 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Zones written out, so that no test depends on the machine's zone files. Havana moves its clocks at midnight, so that one
-/// day a year begins at 01:00; the last is made up after Newfoundland's old rule: back over midnight, at 00:01.
+/// Zones are written out, so that no test depends on the machine's zone files. Havana changes its clocks at
+/// midnight, so that one day of the year begins at 01:00. The last zone is made up after Newfoundland's old
+/// rule: clocks go back over midnight, at 00:01.
 const ZONES: [&str; 7] = [
     "UTC0",
     "CST-8",
@@ -119,8 +120,8 @@ fn days_of_the_month() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Whatever zone, day and instant: the period holds the instant, the next begins where it ends and the one before ends
-    /// where it begins, and their keys sort.
+    /// For any zone, day and time: the period contains the time, the next period begins where it ends, the
+    /// one before ends where it begins, and their keys sort.
     #[test]
     fn periods_tile_time(
         at in -2_208_988_800_000_i64..32_503_680_000_000,

@@ -1,5 +1,5 @@
-//! A card that lives through a story: what the store's transaction does with readings, in memory. Reads the words of the
-//! table and answers in the same words. Amounts are megabytes of 1,000,000 bytes.
+//! The card of a story: what the store's transaction does with readings, in memory. It reads the words of the
+//! table and returns the outcome in the same words. Amounts are megabytes of 1,000,000 bytes.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
@@ -36,7 +36,7 @@ impl Card {
         card
     }
 
-    /// Lives through one line and tells what came of it: `what difference: bookings; thresholds`.
+    /// Carries out one line and returns its outcome: `what difference: bookings; thresholds`.
     pub(crate) fn live(&mut self, when: &str, deed: &str) -> String {
         let before = self.figures();
         let (verb, rest) = deed.split_once(' ').expect("a verb and more");
@@ -65,7 +65,7 @@ impl Card {
         told
     }
 
-    /// Packages, overage, the card's figure of the current period, and the days.
+    /// Packages, overage, the card's usage of the current period, and the days.
     pub(crate) fn ending(&self) -> String {
         let booked =
             self.ledger.packages.iter().map(|package| format!("{} {}", package.code, mb(package.booked)));

@@ -70,22 +70,22 @@ impl CadenceWatch {
         }
         let observed = self.detectors.change((call.appkey, call.kind, call.number), |known| {
             let Some(mut detector) = known else {
-                return (CadenceDetector::begin(call.at), Ok(Observation::Nothing));
+                return (CadenceDetector::new(call.at), Ok(Observation::Ordinary));
             };
-            if self.mode == SteadyBeat::Refuse && detector.going_on(call.at).is_some() {
-                detector.hear_refused(call.at);
+            if self.mode == SteadyBeat::Refuse && detector.ongoing(call.at).is_some() {
+                detector.observe_refused(call.at);
                 return (detector, Err(detector));
             }
-            let observation = detector.hear(call.at);
+            let observation = detector.observe(call.at);
             (detector, Ok(observation))
         });
         match observed {
-            Ok(Observation::Nothing) => Verdict::Good,
-            Ok(Observation::Steady { span, new }) => {
+            Ok(Observation::Ordinary) => Verdict::Good,
+            Ok(Observation::Steady { interval: span, is_new: new }) => {
                 flagged(&call, span, new);
                 Verdict::Warn { span }
             }
-            Err(detector) => match detector.going_on(call.at) {
+            Err(detector) => match detector.ongoing(call.at) {
                 Some((span, over_at)) => Verdict::Refuse { span, over_at },
                 None => Verdict::Good,
             },

@@ -126,7 +126,7 @@ impl Pacer {
     /// Calls that could start now; nothing where there is no limit.
     pub(super) fn room(&self) -> Option<usize> {
         let now = self.now();
-        self.0.every_call.iter().map(|pace| lock(pace).room(now)).min()
+        self.0.every_call.iter().map(|pace| lock(pace).available(now)).min()
     }
 
     /// Readings per second in the long run, if each takes so many calls.

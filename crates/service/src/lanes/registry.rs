@@ -1,7 +1,7 @@
 //! What every part of a process may know of the lanes: how long their queues are and how fast they go. Whoever adds work
 //! wakes its lane here.
 
-use simgauge_domain::fairness::rounds_ahead;
+use simgauge_domain::fairness::tasks_until_done;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_store::Admission;
 use std::collections::{BTreeMap, HashMap};
@@ -227,7 +227,7 @@ impl LaneState {
         let queues = self.lock();
         let own = queues.waiting.get(account).copied().unwrap_or(0);
         let others = queues.waiting.iter().filter(|(name, _)| *name != account).map(|(_, waiting)| *waiting);
-        let rounds = rounds_ahead(own.saturating_sub(1), others);
+        let rounds = tasks_until_done(own.saturating_sub(1), others);
         // An estimate in whole seconds: neither precision nor range are lost in a way that matters.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let seconds = (rounds as f64 / self.readings_per_second).ceil() as u64;

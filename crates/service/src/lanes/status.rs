@@ -64,7 +64,7 @@ impl StatusTracker {
         self.status.queue = counts.queue;
         self.status.running = counts.running;
         self.status.budget = counts.budget;
-        self.status.probe_at = breaker.opens_at().map(UnixMs::seconds);
+        self.status.probe_at = breaker.probe_at().map(UnixMs::seconds);
         self.show_breaker(breaker);
     }
 

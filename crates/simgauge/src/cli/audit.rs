@@ -3,7 +3,7 @@
 use super::human;
 use super::output::{self, Output, Table};
 use serde_json::{Value, json};
-use simgauge_domain::audit::{Anchor, Broken};
+use simgauge_domain::audit::{ChainError, ChainPosition};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{AuditEntry, Store};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ pub enum AuditCommand {
     Verify {
         /// What an earlier `verify` printed: the chain must still lead there.
         #[arg(long, value_name = "SEQ:HASH", value_parser = anchor)]
-        anchor: Option<Anchor>,
+        anchor: Option<ChainPosition>,
     },
     /// Print every entry as a line of JSON, oldest first.
     Export {
@@ -35,11 +35,11 @@ pub enum AuditCommand {
     },
 }
 
-fn anchor(text: &str) -> Result<Anchor, String> {
+fn anchor(text: &str) -> Result<ChainPosition, String> {
     let read = || {
         let (seq, hash) = text.split_once(':')?;
         let good = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-        Some(Anchor {
+        Some(ChainPosition {
             seq: seq.parse().ok().filter(|seq| *seq > 0)?,
             hash: good.then(|| hash.to_lowercase())?,
         })
@@ -88,12 +88,12 @@ pub async fn run(command: AuditCommand, store: &Store, output: &Output) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_words(broken: Broken) -> String {
+fn in_words(broken: ChainError) -> String {
     match broken {
-        Broken::Missing(seq) => format!("entry {seq} is missing"),
-        Broken::Changed(seq) => format!("entry {seq} is not what was written"),
-        Broken::Inserted(seq) => format!("entry {seq} was inserted"),
-        Broken::Rewritten(seq) => {
+        ChainError::Missing(seq) => format!("entry {seq} is missing"),
+        ChainError::Changed(seq) => format!("entry {seq} is not what was written"),
+        ChainError::Inserted(seq) => format!("entry {seq} was inserted"),
+        ChainError::Rewritten(seq) => {
             format!("the entries up to {seq} were written anew: they do not lead to the anchor")
         }
     }
@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn anchors_are_read() {
         let hash = "ab".repeat(32);
-        assert_eq!(anchor(&format!("7:{}", hash.to_uppercase())), Ok(Anchor { seq: 7, hash: hash.clone() }));
+        assert_eq!(
+            anchor(&format!("7:{}", hash.to_uppercase())),
+            Ok(ChainPosition { seq: 7, hash: hash.clone() })
+        );
         for wrong in ["", "7", "0:", &format!("0:{hash}"), &format!("x:{hash}"), "7:abc"] {
             assert!(anchor(wrong).is_err(), "{wrong}");
         }

@@ -68,7 +68,7 @@ fn overage_moves_only_when_asked_to() {
     assert_eq!(books.add_package(package("c", None, Some(5), Some(5))), Err(ChangeError::Empty));
 }
 
-/// What happens to a card's books.
+/// What happens to a card's bookings.
 #[derive(Clone, Debug)]
 enum Event {
     Book { delta: i64, at: i64 },
@@ -88,7 +88,8 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => (-150_i64..200, 0_i64..60).prop_map(|(delta, at)| Event::Book { delta, at }),
         2 => packages().prop_map(Event::Add),
-        1 => (0_usize..6, proptest::option::of(0_u64..200)).prop_map(|(which, total)| Event::SetTotal(which, total)),
+        1 => (0_usize..6, proptest::option::of(0_u64..200))
+            .prop_map(|(which, total)| Event::SetTotal(which, total)),
         1 => (0_usize..6).prop_map(Event::Cover),
         1 => (0_usize..6).prop_map(Event::Remove),
     ]
@@ -97,15 +98,18 @@ fn events() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Whatever is booked and changed: booked and overage are the sum of the differences (and of corrections nothing was left
-    /// for), no package is over its total, and the appended lines alone give the same books, never below zero on the way.
+    /// After any bookings and changes: booked bytes plus overage are the sum of the differences (and of
+    /// corrections beyond what was booked), and no package is over its total. The appended entries alone give
+    /// the same ledger, which is never negative on the way.
     #[test]
     fn the_books_balance(events in proptest::collection::vec(events(), 1..40)) {
         let mut books = Ledger::default();
         let mut sum = 0_i128;
         let mut replayed: BTreeMap<Target, i128> = BTreeMap::new();
         for event in events {
-            let code = |which: usize| books.packages.get(which).map_or("none", |package| &package.code).to_owned();
+            let code = |which: usize| {
+                books.packages.get(which).map_or("none", |package| &package.code).to_owned()
+            };
             let entries = match event {
                 Event::Book { delta, at } => {
                     let taken = u64::try_from(-delta).unwrap_or(0).min(books.sum());
@@ -115,14 +119,24 @@ proptest! {
                     if delta < 0 {
                         prop_assert_eq!(moved, -i128::from(taken));
                     }
-                    prop_assert!(booked.entries.iter().all(|entry| entry.bytes != 0 && (entry.bytes < 0) == (delta < 0)));
+                    let same_sign = |bytes: i64| bytes != 0 && (bytes < 0) == (delta < 0);
+                    prop_assert!(booked.entries.iter().all(|entry| same_sign(entry.bytes)));
                     sum += moved;
                     booked.entries
                 }
                 Event::Add(package) => books.add_package(package).map(|()| Vec::new()).unwrap_or_default(),
-                Event::SetTotal(which, total) => { let code = code(which); books.set_total(&code, total).unwrap_or_default() }
-                Event::Cover(which) => { let code = code(which); books.cover_overage(&code).unwrap_or_default() }
-                Event::Remove(which) => { let code = code(which); books.remove_package(&code).unwrap_or_default() }
+                Event::SetTotal(which, total) => {
+                    let code = code(which);
+                    books.set_total(&code, total).unwrap_or_default()
+                }
+                Event::Cover(which) => {
+                    let code = code(which);
+                    books.cover_overage(&code).unwrap_or_default()
+                }
+                Event::Remove(which) => {
+                    let code = code(which);
+                    books.remove_package(&code).unwrap_or_default()
+                }
             };
             for entry in entries {
                 let bytes = replayed.entry(entry.target).or_default();
@@ -142,11 +156,12 @@ proptest! {
         }
     }
 
-    /// A package is left unused while it is valid and has room only if nothing became overage, and nothing that expires
-    /// later was touched.
+    /// A valid package has bytes left only if nothing became overage and no package that expires later was
+    /// used.
     #[test]
     fn no_room_is_left_before_a_later_package(
-        drawn in proptest::collection::vec(packages(), 0..6), deltas in proptest::collection::vec((0_i64..200, 0_i64..60), 1..10),
+        drawn in proptest::collection::vec(packages(), 0..6),
+        deltas in proptest::collection::vec((0_i64..200, 0_i64..60), 1..10),
     ) {
         let mut books = Ledger::default();
         for package in drawn {
@@ -155,7 +170,8 @@ proptest! {
         for (delta, at) in deltas {
             let at = UnixMs(at);
             let booked = books.book(delta, at);
-            let mut valid: Vec<&Package> = books.packages.iter().filter(|package| package.is_valid(at)).collect();
+            let mut valid: Vec<&Package> =
+                books.packages.iter().filter(|package| package.is_valid(at)).collect();
             valid.sort_by(|one, other| one.before(other));
             let roomy = valid.iter().position(|package| package.remaining() != Some(0));
             for entry in &booked.entries {

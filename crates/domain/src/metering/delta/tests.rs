@@ -51,7 +51,8 @@ fn cycles_without_a_known_start_go_by_the_figures() {
     );
     assert_eq!(counted([bare(100), bare(49)]), [(First, 100), (NewPeriod, 49)]);
     assert_eq!(counted([bare(0), bare(0)]), [(First, 0), (SamePeriod, 0)]);
-    // An end that stays makes it the same cycle; one that has passed and moved makes it another, however high.
+    // The same end is the same cycle. An end that has passed and changed is another cycle, whatever the
+    // usage.
     let until = |end: i64, used| {
         (Period { end: Some(UnixMs(end * DAY)), ..period(PeriodKind::BillingCycle, "") }, used)
     };
@@ -69,7 +70,8 @@ fn a_billing_day_that_is_configured_or_changed_in_mid_cycle_counts_nothing_twice
     let bare = |used| (period(PeriodKind::BillingCycle, ""), used);
     let told = counted([bare(5000), (cycle(90, 120), 5100), (cycle(95, 125), 5200), (cycle(125, 155), 50)]);
     assert_eq!(told, [(First, 5000), (SamePeriod, 100), (SamePeriod, 100), (NewPeriod, 50)]);
-    // An operator that writes the last day as the end, or in another zone: still neighbours.
+    // The operator gives the last day as the end, or uses another time zone: the cycles still follow each
+    // other.
     assert_eq!(counted([(cycle(90, 121), 50), (cycle(120, 150), 60)]), [(First, 50), (NewPeriod, 60)]);
 }
 
@@ -136,7 +138,7 @@ fn bundles_are_counted_one_by_one() {
     }
     let last = last.expect("counted");
     assert_eq!((last.counted, last.cycle, mirror::used(&last.bundles)), (1055, 0, 1055));
-    // Bundles that appear on a profile counted as a whole so far are in its figure already.
+    // Bundles that appear on a profile that was counted as a whole are in its usage already.
     let whole = step(None, &reading(period(PeriodKind::Bundle, ""), 500), UnixMs(0)).last;
     let listed = step(Some(&whole), &of(&[bundle("a", 510)]), UnixMs(1));
     assert_eq!((listed.delta, listed.last.counted), (10, 510));
@@ -155,10 +157,10 @@ fn older_is_told_by_the_operators_time_then_by_ours() {
     assert_eq!(what(&at(50, 99), 101), SamePeriod);
     assert_eq!(what(&key(99), 99), Late);
     assert_eq!(what(&key(99), 101), SamePeriod);
-    // One answer without a time does not open the door for figures older than those before it.
+    // After an answer without a time, older usage is still late.
     let untimed = step(Some(&last), &key(20), UnixMs(101)).last;
     assert_eq!(step(Some(&untimed), &at(49, 15), UnixMs(102)).kind, Late);
-    // A clock far ahead counts as the time of asking, so that it does not shut out what follows.
+    // A time that is far ahead counts as the start of the reading, so that later readings are not late.
     let ahead = step(Some(&last), &at(i64::MAX, 20), UnixMs(101)).last;
     assert_eq!(ahead.as_of, Some(UnixMs(101)));
     assert_eq!(step(Some(&ahead), &at(102, 30), UnixMs(103)).kind, SamePeriod);
@@ -167,8 +169,8 @@ fn older_is_told_by_the_operators_time_then_by_ours() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Any answers in any order: nothing overflows, and what is counted in a cycle is the sum of its differences and, for
-    /// profiles without bundles and of one kind, the last figure.
+    /// Any answers in any order: nothing overflows, and the bytes counted in a cycle are the sum of its
+    /// differences. For profiles without bundles and with one kind of period they are the last usage.
     #[test]
     fn the_differences_of_a_cycle_sum_up_to_its_figure(
         kind in proptest::sample::select(vec![
