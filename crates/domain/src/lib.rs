@@ -8,6 +8,7 @@ pub mod card_kind;
 pub mod failure;
 pub mod fairness;
 pub mod id;
+pub mod ids;
 pub mod limits;
 pub mod metering;
 pub mod names;
