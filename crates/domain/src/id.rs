@@ -55,13 +55,6 @@ impl RefreshId {
         bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
-    /// An id read back from the store. What is none (nothing of ours writes such) becomes the first id of all, which names
-    /// nothing.
-    #[must_use]
-    pub fn trusted(text: impl AsRef<str>) -> Self {
-        Self::parse(text.as_ref()).unwrap_or_else(|| Self::from_bits(0))
-    }
-
     /// The moment in the id.
     #[must_use]
     pub fn made_at(&self) -> UnixMs {

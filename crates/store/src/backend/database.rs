@@ -177,7 +177,8 @@ mod tests {
         assert_eq!(file("sqlite://simgauge.db").as_deref(), Some("simgauge.db"));
         assert_eq!(file("sqlite:///var/lib/a%20b.db").as_deref(), Some("/var/lib/a b.db"));
         assert_eq!(file("sqlite:x.db").as_deref(), Some("x.db"));
-        for url in ["sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro", "sqlite://%ff", "postgres://h/d"] {
+        for url in ["sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro", "sqlite://%ff", "postgres://h/d"]
+        {
             assert_eq!(file(url), None, "{url}");
         }
     }

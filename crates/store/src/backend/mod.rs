@@ -10,7 +10,7 @@ mod tx;
 mod values;
 
 pub use database::sqlite_file;
-pub(crate) use database::{Database, ReadSession, Transaction};
+pub(crate) use database::{Database, Transaction};
 pub(crate) use row::{Columns, Row, row};
 pub(crate) use schema::{is_current, migrate};
 pub(crate) use sql::{NO_ROWS, Param, Sql, bulk, keys, rows, to_json};

@@ -21,5 +21,6 @@ pub(crate) trait Tx: Send {
     ) -> impl Future<Output = Result<Option<R>, StoreError>> + Send;
 
     /// How many rows a statement changed.
-    fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn run(&mut self, sql: Sql, params: &[Param<'_>])
+    -> impl Future<Output = Result<u64, StoreError>> + Send;
 }

@@ -1,8 +1,8 @@
-//! How old the figures of an operator account are, told from a sample.
+//! How old the usage of an operator account's profiles is, told from a sample.
 
-use crate::Store;
-use crate::db::{Sql, reading};
+use crate::backend::{Sql, Tx};
 use crate::error::StoreError;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
 
 /// Up to so many profiles all are looked at.
@@ -10,8 +10,14 @@ const WHOLE: i64 = 500;
 /// Profiles looked at from each point on.
 const EACH: i64 = 10;
 
+const ENDS: Sql = Sql::both("SELECT min(card), max(card) FROM profile WHERE operator_account = $1");
+const FROM: Sql = Sql::both(
+    "SELECT COALESCE(as_of, synced_at) FROM profile WHERE operator_account = $1 AND card >= $2 \
+     ORDER BY card LIMIT $3",
+);
+
 impl Store {
-    /// When figures of an operator account's profiles were true, as far as is known (nothing where one was never read):
+    /// When the usage of an operator account's profiles was true, as far as is known (nothing where one was never read):
     /// of all of them where they are few, else of a sample. `points` are numbers between 0 and 1 that say where to look.
     ///
     /// # Errors
@@ -21,50 +27,29 @@ impl Store {
         operator: &str,
         points: &[f64],
     ) -> Result<Vec<Option<UnixMs>>, StoreError> {
-        let ends = Sql {
-            sqlite: "SELECT (SELECT card FROM profile WHERE operator_account = $1 ORDER BY card LIMIT 1), \
-                     (SELECT card FROM profile WHERE operator_account = $1 ORDER BY card DESC LIMIT 1)",
-            postgres: "SELECT (SELECT card FROM profile WHERE operator_account = $1 ORDER BY card COLLATE \"C\" LIMIT 1), \
-                       (SELECT card FROM profile WHERE operator_account = $1 ORDER BY card COLLATE \"C\" DESC LIMIT 1)",
-        };
-        let from = Sql {
-            sqlite: "SELECT COALESCE(as_of, synced_at) FROM profile WHERE operator_account = $1 AND card >= $2 \
-                     ORDER BY card LIMIT $3",
-            postgres: "SELECT COALESCE(as_of, synced_at) FROM profile WHERE operator_account = $1 \
-                       AND card COLLATE \"C\" >= $2 ORDER BY card COLLATE \"C\" LIMIT $3",
-        };
-        reading!(self, |pool, sql| {
-            let whole: Vec<Option<i64>> =
-                sqlx::query_scalar(sql(from)).bind(operator).bind("").bind(WHOLE + 1).fetch_all(pool).await?;
-            if i64::try_from(whole.len()).is_ok_and(|count| count <= WHOLE) {
-                return Ok(whole.into_iter().map(|at| at.map(UnixMs)).collect());
-            }
-            let (first, last): (Option<String>, Option<String>) =
-                sqlx::query_as(sql(ends)).bind(operator).fetch_one(pool).await?;
-            let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
-            let mut sample = Vec::new();
+        let mut session = self.db.read().await?;
+        let from = |card: i64, most: i64| [operator.into(), card.into(), most.into()];
+        let mut found: Vec<Option<i64>> = session.all(FROM, &from(0, WHOLE + 1)).await?;
+        if i64::try_from(found.len()).is_ok_and(|count| count > WHOLE) {
+            let ends: Option<(i64, i64)> = session.one(ENDS, &[operator.into()]).await?;
+            let (first, last) = ends.unwrap_or((0, 0));
+            found.clear();
             for point in points {
-                let at = between(&first, &last, *point);
-                let some: Vec<Option<i64>> =
-                    sqlx::query_scalar(sql(from)).bind(operator).bind(at).bind(EACH).fetch_all(pool).await?;
-                sample.extend(some.into_iter().map(|at| at.map(UnixMs)));
+                found.extend(
+                    session.all::<Option<i64>>(FROM, &from(between(first, last, *point), EACH)).await?,
+                );
             }
-            Ok(sample)
-        })
+        }
+        Ok(found.into_iter().map(|at| at.map(UnixMs)).collect())
     }
 }
 
-/// A text of digits about as far between two as `point` says.
-fn between(first: &str, last: &str, point: f64) -> String {
-    let shared: String =
-        first.chars().zip(last.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
-    // Nine digits behind what they share tell enough places apart.
-    let number = |text: &str| -> f64 {
-        let digits: String = text.chars().skip(shared.len()).chain(std::iter::repeat('0')).take(9).collect();
-        digits.parse().unwrap_or(0.0)
-    };
-    let at = number(first) + (number(last) - number(first)) * point.clamp(0.0, 1.0);
-    format!("{shared}{at:09.0}")
+/// An id about as far between two as `point` says.
+fn between(first: i64, last: i64, point: f64) -> i64 {
+    // In parts of a million, since ids are not exact as floats.
+    let parts = (point.clamp(0.0, 1.0) * 1e6).round() as i128;
+    let at = i128::from(first) + (i128::from(last) - i128::from(first)) * parts / 1_000_000;
+    i64::try_from(at).unwrap_or(last)
 }
 
 #[cfg(test)]
@@ -72,12 +57,12 @@ mod tests {
     use super::between;
 
     #[test]
-    fn points_between_two_numbers() {
-        let (first, last) = ("8986000000000000000", "8986000000000000500");
-        assert_eq!(between(first, last, 0.0), "8986000000000000000000000");
-        let middle = between(first, last, 0.5);
-        assert!(first < middle.as_str() && middle.as_str() < last, "{middle}");
-        assert!(between(first, last, 1.0).starts_with("8986000000000000500"));
-        assert_eq!(between("", "", 0.5), "000000000");
+    fn points_between_two_ids() {
+        assert_eq!(between(10, 20, 0.0), 10);
+        assert_eq!(between(10, 20, 0.5), 15);
+        assert_eq!(between(10, 20, 1.0), 20);
+        assert_eq!(between(10, 20, 7.0), 20);
+        assert_eq!(between(1, i64::MAX, 1.0), i64::MAX);
+        assert_eq!(between(7, 7, 0.3), 7);
     }
 }

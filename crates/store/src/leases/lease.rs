@@ -1,26 +1,59 @@
-//! Leases: each lane is worked by one holder at a time, and a holder that lost its lease cannot write.
+//! Leases: each lane, and the outbox, is worked by one holder at a time. A holder that lost its lease cannot write.
 
-use crate::Store;
-use crate::db::{Sql, reading, writing};
+use crate::backend::{Sql, Tx, row};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
+use std::fmt;
 
-/// The right to work a lane. Its epoch fences every write: a later holder has a higher one.
+/// What a lease is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseKind {
+    /// An operator account's lane.
+    Lane,
+    /// The delivery of notifications.
+    Outbox,
+}
+
+impl LeaseKind {
+    /// The name in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lane => "lane",
+            Self::Outbox => "outbox",
+        }
+    }
+}
+
+/// The right to work a lane or the outbox. Its epoch fences every write: a later holder has a higher one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The operator account.
-    pub lane: String,
+    pub kind: LeaseKind,
+    /// The operator account, of a lane.
+    pub name: String,
     /// Grows with each change of holder.
     pub epoch: i64,
+}
+
+impl Lease {
+    pub(crate) fn lost(&self) -> StoreError {
+        StoreError::LeaseLost(self.to_string())
+    }
+}
+
+impl fmt::Display for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.name)
+    }
 }
 
 /// What a lease's taker finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// Nobody ever held the lane.
+    /// Nobody ever held it.
     Nobody,
-    /// Its last holder gave it back, with these last words.
+    /// Its last holder gave it back, with this status.
     GivenBack(String),
     /// Its last holder let it run out, or it was seized: what that node did last is not known.
     Lost,
@@ -43,121 +76,98 @@ row! {
     }
 }
 
-pub(crate) const FENCE: Sql = Sql {
-    sqlite: "SELECT epoch FROM lane WHERE name = $1 AND epoch = $2",
-    postgres: "SELECT epoch FROM lane WHERE name = $1 AND epoch = $2 FOR SHARE",
+const CREATE: Sql = Sql::both(
+    "INSERT INTO lease (kind, name, holder, epoch, lease_until, status) VALUES ($1, $2, '', 0, 0, '') \
+     ON CONFLICT (kind, name) DO NOTHING",
+);
+const LOOK: Sql = Sql {
+    sqlite: "SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = $1 AND name = $2",
+    postgres: "SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = $1 AND name = $2 FOR UPDATE",
+};
+const TAKE: Sql = Sql::both(
+    "UPDATE lease SET holder = $3, epoch = epoch + 1, lease_until = $4, status = '{}' WHERE kind = $1 AND name = $2",
+);
+const RENEW: Sql =
+    Sql::both("UPDATE lease SET lease_until = $4, status = $5 WHERE kind = $1 AND name = $2 AND epoch = $3");
+const LANES: Sql =
+    Sql::both("SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = 'lane' ORDER BY name");
+const FENCE: Sql = Sql {
+    sqlite: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3",
+    postgres: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3 FOR SHARE",
 };
 
 /// Fails the transaction unless the lease still holds.
-macro_rules! fence {
-    ($tx:expr, $sql:expr, $lease:expr) => {{
-        let held: Option<i64> = sqlx::query_scalar($sql($crate::lane::FENCE))
-            .bind(&$lease.lane)
-            .bind($lease.epoch)
-            .fetch_optional(&mut *$tx)
-            .await?;
-        if held.is_none() {
-            return Err($crate::error::StoreError::LeaseLost($lease.lane.clone()));
-        }
-    }};
+pub(crate) async fn fence(tx: &mut impl Tx, lease: &Lease) -> Result<(), StoreError> {
+    let params = [lease.kind.as_str().into(), (&lease.name).into(), lease.epoch.into()];
+    let held: Option<i64> = tx.one(FENCE, &params).await?;
+    held.map(|_| ()).ok_or_else(|| lease.lost())
 }
-pub(crate) use fence;
 
 impl Store {
-    /// Takes the lease of a lane until `until`, if nobody holds it at `now`. With `seize`, also from a holder whose time is
-    /// not up: only for an embedded store whose one server process is known to be this one.
+    /// Takes a lease until `until`, if nobody holds it at `now`. With `seize`, also from a holder whose time is not up: only
+    /// for an embedded store whose one server process is known to be this one.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn lease(
         &self,
-        lane: &str,
+        kind: LeaseKind,
+        name: &str,
         holder: &str,
         now: UnixMs,
         until: UnixMs,
         seize: bool,
     ) -> Result<Option<(Lease, Before)>, StoreError> {
-        let create = Sql::both(
-            "INSERT INTO lane (name, holder, epoch, lease_until, status) VALUES ($1, '', 0, 0, '') \
-             ON CONFLICT (name) DO NOTHING",
-        );
-        let look = Sql {
-            sqlite: "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name = $1",
-            postgres: "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name = $1 FOR UPDATE",
+        let key = [kind.as_str().into(), name.into()];
+        let mut tx = self.db.write().await?;
+        tx.run(CREATE, &key).await?;
+        let row: Option<LaneRow> = tx.one(LOOK, &key).await?;
+        let row = row.ok_or_else(|| StoreError::Missing(format!("lease {name}")))?;
+        if row.lease_until > now.0 && !seize {
+            return Ok(None);
+        }
+        tx.run(TAKE, &[kind.as_str().into(), name.into(), holder.into(), until.into()]).await?;
+        tx.commit().await?;
+        let epoch = row.epoch + 1;
+        let before = match row {
+            LaneRow { epoch: 0, .. } => Before::Nobody,
+            LaneRow { lease_until: 0, status, .. } => Before::GivenBack(status),
+            LaneRow { .. } => Before::Lost,
         };
-        let take = Sql::both(
-            "UPDATE lane SET holder = $2, epoch = epoch + 1, lease_until = $3, status = '{}' WHERE name = $1 \
-             RETURNING epoch",
-        );
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(create)).bind(lane).execute(&mut *tx).await?;
-            let row: LaneRow = sqlx::query_as(sql(look)).bind(lane).fetch_one(&mut *tx).await?;
-            if row.lease_until > now.0 && !seize {
-                return Ok(None);
-            }
-            let epoch: i64 = sqlx::query_scalar(sql(take))
-                .bind(lane)
-                .bind(holder)
-                .bind(until.0)
-                .fetch_one(&mut *tx)
-                .await?;
-            let before = match row {
-                LaneRow { epoch: 0, .. } => Before::Nobody,
-                LaneRow { lease_until: 0, status, .. } => Before::GivenBack(status),
-                LaneRow { .. } => Before::Lost,
-            };
-            Ok(Some((Lease { lane: lane.to_owned(), epoch }, before)))
-        })
+        Ok(Some((Lease { kind, name: name.to_owned(), epoch }, before)))
     }
 
-    /// Extends a lease and says how the lane is.
+    /// Extends a lease and reports how its work is.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or the database cannot be reached.
     pub async fn renew(&self, lease: &Lease, until: UnixMs, status: &str) -> Result<(), StoreError> {
-        let renew = Sql::both("UPDATE lane SET lease_until = $3, status = $4 WHERE name = $1 AND epoch = $2");
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(renew))
-                .bind(&lease.lane)
-                .bind(lease.epoch)
-                .bind(until.0)
-                .bind(status)
-                .execute(&mut *tx)
-                .await?;
-            if done.rows_affected() == 0 {
-                return Err(StoreError::LeaseLost(lease.lane.clone()));
-            }
-        });
-        Ok(())
+        match self.set_lease(lease, until, status).await? {
+            0 => Err(lease.lost()),
+            _ => Ok(()),
+        }
     }
 
-    /// Gives a lease back, so that another node can take it at once, with a last word for it; no error where it was lost
+    /// Gives a lease back, so that another node can take it at once, with a last status for it; no error where it was lost
     /// already.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn release(&self, lease: &Lease, status: &str) -> Result<(), StoreError> {
-        let release =
-            Sql::both("UPDATE lane SET lease_until = 0, status = $3 WHERE name = $1 AND epoch = $2");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(release))
-                .bind(&lease.lane)
-                .bind(lease.epoch)
-                .bind(status)
-                .execute(&mut *tx)
-                .await?;
-        });
-        Ok(())
+        self.set_lease(lease, UnixMs(0), status).await.map(|_| ())
     }
 
-    /// Every operator account's lane as last reported, by name; not those that the house uses for itself (`~...`).
+    async fn set_lease(&self, lease: &Lease, until: UnixMs, status: &str) -> Result<u64, StoreError> {
+        let (kind, name) = (lease.kind.as_str(), lease.name.as_str());
+        let params = [kind.into(), name.into(), lease.epoch.into(), until.into(), status.into()];
+        self.db.run(RENEW, &params).await
+    }
+
+    /// Every operator account's lane as last reported, by name.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn lanes(&self) -> Result<Vec<LaneRow>, StoreError> {
-        let select = Sql::both(
-            "SELECT name, holder, epoch, lease_until, status FROM lane WHERE name NOT LIKE '~%' ORDER BY name",
-        );
-        reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).fetch_all(pool).await?))
+        self.db.all(LANES, &[]).await
     }
 }

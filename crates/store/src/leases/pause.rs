@@ -1,9 +1,8 @@
 //! Lanes that somebody paused: kept here, so that a pause holds over all nodes and restarts.
 
-use crate::Store;
-use crate::audit::audit;
-use crate::db::{Sql, reading, writing};
+use crate::backend::{Sql, Tx, row};
 use crate::error::StoreError;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
 
 /// A paused lane.
@@ -19,21 +18,33 @@ pub struct LanePause {
     pub note: String,
 }
 
+row! {
+    struct PauseRow {
+        lane: String,
+        paused_by: String,
+        paused_at: i64,
+        note: String,
+    }
+}
+
+const INSERT: Sql = Sql::both(
+    "INSERT INTO lane_pause (lane, paused_by, paused_at, note) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (lane) DO NOTHING",
+);
+const DELETE: Sql = Sql::both("DELETE FROM lane_pause WHERE lane = $1");
+const FIND: Sql = Sql::both("SELECT lane FROM lane_pause WHERE lane = $1");
+const LIST: Sql = Sql::both("SELECT lane, paused_by, paused_at, note FROM lane_pause ORDER BY lane");
+
 impl Store {
     /// Pauses a lane; one that is paused stays so, by whom and why it was.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn pause_lane(&self, lane: &str, by: &str, note: &str, now: UnixMs) -> Result<(), StoreError> {
-        let insert = Sql::both(
-            "INSERT INTO lane_pause (lane, paused_by, paused_at, note) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (lane) DO NOTHING",
-        );
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(insert)).bind(lane).bind(by).bind(now.0).bind(note).execute(&mut *tx).await?;
-            audit!(self.actor, tx, sql, "lane.pause", lane, note);
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        let params = [lane.into(), by.into(), now.into(), note.into()];
+        tx.run(INSERT, &params).await?;
+        self.commit_audited(tx, "lane.pause", lane, note).await
     }
 
     /// Lets a lane go on; no error where it is not paused.
@@ -41,12 +52,9 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn resume_lane(&self, lane: &str) -> Result<(), StoreError> {
-        let delete = Sql::both("DELETE FROM lane_pause WHERE lane = $1");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(delete)).bind(lane).execute(&mut *tx).await?;
-            audit!(self.actor, tx, sql, "lane.resume", lane, "");
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        tx.run(DELETE, &[lane.into()]).await?;
+        self.commit_audited(tx, "lane.resume", lane, "").await
     }
 
     /// Whether a lane is paused.
@@ -54,12 +62,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn is_lane_paused(&self, lane: &str) -> Result<bool, StoreError> {
-        let select = Sql::both("SELECT lane FROM lane_pause WHERE lane = $1");
-        let found: Option<String> = reading!(self, |pool, sql| sqlx::query_scalar(sql(select))
-            .bind(lane)
-            .fetch_optional(pool)
-            .await?);
-        Ok(found.is_some())
+        Ok(self.db.one::<String>(FIND, &[lane.into()]).await?.is_some())
     }
 
     /// Every paused lane.
@@ -67,12 +70,13 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn lane_pauses(&self) -> Result<Vec<LanePause>, StoreError> {
-        let select = Sql::both("SELECT lane, paused_by, paused_at, note FROM lane_pause ORDER BY lane");
-        let found: Vec<(String, String, i64, String)> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(select)).fetch_all(pool).await?);
-        Ok(found
-            .into_iter()
-            .map(|(lane, by, at, note)| LanePause { lane, by, at: UnixMs(at), note })
-            .collect())
+        let found: Vec<PauseRow> = self.db.all(LIST, &[]).await?;
+        let pause = |row: PauseRow| LanePause {
+            lane: row.lane,
+            by: row.paused_by,
+            at: UnixMs(row.paused_at),
+            note: row.note,
+        };
+        Ok(found.into_iter().map(pause).collect())
     }
 }

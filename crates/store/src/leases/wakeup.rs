@@ -1,19 +1,23 @@
 //! Telling other nodes that there is work, without a look at the queue: PostgreSQL's NOTIFY. An embedded store has one process,
 //! which tells itself.
 
-use crate::Store;
-use crate::db::Db;
+use crate::backend::{Database, Sql};
 use crate::error::StoreError;
+use crate::store::Store;
 use sqlx::postgres::PgListener;
 
 /// The channel; all nodes of one database use it.
 const CHANNEL: &str = "simgauge_task";
 
 /// Sent by the accepting transaction itself, so that it arrives with the commit and not before. Takes the rows of new tasks.
-pub(crate) const TELL: &str = "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
-     (SELECT DISTINCT lane, account FROM json_to_recordset($1::json) AS t(lane text, account text)) AS told";
+pub(crate) const NOTIFY: Sql = Sql {
+    // An embedded store has no other nodes.
+    sqlite: "SELECT NULL WHERE $1 IS NULL",
+    postgres: "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
+     (SELECT DISTINCT lane, account FROM json_to_recordset($1::json) AS t(lane text, account text)) AS fresh",
+};
 
-/// News from any node.
+/// What a node hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wakeup {
     /// An account has new work in a lane.
@@ -27,26 +31,24 @@ pub enum Wakeup {
     LookEverywhere,
 }
 
-/// A subscription to news.
+/// A subscription to what other nodes tell.
 pub struct Wakeups {
     listener: PgListener,
 }
 
 impl Store {
-    /// Subscribes to news of other nodes; nothing for an embedded store.
+    /// Subscribes to what other nodes tell; nothing for an embedded store.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn wakeups(&self) -> Result<Option<Wakeups>, StoreError> {
-        let Db::Postgres(pool) = &self.db else { return Ok(None) };
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(Some(Wakeups { listener }))
+        let Database::Postgres(database) = &self.db else { return Ok(None) };
+        Ok(Some(Wakeups { listener: database.listen(CHANNEL).await? }))
     }
 }
 
 impl Wakeups {
-    /// Waits for news; connects again by itself.
+    /// Waits for the next; connects again by itself.
     ///
     /// # Errors
     /// The database cannot be reached; calling again tries again.

@@ -1,11 +1,13 @@
 //! Refreshes, newest first. Their ids grow with time, so a range of ids is a span of time.
 
-use crate::Store;
-use crate::db::{Sql, reading};
+use super::rows::NumberedRefreshRow;
+use super::view::RefreshView;
+use crate::backend::{Sql, Tx, count_from_db, refresh_id_from_db, row};
 use crate::error::StoreError;
-use crate::refresh::{RefreshRow, RefreshView};
+use crate::store::Store;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 
 /// Which refreshes a list shows; empty texts let all through.
@@ -41,7 +43,76 @@ pub struct WaitingTask {
     pub not_before: UnixMs,
 }
 
+row! {
+    struct WaitingRow {
+        iccid: String,
+        attempts: i64,
+        not_before: i64,
+    }
+}
+
+macro_rules! select_refreshes {
+    ($from:literal, $rest:literal) => {
+        Sql::both(concat!(
+            "SELECT refresh.*, card.number FROM ",
+            $from,
+            " LEFT JOIN card ON card.id = refresh.card ",
+            $rest
+        ))
+    };
+}
+
+const ONE: Sql = select_refreshes!("refresh", "WHERE refresh.id = $1 AND refresh.account = $2");
+const AFTER: Sql = select_refreshes!("refresh", "WHERE refresh.id > $1 ORDER BY refresh.id LIMIT $2");
+const BEFORE: Sql = select_refreshes!(
+    "(SELECT * FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS refresh",
+    "WHERE ($3 = '' OR refresh.account = $3) AND ($4 = '' OR refresh.state = $4 \
+     OR ($4 = 'open' AND refresh.state IN ('queued', 'running'))) \
+     AND ($5 = '' OR refresh.reason = $5) ORDER BY refresh.id DESC LIMIT $6"
+);
+const LOOKED_AT: Sql = Sql::both(
+    "SELECT count(*), min(id) FROM (SELECT id FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS recent",
+);
+// Along the chain in which each names the one before it.
+const OF_CARD: Sql = Sql::both(
+    "WITH RECURSIVE chain (id, previous, place) AS ( \
+         SELECT id, previous, CAST(1 AS BIGINT) FROM refresh WHERE id = CASE WHEN $2 = '' \
+             THEN (SELECT CASE WHEN $4 > COALESCE(last_refresh, '') THEN $4 ELSE last_refresh END \
+                   FROM card WHERE id = $1) \
+             ELSE (SELECT previous FROM refresh WHERE id = $2 AND card = $1) END \
+         UNION ALL \
+         SELECT refresh.id, refresh.previous, chain.place + 1 FROM chain \
+         JOIN refresh ON refresh.id = chain.previous WHERE chain.place < $3 \
+     ) SELECT refresh.*, card.number FROM chain JOIN refresh ON refresh.id = chain.id \
+     LEFT JOIN card ON card.id = refresh.card ORDER BY chain.place",
+);
+const WAITING: Sql = Sql::both(
+    "SELECT profile.iccid, task.attempts, task.not_before FROM task JOIN profile ON profile.id = task.profile \
+     WHERE task.lane = $1 AND task.account = $2 AND task.refresh = $3 ORDER BY profile.iccid",
+);
+
+fn views(found: Vec<NumberedRefreshRow>) -> Result<Vec<RefreshView>, StoreError> {
+    found.into_iter().map(NumberedRefreshRow::view).collect()
+}
+
 impl Store {
+    /// One refresh of an account.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn refresh(&self, account: &str, id: &RefreshId) -> Result<Option<RefreshView>, StoreError> {
+        let found: Option<NumberedRefreshRow> = self.db.one(ONE, &[id.into(), account.into()]).await?;
+        found.map(NumberedRefreshRow::view).transpose()
+    }
+
+    /// Every refresh after the id `after`, by id: for audits.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn refreshes_after(&self, after: &str, limit: i64) -> Result<Vec<RefreshView>, StoreError> {
+        views(self.db.all(AFTER, &[after.into(), limit.into()]).await?)
+    }
+
     /// Refreshes before the id `before` (all where there is none), at most `limit` of at most `look_at` that are looked at.
     ///
     /// # Errors
@@ -53,34 +124,26 @@ impl Store {
         limit: i64,
         look_at: i64,
     ) -> Result<RefreshPage, StoreError> {
-        let select = Sql::both(
-            "SELECT * FROM (SELECT * FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS recent \
-             WHERE ($3 = '' OR account = $3) AND ($4 = '' OR state = $4 OR ($4 = 'open' AND state IN ('queued', 'running'))) \
-             AND ($5 = '' OR reason = $5) ORDER BY id DESC LIMIT $6",
-        );
-        let last = Sql::both(
-            "SELECT count(*), min(id) FROM (SELECT id FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS recent",
-        );
         // After every id.
         let before = before.unwrap_or("~");
-        let (found, (looked, oldest)): (Vec<RefreshRow>, (i64, Option<String>)) =
-            reading!(self, |pool, sql| {
-                let found = sqlx::query_as(sql(select))
-                    .bind(before)
-                    .bind(look_at)
-                    .bind(&filter.account)
-                    .bind(&filter.state)
-                    .bind(filter.reason.map_or("", FailureKind::as_str))
-                    .bind(limit)
-                    .fetch_all(pool)
-                    .await?;
-                (found, sqlx::query_as(sql(last)).bind(before).bind(look_at).fetch_one(pool).await?)
-            });
-        let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
-        let refreshes = found.into_iter().map(RefreshRow::view).collect::<Result<Vec<_>, _>>()?;
-        let next = match refreshes.last() {
-            Some(last) if full => Some(last.id),
-            _ if looked == look_at => oldest.map(RefreshId::trusted),
+        let reason = filter.reason.map_or("", FailureKind::as_str);
+        let mut session = self.db.read().await?;
+        let params = [
+            before.into(),
+            look_at.into(),
+            (&filter.account).into(),
+            (&filter.state).into(),
+            reason.into(),
+            limit.into(),
+        ];
+        let refreshes = views(session.all(BEFORE, &params).await?)?;
+        let looked: Option<(i64, Option<String>)> =
+            session.one(LOOKED_AT, &[before.into(), look_at.into()]).await?;
+        let (looked, oldest) = looked.unwrap_or((0, None));
+        let full = i64::try_from(refreshes.len()).is_ok_and(|count| count == limit);
+        let next = match (refreshes.last(), oldest) {
+            (Some(last), _) if full => Some(last.id),
+            (_, Some(oldest)) if looked == look_at => Some(refresh_id_from_db(&oldest, "id of a refresh")?),
             _ => None,
         };
         Ok(RefreshPage { cut: !full && next.is_some(), refreshes, next })
@@ -92,32 +155,14 @@ impl Store {
     /// The database cannot be reached.
     pub async fn refreshes_of_card(
         &self,
-        card: &str,
+        card: CardId,
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<RefreshView>, StoreError> {
-        let unnoted = self.unnoted(std::iter::once(card)).await?;
-        // Along the chain in which each names the one before it.
-        let select = Sql::both(
-            "WITH RECURSIVE chain (id, previous, place) AS ( \
-                 SELECT id, previous, CAST(1 AS BIGINT) FROM refresh WHERE id = CASE WHEN $2 = '' \
-                     THEN (SELECT CASE WHEN $4 > COALESCE(last_refresh, '') THEN $4 ELSE last_refresh END FROM card WHERE number = $1) \
-                     ELSE (SELECT previous FROM refresh WHERE id = $2 AND card = $1) END \
-                 UNION ALL \
-                 SELECT refresh.id, refresh.previous, chain.place + 1 FROM chain JOIN refresh ON refresh.id = chain.previous \
-                 WHERE chain.place < $3 \
-             ) SELECT refresh.* FROM chain JOIN refresh ON refresh.id = chain.id ORDER BY chain.place",
-        );
-        let found: Vec<RefreshRow> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select))
-                .bind(card)
-                .bind(before.unwrap_or_default())
-                .bind(limit)
-                .bind(unnoted.get(card))
-                .fetch_all(pool)
-                .await?
-        });
-        found.into_iter().map(RefreshRow::view).collect()
+        let deferred = self.deferred(&[card]).await?;
+        let deferred = deferred.get(&card).map(RefreshId::as_str);
+        let params = [card.into(), before.unwrap_or_default().into(), limit.into(), deferred.into()];
+        views(self.db.all(OF_CARD, &params).await?)
     }
 
     /// The readings that a refresh made in a lane and that have not ended. (One that joined an earlier refresh made none.)
@@ -129,24 +174,15 @@ impl Store {
         lane: &str,
         refresh: &RefreshView,
     ) -> Result<Vec<WaitingTask>, StoreError> {
-        let select = Sql::both(
-            "SELECT iccid, attempts, not_before FROM task WHERE lane = $1 AND account = $2 AND refresh = $3 ORDER BY iccid",
-        );
-        let found: Vec<(String, i64, i64)> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select))
-                .bind(lane)
-                .bind(&refresh.account)
-                .bind(refresh.id.as_str())
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(found
-            .into_iter()
-            .map(|(iccid, attempts, not_before)| WaitingTask {
-                iccid,
-                attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-                not_before: UnixMs(not_before),
+        let params = [lane.into(), (&refresh.account).into(), (&refresh.id).into()];
+        let found: Vec<WaitingRow> = self.db.all(WAITING, &params).await?;
+        let waiting = |row: WaitingRow| {
+            Ok(WaitingTask {
+                attempts: count_from_db(row.attempts, format_args!("attempts of a task of {}", refresh.id))?,
+                iccid: row.iccid,
+                not_before: UnixMs(row.not_before),
             })
-            .collect())
+        };
+        found.into_iter().map(waiting).collect()
     }
 }

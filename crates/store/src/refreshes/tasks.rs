@@ -1,11 +1,12 @@
 //! The waiting readings of a lane. Only the holder of the lane's lease takes from them.
 
-use crate::Store;
-use crate::db::{Sql, reading};
+use crate::backend::{Sql, count_from_db, from_db, refresh_id_from_db, row};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use serde::Serialize;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::time::UnixMs;
 
 /// Names a task within its lane.
@@ -17,7 +18,7 @@ pub struct TaskKey {
     #[serde(serialize_with = "id_text")]
     pub refresh: RefreshId,
     /// The profile to read.
-    pub iccid: String,
+    pub profile: ProfileId,
 }
 
 fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -27,10 +28,12 @@ fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok,
 /// A waiting reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Its name.
     pub key: TaskKey,
+    pub card: CardId,
     /// The card's number.
-    pub card: String,
+    pub number: String,
+    /// The profile's ICCID.
+    pub iccid: String,
     /// Where the card is a cloud eSIM, its EID.
     pub eid: Option<String>,
     /// Attempts so far.
@@ -55,7 +58,6 @@ pub struct Waiting {
 /// A task that is put off.
 #[derive(Clone, Debug, Serialize)]
 pub struct Postponed {
-    /// Its name.
     #[serde(flatten)]
     pub key: TaskKey,
     /// Attempts so far.
@@ -69,15 +71,62 @@ pub struct Postponed {
 row! {
     struct TaskRow {
         refresh: String,
-        iccid: String,
-        card: String,
-        kind: String,
+        profile: i64,
+        card: i64,
+        number: Option<String>,
+        kind: Option<String>,
+        iccid: Option<String>,
         attempts: i64,
         first_attempt_at: Option<i64>,
         not_before: i64,
         last_read_at: Option<i64>,
     }
 }
+
+impl TaskRow {
+    fn task(self, account: &str) -> Result<Task, StoreError> {
+        let of =
+            |column| format!("{column} of the task of refresh {} for profile {}", self.refresh, self.profile);
+        let gone = |column| StoreError::Corrupt(format!("{} does not exist", of(column)));
+        let refresh = refresh_id_from_db(&self.refresh, of("refresh"))?;
+        let attempts = count_from_db(self.attempts, of("attempts"))?;
+        let number = self.number.ok_or_else(|| gone("card"))?;
+        let iccid = self.iccid.ok_or_else(|| gone("profile"))?;
+        let is_esim = self.kind.as_deref() == Some(CardKind::CloudEsim.as_str());
+        Ok(Task {
+            key: TaskKey { account: account.to_owned(), refresh, profile: ProfileId(self.profile) },
+            card: CardId(self.card),
+            eid: is_esim.then(|| number.clone()),
+            number,
+            iccid,
+            attempts,
+            first_attempt_at: self.first_attempt_at.map(UnixMs),
+            not_before: UnixMs(self.not_before),
+            last_read_at: self.last_read_at.map(UnixMs),
+        })
+    }
+}
+
+const WAITING_ACCOUNTS: Sql = Sql::both(
+    "WITH RECURSIVE hop (account) AS ( \
+         SELECT (SELECT min(account) FROM task WHERE lane = $1) \
+         UNION ALL \
+         SELECT (SELECT min(account) FROM task WHERE lane = $1 AND account > hop.account) FROM hop \
+         WHERE hop.account IS NOT NULL \
+     ) SELECT account FROM hop WHERE account IS NOT NULL",
+);
+// In the order of the key, so that the oldest is among those that are counted.
+const COUNT: Sql = Sql::both(
+    "SELECT count(*), min(refresh) FROM (SELECT refresh FROM task WHERE lane = $1 AND account = $2 \
+     ORDER BY refresh LIMIT $3) AS waiting",
+);
+const NEXT: Sql = Sql::both(
+    "SELECT task.refresh, task.profile, task.card, card.number, card.kind, profile.iccid, task.attempts, \
+     task.first_attempt_at, task.not_before, profile.began_at AS last_read_at \
+     FROM task LEFT JOIN card ON card.id = task.card LEFT JOIN profile ON profile.id = task.profile \
+     WHERE task.lane = $1 AND task.account = $2 AND (task.refresh, task.profile) > ($3, $4) \
+     ORDER BY task.refresh, task.profile LIMIT $5",
+);
 
 impl Store {
     /// The accounts with work waiting in a lane. Jumps from account to account in the key, so the length of their queues
@@ -86,15 +135,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn waiting_accounts(&self, lane: &str) -> Result<Vec<String>, StoreError> {
-        let jump = Sql::both(
-            "WITH RECURSIVE hop (account) AS ( \
-                 SELECT (SELECT min(account) FROM task WHERE lane = $1) \
-                 UNION ALL \
-                 SELECT (SELECT min(account) FROM task WHERE lane = $1 AND account > hop.account) FROM hop \
-                 WHERE hop.account IS NOT NULL \
-             ) SELECT account FROM hop WHERE account IS NOT NULL",
-        );
-        reading!(self, |pool, sql| Ok(sqlx::query_scalar(sql(jump)).bind(lane).fetch_all(pool).await?))
+        self.db.all(WAITING_ACCOUNTS, &[lane.into()]).await
     }
 
     /// How many tasks of an account wait in a lane, and since when the oldest does; counts no further than `most`.
@@ -102,16 +143,14 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn count_waiting(&self, lane: &str, account: &str, most: i64) -> Result<Waiting, StoreError> {
-        // In the order of the key, so that the oldest is among those that are counted.
-        let count = Sql::both(
-            "SELECT count(*), min(refresh) FROM (SELECT refresh FROM task WHERE lane = $1 AND account = $2 \
-             ORDER BY refresh LIMIT $3) AS waiting",
-        );
-        reading!(self, |pool, sql| {
-            let (waiting, oldest): (i64, Option<String>) =
-                sqlx::query_as(sql(count)).bind(lane).bind(account).bind(most).fetch_one(pool).await?;
-            let since = oldest.map(|id| RefreshId::trusted(id).made_at());
-            Ok(Waiting { count: u64::try_from(waiting).unwrap_or(0), since })
+        let found: Option<(i64, Option<String>)> =
+            self.db.one(COUNT, &[lane.into(), account.into(), most.into()]).await?;
+        let (count, oldest) = found.unwrap_or((0, None));
+        let oldest =
+            oldest.map(|id| refresh_id_from_db(&id, format_args!("refresh of a task of lane {lane}")));
+        Ok(Waiting {
+            count: from_db(count, "the number of tasks")?,
+            since: oldest.transpose()?.map(|id| id.made_at()),
         })
     }
 
@@ -126,41 +165,9 @@ impl Store {
         after: Option<&TaskKey>,
         limit: i64,
     ) -> Result<Vec<Task>, StoreError> {
-        let select = Sql::both(
-            "SELECT task.refresh, task.iccid, task.card, card.kind, task.attempts, task.first_attempt_at, \
-             task.not_before, profile.began_at AS last_read_at \
-             FROM task JOIN card ON card.number = task.card \
-             LEFT JOIN profile ON profile.card = task.card AND profile.iccid = task.iccid \
-             WHERE task.lane = $1 AND task.account = $2 AND (task.refresh, task.iccid) > ($3, $4) \
-             ORDER BY task.refresh, task.iccid LIMIT $5",
-        );
-        let (refresh, iccid) = after.map_or(("", ""), |key| (key.refresh.as_str(), key.iccid.as_str()));
-        let found: Vec<TaskRow> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select))
-                .bind(lane)
-                .bind(account)
-                .bind(refresh)
-                .bind(iccid)
-                .bind(limit)
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(found
-            .into_iter()
-            .map(|row| Task {
-                eid: (row.kind == simgauge_domain::card_kind::CardKind::CloudEsim.as_str())
-                    .then(|| row.card.clone()),
-                key: TaskKey {
-                    account: account.to_owned(),
-                    refresh: RefreshId::trusted(row.refresh),
-                    iccid: row.iccid,
-                },
-                card: row.card,
-                attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-                first_attempt_at: row.first_attempt_at.map(UnixMs),
-                not_before: UnixMs(row.not_before),
-                last_read_at: row.last_read_at.map(UnixMs),
-            })
-            .collect())
+        let (refresh, profile) = after.map_or(("", ProfileId(0)), |key| (key.refresh.as_str(), key.profile));
+        let params = [lane.into(), account.into(), refresh.into(), profile.into(), limit.into()];
+        let found: Vec<TaskRow> = self.db.all(NEXT, &params).await?;
+        found.into_iter().map(|row| row.task(account)).collect()
     }
 }

@@ -1,17 +1,13 @@
 //! The rows that an ended reading writes, as they go into bulk statements.
 
-use super::Finished;
-use crate::db::to_db;
-use crate::lane::Lease;
-use crate::row::row;
+use super::model::Finished;
+use crate::backend::{row, to_db};
+use crate::error::StoreError;
+use crate::leases::lease::Lease;
 use serde::Serialize;
+use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::delta::Step;
 use simgauge_domain::reading::{ProfileStatus, Reading};
-
-#[derive(Serialize)]
-pub(super) struct Key<'a> {
-    pub(super) k: &'a str,
-}
 
 /// A lease, to be looked up.
 #[derive(Serialize)]
@@ -22,7 +18,7 @@ pub(super) struct HeldRow<'a> {
 
 impl<'a> HeldRow<'a> {
     pub(super) fn of(lease: &'a Lease) -> Self {
-        Self { lane: &lease.lane, epoch: lease.epoch }
+        Self { lane: &lease.name, epoch: lease.epoch }
     }
 }
 
@@ -43,8 +39,8 @@ pub(super) struct InLane<'a, T> {
 
 #[derive(Serialize)]
 pub(super) struct ReadingRow<'a> {
-    pub(super) card: &'a str,
-    pub(super) iccid: &'a str,
+    pub(super) card: CardId,
+    pub(super) profile: ProfileId,
     pub(super) began_at: i64,
     synced_at: i64,
     as_of: Option<i64>,
@@ -57,15 +53,15 @@ pub(super) struct ReadingRow<'a> {
     status: Option<&'a str>,
     raw_status: Option<&'a str>,
     delta: i64,
-    what: &'a str,
+    kind: &'a str,
     cycle: u32,
 }
 
 impl<'a> ReadingRow<'a> {
-    pub(super) fn new(one: &'a Finished, reading: &'a Reading, step: &Step) -> Self {
-        Self {
-            card: &one.card,
-            iccid: &one.task.iccid,
+    pub(super) fn new(one: &'a Finished, reading: &'a Reading, step: &Step) -> Result<Self, StoreError> {
+        Ok(Self {
+            card: one.card,
+            profile: one.task.profile,
             began_at: one.began_at.0,
             synced_at: one.ended_at.0,
             as_of: reading.as_of.map(|at| at.0),
@@ -73,14 +69,14 @@ impl<'a> ReadingRow<'a> {
             period_key: &reading.period.key,
             period_start: reading.period.start.map(|at| at.0),
             period_end: reading.period.end.map(|at| at.0),
-            used: to_db(reading.used),
-            total: reading.total.map(to_db),
+            used: to_db(reading.used)?,
+            total: reading.total.map(to_db).transpose()?,
             status: reading.status.map(ProfileStatus::as_str),
             raw_status: reading.raw_status.as_deref(),
             delta: step.delta,
-            what: step.kind.as_str(),
+            kind: step.kind.as_str(),
             cycle: step.last.cycle,
-        }
+        })
     }
 }
 
@@ -104,10 +100,10 @@ pub(super) struct RefreshChange<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct BookingRow<'a> {
-    pub(super) card: &'a str,
+pub(super) struct BookingRow {
+    pub(super) card: CardId,
     pub(super) began_at: i64,
-    pub(super) iccid: &'a str,
+    pub(super) profile: ProfileId,
     pub(super) line: usize,
     pub(super) package: Option<String>,
     pub(super) bytes: i64,
@@ -115,28 +111,28 @@ pub(super) struct BookingRow<'a> {
 
 #[derive(Serialize)]
 pub(super) struct PackageChange<'a> {
-    pub(super) card: &'a str,
+    pub(super) card: CardId,
     pub(super) code: &'a str,
     pub(super) booked: i64,
 }
 
 #[derive(Serialize)]
-pub(super) struct OverageChange<'a> {
-    pub(super) number: &'a str,
+pub(super) struct OverageChange {
+    pub(super) card: CardId,
     pub(super) overage: i64,
 }
 
-/// What a card's row learns: its newest refresh, and where its one profile is the card itself, what was read.
+/// What a card's row learns: its latest refresh, and where it has one profile, whose ICCID is its number, what was read.
 #[derive(Serialize)]
-pub(super) struct Note<'a> {
-    number: &'a str,
+pub(super) struct CardChange<'a> {
+    card: CardId,
     pub(super) refresh: Option<&'a str>,
     pub(super) used: Option<i64>,
     pub(super) began_at: Option<i64>,
 }
 
-impl<'a> Note<'a> {
-    pub(super) fn of(number: &'a str) -> Self {
-        Self { number, refresh: None, used: None, began_at: None }
+impl CardChange<'_> {
+    pub(super) fn of(card: CardId) -> Self {
+        Self { card, refresh: None, used: None, began_at: None }
     }
 }

@@ -1,11 +1,10 @@
 //! Importing into PostgreSQL: one bulk statement per table for a batch.
 
-use super::{Accounts, ImportRow, RowError};
-use crate::db::{Sql, bulk, rows};
+use super::model::{Accounts, ImportRow, RowError};
+use crate::backend::postgres::database::PostgresTx;
+use crate::backend::{Sql, Tx, bulk, keys, row, rows};
 use crate::error::StoreError;
-use crate::row::row;
 use serde::Serialize;
-use sqlx::{Postgres, Transaction};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const KNOWN_CARDS: Sql = bulk!(
@@ -13,24 +12,26 @@ const KNOWN_CARDS: Sql = bulk!(
     [k text],
     " AS wanted JOIN card ON card.number = wanted.k"
 );
+// Of a card with its own profile, the profile's id is drawn here, so that the card's row is written once.
 const UPSERT_CARDS: Sql = bulk!(
-    "INSERT INTO card (number, kind, account, status, label, operator_account) \
-     SELECT number, kind, account, status, label, operator_account FROM ",
+    "INSERT INTO card (number, kind, account, status, label, operator_account, profile) \
+     SELECT number, kind, account, status, label, operator_account, CASE WHEN operator_account IS NOT NULL \
+     THEN nextval(pg_get_serial_sequence('profile', 'id')) END FROM ",
     [number text, kind text, account text, status text, label text, operator_account text],
     // A card that has another profile than itself stays one of many.
     " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
-     operator_account = CASE WHEN card.operator_account IS NULL THEN NULL ELSE excluded.operator_account END"
+     operator_account = CASE WHEN card.profile IS NOT NULL THEN excluded.operator_account END, \
+     profile = CASE WHEN excluded.profile IS NOT NULL THEN card.profile END"
 );
 const UPSERT_PROFILES: Sql = bulk!(
-    "INSERT INTO profile (card, iccid, operator_account) SELECT card, iccid, operator_account FROM ",
-    [card text, iccid text, operator_account text],
-    " AS new_profile WHERE true ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account"
+    "INSERT INTO profile (id, card, iccid, own_number, operator_account) OVERRIDING SYSTEM VALUE \
+     SELECT CASE WHEN new_profile.own_number = 1 AND card.profile IS NOT NULL THEN card.profile \
+     ELSE nextval(pg_get_serial_sequence('profile', 'id')) END, \
+     card.id, new_profile.iccid, new_profile.own_number, new_profile.operator_account FROM ",
+    [number text, iccid text, own_number bigint, operator_account text],
+    " AS new_profile JOIN card ON card.number = new_profile.number WHERE true \
+     ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account"
 );
-
-#[derive(Serialize)]
-struct Key<'a> {
-    k: &'a str,
-}
 
 #[derive(Serialize)]
 struct NewCard<'a> {
@@ -44,8 +45,9 @@ struct NewCard<'a> {
 
 #[derive(Serialize)]
 struct NewProfile<'a> {
-    card: &'a str,
+    number: &'a str,
     iccid: &'a str,
+    own_number: u8,
     operator_account: &'a str,
 }
 
@@ -57,14 +59,19 @@ impl<'a> NewCard<'a> {
             account: &row.account,
             status: &row.status,
             label: &row.label,
-            operator_account: row.own_operator_account(),
+            operator_account: row.is_own_number().then_some(&row.operator_account),
         }
     }
 }
 
 impl<'a> NewProfile<'a> {
     fn of(row: &'a ImportRow) -> Self {
-        Self { card: &row.number, iccid: &row.iccid, operator_account: &row.operator_account }
+        Self {
+            number: &row.number,
+            iccid: &row.iccid,
+            own_number: row.is_own_number().into(),
+            operator_account: &row.operator_account,
+        }
     }
 }
 
@@ -77,13 +84,12 @@ row! {
 }
 
 pub(super) async fn add(
-    tx: &mut Transaction<'static, Postgres>,
+    tx: &mut PostgresTx,
     batch: &[ImportRow],
     accounts: &Accounts,
 ) -> Result<Vec<Result<(), RowError>>, StoreError> {
     let numbers: BTreeSet<&str> = batch.iter().map(|row| row.number.as_str()).collect();
-    let numbers = rows(&numbers.into_iter().map(|k| Key { k }).collect::<Vec<_>>())?;
-    let known: Vec<Known> = sqlx::query_as(KNOWN_CARDS.postgres).bind(&numbers).fetch_all(&mut **tx).await?;
+    let known: Vec<Known> = tx.all(KNOWN_CARDS, &[(&keys(numbers)?).into()]).await?;
     let mut owners: HashMap<String, (String, String)> =
         known.into_iter().map(|card| (card.number, (card.kind, card.account))).collect();
     let verdicts: Vec<Result<(), RowError>> =
@@ -102,8 +108,8 @@ pub(super) async fn add(
     if !cards.is_empty() {
         let cards = rows(&cards.into_values().collect::<Vec<_>>())?;
         let profiles = rows(&profiles.into_values().collect::<Vec<_>>())?;
-        sqlx::query(UPSERT_CARDS.postgres).bind(&cards).execute(&mut **tx).await?;
-        sqlx::query(UPSERT_PROFILES.postgres).bind(&profiles).execute(&mut **tx).await?;
+        tx.run(UPSERT_CARDS, &[(&cards).into()]).await?;
+        tx.run(UPSERT_PROFILES, &[(&profiles).into()]).await?;
     }
     Ok(verdicts)
 }

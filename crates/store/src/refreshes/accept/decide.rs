@@ -1,13 +1,13 @@
 //! What becomes of each call, worked out in memory before anything is written.
 
-use super::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
-use crate::db::{from_db, to_db};
+use super::model::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
+use crate::backend::{refresh_id_from_db, row};
 use crate::error::StoreError;
-use crate::refresh::{iccids, state_of};
-use crate::row::row;
+use crate::refreshes::rows::{remaining_of, remaining_text, state_of};
 use simgauge_domain::accept::{Decision, Earlier};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
 use std::borrow::Cow;
@@ -31,19 +31,20 @@ impl Names {
 
 /// A SIM profile as far as accepting needs it.
 pub(super) struct Profile {
-    pub(super) iccid: String,
+    pub(super) id: ProfileId,
     pub(super) lane: Arc<str>,
     last_read_at: Option<UnixMs>,
 }
 
 impl Profile {
-    pub(super) fn new(iccid: String, lane: Arc<str>, began_at: Option<i64>) -> Self {
-        Self { iccid, lane, last_read_at: began_at.map(UnixMs) }
+    pub(super) fn new(id: i64, lane: Arc<str>, began_at: Option<i64>) -> Self {
+        Self { id: ProfileId(id), lane, last_read_at: began_at.map(UnixMs) }
     }
 }
 
 /// A card with its recent and open refreshes.
 pub(super) struct CardState<'a> {
+    pub(super) id: CardId,
     kind: CardKind,
     account: Arc<str>,
     profiles: Vec<Profile>,
@@ -53,8 +54,8 @@ pub(super) struct CardState<'a> {
 }
 
 impl CardState<'_> {
-    pub(super) fn new(kind: CardKind, account: Arc<str>) -> Self {
-        Self { kind, account, profiles: Vec::new(), used: None, earlier: Vec::new() }
+    pub(super) fn new(id: i64, kind: CardKind, account: Arc<str>) -> Self {
+        Self { id: CardId(id), kind, account, profiles: Vec::new(), used: None, earlier: Vec::new() }
     }
 
     /// Adds a profile with what was used of it, where it was read.
@@ -66,37 +67,56 @@ impl CardState<'_> {
     }
 
     /// The profiles still to be read, as the store holds them, for a refresh of all of them.
-    pub(super) fn remaining(&self) -> Cow<'_, str> {
+    pub(super) fn remaining(&self) -> String {
         match &self.profiles[..] {
-            [only] => Cow::Borrowed(&only.iccid),
-            many => many.iter().map(|profile| profile.iccid.as_str()).collect::<Vec<_>>().join(",").into(),
+            [only] => only.id.to_string(),
+            many => remaining_text(&many.iter().map(|profile| profile.id).collect::<Vec<_>>()),
         }
     }
 
     /// Whether an open refresh waits for a reading of a profile.
-    fn waits_for(&self, iccid: &str) -> bool {
+    fn waits_for(&self, profile: ProfileId) -> bool {
         self.earlier.iter().any(|one| {
-            let among = |remaining: &Vec<String>| remaining.iter().any(|one| one == iccid);
+            let among = |remaining: &Vec<ProfileId>| remaining.contains(&profile);
             !one.accepted.state.is_ended() && one.remaining.as_ref().is_none_or(among)
         })
     }
 }
 
-/// Cards by the number that a call names.
-pub(super) type Cards<'a> = HashMap<&'a str, CardState<'a>>;
+/// The cards that calls name.
+#[derive(Default)]
+pub(super) struct Cards<'a> {
+    by_number: HashMap<&'a str, CardState<'a>>,
+    numbers: HashMap<CardId, &'a str>,
+}
+
+impl<'a> Cards<'a> {
+    pub(super) fn with_capacity(cards: usize) -> Self {
+        Self { by_number: HashMap::with_capacity(cards), numbers: HashMap::with_capacity(cards) }
+    }
+
+    pub(super) fn insert(&mut self, number: &'a str, card: CardState<'a>) {
+        self.numbers.insert(card.id, number);
+        self.by_number.insert(number, card);
+    }
+
+    pub(super) fn by_id(&mut self, id: CardId) -> Option<&mut CardState<'a>> {
+        self.by_number.get_mut(self.numbers.get(&id)?)
+    }
+}
 
 struct EarlierRefresh<'a> {
     accepted: Accepted,
     sign: Cow<'a, str>,
     /// Nothing where it is all of the card's profiles.
-    remaining: Option<Vec<String>>,
+    remaining: Option<Vec<ProfileId>>,
 }
 
 row! {
     /// A refresh of a card's chain.
     pub(super) struct ChainRow {
         pub(super) id: String,
-        pub(super) card: String,
+        pub(super) card: i64,
         pub(super) sign: String,
         pub(super) accepted_at: i64,
         pub(super) previous: Option<String>,
@@ -115,22 +135,22 @@ pub(super) fn link(
 ) -> Result<Vec<RefreshId>, StoreError> {
     let mut heads = Vec::new();
     for row in chain {
-        let Some(card) = cards.get_mut(row.card.as_str()) else { continue };
+        let Some(card) = cards.by_id(CardId(row.card)) else { continue };
         let state = state_of(&row.id, &row.state)?;
         let young = now < UnixMs(row.accepted_at).after(rules.of(card.kind).horizon());
         if let Some(previous) = row.previous
             && (young || !state.is_ended())
         {
-            heads.push(RefreshId::trusted(previous));
+            heads.push(refresh_id_from_db(&previous, format_args!("previous of refresh {}", row.id))?);
         }
         card.earlier.push(EarlierRefresh {
             accepted: Accepted {
-                id: RefreshId::trusted(row.id),
+                id: refresh_id_from_db(&row.id, "id of a refresh")?,
                 accepted_at: UnixMs(row.accepted_at),
                 state,
             },
             sign: Cow::Owned(row.sign),
-            remaining: Some(iccids(&row.remaining)),
+            remaining: Some(remaining_of(&row.id, &row.remaining)?),
         });
     }
     Ok(heads)
@@ -139,6 +159,7 @@ pub(super) fn link(
 /// One accepted call with what has to be written for it.
 pub(super) struct New<'a> {
     pub(super) call: &'a AcceptCall,
+    pub(super) card: CardId,
     pub(super) previous: Option<RefreshId>,
     /// Which of the card's profiles are waited for already; the others need a task of their own.
     joined: Vec<usize>,
@@ -146,8 +167,8 @@ pub(super) struct New<'a> {
 }
 
 impl<'a> New<'a> {
-    pub(super) fn card_and_id(&self) -> (&str, &RefreshId) {
-        (&self.call.number, &self.call.id)
+    pub(super) fn card_and_id(&self) -> (CardId, &RefreshId) {
+        (self.card, &self.call.id)
     }
 
     /// Whether it waits for another refresh's task.
@@ -156,8 +177,8 @@ impl<'a> New<'a> {
     }
 
     /// Its card.
-    pub(super) fn card<'c>(&self, cards: &'c Cards<'a>) -> Option<&'c CardState<'a>> {
-        cards.get(self.call.number.as_str())
+    pub(super) fn state<'c>(&self, cards: &'c Cards<'a>) -> Option<&'c CardState<'a>> {
+        cards.by_number.get(self.call.number.as_str())
     }
 
     /// The profiles that need a task.
@@ -179,7 +200,7 @@ pub(super) fn decide<'a>(
     let outcomes = calls
         .iter()
         .map(|call| {
-            let card = match cards.get_mut(call.number.as_str()) {
+            let card = match cards.by_number.get_mut(call.number.as_str()) {
                 Some(card) if card.account == call.account && card.kind == call.kind => card,
                 _ => return AcceptOutcome::NotFound,
             };
@@ -215,12 +236,13 @@ fn accept_one<'a>(
     if card.profiles.is_empty() {
         return Err(AcceptOutcome::Refused { lane: String::new(), estimate: None });
     }
-    let joined = (0..card.profiles.len()).filter(|at| card.waits_for(&card.profiles[*at].iccid)).collect();
+    let joined = (0..card.profiles.len()).filter(|at| card.waits_for(card.profiles[*at].id)).collect();
     let new = New {
         call,
+        card: card.id,
         previous: card.earlier.first().map(|one| one.accepted.id),
         joined,
-        before: card.used.map(from_db).map(to_db),
+        before: card.used,
     };
     let mut tasks = Vec::with_capacity(card.profiles.len());
     for profile in new.to_read(card) {

@@ -2,55 +2,64 @@
 //! so that nodes take turns.
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
-use super::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
-use crate::card::kind_of;
-use crate::db::{Sql, bulk, rows};
+use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use super::tasks::{INSERT_TASKS, NewTask};
+use crate::backend::postgres::database::PostgresTx;
+use crate::backend::{Sql, Tx, bulk, keys, refresh_id_from_db, row, rows};
+use crate::cards::kind::kind_of;
 use crate::error::StoreError;
-use crate::finish::CHAIN;
-use crate::row::row;
-use crate::wakeup::TELL;
+use crate::leases::wakeup::NOTIFY;
 use serde::Serialize;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
-use sqlx::PgPool;
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-const LOCK: &str = "SELECT card.number FROM card WHERE card.number IN \
-                    (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY card.number FOR UPDATE";
+/// A statement that runs on PostgreSQL alone.
+const fn postgres(text: &'static str) -> Sql {
+    Sql { sqlite: "", postgres: text }
+}
+
+const LOCK: Sql = postgres(
+    "SELECT card.id FROM card WHERE card.number IN \
+     (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY card.id FOR UPDATE",
+);
 const FIND: Sql = bulk!(
-    "SELECT card.number, card.kind, card.account, card.last_refresh, card.operator_account, card.used, card.began_at FROM ",
+    "SELECT card.id, card.number, card.kind, card.account, card.last_refresh, card.profile, \
+     card.operator_account, card.used, card.began_at FROM ",
     [k text],
     " AS wanted JOIN card ON card.number = wanted.k"
 );
 const FIND_PROFILES: Sql = bulk!(
-    "SELECT profile.card, profile.iccid, profile.operator_account, profile.used, profile.began_at FROM ",
-    [k text],
+    "SELECT profile.card, profile.id, profile.operator_account, profile.used, profile.began_at FROM ",
+    [k bigint],
     " AS wanted JOIN profile ON profile.card = wanted.k"
+);
+const CHAIN: Sql = bulk!(
+    "SELECT refresh.id, refresh.card, refresh.sign, refresh.accepted_at, refresh.previous, refresh.state, \
+     refresh.remaining FROM ",
+    [k text],
+    " AS wanted JOIN refresh ON refresh.id = wanted.k"
 );
 const UPDATE_CARDS: Sql = bulk!(
     "UPDATE card SET accepted_at = $2, last_refresh = changed.refresh FROM ",
-    [number text, refresh text],
-    " AS changed WHERE card.number = changed.number"
+    [card bigint, refresh text],
+    " AS changed WHERE card.id = changed.card"
 );
 const INSERT_REFRESHES: Sql = bulk!(
     "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, before) \
      SELECT id, card, account, appkey, sign, $2, previous, 'queued', remaining, before FROM ",
-    [id text, card text, account text, appkey text, sign text, previous text, remaining text, before bigint],
+    [id text, card bigint, account text, appkey text, sign text, previous text, remaining text, before bigint],
     " AS new_refresh"
 );
-pub(crate) const INSERT_TASKS: Sql = bulk!(
-    "INSERT INTO task (lane, account, refresh, iccid, card) SELECT lane, account, refresh, iccid, card FROM ",
-    [lane text, account text, refresh text, iccid text, card text],
-    " AS new_task WHERE true"
-);
-
 row! {
     struct Found {
+        id: i64,
         number: String,
         kind: String,
         account: String,
         last_refresh: Option<String>,
+        profile: Option<i64>,
         operator_account: Option<String>,
         used: Option<i64>,
         began_at: Option<i64>,
@@ -59,8 +68,8 @@ row! {
 
 row! {
     struct FoundProfile {
-        card: String,
-        iccid: String,
+        card: i64,
+        id: i64,
         operator_account: String,
         used: Option<i64>,
         began_at: Option<i64>,
@@ -68,33 +77,28 @@ row! {
 }
 
 #[derive(Serialize)]
-struct Key<'a> {
-    k: &'a str,
-}
-
-#[derive(Serialize)]
 struct CardChange<'a> {
-    number: &'a str,
+    card: CardId,
     refresh: &'a str,
 }
 
 #[derive(Serialize)]
 struct NewRefresh<'a> {
     id: &'a str,
-    card: &'a str,
+    card: CardId,
     account: &'a str,
     appkey: &'a str,
     sign: &'a str,
     previous: Option<&'a str>,
-    remaining: Cow<'a, str>,
+    remaining: String,
     before: Option<i64>,
 }
 
 impl<'a> NewRefresh<'a> {
-    fn of(new: &'a New<'_>, card: &'a CardState<'_>) -> Self {
+    fn of(new: &'a New<'_>, card: &CardState<'_>) -> Self {
         Self {
             id: new.call.id.as_str(),
-            card: &new.call.number,
+            card: new.card,
             account: &new.call.account,
             appkey: &new.call.appkey,
             sign: &new.call.sign,
@@ -105,110 +109,106 @@ impl<'a> NewRefresh<'a> {
     }
 }
 
-#[derive(Serialize)]
-pub(crate) struct NewTask<'a> {
-    pub(crate) lane: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) refresh: &'a str,
-    pub(crate) iccid: &'a str,
-    pub(crate) card: &'a str,
-}
-
 pub(super) async fn accept(
-    pool: &PgPool,
+    mut tx: PostgresTx,
     calls: &[AcceptCall],
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<Vec<AcceptOutcome>, StoreError> {
-    let wanted: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
-    let numbers = keys(wanted.iter().copied())?;
-    let mut tx = pool.begin().await?;
-    sqlx::query(LOCK).bind(&numbers).execute(&mut *tx).await?;
-    let found: Vec<Found> = sqlx::query_as(FIND.postgres).bind(&numbers).fetch_all(&mut *tx).await?;
-    let mut names = Names::default();
-    let (mut cards, mut heads, of_many) = gather(found, &wanted, &mut names)?;
-    if !of_many.is_empty() {
-        let of_many = keys(of_many)?;
-        let profiles: Vec<FoundProfile> =
-            sqlx::query_as(FIND_PROFILES.postgres).bind(&of_many).fetch_all(&mut *tx).await?;
-        for row in profiles {
-            if let Some(card) = cards.get_mut(row.card.as_str()) {
-                card.add(Profile::new(row.iccid, names.get(&row.operator_account), row.began_at), row.used);
-            }
-        }
-    }
-    while !heads.is_empty() {
-        let ids = keys(heads.iter().map(RefreshId::as_str))?;
-        let chain: Vec<ChainRow> = sqlx::query_as(CHAIN.postgres).bind(&ids).fetch_all(&mut *tx).await?;
-        heads = link(&mut cards, chain, rules, now)?;
-    }
+    let mut cards = find(&mut tx, calls, rules, now).await?;
     let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
     if !accepted.is_empty() {
-        let changes = card_changes(&accepted)?;
-        sqlx::query(UPDATE_CARDS.postgres).bind(&changes).bind(now.0).execute(&mut *tx).await?;
-        let refreshes = new_refreshes(&accepted, &cards)?;
-        sqlx::query(INSERT_REFRESHES.postgres).bind(&refreshes).bind(now.0).execute(&mut *tx).await?;
         let tasks = new_tasks(&accepted, &cards)?;
-        sqlx::query(INSERT_TASKS.postgres).bind(&tasks).execute(&mut *tx).await?;
-        sqlx::query(TELL).bind(&tasks).execute(&mut *tx).await?;
+        tx.run(UPDATE_CARDS, &[(&card_changes(&accepted)?).into(), now.into()]).await?;
+        tx.run(INSERT_REFRESHES, &[(&new_refreshes(&accepted, &cards)?).into(), now.into()]).await?;
+        tx.run(INSERT_TASKS, &[(&tasks).into()]).await?;
+        tx.run(NOTIFY, &[(&tasks).into()]).await?;
     }
     tx.commit().await?;
     Ok(outcomes)
 }
 
-fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<String, StoreError> {
-    rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
+/// The cards that the calls name, locked, with their recent and open refreshes.
+async fn find<'a>(
+    tx: &mut PostgresTx,
+    calls: &'a [AcceptCall],
+    rules: &CardRules,
+    now: UnixMs,
+) -> Result<Cards<'a>, StoreError> {
+    let wanted: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
+    let numbers = keys(&wanted)?;
+    tx.run(LOCK, &[(&numbers).into()]).await?;
+    let found = tx.all(FIND, &[(&numbers).into()]).await?;
+    let mut names = Names::default();
+    let Gathered { mut cards, mut heads, of_many } = gather(found, &wanted, &mut names)?;
+    if !of_many.is_empty() {
+        let profiles: Vec<FoundProfile> = tx.all(FIND_PROFILES, &[(&keys(&of_many)?).into()]).await?;
+        for row in profiles {
+            if let Some(card) = cards.by_id(CardId(row.card)) {
+                card.add(Profile::new(row.id, names.get(&row.operator_account), row.began_at), row.used);
+            }
+        }
+    }
+    while !heads.is_empty() {
+        let ids = keys(heads.iter().map(RefreshId::as_str))?;
+        let chain: Vec<ChainRow> = tx.all(CHAIN, &[(&ids).into()]).await?;
+        heads = link(&mut cards, chain, rules, now)?;
+    }
+    Ok(cards)
 }
 
-/// What was found: the cards, their newest refreshes, and those whose profiles are still to be found.
-type Gathered<'a> = (Cards<'a>, Vec<RefreshId>, Vec<&'a str>);
+/// What was found.
+#[derive(Default)]
+struct Gathered<'a> {
+    cards: Cards<'a>,
+    /// The cards' latest refreshes.
+    heads: Vec<RefreshId>,
+    /// Cards whose profiles are still to be found.
+    of_many: Vec<CardId>,
+}
 
 fn gather<'a>(
     found: Vec<Found>,
     wanted: &BTreeSet<&'a str>,
     names: &mut Names,
 ) -> Result<Gathered<'a>, StoreError> {
-    let mut cards = Cards::with_capacity(found.len());
-    let mut heads = Vec::new();
-    let mut of_many = Vec::new();
+    let mut gathered = Gathered::default();
     for row in found {
         let Some(number) = wanted.get(row.number.as_str()).copied() else { continue };
-        heads.extend(row.last_refresh.map(RefreshId::trusted));
-        let mut card = CardState::new(kind_of(&row.kind)?, names.get(&row.account));
-        match row.operator_account {
-            Some(lane) => card.add(Profile::new(row.number, names.get(&lane), row.began_at), row.used),
-            None => of_many.push(number),
+        if let Some(id) = row.last_refresh {
+            gathered.heads.push(refresh_id_from_db(&id, format_args!("last_refresh of card {}", row.id))?);
         }
-        cards.insert(number, card);
+        let mut card = CardState::new(row.id, kind_of(&row.kind)?, names.get(&row.account));
+        match row.profile.zip(row.operator_account) {
+            Some((id, lane)) => card.add(Profile::new(id, names.get(&lane), row.began_at), row.used),
+            None => gathered.of_many.push(card.id),
+        }
+        gathered.cards.insert(number, card);
     }
-    Ok((cards, heads, of_many))
+    Ok(gathered)
 }
 
 fn card_changes(accepted: &[New<'_>]) -> Result<String, StoreError> {
     // A card accepted twice in one group (only with a cooldown of zero) ends with the later one.
-    let last: HashMap<&str, &str> =
-        accepted.iter().map(|new| (new.call.number.as_str(), new.call.id.as_str())).collect();
-    let mut changes: Vec<_> =
-        last.into_iter().map(|(number, refresh)| CardChange { number, refresh }).collect();
-    changes.sort_unstable_by(|a, b| a.number.cmp(b.number));
-    rows(&changes)
+    let last: BTreeMap<CardId, &str> = accepted.iter().map(|new| (new.card, new.call.id.as_str())).collect();
+    rows(&last.into_iter().map(|(card, refresh)| CardChange { card, refresh }).collect::<Vec<_>>())
 }
 
 fn new_refreshes<'a>(accepted: &[New<'a>], cards: &Cards<'a>) -> Result<String, StoreError> {
-    let refreshes = accepted.iter().filter_map(|new| Some(NewRefresh::of(new, new.card(cards)?)));
+    let refreshes = accepted.iter().filter_map(|new| Some(NewRefresh::of(new, new.state(cards)?)));
     rows(&refreshes.collect::<Vec<_>>())
 }
 
 fn new_tasks<'a>(accepted: &[New<'a>], cards: &Cards<'a>) -> Result<String, StoreError> {
-    let of_cards = accepted.iter().filter_map(|new| Some((new, new.card(cards)?)));
+    let of_cards = accepted.iter().filter_map(|new| Some((new, new.state(cards)?)));
     let tasks = of_cards.flat_map(|(new, card)| {
         new.to_read(card).map(|profile| NewTask {
             lane: &profile.lane,
             account: &new.call.account,
             refresh: new.call.id.as_str(),
-            iccid: &profile.iccid,
-            card: &new.call.number,
+            profile: profile.id,
+            card: new.card,
         })
     });
     rows(&tasks.collect::<Vec<_>>())
