@@ -1,5 +1,5 @@
-//! A card's newest refresh, which the card's row names from its acceptance on (PostgreSQL) or from its first reading on (SQLite):
-//! nobody who asks the store sees the difference.
+//! A card's latest refresh: the card's row names it from its acceptance on (PostgreSQL) or from its first reading on
+//! (SQLite). Nobody who asks the store sees the difference.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -11,7 +11,9 @@ use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardRules, Finished, ImportRow, Store};
+use simgauge_store::{
+    AcceptCall, AcceptOutcome, Admission, CardRules, Finished, ImportRow, LeaseKind, Store,
+};
 use std::time::Duration;
 use support::{Database, TestStore};
 
@@ -70,7 +72,7 @@ async fn refresh(store: &Store, seconds: i64) -> Option<(RefreshId, usize)> {
 /// What is shown of the card: its newest refresh, when it was accepted, and all of them.
 async fn shown(store: &Store) -> (Option<(RefreshId, RefreshState)>, Option<UnixMs>, Vec<RefreshId>) {
     let card = store.card("acme", CardKind::Sim, CARD).await.unwrap().unwrap();
-    let history = store.refreshes_of_card(CARD, None, 10).await.unwrap();
+    let history = store.refreshes_of_card(card.id, None, 10).await.unwrap();
     (
         card.refresh.map(|refresh| (refresh.id, refresh.state)),
         card.accepted_at,
@@ -80,7 +82,12 @@ async fn shown(store: &Store) -> (Option<(RefreshId, RefreshState)>, Option<Unix
 
 /// Ends the oldest task of the lane without a reading.
 async fn fail_oldest(store: &TestStore, seconds: i64) {
-    let lease = store.lease(LANE, "node", at(seconds), at(seconds + 10), true).await.unwrap().unwrap().0;
+    let lease = store
+        .lease(LeaseKind::Lane, LANE, "node", at(seconds), at(seconds + 10), true)
+        .await
+        .unwrap()
+        .unwrap()
+        .0;
     let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0);
     let finished = Finished {
         task: task.key,
