@@ -1,9 +1,8 @@
-//! How much happened each minute: counted in memory by each node and added here every few seconds, so that nobody has to
-//! count refreshes.
+//! Counts per minute. Each node counts in memory and adds here every few seconds, so that nobody has to count refreshes.
 
-use crate::Store;
-use crate::db::{Sql, from_db, reading, to_db, writing};
+use crate::backend::{Sql, from_db, to_db};
 use crate::error::StoreError;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
 
 /// Milliseconds of a minute.
@@ -11,7 +10,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// What happened in a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulse {
+pub struct Activity {
     /// Refreshes accepted.
     pub accepted: u64,
     /// Refreshes that ended well.
@@ -20,14 +19,12 @@ pub struct Pulse {
     pub failed: u64,
 }
 
-impl Pulse {
-    /// Whether nothing happened.
+impl Activity {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -43,22 +40,16 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn add_pulse(&self, node: &str, done: Pulse, now: UnixMs) -> Result<(), StoreError> {
+    pub async fn add_activity(&self, node: &str, done: Activity, now: UnixMs) -> Result<(), StoreError> {
         let add = Sql::both(
-            "INSERT INTO pulse (minute, node, accepted, succeeded, failed) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (minute, node) DO UPDATE SET accepted = pulse.accepted + excluded.accepted, \
-             succeeded = pulse.succeeded + excluded.succeeded, failed = pulse.failed + excluded.failed",
+            "INSERT INTO activity (minute, node, accepted, succeeded, failed) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (minute, node) DO UPDATE SET accepted = activity.accepted + excluded.accepted, \
+             succeeded = activity.succeeded + excluded.succeeded, failed = activity.failed + excluded.failed",
         );
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(add))
-                .bind(now.0.div_euclid(MINUTE_MS))
-                .bind(node)
-                .bind(to_db(done.accepted))
-                .bind(to_db(done.succeeded))
-                .bind(to_db(done.failed))
-                .execute(&mut *tx)
-                .await?;
-        });
+        let counts = [to_db(done.accepted)?, to_db(done.succeeded)?, to_db(done.failed)?];
+        let [accepted, succeeded, failed] = counts.map(Into::into);
+        let minute = now.0.div_euclid(MINUTE_MS).into();
+        self.db.run(add, &[minute, node.into(), accepted, succeeded, failed]).await?;
         Ok(())
     }
 
@@ -67,36 +58,32 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn pulse_since(&self, from: UnixMs) -> Result<Vec<(UnixMs, Pulse)>, StoreError> {
+    pub async fn activity_since(&self, from: UnixMs) -> Result<Vec<(UnixMs, Activity)>, StoreError> {
         let select = Sql::both(
             "SELECT minute, CAST(sum(accepted) AS BIGINT), CAST(sum(succeeded) AS BIGINT), CAST(sum(failed) AS BIGINT) \
-             FROM pulse WHERE minute >= $1 GROUP BY minute ORDER BY minute",
+             FROM activity WHERE minute >= $1 GROUP BY minute ORDER BY minute",
         );
-        let found: Vec<(i64, i64, i64, i64)> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select)).bind(from.0.div_euclid(MINUTE_MS)).fetch_all(pool).await?
-        });
-        Ok(found
-            .into_iter()
-            .map(|(minute, accepted, succeeded, failed)| {
-                let pulse = Pulse {
-                    accepted: from_db(accepted),
-                    succeeded: from_db(succeeded),
-                    failed: from_db(failed),
-                };
-                (UnixMs(minute.saturating_mul(MINUTE_MS)), pulse)
-            })
-            .collect())
+        let found: Vec<(i64, i64, i64, i64)> =
+            self.db.all(select, &[from.0.div_euclid(MINUTE_MS).into()]).await?;
+        let of_minute = |(minute, accepted, succeeded, failed): (i64, i64, i64, i64)| {
+            let count = |count, name| from_db(count, format_args!("{name} of activity in minute {minute}"));
+            let activity = Activity {
+                accepted: count(accepted, "accepted")?,
+                succeeded: count(succeeded, "succeeded")?,
+                failed: count(failed, "failed")?,
+            };
+            Ok((UnixMs(minute.saturating_mul(MINUTE_MS)), activity))
+        };
+        found.into_iter().map(of_minute).collect()
     }
 
     /// Forgets the minutes before `before`.
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn forget_pulse(&self, before: UnixMs) -> Result<(), StoreError> {
-        let delete = Sql::both("DELETE FROM pulse WHERE minute < $1");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(delete)).bind(before.0.div_euclid(MINUTE_MS)).execute(&mut *tx).await?;
-        });
+    pub async fn forget_activity(&self, before: UnixMs) -> Result<(), StoreError> {
+        let delete = Sql::both("DELETE FROM activity WHERE minute < $1");
+        self.db.run(delete, &[before.0.div_euclid(MINUTE_MS).into()]).await?;
         Ok(())
     }
 }

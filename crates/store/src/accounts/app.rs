@@ -1,52 +1,45 @@
 //! Apps: appkeys with their secrets and what they may do.
 
-use crate::Store;
-use crate::account::{StoredQuota, exists_or, in_words};
-use crate::audit::audit;
-use crate::db::{Sql, reading, writing};
+use super::quota::{StoredQuota, in_words};
+use crate::backend::{Param, Sql, Tx as _, row};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
+use std::fmt;
 
-row! {
-    /// An appkey of an account.
-    #[derive(Clone, PartialEq, Eq)]
-    pub struct App {
-        /// Identifies the app on the wire.
-        pub appkey: String,
-        /// Whose it is.
-        pub account: String,
-        /// The account's language.
-        pub language: String,
-        /// A note for people.
-        pub label: String,
-        /// The secret, sealed.
-        pub secret: Vec<u8>,
-        /// Not 0 where the app may not call.
-        pub disabled: i64,
-        /// When it was created, in Unix milliseconds.
-        pub created_at: i64,
-        /// Networks that it may call from, comma-separated; empty: from anywhere.
-        pub allow: String,
-        /// How its calls must be signed: `SHA-1` or `HMAC-SHA256`.
-        pub sign_type: String,
-        /// The secret before the last rotation, sealed.
-        pub old_secret: Option<Vec<u8>>,
-        /// Until when that one is good, in Unix milliseconds.
-        pub old_until: Option<i64>,
-        /// Calls a second; none and 0: no limit of its own.
-        pub per_second: Option<i64>,
-        /// Calls at once.
-        pub burst: Option<i64>,
-        /// Calls a second of all the account's apps.
-        pub account_per_second: Option<i64>,
-        /// Calls at once of all the account's apps.
-        pub account_burst: Option<i64>,
-    }
+/// An appkey of an account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct App {
+    /// Identifies the app on the wire.
+    pub appkey: String,
+    /// Whose it is.
+    pub account: String,
+    /// The account's language.
+    pub language: String,
+    /// A note for people.
+    pub label: String,
+    /// The secret, sealed.
+    pub secret: Vec<u8>,
+    /// Not 0 where the app may not call.
+    pub disabled: i64,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: i64,
+    /// Networks that it may call from, comma-separated; empty: from anywhere.
+    pub allow: String,
+    /// How its calls must be signed: `SHA-1` or `HMAC-SHA256`.
+    pub sign_type: String,
+    /// The secret before the last rotation, sealed.
+    pub old_secret: Option<Vec<u8>>,
+    /// Until when that one is good, in Unix milliseconds.
+    pub old_until: Option<i64>,
+    /// Its own limit of calls, beside its account's.
+    pub quota: Option<StoredQuota>,
+    /// The limit of all the account's apps together; none: as the configuration says.
+    pub account_quota: Option<StoredQuota>,
 }
 
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
             .field("appkey", &self.appkey)
             .field("account", &self.account)
@@ -54,11 +47,52 @@ impl std::fmt::Debug for App {
     }
 }
 
+row! {
+    struct AppRow {
+        appkey: String,
+        account: String,
+        language: String,
+        label: String,
+        secret: Vec<u8>,
+        disabled: i64,
+        created_at: i64,
+        allow: String,
+        sign_type: String,
+        old_secret: Option<Vec<u8>>,
+        old_until: Option<i64>,
+        per_second: Option<i64>,
+        burst: Option<i64>,
+        account_per_second: Option<i64>,
+        account_burst: Option<i64>,
+    }
+}
+
+impl AppRow {
+    fn app(self) -> Result<App, StoreError> {
+        let account = format_args!("account {}", self.account);
+        Ok(App {
+            quota: StoredQuota::from_db(self.per_second, self.burst, format_args!("app {}", self.appkey))?,
+            account_quota: StoredQuota::from_db(self.account_per_second, self.account_burst, account)?,
+            appkey: self.appkey,
+            account: self.account,
+            language: self.language,
+            label: self.label,
+            secret: self.secret,
+            disabled: self.disabled,
+            created_at: self.created_at,
+            allow: self.allow,
+            sign_type: self.sign_type,
+            old_secret: self.old_secret,
+            old_until: self.old_until,
+        })
+    }
+}
+
 macro_rules! select_app {
     ($rest:literal) => {
         Sql::both(concat!(
-            "SELECT app.appkey, app.account, account.language, app.label, app.secret, app.disabled, app.created_at, \
-             app.allow, app.sign_type, app.old_secret, app.old_until, app.per_second, app.burst, \
+            "SELECT app.appkey, app.account, account.language, app.label, app.secret, app.disabled, \
+             app.created_at, app.allow, app.sign_type, app.old_secret, app.old_until, app.per_second, app.burst, \
              account.per_second AS account_per_second, account.burst AS account_burst \
              FROM app JOIN account ON account.name = app.account ",
             $rest
@@ -83,45 +117,38 @@ impl Store {
         now: UnixMs,
     ) -> Result<(), StoreError> {
         let insert = Sql::both(
-            "INSERT INTO app (appkey, account, label, secret, disabled, created_at) VALUES ($1, $2, $3, $4, 0, $5)",
+            "INSERT INTO app (appkey, account, label, secret, disabled, created_at) \
+             VALUES ($1, $2, $3, $4, 0, $5)",
         );
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(insert))
-                .bind(appkey)
-                .bind(account)
-                .bind(label)
-                .bind(secret)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(|error| {
-                    if StoreError::is_foreign(&error) {
-                        StoreError::Missing(format!("account {account}"))
-                    } else {
-                        exists_or(error, format!("app {appkey}"))
-                    }
-                })?;
-            audit!(self.actor, tx, sql, "app.create", appkey, format!("account={account}"));
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        let values = [appkey.into(), account.into(), label.into(), secret.into(), now.into()];
+        tx.run(insert, &values).await.map_err(|error| {
+            if error.is_foreign() {
+                StoreError::Missing(format!("account {account}"))
+            } else {
+                error.or_exists(format_args!("app {appkey}"))
+            }
+        })?;
+        self.commit_audited(tx, "app.create", appkey, &format!("account={account}")).await
     }
 
     /// One app.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or the row is damaged.
     pub async fn app(&self, appkey: &str) -> Result<Option<App>, StoreError> {
-        let select = select_app!("WHERE app.appkey = $1");
-        reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).bind(appkey).fetch_optional(pool).await?))
+        let found: Option<AppRow> =
+            self.db.one(select_app!("WHERE app.appkey = $1"), &[appkey.into()]).await?;
+        found.map(AppRow::app).transpose()
     }
 
     /// Every app by key.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or a row is damaged.
     pub async fn apps(&self) -> Result<Vec<App>, StoreError> {
-        let select = select_app!("ORDER BY app.appkey");
-        reading!(self, |pool, sql| Ok(sqlx::query_as(sql(select)).fetch_all(pool).await?))
+        let found: Vec<AppRow> = self.db.all(select_app!("ORDER BY app.appkey"), &[]).await?;
+        found.into_iter().map(AppRow::app).collect()
     }
 
     /// Replaces an app's sealed secret. The one before stays good until `keep_old_until`; none: not any more.
@@ -135,31 +162,14 @@ impl Store {
         keep_old_until: Option<UnixMs>,
     ) -> Result<(), StoreError> {
         let update = Sql::both(
-            "UPDATE app SET old_secret = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE secret END, \
-             old_until = CAST($3 AS BIGINT), secret = $1 \
-             WHERE appkey = $2",
+            "UPDATE app SET old_secret = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN NULL ELSE secret END, \
+             old_until = CAST($2 AS BIGINT), secret = $3 WHERE appkey = $1",
         );
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update))
-                .bind(secret)
-                .bind(appkey)
-                .bind(keep_old_until.map(|until| until.0))
-                .execute(&mut *tx)
-                .await?;
-            found(done.rows_affected(), appkey)?;
-            audit!(
-                self.actor,
-                tx,
-                sql,
-                "app.rotate",
-                appkey,
-                keep_old_until.map_or("the old secret is void".to_owned(), |until| format!(
-                    "old secret good until {}",
-                    until.0
-                ))
-            );
+        let detail = keep_old_until.map_or("the old secret is void".to_owned(), |until| {
+            format!("old secret good until {}", until.0)
         });
-        Ok(())
+        self.change_app(appkey, update, &[keep_old_until.into(), secret.into()], ("app.rotate", &detail))
+            .await
     }
 
     /// Replaces every sealed secret by what `anew` makes of it; answers how many apps there are.
@@ -172,19 +182,17 @@ impl Store {
             postgres: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey FOR UPDATE",
         };
         let update = Sql::both("UPDATE app SET secret = $1, old_secret = $2 WHERE appkey = $3");
-        writing!(self, |tx, sql| {
-            let apps: Vec<(String, Vec<u8>, Option<Vec<u8>>)> =
-                sqlx::query_as(sql(select)).fetch_all(&mut *tx).await?;
-            for (appkey, secret, old_secret) in &apps {
-                let mut sealed =
-                    |secret: &[u8]| anew(appkey, secret).ok_or_else(|| StoreError::Sealed(appkey.clone()));
-                let secret = sealed(secret)?;
-                let old_secret = old_secret.as_deref().map(sealed).transpose()?;
-                sqlx::query(sql(update)).bind(secret).bind(old_secret).bind(appkey).execute(&mut *tx).await?;
-            }
-            audit!(self.actor, tx, sql, "secrets.reseal", "", format!("apps={}", apps.len()));
-            Ok(apps.len())
-        })
+        let mut tx = self.db.write().await?;
+        let apps: Vec<(String, Vec<u8>, Option<Vec<u8>>)> = tx.all(select, &[]).await?;
+        for (appkey, secret, old_secret) in &apps {
+            let mut sealed =
+                |secret: &[u8]| anew(appkey, secret).ok_or_else(|| StoreError::Sealed(appkey.clone()));
+            let secret = sealed(secret)?;
+            let old_secret = old_secret.as_deref().map(sealed).transpose()?;
+            tx.run(update, &[(&secret).into(), old_secret.as_deref().into(), appkey.into()]).await?;
+        }
+        self.commit_audited(tx, "secrets.reseal", "", &format!("apps={}", apps.len())).await?;
+        Ok(apps.len())
     }
 
     /// Lets an app call, or not.
@@ -192,49 +200,28 @@ impl Store {
     /// # Errors
     /// No such app.
     pub async fn set_app_disabled(&self, appkey: &str, disabled: bool) -> Result<(), StoreError> {
-        let update = Sql::both("UPDATE app SET disabled = $1 WHERE appkey = $2");
-        writing!(self, |tx, sql| {
-            let done =
-                sqlx::query(sql(update)).bind(i64::from(disabled)).bind(appkey).execute(&mut *tx).await?;
-            found(done.rows_affected(), appkey)?;
-            audit!(self.actor, tx, sql, if disabled { "app.disable" } else { "app.enable" }, appkey, "");
-        });
-        Ok(())
+        let update = Sql::both("UPDATE app SET disabled = $2 WHERE appkey = $1");
+        let action = if disabled { "app.disable" } else { "app.enable" };
+        self.change_app(appkey, update, &[disabled.into()], (action, "")).await
     }
 
-    /// Says from which networks an app may call: comma-separated, empty for anywhere.
+    /// Sets the networks that an app may call from: comma-separated, empty for anywhere.
     ///
     /// # Errors
     /// No such app.
     pub async fn set_app_allow(&self, appkey: &str, networks: &str) -> Result<(), StoreError> {
-        let update = Sql::both("UPDATE app SET allow = $1 WHERE appkey = $2");
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update)).bind(networks).bind(appkey).execute(&mut *tx).await?;
-            found(done.rows_affected(), appkey)?;
-            audit!(
-                self.actor,
-                tx,
-                sql,
-                "app.allow",
-                appkey,
-                if networks.is_empty() { "anywhere" } else { networks }
-            );
-        });
-        Ok(())
+        let update = Sql::both("UPDATE app SET allow = $2 WHERE appkey = $1");
+        let detail = if networks.is_empty() { "anywhere" } else { networks };
+        self.change_app(appkey, update, &[networks.into()], ("app.allow", detail)).await
     }
 
-    /// Says how an app's calls must be signed.
+    /// Sets how an app's calls must be signed.
     ///
     /// # Errors
     /// No such app.
     pub async fn set_app_sign_type(&self, appkey: &str, sign_type: &str) -> Result<(), StoreError> {
-        let update = Sql::both("UPDATE app SET sign_type = $1 WHERE appkey = $2");
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update)).bind(sign_type).bind(appkey).execute(&mut *tx).await?;
-            found(done.rows_affected(), appkey)?;
-            audit!(self.actor, tx, sql, "app.sign_type", appkey, sign_type);
-        });
-        Ok(())
+        let update = Sql::both("UPDATE app SET sign_type = $2 WHERE appkey = $1");
+        self.change_app(appkey, update, &[sign_type.into()], ("app.sign_type", sign_type)).await
     }
 
     /// Limits an app's calls beside the account's limit; none: not.
@@ -242,21 +229,23 @@ impl Store {
     /// # Errors
     /// No such app.
     pub async fn set_app_quota(&self, appkey: &str, quota: Option<StoredQuota>) -> Result<(), StoreError> {
-        let update = Sql::both("UPDATE app SET per_second = $1, burst = $2 WHERE appkey = $3");
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update))
-                .bind(quota.map(|quota| i64::from(quota.per_second)))
-                .bind(quota.map(|quota| i64::from(quota.burst)))
-                .bind(appkey)
-                .execute(&mut *tx)
-                .await?;
-            found(done.rows_affected(), appkey)?;
-            audit!(self.actor, tx, sql, "app.quota", appkey, in_words(quota));
-        });
-        Ok(())
+        let update = Sql::both("UPDATE app SET per_second = $2, burst = $3 WHERE appkey = $1");
+        self.change_app(appkey, update, &StoredQuota::columns(quota), ("app.quota", &in_words(quota))).await
     }
-}
 
-fn found(rows: u64, appkey: &str) -> Result<(), StoreError> {
-    if rows == 0 { Err(StoreError::Missing(format!("app {appkey}"))) } else { Ok(()) }
+    /// Runs an update whose first parameter is the appkey, and writes the audit entry: action and detail.
+    async fn change_app(
+        &self,
+        appkey: &str,
+        update: Sql,
+        values: &[Param<'_>],
+        (action, detail): (&str, &str),
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        let params: Vec<Param<'_>> = std::iter::once(appkey.into()).chain(values.iter().copied()).collect();
+        if tx.run(update, &params).await? == 0 {
+            return Err(StoreError::Missing(format!("app {appkey}")));
+        }
+        self.commit_audited(tx, action, appkey, detail).await
+    }
 }

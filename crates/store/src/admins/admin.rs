@@ -1,40 +1,10 @@
-//! Who may use the console, and their sessions.
+//! Admins: people who may use the console.
 
-use crate::Store;
-use crate::audit::audit;
-use crate::db::{Sql, reading, writing};
+use super::role::AdminRole;
+use crate::backend::{Param, Sql, Tx as _, row};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use simgauge_domain::time::UnixMs;
-
-/// What an admin may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminRole {
-    /// Look at everything.
-    ReadOnly,
-    /// Look at everything and act.
-    Full,
-}
-
-impl AdminRole {
-    /// Every role.
-    pub const ALL: [Self; 2] = [Self::ReadOnly, Self::Full];
-
-    /// The name in the store and for people.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read_only",
-            Self::Full => "full",
-        }
-    }
-
-    /// The role of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == name)
-    }
-}
 
 /// A person who may use the console.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,38 +40,12 @@ row! {
 impl AdminRow {
     fn admin(self) -> Result<Admin, StoreError> {
         Ok(Admin {
-            role: role(&self.role)?,
+            role: AdminRole::from_db(&self.role, &self.name)?,
             name: self.name,
             password: self.password,
             disabled: self.disabled != 0,
             created_at: UnixMs(self.created_at),
         })
-    }
-}
-
-fn role(name: &str) -> Result<AdminRole, StoreError> {
-    AdminRole::parse(name).ok_or_else(|| StoreError::Corrupt(format!("role {name:?} of an admin")))
-}
-
-/// A session of an admin who may log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Whose.
-    pub admin: String,
-    /// What they may do.
-    pub role: AdminRole,
-    /// When they logged in.
-    pub created_at: UnixMs,
-    /// When they were last seen, give or take a minute.
-    pub seen_at: UnixMs,
-}
-
-row! {
-    struct SessionRow {
-        admin: String,
-        role: String,
-        created_at: i64,
-        seen_at: i64,
     }
 }
 
@@ -119,43 +63,31 @@ impl Store {
     ) -> Result<(), StoreError> {
         let insert =
             Sql::both("INSERT INTO admin (name, password, role, created_at) VALUES ($1, $2, $3, $4)");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(insert))
-                .bind(name)
-                .bind(password)
-                .bind(role.as_str())
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(|error| match StoreError::is_unique(&error) {
-                    true => StoreError::Exists(format!("admin {name}")),
-                    false => StoreError::Database(error),
-                })?;
-            audit!(self.actor, tx, sql, "admin.create", name, format!("role={}", role.as_str()));
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        let values = [name.into(), password.into(), role.as_str().into(), now.into()];
+        let created = tx.run(insert, &values).await;
+        created.map_err(|error| error.or_exists(format_args!("admin {name}")))?;
+        self.commit_audited(tx, "admin.create", name, &format!("role={}", role.as_str())).await
     }
 
     /// Every admin by name.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or a row is damaged.
     pub async fn admins(&self) -> Result<Vec<Admin>, StoreError> {
         let select = Sql::both("SELECT name, password, role, disabled, created_at FROM admin ORDER BY name");
-        let found: Vec<AdminRow> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(select)).fetch_all(pool).await?);
+        let found: Vec<AdminRow> = self.db.all(select, &[]).await?;
         found.into_iter().map(AdminRow::admin).collect()
     }
 
     /// One admin.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or the row is damaged.
     pub async fn admin(&self, name: &str) -> Result<Option<Admin>, StoreError> {
         let select =
             Sql::both("SELECT name, password, role, disabled, created_at FROM admin WHERE name = $1");
-        let found: Option<AdminRow> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(select)).bind(name).fetch_optional(pool).await?);
+        let found: Option<AdminRow> = self.db.one(select, &[name.into()]).await?;
         found.map(AdminRow::admin).transpose()
     }
 
@@ -165,14 +97,7 @@ impl Store {
     /// No such admin.
     pub async fn set_admin_password(&self, name: &str, password: &str) -> Result<(), StoreError> {
         let update = Sql::both("UPDATE admin SET password = $2 WHERE name = $1");
-        let end = Sql::both("DELETE FROM session WHERE admin = $1");
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update)).bind(name).bind(password).execute(&mut *tx).await?;
-            found(done.rows_affected(), name)?;
-            sqlx::query(sql(end)).bind(name).execute(&mut *tx).await?;
-            audit!(self.actor, tx, sql, "admin.password", name, "");
-        });
-        Ok(())
+        self.change_admin(name, (update, password.into()), true, "admin.password").await
     }
 
     /// Lets an admin log in, or not; when not, their sessions end.
@@ -181,86 +106,24 @@ impl Store {
     /// No such admin.
     pub async fn set_admin_disabled(&self, name: &str, disabled: bool) -> Result<(), StoreError> {
         let update = Sql::both("UPDATE admin SET disabled = $2 WHERE name = $1");
-        let end = Sql::both("DELETE FROM session WHERE admin = $1 AND $2 <> 0");
-        writing!(self, |tx, sql| {
-            let off = i64::from(disabled);
-            let done = sqlx::query(sql(update)).bind(name).bind(off).execute(&mut *tx).await?;
-            found(done.rows_affected(), name)?;
-            sqlx::query(sql(end)).bind(name).bind(off).execute(&mut *tx).await?;
-            audit!(self.actor, tx, sql, if disabled { "admin.disable" } else { "admin.enable" }, name, "");
-        });
-        Ok(())
+        let action = if disabled { "admin.disable" } else { "admin.enable" };
+        self.change_admin(name, (update, disabled.into()), disabled, action).await
     }
 
-    /// Begins a session; `token` is hashed already. Sessions that were last seen before `stale` are forgotten.
-    ///
-    /// # Errors
-    /// No such admin, or the database cannot be reached.
-    pub async fn begin_session(
+    async fn change_admin(
         &self,
-        token: &str,
-        admin: &str,
-        now: UnixMs,
-        stale: UnixMs,
+        name: &str,
+        (update, value): (Sql, Param<'_>),
+        end_sessions: bool,
+        action: &str,
     ) -> Result<(), StoreError> {
-        let forget = Sql::both("DELETE FROM session WHERE seen_at < $1");
-        let insert =
-            Sql::both("INSERT INTO session (token, admin, created_at, seen_at) VALUES ($1, $2, $3, $3)");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(forget)).bind(stale.0).execute(&mut *tx).await?;
-            sqlx::query(sql(insert)).bind(token).bind(admin).bind(now.0).execute(&mut *tx).await?;
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        if tx.run(update, &[name.into(), value]).await? == 0 {
+            return Err(StoreError::Missing(format!("admin {name}")));
+        }
+        if end_sessions {
+            tx.run(Sql::both("DELETE FROM session WHERE admin = $1"), &[name.into()]).await?;
+        }
+        self.commit_audited(tx, action, name, "").await
     }
-
-    /// The session of a hashed token, unless its admin is disabled. Whether it is too old is for the caller to say.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub async fn session(&self, token: &str) -> Result<Option<Session>, StoreError> {
-        let select = Sql::both(
-            "SELECT session.admin, admin.role, session.created_at, session.seen_at FROM session \
-             JOIN admin ON admin.name = session.admin WHERE session.token = $1 AND admin.disabled = 0",
-        );
-        let found: Option<SessionRow> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(select)).bind(token).fetch_optional(pool).await?);
-        found
-            .map(|row| {
-                Ok(Session {
-                    role: role(&row.role)?,
-                    admin: row.admin,
-                    created_at: UnixMs(row.created_at),
-                    seen_at: UnixMs(row.seen_at),
-                })
-            })
-            .transpose()
-    }
-
-    /// Notes that somebody was seen in a session.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub async fn touch_session(&self, token: &str, now: UnixMs) -> Result<(), StoreError> {
-        let update = Sql::both("UPDATE session SET seen_at = $2 WHERE token = $1");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(update)).bind(token).bind(now.0).execute(&mut *tx).await?;
-        });
-        Ok(())
-    }
-
-    /// Ends a session; no error where it has ended.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub async fn end_session(&self, token: &str) -> Result<(), StoreError> {
-        let delete = Sql::both("DELETE FROM session WHERE token = $1");
-        writing!(self, |tx, sql| {
-            sqlx::query(sql(delete)).bind(token).execute(&mut *tx).await?;
-        });
-        Ok(())
-    }
-}
-
-fn found(rows: u64, name: &str) -> Result<(), StoreError> {
-    if rows == 0 { Err(StoreError::Missing(format!("admin {name}"))) } else { Ok(()) }
 }

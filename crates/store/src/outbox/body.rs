@@ -1,12 +1,13 @@
-//! What a notification says: one flat JSON object, without what each attempt adds (timestamp, nonce, sign).
+//! What a notification says: one flat JSON object. Each attempt adds timestamp, nonce and sign.
 
+use crate::backend::to_json;
 use crate::error::StoreError;
 use serde::Serialize;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 
-/// What can be told.
+/// What an account can be notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Event {
     /// A refresh succeeded.
@@ -23,7 +24,7 @@ pub(crate) enum Event {
     Stale,
 }
 
-/// The fields of all events; each leaves out what it has nothing to say of. Times are Unix seconds.
+/// The fields of all events; each event leaves out those it has no value for. Times are Unix seconds.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventBody<'a> {
@@ -82,12 +83,12 @@ impl<'a> EventBody<'a> {
 
     /// The body as it is kept.
     pub(crate) fn to_json(&self) -> Result<String, StoreError> {
-        serde_json::to_string(self).map_err(|error| StoreError::Corrupt(error.to_string()))
+        to_json(self)
     }
 }
 
-/// The id of the news number `ordinal` that came with the end of a refresh: always the same for the same news, so that it
-/// is told once however often it is written.
+/// The id of notification number `ordinal` that came with the end of a refresh. It is always the same for the same event,
+/// so that the event is notified once however often it is written.
 pub(crate) fn event_id(refresh: &RefreshId, at: UnixMs, ordinal: u8) -> String {
     RefreshId::new(at, refresh.distinct() ^ (u128::from(ordinal) << 72)).to_string()
 }
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_only_what_there_is_to_say() {
+    fn fields_without_a_value_are_left_out() {
         let body = EventBody {
             refresh_id: Some("r"),
             used_bytes: Some(5),
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_tell_news_apart_and_repeat_themselves() {
+    fn ids_tell_events_apart_and_repeat_themselves() {
         let refresh = RefreshId::new(UnixMs(5), u128::MAX);
         let ids: Vec<String> = (0..3).map(|ordinal| event_id(&refresh, UnixMs(9), ordinal)).collect();
         assert!(ids[0] != ids[1] && ids[1] != ids[2]);

@@ -1,23 +1,17 @@
-//! The outbox as its deliverer sees it. Only the holder of the delivery lane's lease writes here.
+//! The outbox as its deliverer sees it.
 
-use crate::Store;
-use crate::db::{Sql, bulk, reading, rows, writing};
+use crate::backend::{Sql, count_from_db, from_db, row};
 use crate::error::StoreError;
-use crate::lane::{Lease, fence};
-use crate::row::row;
-use serde::Serialize;
+use crate::store::Store;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
-
-/// The lane of deliveries: no operator account can have this name.
-pub const DELIVERY_LANE: &str = "~notify";
+use std::fmt;
 
 /// A notification that may be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueNotification {
-    /// Its id.
     pub id: String,
-    /// The card's number.
-    pub card: String,
+    pub card: CardId,
     /// A flat JSON object.
     pub body: String,
     /// When it was written, or last replayed.
@@ -30,7 +24,7 @@ row! {
     /// Where an account's notifications go.
     #[derive(Clone, PartialEq, Eq)]
     pub struct Receiver {
-        /// The address; none where the account is not to be told any more.
+        /// The address; none where the account is not notified any more.
         pub url: Option<String>,
         /// The account's language.
         pub language: String,
@@ -43,50 +37,16 @@ row! {
     }
 }
 
-impl std::fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("appkey", &self.appkey).finish_non_exhaustive()
     }
-}
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver took it.
-    Delivered,
-    /// It did not, and is asked again.
-    Failed {
-        /// Why, in a sentence without secrets.
-        error: String,
-        /// When it is asked again.
-        next_at: UnixMs,
-    },
-    /// It did not, and is not asked again.
-    Dead {
-        /// Why, in a sentence without secrets.
-        error: String,
-    },
-}
-
-/// An attempt to be written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The notification.
-    pub id: String,
-    /// Who is told.
-    pub account: String,
-    /// The card's number.
-    pub card: String,
-    /// How often it was tried: 0 where it is given up untried.
-    pub tries: u32,
-    /// What became of it.
-    pub outcome: Outcome,
 }
 
 row! {
     struct DueRow {
         id: String,
-        card: String,
+        card: i64,
         body: String,
         waiting_since: i64,
         attempts: i64,
@@ -94,38 +54,16 @@ row! {
 }
 
 impl DueRow {
-    fn due(self) -> DueNotification {
-        DueNotification {
+    fn due(self) -> Result<DueNotification, StoreError> {
+        Ok(DueNotification {
+            attempts: count_from_db(self.attempts, format_args!("attempts of notification {}", self.id))?,
             id: self.id,
-            card: self.card,
+            card: CardId(self.card),
             body: self.body,
             waiting_since: UnixMs(self.waiting_since),
-            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
-        }
+        })
     }
 }
-
-/// Locks cards (by number, as everybody does), so that nobody else changes which of their notifications is the oldest.
-pub(super) const LOCK_CARDS: Sql = Sql {
-    // There is one writer at a time anyway.
-    sqlite: "SELECT NULL WHERE $1 = ''",
-    postgres: "SELECT number FROM card WHERE number IN \
-               (SELECT card FROM json_to_recordset($1::json) AS touched(card text)) ORDER BY number FOR UPDATE",
-};
-
-/// Makes the oldest waiting notification of each of these cards, and no other, the one to be tried; at `$2` where it was
-/// held back until now.
-pub(super) const MOVE_UP: Sql = bulk!(
-    "UPDATE notification SET next_at = CASE WHEN notification.seq = first.seq \
-         THEN COALESCE(notification.next_at, $2) END \
-     FROM (SELECT waiting.account, waiting.card, min(waiting.seq) AS seq FROM notification AS waiting JOIN ",
-    [account text, card text],
-    " AS touched ON waiting.account = touched.account AND waiting.card = touched.card \
-      WHERE waiting.state = 'waiting' GROUP BY waiting.account, waiting.card) AS first \
-     WHERE notification.account = first.account AND notification.card = first.card \
-     AND notification.state = 'waiting' \
-     AND (notification.next_at IS NOT NULL OR notification.seq = first.seq)"
-);
 
 impl Store {
     /// The accounts with notifications to be tried now. Jumps from account to account in the index.
@@ -142,7 +80,7 @@ impl Store {
              ) SELECT account FROM hop WHERE account IS NOT NULL AND EXISTS \
              (SELECT 1 FROM notification AS due WHERE due.account = hop.account AND due.next_at <= $1)",
         );
-        reading!(self, |pool, sql| Ok(sqlx::query_scalar(sql(jump)).bind(now.0).fetch_all(pool).await?))
+        self.db.all(jump, &[now.into()]).await
     }
 
     /// Notifications of an account to be tried now, one for each card, longest due first.
@@ -159,10 +97,8 @@ impl Store {
             "SELECT id, card, body, waiting_since, attempts FROM notification \
              WHERE account = $1 AND next_at <= $2 ORDER BY next_at, seq LIMIT $3",
         );
-        let found: Vec<DueRow> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select)).bind(account).bind(now.0).bind(limit).fetch_all(pool).await?
-        });
-        Ok(found.into_iter().map(DueRow::due).collect())
+        let found: Vec<DueRow> = self.db.all(select, &[account.into(), now.into(), limit.into()]).await?;
+        found.into_iter().map(DueRow::due).collect()
     }
 
     /// Notifications of an account that have waited since `since` or longer, tried or held back.
@@ -179,10 +115,8 @@ impl Store {
             "SELECT id, card, body, waiting_since, attempts FROM notification \
              WHERE account = $1 AND state = 'waiting' AND waiting_since <= $2 LIMIT $3",
         );
-        let found: Vec<DueRow> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select)).bind(account).bind(since.0).bind(limit).fetch_all(pool).await?
-        });
-        Ok(found.into_iter().map(DueRow::due).collect())
+        let found: Vec<DueRow> = self.db.all(select, &[account.into(), since.into(), limit.into()]).await?;
+        found.into_iter().map(DueRow::due).collect()
     }
 
     /// How many notifications wait to be delivered; counts no further than `most`.
@@ -193,10 +127,8 @@ impl Store {
         let count = Sql::both(
             "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'waiting' LIMIT $1) AS waiting",
         );
-        reading!(self, |pool, sql| {
-            let waiting: i64 = sqlx::query_scalar(sql(count)).bind(most).fetch_one(pool).await?;
-            Ok(u64::try_from(waiting).unwrap_or(0))
-        })
+        let waiting = self.db.one(count, &[most.into()]).await?.unwrap_or_default();
+        from_db(waiting, "the count of waiting notifications")
     }
 
     /// Where an account's notifications go, and who signs: the app it named, else its oldest enabled one.
@@ -210,69 +142,6 @@ impl Store {
              AND (account.notify_app IS NULL OR app.appkey = account.notify_app) \
              WHERE account.name = $1 ORDER BY app.created_at, app.appkey LIMIT 1",
         );
-        reading!(self, |pool, sql| {
-            Ok(sqlx::query_as(sql(select)).bind(account).fetch_optional(pool).await?)
-        })
-    }
-
-    /// Writes down what became of attempts, and moves up what they held back.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`], or the database cannot be reached; then nothing was written.
-    pub async fn settle_notifications(
-        &self,
-        lease: &Lease,
-        settled: &[Settled],
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        // What was delivered is delivered, whatever else was decided of it meanwhile.
-        let update = bulk!(
-            "UPDATE notification SET state = done.state, attempts = notification.attempts + done.tries, \
-             next_at = done.next_at, last_error = COALESCE(done.error, notification.last_error), \
-             ended_at = done.ended_at FROM ",
-            [id text, state text, tries bigint, next_at bigint, error text, ended_at bigint],
-            " AS done WHERE notification.id = done.id \
-             AND (notification.state = 'waiting' OR done.state = 'delivered')"
-        );
-        let touched = rows(&settled.iter().map(|one| Row::of(one, now)).collect::<Vec<_>>())?;
-        writing!(self, |tx, sql| {
-            fence!(tx, sql, lease);
-            sqlx::query(sql(LOCK_CARDS)).bind(&touched).fetch_all(&mut *tx).await?;
-            sqlx::query(sql(update)).bind(&touched).execute(&mut *tx).await?;
-            sqlx::query(sql(MOVE_UP)).bind(&touched).bind(now.0).execute(&mut *tx).await?;
-        });
-        Ok(())
-    }
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    id: &'a str,
-    account: &'a str,
-    card: &'a str,
-    tries: u32,
-    state: &'static str,
-    error: Option<&'a str>,
-    next_at: Option<i64>,
-    ended_at: Option<i64>,
-}
-
-impl<'a> Row<'a> {
-    fn of(one: &'a Settled, now: UnixMs) -> Self {
-        let (state, error, next_at) = match &one.outcome {
-            Outcome::Delivered => ("delivered", None, None),
-            Outcome::Failed { error, next_at } => ("waiting", Some(error.as_str()), Some(next_at.0)),
-            Outcome::Dead { error } => ("dead", Some(error.as_str()), None),
-        };
-        Self {
-            id: &one.id,
-            account: &one.account,
-            card: &one.card,
-            tries: one.tries,
-            state,
-            error,
-            next_at,
-            ended_at: next_at.is_none().then_some(now.0),
-        }
+        self.db.one(select, &[account.into()]).await
     }
 }

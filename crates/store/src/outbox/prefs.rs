@@ -1,31 +1,30 @@
-//! What an account wants to be told, and where.
+//! What accounts want to be notified of, and where.
 
-use crate::Store;
-use crate::audit::audit;
-use crate::db::{Sql, reading, writing};
+use crate::backend::{Sql, Tx as _, count_from_db, row};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use simgauge_domain::threshold::Percentages;
+use std::fmt;
 
-/// An account's wishes.
+/// What an account wants to be notified of.
 #[derive(Clone, PartialEq, Eq)]
-pub struct NotifySettings {
+pub struct NotificationPrefs {
     /// Whose.
     pub account: String,
-    /// Where notifications are posted; none: nothing is told.
+    /// Where notifications are posted; none: the account is not notified.
     pub url: Option<String>,
     /// The appkey whose secret signs; none: the account's oldest enabled app.
     pub app: Option<String>,
-    /// Percentages of a total that are told when usage reaches them.
+    /// Percentages of a total; the account is notified when usage reaches one.
     pub thresholds: Percentages,
-    /// Figures that are older than this after a refresh are told.
+    /// The account is notified of usage that is older than this after a refresh.
     pub stale_hours: Option<u32>,
 }
 
-impl std::fmt::Debug for NotifySettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for NotificationPrefs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL can hold a token.
-        f.debug_struct("NotifySettings")
+        f.debug_struct("NotificationPrefs")
             .field("account", &self.account)
             .field("app", &self.app)
             .finish_non_exhaustive()
@@ -33,7 +32,7 @@ impl std::fmt::Debug for NotifySettings {
 }
 
 row! {
-    struct Row {
+    struct PrefsRow {
         name: String,
         notify_url: Option<String>,
         notify_app: Option<String>,
@@ -42,15 +41,17 @@ row! {
     }
 }
 
-impl Row {
-    fn settings(self) -> Result<NotifySettings, StoreError> {
+impl PrefsRow {
+    fn prefs(self) -> Result<NotificationPrefs, StoreError> {
         let corrupt = || StoreError::Corrupt(format!("thresholds of account {}", self.name));
-        Ok(NotifySettings {
+        let of = format_args!("stale_hours of account {}", self.name);
+        let stale_hours = self.stale_hours.map(|hours| count_from_db(hours, of)).transpose()?;
+        Ok(NotificationPrefs {
             thresholds: parse_thresholds(&self.thresholds).ok_or_else(corrupt)?,
             account: self.name,
             url: self.notify_url,
             app: self.notify_app,
-            stale_hours: self.stale_hours.and_then(|hours| u32::try_from(hours).ok()),
+            stale_hours,
         })
     }
 }
@@ -61,78 +62,67 @@ pub(crate) fn parse_thresholds(text: &str) -> Option<Percentages> {
     Percentages::new(list.collect::<Option<Vec<u16>>>()?)
 }
 
-const SELECT: &str =
-    "SELECT name, notify_url, notify_app, thresholds, stale_hours FROM account ORDER BY name";
-
 impl Store {
-    /// Every account's wishes, by name.
+    /// What every account wants to be notified of, by name.
     ///
     /// # Errors
-    /// The database cannot be reached.
-    pub async fn all_notify_settings(&self) -> Result<Vec<NotifySettings>, StoreError> {
-        let found: Vec<Row> =
-            reading!(self, |pool, sql| sqlx::query_as(sql(Sql::both(SELECT))).fetch_all(pool).await?);
-        found.into_iter().map(Row::settings).collect()
+    /// The database cannot be reached, or a row is damaged.
+    pub async fn all_notification_prefs(&self) -> Result<Vec<NotificationPrefs>, StoreError> {
+        let select = Sql::both(
+            "SELECT name, notify_url, notify_app, thresholds, stale_hours FROM account ORDER BY name",
+        );
+        let found: Vec<PrefsRow> = self.db.all(select, &[]).await?;
+        found.into_iter().map(PrefsRow::prefs).collect()
     }
 
-    /// One account's wishes.
+    /// What one account wants to be notified of.
     ///
     /// # Errors
-    /// No such account, or the database cannot be reached.
-    pub async fn notify_settings(&self, account: &str) -> Result<NotifySettings, StoreError> {
+    /// No such account, or the database cannot be reached, or the row is damaged.
+    pub async fn notification_prefs(&self, account: &str) -> Result<NotificationPrefs, StoreError> {
         let select = Sql::both(
             "SELECT name, notify_url, notify_app, thresholds, stale_hours FROM account WHERE name = $1",
         );
-        let found: Option<Row> = reading!(self, |pool, sql| {
-            sqlx::query_as(sql(select)).bind(account).fetch_optional(pool).await?
-        });
-        found.ok_or_else(|| StoreError::Missing(format!("account {account}")))?.settings()
+        let found: Option<PrefsRow> = self.db.one(select, &[account.into()]).await?;
+        found.ok_or_else(|| StoreError::Missing(format!("account {account}")))?.prefs()
     }
 
-    /// Replaces an account's wishes. What waits goes to the new address; without one it dies, and can be replayed.
+    /// Replaces what an account wants to be notified of. What waits goes to the new address; without one it dies, and can
+    /// be replayed.
     ///
     /// # Errors
     /// No such account, or the app is none of its.
-    pub async fn set_notify_settings(&self, settings: &NotifySettings) -> Result<(), StoreError> {
+    pub async fn set_notification_prefs(&self, prefs: &NotificationPrefs) -> Result<(), StoreError> {
         let own_app = Sql::both("SELECT appkey FROM app WHERE appkey = $1 AND account = $2");
         let update = Sql::both(
             "UPDATE account SET notify_url = $2, notify_app = $3, thresholds = $4, stale_hours = $5 WHERE name = $1",
         );
-        let thresholds: Vec<String> =
-            settings.thresholds.as_slice().iter().map(ToString::to_string).collect();
-        writing!(self, |tx, sql| {
-            let done = sqlx::query(sql(update))
-                .bind(&settings.account)
-                .bind(&settings.url)
-                .bind(&settings.app)
-                .bind(thresholds.join(","))
-                .bind(settings.stale_hours.map(i64::from))
-                .execute(&mut *tx)
-                .await?;
-            if done.rows_affected() == 0 {
-                return Err(StoreError::Missing(format!("account {}", settings.account)));
+        let thresholds: Vec<String> = prefs.thresholds.as_slice().iter().map(ToString::to_string).collect();
+        let thresholds = thresholds.join(",");
+        let mut tx = self.db.write().await?;
+        let values = [
+            (&prefs.account).into(),
+            (&prefs.url).into(),
+            (&prefs.app).into(),
+            (&thresholds).into(),
+            prefs.stale_hours.into(),
+        ];
+        if tx.run(update, &values).await? == 0 {
+            return Err(StoreError::Missing(format!("account {}", prefs.account)));
+        }
+        if let Some(app) = &prefs.app {
+            let own = tx.one::<String>(own_app, &[app.into(), (&prefs.account).into()]).await?;
+            if own.is_none() {
+                return Err(StoreError::Missing(format!("app {app} of account {}", prefs.account)));
             }
-            if let Some(app) = &settings.app {
-                let own: Option<String> = sqlx::query_scalar(sql(own_app))
-                    .bind(app)
-                    .bind(&settings.account)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                if own.is_none() {
-                    let what = format!("app {app} of account {}", settings.account);
-                    return Err(StoreError::Missing(what));
-                }
-            }
-            // The address can hold a token.
-            let detail = format!(
-                "{} app={} thresholds={} stale_hours={}",
-                if settings.url.is_some() { "on" } else { "off" },
-                settings.app.as_deref().unwrap_or("oldest"),
-                thresholds.join(","),
-                settings.stale_hours.map(|hours| hours.to_string()).unwrap_or_default(),
-            );
-            audit!(self.actor, tx, sql, "account.notify", &settings.account, detail);
-        });
-        Ok(())
+        }
+        // The address can hold a token.
+        let detail = format!(
+            "{} app={} thresholds={thresholds} stale_hours={}",
+            if prefs.url.is_some() { "on" } else { "off" },
+            prefs.app.as_deref().unwrap_or("oldest"),
+            prefs.stale_hours.map(|hours| hours.to_string()).unwrap_or_default(),
+        );
+        self.commit_audited(tx, "account.notify", &prefs.account, &detail).await
     }
 }

@@ -1,23 +1,14 @@
-//! The platform's own packages on cards, and the books.
+//! Changes of a card's packages by people, and their lines in the books.
 
-use crate::Store;
-use crate::audit::audit;
-use crate::db::{NO_ROWS, Sql, bulk, from_db, reading, rows, to_db, writing};
+use super::rows::{INSERT_BOOKINGS, PackageRow};
+use crate::backend::{NO_ROWS, Param, Sql, Transaction, Tx as _, from_db, rows, to_db};
 use crate::error::StoreError;
-use crate::row::row;
+use crate::store::Store;
 use serde::Serialize;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::metering::booking::{Entry, Ledger, Package, Target};
 use simgauge_domain::metering::change::ChangeError;
 use simgauge_domain::time::UnixMs;
-
-/// A package of a card with its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackageView {
-    /// A name to show.
-    pub name: String,
-    /// The package as bookings see it.
-    pub package: Package,
-}
 
 /// A package to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,68 +47,13 @@ pub enum PackageError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for PackageError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-row! {
-    pub(crate) struct PackageRow {
-        pub(crate) card: String,
-        code: String,
-        name: String,
-        total: Option<i64>,
-        valid_from: Option<i64>,
-        valid_to: Option<i64>,
-        booked: i64,
-    }
-}
-
-impl PackageRow {
-    pub(crate) fn package(self) -> Package {
-        self.view().package
-    }
-
-    pub(crate) fn view(self) -> PackageView {
-        PackageView {
-            name: self.name,
-            package: Package {
-                code: self.code,
-                total: self.total.map(from_db),
-                valid_from: self.valid_from.map(UnixMs),
-                valid_to: self.valid_to.map(UnixMs),
-                booked: from_db(self.booked),
-            },
-        }
-    }
-}
-
-pub(crate) const INSERT_BOOKINGS: Sql = bulk!(
-    "INSERT INTO booking (card, began_at, iccid, line, package, bytes) \
-     SELECT card, began_at, iccid, line, package, bytes FROM ",
-    [card text, began_at bigint, iccid text, line bigint, package text, bytes bigint],
-    " AS new_booking"
-);
-
-pub(crate) const UPDATE_PACKAGES: Sql = bulk!(
-    "UPDATE package SET booked = p.booked FROM ",
-    [card text, code text, booked bigint],
-    " AS p WHERE package.card = p.card AND package.code = p.code"
-);
-
-pub(crate) const UPDATE_OVERAGES: Sql = bulk!(
-    "UPDATE card SET overage = c.overage FROM ",
-    [number text, overage bigint],
-    " AS c WHERE card.number = c.number"
-);
-
 /// A line of the books that a change of packages makes.
 #[derive(Serialize)]
-struct Moved<'a> {
-    card: &'a str,
-    began_at: i64,
-    iccid: &'a str,
+struct NewBooking<'a> {
+    card: CardId,
+    began_at: UnixMs,
+    /// 0: no reading.
+    profile: i64,
     line: i64,
     package: Option<&'a str>,
     bytes: i64,
@@ -132,7 +68,7 @@ enum Change<'a> {
 }
 
 impl Change<'_> {
-    fn for_the_audit(&self) -> (&'static str, String) {
+    fn as_audit_entry(&self) -> (&'static str, String) {
         let total = |total: Option<u64>| total.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         match self {
             Self::Add(new) => ("package.add", format!("code={} total={}", new.code, total(new.total))),
@@ -189,83 +125,103 @@ impl Store {
         now: UnixMs,
     ) -> Result<(), PackageError> {
         let lock = Sql {
-            sqlite: "SELECT overage FROM card WHERE number = $1",
-            postgres: "SELECT overage FROM card WHERE number = $1 FOR UPDATE",
+            sqlite: "SELECT id, overage FROM card WHERE number = $1",
+            postgres: "SELECT id, overage FROM card WHERE number = $1 FOR UPDATE",
         };
         let packages_of = Sql::both("SELECT * FROM package WHERE card = $1");
-        let next_line = Sql::both(
-            "SELECT COALESCE(max(line) + 1, 0) FROM booking WHERE card = $1 AND began_at = $2 AND iccid = ''",
-        );
-        let insert = Sql::both(
-            "INSERT INTO package (card, code, name, total, valid_from, valid_to, booked, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, 0, $7)",
-        );
-        let update = Sql::both("UPDATE package SET total = $3, booked = $4 WHERE card = $1 AND code = $2");
-        let delete = Sql::both("DELETE FROM package WHERE card = $1 AND code = $2");
-        let overage = Sql::both("UPDATE card SET overage = $2 WHERE number = $1");
-        let base = Sql::both("UPDATE card SET overage_base = overage WHERE number = $1");
-        writing!(self, |tx, sql| {
-            let before: Option<i64> =
-                sqlx::query_scalar(sql(lock)).bind(number).fetch_optional(&mut *tx).await?;
-            let before = before.ok_or_else(|| PackageError::NoCard(number.to_owned()))?;
-            let found: Vec<PackageRow> =
-                sqlx::query_as(sql(packages_of)).bind(number).fetch_all(&mut *tx).await?;
-            let packages = found.into_iter().map(PackageRow::package).collect();
-            let mut ledger = Ledger { packages, overage: from_db(before) };
-            let entries = apply(&mut ledger, change)?;
-            let line: i64 =
-                sqlx::query_scalar(sql(next_line)).bind(number).bind(now.0).fetch_one(&mut *tx).await?;
-            let moved = rows(&moved(number, now, line, &entries))?;
-            if moved != NO_ROWS {
-                sqlx::query(sql(INSERT_BOOKINGS)).bind(&moved).execute(&mut *tx).await?;
-                sqlx::query(sql(overage)).bind(number).bind(to_db(ledger.overage)).execute(&mut *tx).await?;
-            }
-            match change {
-                Change::Add(new) => {
-                    if ledger.packages.len() == 1 {
-                        sqlx::query(sql(base)).bind(number).execute(&mut *tx).await?;
-                    }
-                    sqlx::query(sql(insert))
-                        .bind(number)
-                        .bind(&new.code)
-                        .bind(&new.name)
-                        .bind(new.total.map(to_db))
-                        .bind(new.valid_from.map(|at| at.0))
-                        .bind(new.valid_to.map(|at| at.0))
-                        .bind(now.0)
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                Change::Remove(code) => {
-                    sqlx::query(sql(delete)).bind(number).bind(*code).execute(&mut *tx).await?;
-                }
-                Change::SetTotal(code, _) | Change::CoverOverage(code) => {
-                    let Some(package) = ledger.packages.iter().find(|package| package.code == **code) else {
-                        return Err(PackageError::Unknown((*code).to_owned()));
-                    };
-                    sqlx::query(sql(update))
-                        .bind(number)
-                        .bind(*code)
-                        .bind(package.total.map(to_db))
-                        .bind(to_db(package.booked))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-            }
-            let (action, detail) = change.for_the_audit();
-            audit!(self.actor, tx, sql, action, number, detail);
-        });
-        Ok(())
+        let mut tx = self.db.write().await?;
+        let Some((card, overage)) = tx.one::<(i64, i64)>(lock, &[number.into()]).await? else {
+            return Err(PackageError::NoCard(number.to_owned()));
+        };
+        let card = CardId(card);
+        let found: Vec<PackageRow> = tx.all(packages_of, &[card.into()]).await?;
+        let packages = found.into_iter().map(PackageRow::package).collect::<Result<_, _>>()?;
+        let mut ledger =
+            Ledger { packages, overage: from_db(overage, format_args!("overage of card {number}"))? };
+        let entries = apply(&mut ledger, change)?;
+        book(&mut tx, card, now, &entries, ledger.overage).await?;
+        write(&mut tx, card, change, &ledger, now).await?;
+        let (action, detail) = change.as_audit_entry();
+        Ok(self.commit_audited(tx, action, number, &detail).await?)
     }
 
     /// The sum of everything booked on a card, packages and overage, by its books.
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn booked_sum(&self, card: &str) -> Result<i64, StoreError> {
+    pub async fn booked_sum(&self, card: CardId) -> Result<i64, StoreError> {
         let sum = Sql::both("SELECT CAST(COALESCE(sum(bytes), 0) AS BIGINT) FROM booking WHERE card = $1");
-        reading!(self, |pool, sql| Ok(sqlx::query_scalar(sql(sum)).bind(card).fetch_one(pool).await?))
+        Ok(self.db.one(sum, &[card.into()]).await?.unwrap_or_default())
     }
+}
+
+/// Writes what a change moved: the lines of the books, and the card's overage.
+async fn book(
+    tx: &mut Transaction,
+    card: CardId,
+    now: UnixMs,
+    entries: &[Entry],
+    overage: u64,
+) -> Result<(), StoreError> {
+    let next_line = Sql::both(
+        "SELECT COALESCE(max(line) + 1, 0) FROM booking WHERE card = $1 AND began_at = $2 AND profile = 0",
+    );
+    let line = tx.one(next_line, &[card.into(), now.into()]).await?.unwrap_or_default();
+    let moved = rows(&new_bookings(card, now, line, entries))?;
+    if moved != NO_ROWS {
+        tx.run(INSERT_BOOKINGS, &[(&moved).into()]).await?;
+        let update = Sql::both("UPDATE card SET overage = $2 WHERE id = $1");
+        tx.run(update, &[card.into(), to_db(overage)?.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Writes the changed package itself.
+async fn write(
+    tx: &mut Transaction,
+    card: CardId,
+    change: &Change<'_>,
+    ledger: &Ledger,
+    now: UnixMs,
+) -> Result<(), PackageError> {
+    let insert = Sql::both(
+        "INSERT INTO package (card, code, name, total, valid_from, valid_to, booked, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7)",
+    );
+    let update = Sql::both("UPDATE package SET total = $3, booked = $4 WHERE card = $1 AND code = $2");
+    let delete = Sql::both("DELETE FROM package WHERE card = $1 AND code = $2");
+    let base = Sql::both("UPDATE card SET overage_base = overage WHERE id = $1");
+    let total = |total: Option<u64>| -> Result<Param<'static>, StoreError> {
+        Ok(total.map(to_db).transpose()?.into())
+    };
+    match change {
+        Change::Add(new) => {
+            if ledger.packages.len() == 1 {
+                tx.run(base, &[card.into()]).await?;
+            }
+            let values = [
+                card.into(),
+                (&new.code).into(),
+                (&new.name).into(),
+                total(new.total)?,
+                new.valid_from.into(),
+                new.valid_to.into(),
+                now.into(),
+            ];
+            tx.run(insert, &values).await?;
+        }
+        Change::Remove(code) => {
+            tx.run(delete, &[card.into(), (*code).into()]).await?;
+        }
+        Change::SetTotal(code, _) | Change::CoverOverage(code) => {
+            let Some(package) = ledger.packages.iter().find(|package| package.code == **code) else {
+                return Err(PackageError::Unknown((*code).to_owned()));
+            };
+            let booked = to_db(package.booked)?.into();
+            tx.run(update, &[card.into(), (*code).into(), total(package.total)?, booked]).await?;
+        }
+    }
+    Ok(())
 }
 
 fn apply(ledger: &mut Ledger, change: &Change<'_>) -> Result<Vec<Entry>, PackageError> {
@@ -291,13 +247,13 @@ fn apply(ledger: &mut Ledger, change: &Change<'_>) -> Result<Vec<Entry>, Package
     })
 }
 
-fn moved<'a>(card: &'a str, now: UnixMs, first_line: i64, entries: &'a [Entry]) -> Vec<Moved<'a>> {
+fn new_bookings(card: CardId, now: UnixMs, first_line: i64, entries: &[Entry]) -> Vec<NewBooking<'_>> {
     (first_line..)
         .zip(entries)
-        .map(|(line, entry)| Moved {
+        .map(|(line, entry)| NewBooking {
             card,
-            began_at: now.0,
-            iccid: "",
+            began_at: now,
+            profile: 0,
             line,
             package: match &entry.target {
                 Target::Package(code) => Some(code.as_str()),
