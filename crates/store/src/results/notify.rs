@@ -46,17 +46,12 @@ row! {
 
 /// What the account was notified of about a card.
 #[derive(Default, Serialize, Deserialize)]
-struct Notified {
+pub(crate) struct Notified {
     /// By the key of a [`MeteredTotal`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    thresholds: BTreeMap<String, NotifiedState>,
+    pub(crate) thresholds: BTreeMap<String, NotifiedState>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
-}
-
-/// Whether a text can be read as a card's `notified_state`.
-pub(crate) fn is_notified_state(json: &str) -> bool {
-    serde_json::from_str::<Notified>(json).is_ok()
 }
 
 #[derive(Serialize)]
