@@ -36,7 +36,7 @@ pub(super) fn refresh_report(
     kind: Option<CardKind>,
     language: Language,
 ) -> RefreshReport {
-    let (iccid, eid) = numbered(kind, refresh.card);
+    let (iccid, eid) = numbered(kind, refresh.number);
     RefreshReport {
         refresh_id: refresh.id.to_string(),
         iccid,

@@ -6,7 +6,7 @@ use crate::refresh::Waiters;
 use crate::telemetry::{LaneMetrics, Span};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, TaskKey};
+use simgauge_store::{Ended, Finished, LaneResults, Lease, Postponed, TaskKey};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ pub(super) async fn write_notes(
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
-        let mut notes = LaneNotes { lease: lease.clone(), running, postponed, finished };
+        let mut notes = LaneResults { lease: lease.clone(), running, postponed, finished };
         let began = Instant::now();
         let (notes, ended) = loop {
             match scribe.write(notes).await {
@@ -95,8 +95,8 @@ impl Teller {
             let failure = one.failure.filter(|_| one.state == RefreshState::Failed);
             self.metrics.refresh_ended(failure);
             match failure {
-                Some(kind) => tracing::warn!(refresh = %one.id, card = one.card, %kind, "refresh failed"),
-                None => tracing::debug!(refresh = %one.id, card = one.card, "refresh succeeded"),
+                Some(kind) => tracing::warn!(refresh = %one.id, card = one.number, %kind, "refresh failed"),
+                None => tracing::debug!(refresh = %one.id, card = one.number, "refresh succeeded"),
             }
             self.trace(one, failure, finished, took);
         }

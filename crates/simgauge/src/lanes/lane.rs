@@ -17,7 +17,7 @@ use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{CallKind, ReadError};
-use simgauge_store::{Before, Finished, Lease, Postponed, StoreError, Task, TaskKey};
+use simgauge_store::{Before, Finished, Lease, LeaseKind, Postponed, StoreError, Task, TaskKey};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -68,7 +68,7 @@ pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
     while !stopping.is_cancelled() {
         let now = settings.clock.now();
         let held_until = Instant::now() + settings.lease;
-        match settings.store.lease(lane, &settings.node, now, now.after(settings.lease), settings.alone).await
+        match settings.store.lease(LeaseKind::Lane, lane, &settings.node, now, now.after(settings.lease), settings.alone).await
         {
             Ok(Some((lease, before))) => {
                 tracing::debug!(lane, epoch = lease.epoch, "lane taken");
@@ -93,7 +93,7 @@ async fn give_back(context: &LaneContext, lease: &Lease, status: LaneStatus) {
     let words = LastWords { status, counting: context.pacer.hand_over(), at: context.settings.clock.now().0 };
     let words = serde_json::to_string(&words).unwrap_or_default();
     if let Err(error) = context.settings.store.release(lease, &words).await {
-        tracing::warn!(lane = lease.lane, %error, "the lease could not be given back; it will run out");
+        tracing::warn!(lane = lease.name, %error, "the lease could not be given back; it will run out");
     }
 }
 
@@ -345,7 +345,7 @@ impl<'a> Shift<'a> {
         let read = trace.child(
             Span::ended("read", now, times.took)
                 .with("simgauge.lane", self.lane().to_owned())
-                .with("simgauge.iccid", task.key.iccid.clone())
+                .with("simgauge.iccid", task.iccid.clone())
                 .with("simgauge.attempt", i64::from(task.attempts) + 1)
                 .with("simgauge.outcome", error.map_or("succeeded", |error| error.kind.as_str()))
                 .failed(error.map(|error| error.detail.clone())),
@@ -366,8 +366,8 @@ impl<'a> Shift<'a> {
         let now = self.now();
         tracing::warn!(
             lane = self.lane(),
-            card = task.card,
-            iccid = task.key.iccid,
+            card = task.number,
+            iccid = task.iccid,
             refresh = %task.key.refresh,
             attempt = task.attempts + 1,
             kind = %error.kind,
@@ -393,7 +393,7 @@ impl<'a> Shift<'a> {
             at: now.seconds(),
             kind: error.kind.to_string(),
             detail: error.detail.clone(),
-            card: task.card.clone(),
+            card: task.number.clone(),
         };
         self.status.errors.insert(0, shown);
         task.attempts += 1;

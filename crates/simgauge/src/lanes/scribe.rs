@@ -1,7 +1,7 @@
 //! The one that writes for all lanes: whatever they bring while it writes makes up the next transaction. One for each lane
 //! would make callers that want to be accepted wait for as many.
 
-use simgauge_store::{Ended, LaneNotes, Store};
+use simgauge_store::{Ended, LaneResults, Store};
 use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -18,16 +18,16 @@ pub(super) enum NotWritten {
     /// Another node has the lane.
     LeaseLost,
     /// The store failed; here they are again.
-    Store(LaneNotes),
+    Store(LaneResults),
     /// The process goes down.
     Stopping,
 }
 
-type Reply = oneshot::Sender<Result<(LaneNotes, Vec<Ended>), NotWritten>>;
+type Reply = oneshot::Sender<Result<(LaneResults, Vec<Ended>), NotWritten>>;
 
 /// Writes notes. Cheap to clone; ends with its last clone.
 #[derive(Clone)]
-pub(super) struct Scribe(mpsc::Sender<(LaneNotes, Reply)>);
+pub(super) struct Scribe(mpsc::Sender<(LaneResults, Reply)>);
 
 impl Scribe {
     /// Starts the thread that writes. On one that answers calls as well, each of a transaction's statements would wait for
@@ -45,7 +45,7 @@ impl Scribe {
     }
 
     /// Writes one lane's notes; gives them back with the refreshes that ended thereby.
-    pub(super) async fn write(&self, notes: LaneNotes) -> Result<(LaneNotes, Vec<Ended>), NotWritten> {
+    pub(super) async fn write(&self, notes: LaneResults) -> Result<(LaneResults, Vec<Ended>), NotWritten> {
         let (reply, answer) = oneshot::channel();
         self.0.send((notes, reply)).await.map_err(|_| NotWritten::Stopping)?;
         answer.await.unwrap_or(Err(NotWritten::Stopping))
@@ -53,7 +53,7 @@ impl Scribe {
 }
 
 /// What lanes brought, up to about [`NOTES`]; nothing once there are no lanes any more.
-async fn next_group(queue: &mut mpsc::Receiver<(LaneNotes, Reply)>) -> Option<(Vec<LaneNotes>, Vec<Reply>)> {
+async fn next_group(queue: &mut mpsc::Receiver<(LaneResults, Reply)>) -> Option<(Vec<LaneResults>, Vec<Reply>)> {
     let (first, reply) = queue.recv().await?;
     let mut count = first.count();
     let (mut notes, mut replies) = (vec![first], vec![reply]);
@@ -67,16 +67,16 @@ async fn next_group(queue: &mut mpsc::Receiver<(LaneNotes, Reply)>) -> Option<(V
     Some((notes, replies))
 }
 
-async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneNotes, Reply)>) {
+async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneResults, Reply)>) {
     while let Some((notes, replies)) = next_group(&mut queue).await {
-        match store.write_down(&notes).await {
+        match store.write_results(&notes).await {
             Ok(written) => {
                 for ((notes, ended), reply) in notes.into_iter().zip(written).zip(replies) {
                     let _ = reply.send(ended.map(|ended| (notes, ended)).ok_or(NotWritten::LeaseLost));
                 }
             }
             Err(error) => {
-                let lanes: Vec<&str> = notes.iter().map(|notes| notes.lease.lane.as_str()).collect();
+                let lanes: Vec<&str> = notes.iter().map(|notes| notes.lease.name.as_str()).collect();
                 tracing::error!(?lanes, %error, "readings could not be written; trying again");
                 for (notes, reply) in notes.into_iter().zip(replies) {
                     let _ = reply.send(Err(NotWritten::Store(notes)));
