@@ -56,13 +56,6 @@ impl RefreshId {
         bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
-    /// An id that this program wrote to the store itself. A text that is not an id becomes the id of time 0,
-    /// which no refresh has.
-    #[must_use]
-    pub fn trusted(text: impl AsRef<str>) -> Self {
-        Self::parse(text.as_ref()).unwrap_or_else(|| Self::from_bits(0))
-    }
-
     /// The time in the id.
     #[must_use]
     pub fn made_at(&self) -> UnixMs {

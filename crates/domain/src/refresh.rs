@@ -2,6 +2,7 @@
 
 use crate::failure::FailureKind;
 use crate::id::RefreshId;
+use crate::ids::ProfileId;
 use crate::time::UnixMs;
 
 /// Where a refresh stands.
@@ -60,8 +61,8 @@ pub struct OpenRefresh {
     pub id: RefreshId,
     /// When it was accepted.
     pub accepted_at: UnixMs,
-    /// ICCIDs of the profiles that still have to be read for it.
-    pub remaining: Vec<String>,
+    /// The profiles that still have to be read for it.
+    pub remaining: Vec<ProfileId>,
     /// The first failure among its profiles so far.
     pub failure: Option<Failure>,
 }
@@ -76,18 +77,18 @@ pub struct Settlement {
     pub again_for: Option<usize>,
 }
 
-/// Applies the end of a reading of `iccid` that began at `began_at` to a card's open refreshes. It counts for
+/// Applies the end of a reading of `profile` that began at `began_at` to a card's open refreshes. It counts for
 /// those accepted before it began (and only once for each); those accepted later keep waiting.
 pub fn settle(
     open: &mut [OpenRefresh],
-    iccid: &str,
+    profile: ProfileId,
     began_at: UnixMs,
     failure: Option<&Failure>,
 ) -> Settlement {
     let mut settlement = Settlement::default();
     let mut again: Option<UnixMs> = None;
     for (index, refresh) in open.iter_mut().enumerate() {
-        let Some(at) = refresh.remaining.iter().position(|waiting| waiting == iccid) else { continue };
+        let Some(at) = refresh.remaining.iter().position(|waiting| *waiting == profile) else { continue };
         if refresh.accepted_at > began_at {
             if again.is_none_or(|oldest| refresh.accepted_at < oldest) {
                 again = Some(refresh.accepted_at);
@@ -113,11 +114,14 @@ pub fn settle(
 mod tests {
     use super::*;
 
-    fn open(seconds: i64, remaining: &[&str]) -> OpenRefresh {
+    const P: ProfileId = ProfileId(1);
+    const Q: ProfileId = ProfileId(2);
+
+    fn open(seconds: i64, remaining: &[ProfileId]) -> OpenRefresh {
         OpenRefresh {
             id: RefreshId::new(UnixMs::from_seconds(seconds), 0),
             accepted_at: UnixMs::from_seconds(seconds),
-            remaining: remaining.iter().map(|iccid| (*iccid).to_owned()).collect(),
+            remaining: remaining.to_vec(),
             failure: None,
         }
     }
@@ -128,40 +132,40 @@ mod tests {
 
     #[test]
     fn one_reading_serves_all_that_waited_when_it_began() {
-        let mut refreshes = [open(10, &["p"]), open(20, &["p"]), open(30, &["p"])];
-        let settlement = settle(&mut refreshes, "p", UnixMs::from_seconds(25), None);
+        let mut refreshes = [open(10, &[P]), open(20, &[P]), open(30, &[P])];
+        let settlement = settle(&mut refreshes, P, UnixMs::from_seconds(25), None);
         assert_eq!(settlement.changed, [(0, RefreshState::Succeeded), (1, RefreshState::Succeeded)]);
         assert_eq!(settlement.again_for, Some(2));
         assert_eq!(
-            settle(&mut refreshes, "p", UnixMs::from_seconds(35), None).changed,
+            settle(&mut refreshes, P, UnixMs::from_seconds(35), None).changed,
             [(2, RefreshState::Succeeded)]
         );
     }
 
     #[test]
     fn a_card_with_two_profiles_ends_when_both_were_read() {
-        let mut refreshes = [open(10, &["p", "q"])];
+        let mut refreshes = [open(10, &[P, Q])];
         assert_eq!(
-            settle(&mut refreshes, "p", UnixMs::from_seconds(11), None).changed,
+            settle(&mut refreshes, P, UnixMs::from_seconds(11), None).changed,
             [(0, RefreshState::Running)]
         );
         assert_eq!(
-            settle(&mut refreshes, "p", UnixMs::from_seconds(12), None),
+            settle(&mut refreshes, P, UnixMs::from_seconds(12), None),
             Settlement::default(),
             "counts once"
         );
         assert_eq!(
-            settle(&mut refreshes, "q", UnixMs::from_seconds(13), None).changed,
+            settle(&mut refreshes, Q, UnixMs::from_seconds(13), None).changed,
             [(0, RefreshState::Succeeded)]
         );
     }
 
     #[test]
     fn one_failed_profile_fails_the_refresh_but_only_at_its_end() {
-        let mut refreshes = [open(10, &["p", "q"])];
-        let settlement = settle(&mut refreshes, "p", UnixMs::from_seconds(11), Some(&failure()));
+        let mut refreshes = [open(10, &[P, Q])];
+        let settlement = settle(&mut refreshes, P, UnixMs::from_seconds(11), Some(&failure()));
         assert_eq!(settlement.changed, [(0, RefreshState::Running)]);
-        let settlement = settle(&mut refreshes, "q", UnixMs::from_seconds(11), None);
+        let settlement = settle(&mut refreshes, Q, UnixMs::from_seconds(11), None);
         assert_eq!(settlement.changed, [(0, RefreshState::Failed)]);
         assert_eq!(refreshes[0].failure, Some(failure()));
     }

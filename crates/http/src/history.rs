@@ -28,13 +28,13 @@ impl Operation for History {
             gate::enter_once(state, body, origin, |body| UsageHistory::read(body, self.0))?;
         let store = &state.services.store;
         // Another account's card does not exist.
-        store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
+        let card = store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
         let before = UnixMs(fields.before.unwrap_or(i64::MAX));
-        let readings = store.readings(fields.number, before, fields.page_size).await?;
+        let readings = store.readings(card.id, before, fields.page_size).await?;
         let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);
         let next_before = readings.last().filter(|_| full).map(|last| last.began_at.0.to_string());
         let days = match fields.before {
-            None => store.daily_totals(fields.number, &state.services.zone).await?,
+            None => store.daily_totals(card.id, &state.services.zone).await?,
             Some(_) => std::collections::BTreeMap::new(),
         };
         let answer = HistoryAnswer {

@@ -24,7 +24,7 @@ impl Operation for Get {
         let (caller, id) = gate::enter_once(state, body, origin, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
         let refresh = state.services.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
-        let card = state.services.store.card_of_any(&refresh.card).await?;
+        let card = state.services.store.card_of_any(&refresh.number).await?;
         let report = answers::refresh_report(refresh, card.map(|card| card.kind), caller.language);
         Ok(done(Code::Ok.default_message(caller.language), report, request_id))
     }

@@ -32,7 +32,7 @@ fn numbered(kind: Option<CardKind>, number: String) -> (Option<String>, Option<S
 }
 
 pub fn refresh_report(refresh: RefreshView, kind: Option<CardKind>, language: Language) -> RefreshReport {
-    let (iccid, eid) = numbered(kind, refresh.card);
+    let (iccid, eid) = numbered(kind, refresh.number);
     RefreshReport {
         refresh_id: refresh.id.to_string(),
         iccid,

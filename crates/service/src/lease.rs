@@ -3,12 +3,14 @@
 
 use crate::clock::Clock;
 use crate::interval::every;
-use simgauge_store::{Before, DELIVERY_LANE, Lease, Store, StoreError};
+use simgauge_store::{Before, Lease, LeaseKind, Store, StoreError};
 use std::time::Duration;
 use tokio::task::JoinError;
 use tokio::time::{Instant, Interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+/// The outbox is one.
+const OUTBOX: &str = "notify";
 /// A lease is renewed, and asked for again, so many times while it lasts.
 const TRIES_PER_LEASE: u32 = 4;
 
@@ -43,6 +45,7 @@ pub(crate) struct LeaseTaker {
     store: Store,
     clock: Clock,
     settings: LeaseSettings,
+    kind: LeaseKind,
     name: String,
     has_tried: bool,
 }
@@ -50,18 +53,29 @@ pub(crate) struct LeaseTaker {
 impl LeaseTaker {
     /// The lease of a lane.
     pub(crate) fn of_lane(lane: &str, settings: &LeaseSettings, store: &Store, clock: &Clock) -> Self {
-        Self {
-            store: store.clone(),
-            clock: clock.clone(),
-            settings: settings.clone(),
-            name: lane.to_owned(),
-            has_tried: false,
-        }
+        Self::of(LeaseKind::Lane, lane, settings, store, clock)
     }
 
     /// The lease of the outbox.
     pub(crate) fn of_outbox(settings: &LeaseSettings, store: &Store, clock: &Clock) -> Self {
-        Self::of_lane(DELIVERY_LANE, settings, store, clock)
+        Self::of(LeaseKind::Outbox, OUTBOX, settings, store, clock)
+    }
+
+    fn of(
+        kind: LeaseKind,
+        name: &str,
+        settings: &LeaseSettings,
+        store: &Store,
+        clock: &Clock,
+    ) -> Self {
+        Self {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: settings.clone(),
+            kind,
+            name: name.to_owned(),
+            has_tried: false,
+        }
     }
 
     /// Waits until the lease can be had; nothing once `stopping` is set.
@@ -88,7 +102,7 @@ impl LeaseTaker {
         let now = self.clock.now();
         // By this machine's steady clock, and from before the store was asked.
         let held_until = Instant::now() + *duration;
-        let taken = self.store.lease(&self.name, node, now, now.after(*duration), *alone).await?;
+        let taken = self.store.lease(self.kind, &self.name, node, now, now.after(*duration), *alone).await?;
         let Some((lease, before)) = taken else { return Ok(None) };
         tracing::debug!(lease = self.name, epoch = lease.epoch, "lease taken");
         let held = HeldLease {
@@ -153,7 +167,7 @@ impl HeldLease {
             }
             Err(StoreError::LeaseLost(_)) => Err(ExitReason::LeaseLost),
             Err(error) => {
-                tracing::warn!(lease = self.lease.lane, %error, "the lease could not be renewed; trying again");
+                tracing::warn!(lease = self.lease.name, %error, "the lease could not be renewed; trying again");
                 Ok(())
             }
         }
@@ -162,7 +176,7 @@ impl HeldLease {
     /// Gives the lease back with something for its next holder, who can take it at once.
     pub(crate) async fn give_back(self, handover: &str) {
         if let Err(error) = self.store.release(&self.lease, handover).await {
-            let lease = self.lease.lane;
+            let lease = self.lease.name;
             tracing::warn!(lease, %error, "the lease could not be given back; it will run out");
         }
     }

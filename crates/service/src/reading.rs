@@ -58,7 +58,7 @@ pub(crate) async fn read_profile(
 ) -> (ReadOutcome, ReadTimes) {
     let began = Instant::now();
     let timed = TimedGate { gate, calls: Arc::default() };
-    let profile = ProfileRef { iccid: &task.key.iccid, eid: task.eid.as_deref() };
+    let profile = ProfileRef { iccid: &task.iccid, eid: task.eid.as_deref() };
     let outcome = operator.read(&profile, &timed).await;
     let calls = std::mem::take(&mut *timed.calls.lock().unwrap_or_else(PoisonError::into_inner));
     let ended = Instant::now();

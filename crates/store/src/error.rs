@@ -1,44 +1,56 @@
 //! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided elsewhere.
 
+use rusqlite::ffi;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failures of the database since the process started.
 static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
 
-/// How often the database failed this process: for whoever watches it.
+/// How often the database failed this process, for metrics.
 #[must_use]
 pub fn database_errors() -> u64 {
     DATABASE_ERRORS.load(Ordering::Relaxed)
 }
 
-/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL's scheme is neither `sqlite` nor `postgres`.
     #[error("the store's URL must start with sqlite:// or postgres://")]
     UnknownScheme,
-    /// The database holds migrations that this program does not know: it was written by a newer version.
-    #[error("the database is newer than this program (migration {0}); start a newer simgauge")]
+    /// The URL begins with `sqlite:` but names no file.
+    #[error("the store's URL {0}")]
+    Url(&'static str),
+    /// The schema has a version that this program does not know: a newer program wrote it.
+    #[error("the database is newer than this program (schema version {0}); start a newer simgauge")]
     NewerDatabase(i64),
-    /// Migrations could not be applied.
-    #[error("migration failed: {0}")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
-    /// The database could not be reached, or refused.
+    /// The store was written by the first edition, whose schema is another one.
+    #[error(
+        "the database is one of simgauge's first edition; copy it into a new one with \
+         `simgauge migrate --from OLD --to NEW`"
+    )]
+    FirstEdition,
+    /// PostgreSQL could not be reached, or refused.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
-    /// SQLite, asked directly, refused.
+    /// SQLite refused.
     #[error("database: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// No connection became free within the time limit.
+    #[error("database: no connection became free in time")]
+    Busy,
+    #[error("database: the store is closed")]
+    Closed,
     /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
     #[error("the store's log cannot be brought onto the disk: {0}")]
     Disk(#[source] std::io::Error),
-    /// A row holds what this program never writes.
+    /// A row holds what this program never writes. Names table and key.
     #[error("unexpected content in the database: {0}")]
     Corrupt(String),
-    /// Something of that name is there already.
+    /// An amount of bytes that the database cannot hold.
+    #[error("{0} bytes are more than the store can hold")]
+    TooManyBytes(u64),
     #[error("{0} exists already")]
     Exists(String),
-    /// Something that is referred to is not there.
     #[error("{0} does not exist")]
     Missing(String),
     /// A sealed secret of an app cannot be opened.
@@ -47,8 +59,8 @@ pub enum StoreError {
     /// The store is of a kind that cannot do this.
     #[error("this needs {0}")]
     WrongKind(&'static str),
-    /// The lane is worked by somebody else now; nothing was written.
-    #[error("the lease of lane {0} was lost")]
+    /// Somebody else holds the lease now; nothing was written.
+    #[error("the lease of {0} was lost")]
     LeaseLost(String),
 }
 
@@ -74,13 +86,44 @@ impl From<std::io::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Nobody else let go of a connection within the time limit.
+    pub(crate) fn busy() -> Self {
+        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
+        Self::Busy
+    }
+
     /// Whether a unique key was violated.
-    pub(crate) fn is_unique(error: &sqlx::Error) -> bool {
-        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    fn is_unique(&self) -> bool {
+        match self {
+            Self::Database(error) => {
+                error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+            }
+            _ => matches!(
+                self.sqlite_code(),
+                Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+            ),
+        }
+    }
+
+    /// Where a unique key was violated: that this exists already.
+    pub(crate) fn or_exists(self, what: impl std::fmt::Display) -> Self {
+        if self.is_unique() { Self::Exists(what.to_string()) } else { self }
     }
 
     /// Whether a foreign key was violated.
-    pub(crate) fn is_foreign(error: &sqlx::Error) -> bool {
-        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+    pub(crate) fn is_foreign(&self) -> bool {
+        match self {
+            Self::Database(error) => {
+                error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+            }
+            _ => self.sqlite_code() == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY),
+        }
+    }
+
+    fn sqlite_code(&self) -> Option<std::ffi::c_int> {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => Some(error.extended_code),
+            _ => None,
+        }
     }
 }

@@ -11,7 +11,7 @@ use simgauge_domain::id::RefreshId;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, AdminRole, Admission, CardCursor, CardRules, CardWalk, ImportRow, Pulse,
+    AcceptCall, AcceptOutcome, Activity, AdminRole, Admission, CardCursor, CardRules, CardWalk, ImportRow,
     RefreshFilter, Store, StoreError,
 };
 use std::time::Duration;
@@ -160,13 +160,19 @@ async fn refreshes_are_listed_newest_first_and_looking_has_an_end(
     assert_eq!(list(None, &failed, 9, 3).await, (vec![], Some(ids[2]), true), "stops after three");
     assert_eq!(list(Some(ids[2].as_str()), &failed, 9, 100).await, (vec![], None, false));
     let of_card = async |before: Option<&str>, limit| {
-        let found = store.refreshes_of_card(one, before, limit).await.unwrap();
+        let found = store.refreshes_of_card(store.card_id(one).await, before, limit).await.unwrap();
         found.into_iter().map(|refresh| refresh.id).collect::<Vec<_>>()
     };
     assert_eq!(of_card(None, 2).await, [ids[1], ids[3]]);
     assert_eq!(of_card(Some(ids[3].as_str()), 2).await, [ids[5]]);
     assert!(of_card(Some(ids[0].as_str()), 2).await.is_empty(), "another card's refresh leads nowhere");
-    assert!(store.refreshes_of_card("8986000000000000005", None, 2).await.unwrap().is_empty());
+    assert!(
+        store
+            .refreshes_of_card(store.card_id("8986000000000000005").await, None, 2)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
     let first = store.refresh("acme", &ids[5]).await.unwrap().unwrap();
     let waiting = store.waiting_tasks("main", &first).await.unwrap();
@@ -232,15 +238,15 @@ async fn lanes_are_paused_for_all_nodes(#[values(Database::Sqlite, Database::Pos
 #[tokio::test]
 async fn minutes_add_up_over_nodes(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let store = TestStore::new(database).await;
-    let pulse = |accepted, succeeded, failed| Pulse { accepted, succeeded, failed };
-    store.add_pulse("a", pulse(5, 3, 1), at(0)).await.unwrap();
-    store.add_pulse("a", pulse(1, 0, 0), at(10)).await.unwrap();
-    store.add_pulse("b", pulse(2, 2, 0), at(20)).await.unwrap();
-    store.add_pulse("b", pulse(9, 9, 9), at(60)).await.unwrap();
-    let minutes = store.pulse_since(at(0)).await.unwrap();
-    assert_eq!(minutes, [(T0, pulse(8, 5, 1)), (at(60), pulse(9, 9, 9))]);
-    store.forget_pulse(at(60)).await.unwrap();
-    assert_eq!(store.pulse_since(UnixMs(0)).await.unwrap().len(), 1);
+    let activity = |accepted, succeeded, failed| Activity { accepted, succeeded, failed };
+    store.add_activity("a", activity(5, 3, 1), at(0)).await.unwrap();
+    store.add_activity("a", activity(1, 0, 0), at(10)).await.unwrap();
+    store.add_activity("b", activity(2, 2, 0), at(20)).await.unwrap();
+    store.add_activity("b", activity(9, 9, 9), at(60)).await.unwrap();
+    let minutes = store.activity_since(at(0)).await.unwrap();
+    assert_eq!(minutes, [(T0, activity(8, 5, 1)), (at(60), activity(9, 9, 9))]);
+    store.forget_activity(at(60)).await.unwrap();
+    assert_eq!(store.activity_since(UnixMs(0)).await.unwrap().len(), 1);
 }
 
 #[rstest]
@@ -268,14 +274,16 @@ async fn days_since_are_the_last_of_all_days(
     let store = furnished(database).await;
     store
         .run_raw(
-            "INSERT INTO daily (card, day, iccid, cycle, delta, readings) VALUES \
-             ('8986000000000000001', '2020-01-01', '8986000000000000001', 0, 5, 1), \
-             ('8986000000000000001', '2027-01-14', '8986000000000000001', 0, 7, 1)",
+            "INSERT INTO daily (card, day, profile, cycle, delta, readings) \
+             SELECT profile.card, days.day, profile.id, 0, days.delta, 1 FROM profile JOIN \
+             (SELECT '2020-01-01' AS day, 5 AS delta UNION ALL SELECT '2027-01-14', 7) AS days ON true \
+             WHERE profile.iccid = '8986000000000000001'",
         )
         .await;
     let zone = TimeZone::UTC;
-    let all = store.daily_totals("8986000000000000001", &zone).await.unwrap();
+    let card = store.card_id("8986000000000000001").await;
+    let all = store.daily_totals(card, &zone).await.unwrap();
     assert_eq!(all.len(), 2);
-    let since = store.daily_totals_since("8986000000000000001", &zone, at(-2 * 86_400)).await.unwrap();
+    let since = store.daily_totals_since(card, &zone, at(-2 * 86_400)).await.unwrap();
     assert_eq!(since.into_iter().collect::<Vec<_>>(), [("2027-01-14".to_owned(), 7)]);
 }

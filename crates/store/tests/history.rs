@@ -7,11 +7,12 @@ mod support;
 use rstest::rstest;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::metering::delta::ReadingKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::reading::{Period, PeriodKind, Reading};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardSums, Finished, ImportRow, Lease, NewPackage, TaskKey};
+use simgauge_store::{CardSums, Finished, ImportRow, Lease, LeaseKind, NewPackage, TaskKey};
 use std::collections::BTreeMap;
 use support::{Database, TestStore};
 
@@ -52,17 +53,15 @@ async fn stocked(database: Database) -> (TestStore, Lease) {
     let mut import = store.import().await.unwrap();
     assert!(import.add(&rows).await.unwrap().iter().all(Result::is_ok));
     import.commit().await.unwrap();
-    let lease = store.lease(LANE, "n1", T0, hour(1000), false).await.unwrap().unwrap().0;
+    let lease = store.lease(LeaseKind::Lane, LANE, "n1", T0, hour(1000), false).await.unwrap().unwrap().0;
     (store, lease)
 }
 
 /// A reading of a profile that began so many hours after T0.
 async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: i64, month: &str, used: u64) {
-    let task = TaskKey {
-        account: "acme".into(),
-        refresh: RefreshId::new(hour(hours), u128::from(used)),
-        iccid: iccid.into(),
-    };
+    let (card, profile) = store.profile_id(card, iccid).await;
+    let refresh = RefreshId::new(hour(hours), u128::from(used));
+    let task = TaskKey { account: "acme".into(), refresh, profile };
     let period =
         Period { kind: PeriodKind::CalendarMonth, key: format!("2027-{month}"), start: None, end: None };
     let reading = Reading {
@@ -76,7 +75,7 @@ async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: 
     };
     let finished = Finished {
         task,
-        card: card.into(),
+        card,
         began_at: hour(hours),
         ended_at: UnixMs(hour(hours).0 + 500),
         outcome: Ok(reading),
@@ -113,20 +112,23 @@ fn days() -> BTreeMap<String, i64> {
 }
 
 /// A: 100 + 150 - 20 + 270 = 500, then 70 of the next month. B: 40 + 50 - 30 = 60. Together 630.
-fn sums() -> CardSums {
-    let by_cycle = [((A.to_owned(), 0), 500), ((A.to_owned(), 1), 70), ((B.to_owned(), 0), 60)];
+async fn expected_sums(store: &TestStore) -> CardSums {
+    let (_, a) = store.profile_id(EID, A).await;
+    let (_, b) = store.profile_id(EID, B).await;
+    let by_cycle = [((a, 0), 500), ((a, 1), 70), ((b, 0), 60)];
     CardSums { booked: 630, counted: 630, by_cycle: by_cycle.into() }
 }
 
 async fn sums_of(store: &TestStore, card: &str) -> CardSums {
-    store.sums(&[card]).await.unwrap().remove(card).unwrap_or_default()
+    let card = store.card_id(card).await;
+    store.sums(&[card]).await.unwrap().remove(&card).unwrap_or_default()
 }
 
 /// Prunes every card; answers how many readings went.
 async fn prune(store: &TestStore, keep_from: UnixMs) -> usize {
-    let (mut after, mut gone) = (String::new(), 0);
+    let (mut after, mut gone) = (CardId(0), 0);
     loop {
-        let (last, count) = store.prune_readings(&after, &shanghai(), keep_from).await.unwrap();
+        let (last, count) = store.prune_readings(after, &shanghai(), keep_from).await.unwrap();
         gone += count;
         match last {
             Some(last) => after = last,
@@ -139,19 +141,20 @@ async fn prune(store: &TestStore, keep_from: UnixMs) -> usize {
 #[tokio::test]
 async fn readings_are_paged_newest_first(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let (store, lease) = stocked(database).await;
-    assert_eq!(store.readings(EID, EVER, 10).await.unwrap(), []);
+    let esim = store.card_id(EID).await;
+    assert_eq!(store.readings(esim, EVER, 10).await.unwrap(), []);
     four_days(&store, &lease).await;
     read(&store, &lease, "8901", "8901", 30, "01", 7).await;
 
     let mut all = Vec::new();
     let mut before = EVER;
     for expected in [4, 4, 1] {
-        let page = store.readings(EID, before, 4).await.unwrap();
+        let page = store.readings(esim, before, 4).await.unwrap();
         assert_eq!(page.len(), expected);
         before = page.last().unwrap().began_at;
         all.extend(page);
     }
-    assert_eq!(store.readings(EID, before, 4).await.unwrap(), []);
+    assert_eq!(store.readings(esim, before, 4).await.unwrap(), []);
     let shown: Vec<(&str, i64, u64, i64, ReadingKind)> = all
         .iter()
         .map(|one| {
@@ -174,7 +177,11 @@ async fn readings_are_paged_newest_first(#[values(Database::Sqlite, Database::Po
         ]
     );
     assert_eq!(all[0].synced_at, UnixMs(hour(73).0 + 500));
-    assert_eq!(store.readings("8901", EVER, 10).await.unwrap().len(), 1, "each card has its own");
+    assert_eq!(
+        store.readings(store.card_id("8901").await, EVER, 10).await.unwrap().len(),
+        1,
+        "each card has its own"
+    );
 }
 
 #[rstest]
@@ -184,14 +191,14 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     four_days(&store, &lease).await;
     read(&store, &lease, "8901", "8901", 1, "01", 7).await;
     let left = async |store: &TestStore| {
-        let readings = store.readings(EID, EVER, 100).await.unwrap();
+        let readings = store.readings(store.card_id(EID).await, EVER, 100).await.unwrap();
         readings.iter().map(|one| (one.began_at.0 - T0.0) / 3_600_000).collect::<Vec<_>>()
     };
     let unchanged = async |store: &TestStore| {
-        assert_eq!(store.daily_totals(EID, &shanghai()).await.unwrap(), days());
-        assert_eq!(sums_of(store, EID).await, sums());
+        assert_eq!(store.daily_totals(store.card_id(EID).await, &shanghai()).await.unwrap(), days());
+        assert_eq!(sums_of(store, EID).await, expected_sums(&store).await);
         assert_eq!(sums_of(store, "8901").await.counted, 7);
-        let only = store.daily_totals("8901", &shanghai()).await.unwrap();
+        let only = store.daily_totals(store.card_id("8901").await, &shanghai()).await.unwrap();
         assert_eq!(only, [("2027-01-15".to_owned(), 7)].into());
     };
     unchanged(&store).await;
@@ -219,7 +226,7 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     // 23:00 on the 18th: 5 more; 20 January 16:00: 10.
     later.insert("2027-01-18".to_owned(), 45);
     later.insert("2027-01-20".to_owned(), 10);
-    assert_eq!(store.daily_totals(EID, &shanghai()).await.unwrap(), later);
+    assert_eq!(store.daily_totals(store.card_id(EID).await, &shanghai()).await.unwrap(), later);
     let sums = sums_of(&store, EID).await;
     assert_eq!((sums.booked, sums.counted), (645, 645));
 }
@@ -254,13 +261,14 @@ async fn books_and_readings_agree_whatever_is_done_to_packages(
             _ => store.cover_overage(EID, "c", hour(80)).await.unwrap(),
         }
         assert_eq!(ledger().await, 630, "step {step}");
-        assert_eq!(sums_of(&store, EID).await, sums(), "step {step}");
+        assert_eq!(sums_of(&store, EID).await, expected_sums(&store).await, "step {step}");
     }
     prune(&store, hour(60)).await;
-    assert_eq!((ledger().await, sums_of(&store, EID).await), (630, sums()));
+    assert_eq!((ledger().await, sums_of(&store, EID).await), (630, expected_sums(&store).await));
     let card = store.card_of_any(EID).await.unwrap().unwrap();
     let counted: Vec<_> = card.profiles.iter().map(|profile| (profile.used, profile.counted)).collect();
     assert_eq!(counted, [(Some(70), Some((1, 70))), (Some(60), Some((0, 60)))]);
-    let both = store.sums(&[EID, "8901", "no such card"]).await.unwrap();
-    assert_eq!(both.keys().collect::<Vec<_>>(), [EID], "nothing where nothing was read");
+    let esim = store.card_id(EID).await;
+    let both = store.sums(&[esim, store.card_id("8901").await, CardId(4711)]).await.unwrap();
+    assert_eq!(both.keys().collect::<Vec<_>>(), [&esim], "nothing where nothing was read");
 }

@@ -15,14 +15,15 @@ use simgauge_domain::refresh::Failure;
 use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardRules, DELIVERY_LANE, Finished, ImportRow, Lease,
-    NotificationState, NotificationView, NotifySettings, Outcome, Settled, StoreError, TaskKey,
+    AcceptCall, AcceptOutcome, Admission, CardRules, Finished, ImportRow, Lease, LeaseKind,
+    NotificationPrefs, NotificationState, NotificationView, Outcome, Settled, StoreError, TaskKey,
 };
 use std::time::Duration;
 use support::{Database, TestStore};
 
 const T0: UnixMs = UnixMs(1_800_000_000_000);
 const LANE: &str = "main";
+const OUTBOX: &str = "notify";
 const SIM: &str = "8901";
 const EID: &str = "11111111111111111111111111";
 
@@ -30,8 +31,8 @@ fn at(seconds: i64) -> UnixMs {
     UnixMs(T0.0 + seconds * 1000)
 }
 
-fn settings(account: &str, url: Option<&str>) -> NotifySettings {
-    NotifySettings {
+fn prefs(account: &str, url: Option<&str>) -> NotificationPrefs {
+    NotificationPrefs {
         account: account.into(),
         url: url.map(str::to_owned),
         app: None,
@@ -72,12 +73,12 @@ impl Scene {
         let rows = [row(SIM, "acme"), row("8902", "acme"), row(EID, "acme"), row("8903", "quiet")];
         assert!(import.add(&rows).await.unwrap().iter().all(Result::is_ok));
         import.commit().await.unwrap();
-        store.set_notify_settings(&settings("acme", Some("https://example.com/hook"))).await.unwrap();
-        let lease = async |name| {
-            let taken = store.lease(name, "n", T0, at(10_000_000), false).await.unwrap();
+        store.set_notification_prefs(&prefs("acme", Some("https://example.com/hook"))).await.unwrap();
+        let lease = async |kind, name| {
+            let taken = store.lease(kind, name, "n", T0, at(10_000_000), false).await.unwrap();
             taken.unwrap().0
         };
-        let (lane, delivery) = (lease(LANE).await, lease(DELIVERY_LANE).await);
+        let (lane, delivery) = (lease(LeaseKind::Lane, LANE).await, lease(LeaseKind::Outbox, OUTBOX).await);
         Self { store, lane, delivery, calls: 0 }
     }
 
@@ -114,9 +115,10 @@ impl Scene {
                 bundles: Vec::new(),
             })
             .map_err(|kind| Failure { kind, detail: "what happened".into() });
+        let (card, profile) = self.store.profile_id(number, number).await;
         let finished = Finished {
-            task: TaskKey { account: account.into(), refresh: refresh.id, iccid: number.into() },
-            card: number.into(),
+            task: TaskKey { account: account.into(), refresh: refresh.id, profile },
+            card,
             began_at: at(seconds),
             ended_at: at(seconds + 1),
             outcome,
@@ -134,7 +136,7 @@ impl Scene {
         let settled = Settled {
             id: view.id.clone(),
             account: view.account.clone(),
-            card: view.card.clone(),
+            card: view.card,
             tries: 1,
             outcome,
         };
@@ -185,7 +187,7 @@ async fn the_end_of_a_refresh_is_told_with_it(
     );
     assert_eq!((&bodies[3]["eid"], &bodies[3]["iccid"]), (&EID.into(), &Value::Null));
     assert!(all.iter().all(|one| RefreshId::parse(&one.id).is_some() && one.event == bodies_event(one)));
-    scene.store.set_notify_settings(&settings("acme", None)).await.unwrap();
+    scene.store.set_notification_prefs(&prefs("acme", None)).await.unwrap();
     scene.refresh("8902", 1000, Ok(1)).await;
     assert_eq!(scene.all().await.len(), 4, "switched off");
 }
@@ -271,12 +273,13 @@ async fn who_lost_the_lease_writes_nothing(
     let mut scene = Scene::new(database).await;
     scene.refresh(SIM, 10, Ok(1)).await;
     let all = scene.all().await;
-    let taken = scene.store.lease(DELIVERY_LANE, "other", at(20_000_000), at(30_000_000), false).await;
+    let (until, later) = (at(20_000_000), at(30_000_000));
+    let taken = scene.store.lease(LeaseKind::Outbox, OUTBOX, "other", until, later, false).await;
     let (new, _) = taken.unwrap().unwrap();
     let settled = |outcome| Settled {
         id: all[0].id.clone(),
         account: "acme".into(),
-        card: SIM.into(),
+        card: all[0].card,
         tries: 1,
         outcome,
     };
@@ -314,7 +317,7 @@ async fn what_is_long_over_is_forgotten(#[values(Database::Sqlite, Database::Pos
 
 #[rstest]
 #[tokio::test]
-async fn wishes_and_who_signs(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+async fn preferences_and_who_signs(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let scene = Scene::new(database).await;
     let store = &scene.store;
     let appkey = async || store.receiver("acme").await.unwrap().unwrap().appkey;
@@ -322,23 +325,23 @@ async fn wishes_and_who_signs(#[values(Database::Sqlite, Database::Postgres)] da
     assert_eq!(appkey().await.as_deref(), Some("k"), "the oldest");
     store.set_app_disabled("k", true).await.unwrap();
     assert_eq!(appkey().await.as_deref(), Some("newer"), "the oldest that is enabled");
-    let wishes = NotifySettings {
+    let wanted = NotificationPrefs {
         app: Some("k".into()),
         thresholds: Percentages::new(vec![100, 50, 80]).unwrap(),
         stale_hours: Some(48),
-        ..settings("acme", Some("https://example.com/hook?token=t0ken"))
+        ..prefs("acme", Some("https://example.com/hook?token=t0ken"))
     };
-    store.set_notify_settings(&wishes).await.unwrap();
-    assert_eq!(store.notify_settings("acme").await.unwrap(), wishes);
+    store.set_notification_prefs(&wanted).await.unwrap();
+    assert_eq!(store.notification_prefs("acme").await.unwrap(), wanted);
     assert_eq!(appkey().await, None, "the one that was named is disabled");
-    assert!(!format!("{wishes:?} {:?}", store.receiver("acme").await.unwrap()).contains("t0ken"));
-    let foreign = NotifySettings { app: Some("q".into()), ..wishes.clone() };
-    assert!(matches!(store.set_notify_settings(&foreign).await, Err(StoreError::Missing(_))));
-    assert_eq!(store.notify_settings("acme").await.unwrap(), wishes, "rolled back");
-    let nobody = settings("nobody", None);
-    assert!(matches!(store.set_notify_settings(&nobody).await, Err(StoreError::Missing(_))));
-    assert!(matches!(store.notify_settings("nobody").await, Err(StoreError::Missing(_))));
-    assert_eq!(store.all_notify_settings().await.unwrap().len(), 2);
+    assert!(!format!("{wanted:?} {:?}", store.receiver("acme").await.unwrap()).contains("t0ken"));
+    let foreign = NotificationPrefs { app: Some("q".into()), ..wanted.clone() };
+    assert!(matches!(store.set_notification_prefs(&foreign).await, Err(StoreError::Missing(_))));
+    assert_eq!(store.notification_prefs("acme").await.unwrap(), wanted, "rolled back");
+    let nobody = prefs("nobody", None);
+    assert!(matches!(store.set_notification_prefs(&nobody).await, Err(StoreError::Missing(_))));
+    assert!(matches!(store.notification_prefs("nobody").await, Err(StoreError::Missing(_))));
+    assert_eq!(store.all_notification_prefs().await.unwrap().len(), 2);
     assert_eq!(store.receiver("nobody").await.unwrap(), None);
 }
 

@@ -174,7 +174,7 @@ impl Verdict {
         let by_id: HashMap<&str, &RefreshView> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
         let lost: Vec<String> = accepted
             .iter()
-            .filter(|(id, card)| by_id.get(id.as_str()).is_none_or(|row| row.card != **card))
+            .filter(|(id, card)| by_id.get(id.as_str()).is_none_or(|row| row.number != **card))
             .map(|(id, card)| format!("{id} of {card}"))
             .collect();
         self.none("refreshes answered 200 that are not there", &lost);
@@ -183,7 +183,7 @@ impl Verdict {
         self.none("refreshes that have not ended", &open);
         let mut by_card: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for row in rows {
-            by_card.entry(&row.card).or_default().push(row.accepted_at.0);
+            by_card.entry(&row.number).or_default().push(row.accepted_at.0);
         }
         let mut early = Vec::new();
         for (card, times) in &mut by_card {

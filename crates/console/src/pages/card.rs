@@ -12,6 +12,7 @@ use crate::view::{Badge, ViewContext, When, cooling, percent, used_tone};
 use askama::Template;
 use axum::extract::{Path, State};
 use simgauge_admin::human;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::PackageAnswer;
 use simgauge_service::answers;
@@ -67,7 +68,7 @@ pub(super) fn refresh_row(refresh: &RefreshView, context: ViewContext<'_>) -> Re
     };
     RefreshRow {
         id: refresh.id.to_string(),
-        card: refresh.card.clone(),
+        card: refresh.number.clone(),
         account: refresh.account.clone(),
         by,
         accepted: context.when(refresh.accepted_at),
@@ -158,12 +159,12 @@ async fn shown(
     let t = read.texts();
     let context = ViewContext { t, now, zone: &state.services.zone };
     let facts = Facts::of(state, &card).await?;
-    let refreshes = store.refreshes_of_card(&card.number, None, SHOWN).await?;
+    let refreshes = store.refreshes_of_card(card.id, None, SHOWN).await?;
     let before = read.query.get("readings_before").parse().unwrap_or(i64::MAX);
-    let readings = store.readings(&card.number, UnixMs(before), PAGE.min(SHOWN)).await?;
+    let readings = store.readings(card.id, UnixMs(before), PAGE.min(SHOWN)).await?;
     let more = i64::try_from(readings.len()).is_ok_and(|count| count >= SHOWN);
     let from = UnixMs(now.0 - (DAYS - 1) * DAY_MS);
-    let days = store.daily_totals_since(&card.number, &state.services.zone, from).await?;
+    let days = store.daily_totals_since(card.id, &state.services.zone, from).await?;
     let answer = answers::card_answer(&state.services, card.clone(), t.0);
     let usage = answer.usage.as_ref();
     let cooling_until = cooling(&card, &state.services.rules, now);
@@ -305,8 +306,8 @@ fn reading_row(reading: &ReadingView, context: ViewContext<'_>) -> ReadingRow {
 }
 
 /// What is to be seen of the card's last refresh, as a number.
-async fn seen(state: &ConsoleState, number: &str) -> PageResult<String> {
-    Ok(digest_of(state.services.store.refreshes_of_card(number, None, 1).await?.first()))
+async fn seen(state: &ConsoleState, card: CardId) -> PageResult<String> {
+    Ok(digest_of(state.services.store.refreshes_of_card(card, None, 1).await?.first()))
 }
 
 fn digest_of(last: Option<&RefreshView>) -> String {
@@ -322,11 +323,11 @@ pub(crate) async fn events(
     Path(number): Path<String>,
     read: ReadSession,
 ) -> PageResult {
-    let number = find(&state, &number).await?.number;
+    let card = find(&state, &number).await?.id;
     let of = state.clone();
     changes(&state, &read.visitor, read.query.get("seen"), Duration::from_millis(400), move || {
-        let (state, number) = (of.clone(), number.clone());
-        async move { seen(&state, &number).await }
+        let state = of.clone();
+        async move { seen(&state, card).await }
     })
 }
 
@@ -359,13 +360,14 @@ pub(crate) async fn export_readings(
     Path(number): Path<String>,
     _: ReadSession,
 ) -> PageResult {
-    let number = find(&state, &number).await?.number;
+    let card = find(&state, &number).await?;
+    let (number, card) = (card.number, card.id);
     let columns = ["iccid", "synced_at", "figure_of", "used_bytes", "delta_bytes", "kind"];
     let name = format!("readings-{number}");
     csv(&name, &columns, i64::MAX, move |before| {
-        let (state, number) = (state.clone(), number.clone());
+        let state = state.clone();
         async move {
-            let readings = state.services.store.readings(&number, UnixMs(before), EXPORT_PAGE).await?;
+            let readings = state.services.store.readings(card, UnixMs(before), EXPORT_PAGE).await?;
             let full = i64::try_from(readings.len()).is_ok_and(|count| count >= EXPORT_PAGE);
             let next = readings.last().filter(|_| full).map(|last| last.began_at.0);
             let rows = readings

@@ -65,7 +65,7 @@ fn row(one: NotificationView, context: ViewContext<'_>) -> Row {
         is_waiting: one.state == NotificationState::Waiting,
         id: one.id,
         account: one.account,
-        card: one.card,
+        card: one.number,
         body: one.body,
     }
 }
@@ -167,7 +167,7 @@ pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession)
                     vec![
                         one.id,
                         one.account,
-                        one.card,
+                        one.number,
                         one.event,
                         one.state.as_str().to_owned(),
                         one.created_at.seconds().to_string(),

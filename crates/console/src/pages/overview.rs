@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::State;
 use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::Pulse;
+use simgauge_store::Activity;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -111,8 +111,8 @@ pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -
     let now = state.services.clock.now();
     let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
     let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-    let minutes = state.services.store.pulse_since(from).await?;
-    let hour = minutes.iter().fold(Pulse::default(), |sum, (_, pulse)| sum.plus(*pulse));
+    let minutes = state.services.store.activity_since(from).await?;
+    let hour = minutes.iter().fold(Activity::default(), |sum, (_, pulse)| sum.plus(*pulse));
     let ended = hour.succeeded + hour.failed;
     let success = (ended > 0).then(|| percent(hour.succeeded, ended));
     let last_whole = UnixMs((now.0.div_euclid(MINUTE_MS) - 1) * MINUTE_MS);
@@ -150,7 +150,7 @@ pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession)
         async move {
             let now = state.services.clock.now();
             let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-            let minutes = state.services.store.pulse_since(from).await?;
+            let minutes = state.services.store.activity_since(from).await?;
             let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.services.zone }).await?;
             let dead = state.services.store.count_dead_notifications(DEAD_MAX).await?;
             Ok(shown(&minutes, &lanes, dead))
@@ -158,7 +158,7 @@ pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession)
     })
 }
 
-fn shown(minutes: &[(UnixMs, Pulse)], lanes: &[LaneRowView], dead: u64) -> String {
+fn shown(minutes: &[(UnixMs, Activity)], lanes: &[LaneRowView], dead: u64) -> String {
     let minutes: Vec<_> =
         minutes.iter().map(|(at, pulse)| (at.0, pulse.accepted, pulse.succeeded, pulse.failed)).collect();
     let lanes: Vec<_> = lanes
@@ -175,7 +175,7 @@ fn mean(of_hour: u64) -> f64 {
     mean
 }
 
-fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, context: ViewContext<'_>) -> Chart {
+fn chart(minutes: &[(UnixMs, Activity)], from: UnixMs, context: ViewContext<'_>) -> Chart {
     let t = context.t;
     let columns = (0..MINUTES)
         .map(|n| {
@@ -183,7 +183,7 @@ fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, context: ViewContext<'_>) ->
             let pulse = minutes
                 .iter()
                 .find(|(minute, _)| *minute == at)
-                .map_or(Pulse::default(), |(_, pulse)| *pulse);
+                .map_or(Activity::default(), |(_, pulse)| *pulse);
             let clock = context.when(at).at.chars().skip(11).take(5).collect::<String>();
             let title = t.fill(
                 "overview.minute",
@@ -200,7 +200,7 @@ fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, context: ViewContext<'_>) ->
     Chart::new(t.get("overview.chart").to_owned(), columns, human::count)
 }
 
-fn concerns(lanes: &[LaneRowView], hour: Pulse, dead: u64, context: ViewContext<'_>) -> Vec<Concern> {
+fn concerns(lanes: &[LaneRowView], hour: Activity, dead: u64, context: ViewContext<'_>) -> Vec<Concern> {
     let t: Texts = context.t;
     let mut found = Vec::new();
     let mut say = |tone, text: String, href: &str| found.push(Concern { tone, text, href: href.to_owned() });

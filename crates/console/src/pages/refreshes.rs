@@ -76,7 +76,8 @@ async fn find(state: &ConsoleState, wanted: &Wanted, limit: i64) -> PageResult<R
     }
     // A card's own history goes from one to the one before, so a time is no place in it.
     let before = Some(wanted.before.as_str()).filter(|id| !id.is_empty());
-    let refreshes = store.refreshes_of_card(&wanted.card, before, limit).await?;
+    let Some(card) = store.card_of_any(&wanted.card).await? else { return Ok(RefreshPage::default()) };
+    let refreshes = store.refreshes_of_card(card.id, before, limit).await?;
     let full = i64::try_from(refreshes.len()).is_ok_and(|count| count == limit);
     Ok(RefreshPage { next: refreshes.last().filter(|_| full).map(|last| last.id), refreshes, cut: false })
 }
@@ -187,7 +188,7 @@ fn csv_row(refresh: RefreshView) -> Vec<String> {
         refresh.failure.map(|failure| (failure.kind.as_str().to_owned(), failure.detail)).unwrap_or_default();
     vec![
         refresh.id.to_string(),
-        refresh.card,
+        refresh.number,
         refresh.account,
         refresh.appkey,
         refresh.accepted_at.seconds().to_string(),

@@ -3,6 +3,7 @@
 //! A difference belongs to the local day of the time its figure is of. Bytes used over several days without a
 //! reading in between are thus on the day they were first seen; nobody knows better.
 
+use crate::ids::ProfileId;
 use crate::metering::delta::moment;
 use crate::period::local_day;
 use crate::time::UnixMs;
@@ -13,8 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 /// A stored reading with what it counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// The profile.
-    pub iccid: String,
+    pub profile: ProfileId,
     /// When asking began.
     pub began_at: UnixMs,
     /// The operator's time of the figure.
@@ -29,8 +29,7 @@ pub struct Counted {
 /// well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayKey {
-    /// The profile.
-    pub iccid: String,
+    pub profile: ProfileId,
     /// The local calendar day.
     pub day: Date,
     /// The profile's count.
@@ -64,7 +63,7 @@ pub fn days<'a>(readings: impl IntoIterator<Item = &'a Counted>, zone: &TimeZone
     let mut days = Days::new();
     for reading in readings {
         let day = local_day(moment(reading.as_of, reading.began_at), zone);
-        let key = DayKey { iccid: reading.iccid.clone(), day, cycle: reading.cycle };
+        let key = DayKey { profile: reading.profile, day, cycle: reading.cycle };
         add(&mut days, key, DayTotal { delta: reading.delta, readings: 1 });
     }
     days
@@ -84,15 +83,15 @@ pub fn merge(stored: &mut Days, more: Days) {
 pub fn prune(readings: &[Counted], zone: &TimeZone, keep_from: UnixMs) -> Pruned {
     let first_kept = local_day(keep_from, zone);
     let age = |reading: &Counted| (moment(reading.as_of, reading.began_at), reading.began_at);
-    let mut newest: HashMap<&str, usize> = HashMap::new();
+    let mut newest: HashMap<ProfileId, usize> = HashMap::new();
     for (index, reading) in readings.iter().enumerate() {
-        let known = newest.entry(&reading.iccid).or_insert(index);
+        let known = newest.entry(reading.profile).or_insert(index);
         if age(reading) > age(&readings[*known]) {
             *known = index;
         }
     }
     let is_old = |(index, reading): &(usize, &Counted)| {
-        local_day(age(reading).0, zone) < first_kept && newest.get(reading.iccid.as_str()) != Some(index)
+        local_day(age(reading).0, zone) < first_kept && newest.get(&reading.profile) != Some(index)
     };
     let old: Vec<(usize, &Counted)> = readings.iter().enumerate().filter(is_old).collect();
     Pruned {
@@ -116,35 +115,38 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    fn reading(iccid: &str, hour: i64, delta: i64) -> Counted {
-        Counted { iccid: iccid.into(), began_at: UnixMs(hour * HOUR), as_of: None, cycle: 0, delta }
+    const P: ProfileId = ProfileId(1);
+    const Q: ProfileId = ProfileId(2);
+
+    fn reading(profile: ProfileId, hour: i64, delta: i64) -> Counted {
+        Counted { profile, began_at: UnixMs(hour * HOUR), as_of: None, cycle: 0, delta }
     }
 
     fn rows(days: &Days) -> Vec<(String, i64)> {
-        days.iter().map(|(key, total)| (format!("{} {}", key.iccid, key.day), total.delta)).collect()
+        days.iter().map(|(key, total)| (format!("{} {}", key.profile, key.day), total.delta)).collect()
     }
 
     #[test]
     fn a_day_is_a_local_day() {
         // 1970-01-01T15:00Z and 17:00Z: in Shanghai 23:00 of the first and 01:00 of the second.
-        let readings = [reading("p", 15, 10), reading("p", 17, 5), reading("p", 20, -2)];
+        let readings = [reading(P, 15, 10), reading(P, 17, 5), reading(P, 20, -2)];
         let shanghai = TimeZone::posix("CST-8").unwrap();
         assert_eq!(
             rows(&days(&readings, &shanghai)),
-            [("p 1970-01-01".into(), 10), ("p 1970-01-02".into(), 3)]
+            [("1 1970-01-01".into(), 10), ("1 1970-01-02".into(), 3)]
         );
-        assert_eq!(rows(&days(&readings, &TimeZone::UTC)), [("p 1970-01-01".into(), 13)]);
-        let known_later = Counted { as_of: Some(UnixMs(15 * HOUR)), ..reading("p", 17, 5) };
-        assert_eq!(rows(&days([&known_later], &shanghai)), [("p 1970-01-01".into(), 5)], "the figure's time");
+        assert_eq!(rows(&days(&readings, &TimeZone::UTC)), [("1 1970-01-01".into(), 13)]);
+        let known_later = Counted { as_of: Some(UnixMs(15 * HOUR)), ..reading(P, 17, 5) };
+        assert_eq!(rows(&days([&known_later], &shanghai)), [("1 1970-01-01".into(), 5)], "the figure's time");
     }
 
     #[test]
     fn whole_days_go_and_the_newest_reading_stays() {
-        let readings = [reading("p", 1, 1), reading("q", 2, 2), reading("p", 30, 4), reading("p", 60, 8)];
+        let readings = [reading(P, 1, 1), reading(Q, 2, 2), reading(P, 30, 4), reading(P, 60, 8)];
         // Hour 40 is on 2 January: only 1 January is over; q has nothing newer.
         let pruned = prune(&readings, &TimeZone::UTC, UnixMs(40 * HOUR));
         assert_eq!(pruned.delete, [0]);
-        assert_eq!(rows(&pruned.add), [("p 1970-01-01".into(), 1)]);
+        assert_eq!(rows(&pruned.add), [("1 1970-01-01".into(), 1)]);
     }
 
     proptest! {
@@ -155,17 +157,17 @@ mod tests {
         #[test]
         fn pruning_changes_no_total(
             drawn in proptest::collection::vec(
-                ("[pq]", 0_i64..400, proptest::option::of(0_i64..400), 0_u32..3, -50_i64..100), 0..30),
+                (1_i64..3, 0_i64..400, proptest::option::of(0_i64..400), 0_u32..3, -50_i64..100), 0..30),
             lines in proptest::collection::vec(0_i64..450, 1..5),
             posix in proptest::sample::select(vec!["UTC0", "CST-8", "CET-1CEST,M1.1.5,M1.2.5", "<-10>10"]),
         ) {
             let zone = TimeZone::posix(posix).unwrap();
-            let mut left: Vec<Counted> = drawn.into_iter().map(|(iccid, began, as_of, cycle, delta)| Counted {
-                as_of: as_of.map(|hour| UnixMs(hour * HOUR)), cycle, ..reading(&iccid, began, delta)
+            let mut left: Vec<Counted> = drawn.into_iter().map(|(profile, began, as_of, cycle, delta)| Counted {
+                as_of: as_of.map(|hour| UnixMs(hour * HOUR)), cycle, ..reading(ProfileId(profile), began, delta)
             }).collect();
             let before = days(&left, &zone);
             let profiles = |readings: &[Counted]| {
-                readings.iter().map(|one| one.iccid.clone()).collect::<std::collections::BTreeSet<_>>()
+                readings.iter().map(|one| one.profile).collect::<std::collections::BTreeSet<_>>()
             };
             let read = profiles(&left);
             let mut stored = Days::new();

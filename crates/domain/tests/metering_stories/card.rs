@@ -3,6 +3,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
+use simgauge_domain::ids::ProfileId;
 use simgauge_domain::metering::booking::{Entry, Ledger, Package, Target};
 use simgauge_domain::metering::card::{ProfileUsage, card_usage};
 use simgauge_domain::metering::daily::{Counted, days};
@@ -139,7 +140,8 @@ impl Card {
             lines(&booked.entries)
         };
         self.readings.push(Counted {
-            iccid: profile.to_owned(),
+            // Names are short, so that each gives an id of its own.
+            profile: ProfileId(profile.bytes().fold(0, |id, byte| (id << 8) | i64::from(byte))),
             began_at: at,
             as_of,
             cycle: step.last.cycle,

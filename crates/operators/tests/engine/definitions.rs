@@ -204,7 +204,7 @@ kind = "billing_cycle"
 /// The worked example of the documentation is checked as a reader would check it.
 #[tokio::test]
 async fn the_documentations_example_works() {
-    let page = include_str!("../../../../docs/operators.md");
+    let page = include_str!("../../../../docs/en/operators.md");
     let mut blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let (definition, fixture) = (blocks.next().unwrap(), blocks.next().unwrap());
     let fixtures = [("reading.toml".to_owned(), fixture.to_owned())];

@@ -27,8 +27,8 @@ impl Attempt {
         if let Some(error) = error {
             tracing::warn!(
                 lane = context.lane(),
-                card = task.card,
-                iccid = task.key.iccid,
+                card = task.number,
+                iccid = task.iccid,
                 refresh = %task.key.refresh,
                 attempt = task.attempts + 1,
                 kind = %error.kind,
@@ -54,7 +54,7 @@ impl Attempt {
         let read = trace.child(
             Span::ended("read", now, times.took)
                 .with("simgauge.lane", lane())
-                .with("simgauge.iccid", task.key.iccid.clone())
+                .with("simgauge.iccid", task.iccid.clone())
                 .with("simgauge.attempt", i64::from(task.attempts) + 1)
                 .with("simgauge.outcome", error.map_or("succeeded", |error| error.kind.as_str()))
                 .failed(error.map(|error| error.detail.clone())),

@@ -2,7 +2,7 @@
 //! for each lane, a call that is to be accepted would wait for as many transactions.
 
 use crate::thread;
-use simgauge_store::{Ended, LaneNotes as LaneResults, Store};
+use simgauge_store::{Ended, LaneResults as LaneResults, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,14 +69,14 @@ async fn next_group(
 
 async fn write_groups(store: Store, mut queue: mpsc::Receiver<(LaneResults, Reply)>) {
     while let Some((group, replies)) = next_group(&mut queue).await {
-        match store.write_down(&group).await {
+        match store.write_results(&group).await {
             Ok(written) => {
                 for ((results, ended), reply) in group.into_iter().zip(written).zip(replies) {
                     let _ = reply.send(ended.map(|ended| (results, ended)).ok_or(NotWritten::LeaseLost));
                 }
             }
             Err(error) => {
-                let lanes: Vec<&str> = group.iter().map(|results| results.lease.lane.as_str()).collect();
+                let lanes: Vec<&str> = group.iter().map(|results| results.lease.name.as_str()).collect();
                 tracing::error!(?lanes, %error, "readings could not be written; trying again");
                 for (results, reply) in group.into_iter().zip(replies) {
                     let _ = reply.send(Err(NotWritten::Store(results)));

@@ -6,7 +6,7 @@ use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, LaneNotes as LaneResults, Lease, Postponed, TaskKey};
+use simgauge_store::{Ended, Finished, LaneResults as LaneResults, Lease, Postponed, TaskKey};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -111,8 +111,8 @@ impl OutcomeReporter {
             let failure = one.failure.filter(|_| one.state == RefreshState::Failed);
             self.metrics.refresh_ended(failure);
             match failure {
-                Some(kind) => tracing::warn!(refresh = %one.id, card = one.card, %kind, "refresh failed"),
-                None => tracing::debug!(refresh = %one.id, card = one.card, "refresh succeeded"),
+                Some(kind) => tracing::warn!(refresh = %one.id, card = one.number, %kind, "refresh failed"),
+                None => tracing::debug!(refresh = %one.id, card = one.number, "refresh succeeded"),
             }
             self.trace(one, failure, finished, took);
         }

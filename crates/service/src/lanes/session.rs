@@ -138,7 +138,7 @@ impl<'a> LaneSession<'a> {
         self.starter.attempt_ended(error, now);
         match error {
             None => self.status.succeeded(now),
-            Some(error) => self.status.failed(&attempt.task.card, error, &self.starter.breaker, now),
+            Some(error) => self.status.failed(&attempt.task.number, error, &self.starter.breaker, now),
         }
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),

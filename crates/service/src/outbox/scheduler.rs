@@ -1,6 +1,7 @@
 //! Whose notifications may be tried now. Receivers that hang or fail share a limit of their own, so that they hold up no others,
 //! however many they are.
 
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -24,7 +25,7 @@ enum ReceiverHealth {
 #[derive(Default)]
 struct Account {
     /// Attempts under way, by card.
-    under_way: HashMap<String, UnderWay>,
+    under_way: HashMap<CardId, UnderWay>,
     health: ReceiverHealth,
     down_since: Option<UnixMs>,
     has_pending: bool,
@@ -91,15 +92,15 @@ impl DeliveryScheduler {
     }
 
     /// Whether an attempt about this card is under way.
-    pub(super) fn is_under_way(&self, account: &str, card: &str) -> bool {
-        self.accounts.get(account).is_some_and(|account| account.under_way.contains_key(card))
+    pub(super) fn is_under_way(&self, account: &str, card: CardId) -> bool {
+        self.accounts.get(account).is_some_and(|account| account.under_way.contains_key(&card))
     }
 
     /// An attempt begins.
-    pub(super) fn began(&mut self, account: &str, card: &str, began: Instant) {
+    pub(super) fn began(&mut self, account: &str, card: CardId, began: Instant) {
         let entry = self.accounts.entry(account.to_owned()).or_default();
         let slow = entry.health != ReceiverHealth::Quick;
-        if entry.under_way.insert(card.to_owned(), UnderWay { began, slow }).is_none() {
+        if entry.under_way.insert(card, UnderWay { began, slow }).is_none() {
             *(if slow { &mut self.slow } else { &mut self.quick }) += 1;
         }
     }
@@ -120,9 +121,9 @@ impl DeliveryScheduler {
     }
 
     /// An attempt ended: whether the receiver was found down, and how long it took.
-    pub(super) fn ended(&mut self, account: &str, card: &str, down: bool, took: Duration, now: UnixMs) {
+    pub(super) fn ended(&mut self, account: &str, card: CardId, down: bool, took: Duration, now: UnixMs) {
         let Some(entry) = self.accounts.get_mut(account) else { return };
-        if let Some(one) = entry.under_way.remove(card) {
+        if let Some(one) = entry.under_way.remove(&card) {
             *(if one.slow { &mut self.slow } else { &mut self.quick }) -= 1;
         }
         entry.health = match (down, took > SLOW) {
@@ -160,8 +161,8 @@ mod tests {
         for name in ["a", "b", "c"] {
             scheduler.mark_pending(name);
             assert_eq!(scheduler.next(), Some((name.to_owned(), EACH.min(8), 0)));
-            scheduler.began(name, "x", Instant::now());
-            scheduler.ended(name, "x", true, FAST, NOW);
+            scheduler.began(name, CardId(100), Instant::now());
+            scheduler.ended(name, CardId(100), true, FAST, NOW);
         }
         for name in ["a", "b", "c", "quick"] {
             scheduler.mark_pending(name);
@@ -169,7 +170,7 @@ mod tests {
         }
         for name in ["a", "b"] {
             assert_eq!(scheduler.next(), Some((name.to_owned(), 1, 0)), "one at a time");
-            scheduler.began(name, "x", Instant::now());
+            scheduler.began(name, CardId(100), Instant::now());
         }
         assert_eq!(
             scheduler.next(),
@@ -177,7 +178,7 @@ mod tests {
             "both attempts at receivers that are down are under way"
         );
         assert_eq!(scheduler.next(), None);
-        scheduler.ended("a", "x", false, FAST, NOW);
+        scheduler.ended("a", CardId(100), false, FAST, NOW);
         assert_eq!(scheduler.next(), Some(("c".to_owned(), 1, 0)));
         scheduler.mark_pending("a");
         assert_eq!(scheduler.next(), Some(("a".to_owned(), EACH, 0)), "it answers again");
@@ -188,13 +189,13 @@ mod tests {
         let mut scheduler = DeliveryScheduler::new(5);
         scheduler.mark_pending("a");
         let (_, free, _) = scheduler.next().expect("an account");
-        (0..free).for_each(|card| scheduler.began("a", &card.to_string(), Instant::now()));
+        (0..free).for_each(|card| scheduler.began("a", CardId(i64::try_from(card).expect("few")), Instant::now()));
         scheduler.mark_pending("a");
         assert_eq!(scheduler.next(), None, "four is enough");
         scheduler.mark_pending("b");
         assert_eq!(scheduler.next(), Some(("b".to_owned(), 1, 0)), "the fifth of five");
-        assert!(scheduler.is_under_way("a", "0") && !scheduler.is_under_way("b", "0"));
-        scheduler.ended("a", "0", false, Duration::from_secs(9), NOW);
+        assert!(scheduler.is_under_way("a", CardId(0)) && !scheduler.is_under_way("b", CardId(0)));
+        scheduler.ended("a", CardId(0), false, Duration::from_secs(9), NOW);
         assert_eq!(scheduler.next(), Some(("a".to_owned(), 1, 3)), "slow by now: one more of those may run");
     }
 
@@ -204,13 +205,13 @@ mod tests {
         let began = Instant::now();
         scheduler.mark_pending("a");
         scheduler.next();
-        scheduler.began("a", "x", began);
+        scheduler.began("a", CardId(100), began);
         scheduler.mark_pending("b");
         scheduler.mark_slow(began + SLOW);
         assert_eq!(scheduler.next(), None);
         scheduler.mark_slow(began + SLOW + FAST);
         assert_eq!(scheduler.next(), Some(("b".to_owned(), 1, 0)));
-        scheduler.ended("a", "x", true, SLOW * 5, NOW);
+        scheduler.ended("a", CardId(100), true, SLOW * 5, NOW);
         assert_eq!((scheduler.quick, scheduler.slow), (0, 0));
     }
 
@@ -220,13 +221,13 @@ mod tests {
         for at in [100, 200, 300] {
             scheduler.mark_pending("a");
             scheduler.next();
-            scheduler.began("a", "x", Instant::now());
-            scheduler.ended("a", "x", true, FAST, UnixMs(at));
+            scheduler.began("a", CardId(100), Instant::now());
+            scheduler.ended("a", CardId(100), true, FAST, UnixMs(at));
         }
         assert_eq!(scheduler.down_for(Duration::from_millis(200), UnixMs(300)), ["a"]);
         assert!(scheduler.down_for(Duration::from_millis(201), UnixMs(300)).is_empty());
-        scheduler.began("a", "x", Instant::now());
-        scheduler.ended("a", "x", false, FAST, UnixMs(400));
+        scheduler.began("a", CardId(100), Instant::now());
+        scheduler.ended("a", CardId(100), false, FAST, UnixMs(400));
         assert!(scheduler.accounts.is_empty(), "nothing to remember");
     }
 }

@@ -129,9 +129,9 @@ impl<'a> DeliverySession<'a> {
                 self.scheduler.mark_pending(&account);
             }
             let fresh: Vec<DueNotification> =
-                due.into_iter().filter(|one| !self.scheduler.is_under_way(&account, &one.card)).collect();
+                due.into_iter().filter(|one| !self.scheduler.is_under_way(&account, one.card)).collect();
             for one in fresh.into_iter().take(free) {
-                self.scheduler.began(&account, &one.card, Instant::now());
+                self.scheduler.began(&account, one.card, Instant::now());
                 self.start(account.clone(), one, Arc::clone(&receiver));
             }
         }
@@ -190,7 +190,7 @@ impl<'a> DeliverySession<'a> {
                 let now = self.now();
                 let next_at = self.retry_schedule.next(tries, due.waiting_since, now, rand::random());
                 tracing::warn!(
-                    account = attempt.account, card = due.card, notification = due.id, attempt = tries, %error,
+                    account = attempt.account, card_id = %due.card, notification = due.id, attempt = tries, %error,
                     "a notification was not delivered"
                 );
                 let text = error.to_string();
@@ -204,7 +204,7 @@ impl<'a> DeliverySession<'a> {
         let settled = Settled {
             id: due.id.clone(),
             account: attempt.account.clone(),
-            card: due.card.clone(),
+            card: due.card,
             tries: 1,
             outcome,
         };
@@ -240,7 +240,7 @@ impl<'a> DeliverySession<'a> {
             self.settings.telemetry.metrics.notified(&settled.outcome);
             let EndedAttempt { account, due, result, took } = attempt;
             let down = result.is_err_and(|error| error.is_down());
-            self.scheduler.ended(&account, &due.card, down, took, now);
+            self.scheduler.ended(&account, due.card, down, took, now);
             // What this one held back may be due.
             self.scheduler.mark_pending(&account);
         }

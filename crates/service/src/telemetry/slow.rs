@@ -63,8 +63,8 @@ impl SlowLog {
         if times.took >= self.reading {
             tracing::warn!(
                 lane,
-                card = task.card,
-                iccid = task.key.iccid,
+                card = task.number,
+                iccid = task.iccid,
                 refresh = %task.key.refresh,
                 took_ms = ms(times.took),
                 calls = times.calls.len(),

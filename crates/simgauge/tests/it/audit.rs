@@ -1,6 +1,6 @@
 //! Who did what, told by the program.
 
-use crate::support::{ICCID, server};
+use crate::support::{ICCID, server, sqlite_store};
 
 #[tokio::test]
 async fn commands_are_written_down_and_checked() {
@@ -49,8 +49,8 @@ async fn commands_are_written_down_and_checked() {
     assert_eq!(verified["entries"], 9);
     let anchor = verified["anchor"].as_str().unwrap();
     server.simgauge(&format!("--json audit verify --anchor {anchor}")).await.json(0);
-    let pool = sqlx::SqlitePool::connect(&server.config.store.url).await.unwrap();
-    sqlx::query("UPDATE audit SET subject = 'k' WHERE seq = 4").execute(&pool).await.unwrap();
+    let store = sqlite_store(&server.config.store.url);
+    store.execute("UPDATE audit SET subject = 'k' WHERE seq = 4", []).unwrap();
     let broken = server.simgauge("--json audit verify").await.json(1);
     assert_eq!(broken["problem"], "entry 4 is not what was written");
 }

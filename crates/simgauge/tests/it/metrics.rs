@@ -1,10 +1,9 @@
 //! Metrics: what they count, that every one is documented, and that nothing else is asked of Prometheus.
 
 use crate::support::process::Process;
-use crate::support::{ICCID, LANE, OPERATOR, SECRET, TestServer, server};
+use crate::support::{ICCID, LANE, OPERATOR, SECRET, TestServer, server, sqlite_store};
 use serde_json::{Value, json};
 use simgauge_simulator::{Fault, FaultSpan};
-use sqlx::Connection as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -201,11 +200,11 @@ async fn what_is_slow_is_logged() {
     let process = Process::serve(&server, dir.path());
     server.url = process.url.clone();
     // Somebody else writes, so that the commit has to wait.
-    let mut other = sqlx::SqliteConnection::connect(&server.config.store.url).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let other = sqlite_store(&server.config.store.url);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let release = async {
         tokio::time::sleep(Duration::from_millis(2 * SLOW_MS)).await;
-        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+        other.execute_batch("COMMIT").unwrap();
     };
     let body = server.signed(json!({ "iccid": ICCID, "wait": 8 })).to_string();
     let (answer, ()) = tokio::join!(server.post("/api/v3/card/refreshUsage", body), release);

@@ -1,22 +1,21 @@
 //! More calls than can be made durable.
 
-use crate::support::{TestServer, server};
+use crate::support::{TestServer, server, sqlite_store};
 use serde_json::Value;
 use simgauge_http::OverloadDelay;
-use sqlx::{Connection as _, SqliteConnection};
 use std::time::Instant;
 use tokio::sync::Mutex;
 
 /// Keeps everybody from writing to the store as long as two calls have not been turned away.
 struct Standstill<'a> {
     server: &'a TestServer,
-    turned_away: Mutex<(SqliteConnection, usize)>,
+    turned_away: Mutex<(rusqlite::Connection, usize)>,
 }
 
 impl<'a> Standstill<'a> {
     async fn begin(server: &'a TestServer) -> Self {
-        let mut connection = SqliteConnection::connect(&server.config.store.url).await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        let connection = sqlite_store(&server.config.store.url);
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
         Self { server, turned_away: Mutex::new((connection, 0)) }
     }
 
@@ -36,7 +35,7 @@ impl<'a> Standstill<'a> {
         let mut turned_away = self.turned_away.lock().await;
         turned_away.1 += 1;
         if turned_away.1 == 2 {
-            sqlx::query("ROLLBACK").execute(&mut turned_away.0).await.unwrap();
+            turned_away.0.execute_batch("ROLLBACK").unwrap();
         }
         false
     }

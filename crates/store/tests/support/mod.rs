@@ -1,10 +1,13 @@
 //! A store of its own for each test, on either database.
 
-use simgauge_store::{Ended, Finished, LaneNotes, Lease, Postponed, Store, StoreError, TaskKey};
+use simgauge_domain::ids::{CardId, ProfileId};
+use simgauge_store::{
+    Ended, Finished, LaneResults, Lease, Postponed, Store, StoreError, TaskKey, sqlite_file,
+};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Which database a story is told to.
+/// Which database a test runs on.
 #[derive(Clone, Copy, Debug)]
 pub enum Database {
     Sqlite,
@@ -30,6 +33,11 @@ impl TestStore {
         Self { store, url, _dir: dir }
     }
 
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Closes the store and opens it again, as a restart does.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn reopen(&mut self) {
@@ -43,45 +51,57 @@ impl TestStore {
         Store::connect(&self.url, 1).await.unwrap()
     }
 
-    /// Writes down ended readings of one lane.
+    /// Writes ended readings of one lane.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn finish(&self, lease: &Lease, finished: &[Finished]) -> Result<Vec<Ended>, StoreError> {
-        self.write_one(LaneNotes { finished: finished.to_vec(), ..nothing(lease) }).await
+        self.write_one(LaneResults { finished: finished.to_vec(), ..nothing(lease) }).await
     }
 
-    /// Writes down readings of one lane that are under way.
+    /// Writes readings of one lane that are under way.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn mark_running(&self, lease: &Lease, running: &[TaskKey]) -> Result<(), StoreError> {
-        self.write_one(LaneNotes { running: running.to_vec(), ..nothing(lease) }).await.map(|_| ())
+        self.write_one(LaneResults { running: running.to_vec(), ..nothing(lease) }).await.map(|_| ())
     }
 
-    /// Writes down readings of one lane that are put off.
+    /// Writes readings of one lane that are put off.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn postpone(&self, lease: &Lease, postponed: &[Postponed]) -> Result<(), StoreError> {
-        self.write_one(LaneNotes { postponed: postponed.to_vec(), ..nothing(lease) }).await.map(|_| ())
+        self.write_one(LaneResults { postponed: postponed.to_vec(), ..nothing(lease) }).await.map(|_| ())
     }
 
-    async fn write_one(&self, notes: LaneNotes) -> Result<Vec<Ended>, StoreError> {
-        let lane = notes.lease.lane.clone();
-        self.store.write_down(&[notes]).await?.remove(0).ok_or(StoreError::LeaseLost(lane))
+    async fn write_one(&self, results: LaneResults) -> Result<Vec<Ended>, StoreError> {
+        let lease = results.lease.to_string();
+        self.store.write_results(&[results]).await?.remove(0).ok_or(StoreError::LeaseLost(lease))
     }
 
     /// Runs a statement behind the store's back.
     #[allow(dead_code)] // Not every test binary needs it.
     pub async fn run_raw(&self, sql: &'static str) {
-        if self.url.starts_with("sqlite") {
-            let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
+        if let Some(file) = sqlite_file(&self.url) {
+            rusqlite::Connection::open(file).unwrap().execute(sql, []).unwrap();
         } else {
             let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
             sqlx::query(sql).execute(&pool).await.unwrap();
         }
     }
+
+    /// The id of a card.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn card_id(&self, number: &str) -> CardId {
+        self.card_of_any(number).await.unwrap().unwrap().id
+    }
+
+    /// The ids of a card and of one of its profiles.
+    #[allow(dead_code)] // Not every test binary needs it.
+    pub async fn profile_id(&self, number: &str, iccid: &str) -> (CardId, ProfileId) {
+        let card = self.card_of_any(number).await.unwrap().unwrap();
+        (card.id, card.profiles.iter().find(|profile| profile.iccid == iccid).unwrap().id)
+    }
 }
 
-/// A lane that has nothing to write down.
-pub fn nothing(lease: &Lease) -> LaneNotes {
-    LaneNotes { lease: lease.clone(), running: Vec::new(), postponed: Vec::new(), finished: Vec::new() }
+/// A lane that has nothing to write.
+pub fn nothing(lease: &Lease) -> LaneResults {
+    LaneResults { lease: lease.clone(), running: Vec::new(), postponed: Vec::new(), finished: Vec::new() }
 }
 
 impl Deref for TestStore {
@@ -92,9 +112,9 @@ impl Deref for TestStore {
     }
 }
 
-/// Creates a database in the cluster that `SIMGAUGE_TEST_POSTGRES` names. Without one the test fails: stories are told to
+/// Creates a database in the cluster that `SIMGAUGE_TEST_POSTGRES` names. Without one the test fails: tests run on
 /// both databases, always.
-async fn new_postgres_database() -> String {
+pub async fn new_postgres_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let admin = std::env::var("SIMGAUGE_TEST_POSTGRES")
         .expect("SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or scripts/with-postgres");
@@ -104,4 +124,17 @@ async fn new_postgres_database() -> String {
     pool.close().await;
     let (base, _) = admin.rsplit_once('/').unwrap();
     format!("{base}/{name}")
+}
+
+/// The one number that a statement answers with; nothing where it is null.
+#[allow(dead_code)] // Not every test binary needs it.
+pub async fn number(url: &str, sql: &str) -> Option<i64> {
+    // PostgreSQL's sums of bigint are numeric.
+    let sql = format!("SELECT CAST(({sql}) AS BIGINT)");
+    if let Some(file) = sqlite_file(url) {
+        rusqlite::Connection::open(file).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
+    } else {
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
+    }
 }

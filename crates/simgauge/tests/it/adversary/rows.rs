@@ -1,11 +1,11 @@
 //! All that is stored, to see whether anything changed.
 
-use crate::support::TestServer;
+use crate::support::{TestServer, sqlite_store};
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
 
 /// What moves by itself: leases, counts of minutes, when sessions were seen.
-const ALIVE: [&str; 3] = ["lane", "pulse", "session"];
+const ALIVE: [&str; 3] = ["lease", "activity", "session"];
 
 impl TestServer {
     /// Every row of every table as text, by table, but for what moves by itself.
@@ -32,24 +32,27 @@ impl TestServer {
     /// Every row of every table as text, by table.
     pub async fn all_rows(&self) -> BTreeMap<String, Vec<String>> {
         let url = &self.config.store.url;
-        if url.starts_with("sqlite") { sqlite(url).await } else { postgres(url).await }
+        if url.starts_with("sqlite") { sqlite(url) } else { postgres(url).await }
     }
 }
 
-async fn sqlite(url: &str) -> BTreeMap<String, Vec<String>> {
-    let pool = sqlx::SqlitePool::connect(url).await.unwrap();
+fn sqlite(url: &str) -> BTreeMap<String, Vec<String>> {
+    let store = sqlite_store(url);
+    let column = |sql: &str| -> Vec<String> {
+        let mut statement = store.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&pool).await.unwrap();
     let mut all = BTreeMap::new();
-    for table in tables {
+    for table in column(tables) {
         let columns = format!(
             "SELECT group_concat('quote(' || name || ')', ' || ''|'' || ') FROM pragma_table_info('{table}')"
         );
-        let columns: String = sqlx::query_scalar(AssertSqlSafe(columns)).fetch_one(&pool).await.unwrap();
-        let rows = format!("SELECT {columns} FROM {table} ORDER BY 1");
-        all.insert(table, sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&pool).await.unwrap());
+        let columns = column(&columns).remove(0);
+        let rows = column(&format!("SELECT {columns} FROM {table} ORDER BY 1"));
+        all.insert(table, rows);
     }
-    pool.close().await;
     all
 }
 

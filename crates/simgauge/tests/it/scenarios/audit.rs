@@ -76,7 +76,7 @@ async fn all_ended(store: &Store) -> Vec<RefreshView> {
 async fn books_agree(server: &TestServer, store: &Store, cards: &BTreeMap<&str, Vec<i64>>) {
     for number in cards.keys() {
         let card = store.card_of_any(number).await.unwrap().unwrap();
-        let sums = store.sums(&[number]).await.unwrap().remove(*number).unwrap_or_default();
+        let sums = store.sums(&[card.id]).await.unwrap().remove(&card.id).unwrap_or_default();
         let ledger: u64 = card.overage + card.packages.iter().map(|one| one.package.booked).sum::<u64>();
         let used: u64 = card.profiles.iter().filter_map(|profile| profile.used).sum();
         assert_eq!(sums.booked, sums.counted, "{number}");

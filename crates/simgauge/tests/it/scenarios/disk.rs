@@ -4,7 +4,7 @@ use super::audit::audit;
 use super::load::Load;
 use super::scene;
 use crate::support::process::Process;
-use crate::support::{Database, ICCID};
+use crate::support::{Database, ICCID, sqlite_store};
 use simgauge_store::Store;
 use std::path::Path;
 use std::process::Command;
@@ -69,8 +69,7 @@ async fn a_full_disk_is_a_clear_answer_and_nothing_worse() {
     assert!(store.card_of_any(ICCID).await.unwrap().is_some());
     store.close().await;
     assert!(node.terminate());
-    let check = sqlx::SqlitePool::connect(&server.config.store.url).await.unwrap();
-    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&check).await.unwrap();
+    let check = sqlite_store(&server.config.store.url);
+    let verdict: String = check.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
-    check.close().await;
 }

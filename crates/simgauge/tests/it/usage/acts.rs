@@ -1,6 +1,6 @@
 //! What the stories of usage do to a server.
 
-use crate::support::{SECRET, TestServer};
+use crate::support::{SECRET, TestServer, sqlite_store};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -64,8 +64,7 @@ impl TestServer {
     pub async fn run_raw(&self, sql: &'static str) {
         let url = &self.config.store.url;
         if url.starts_with("sqlite") {
-            let pool = sqlx::SqlitePool::connect(url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
+            sqlite_store(url).execute(sql, []).unwrap();
         } else {
             let pool = sqlx::PgPool::connect(url).await.unwrap();
             sqlx::query(sql).execute(&pool).await.unwrap();

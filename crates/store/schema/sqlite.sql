@@ -1,0 +1,294 @@
+-- The whole schema. Times are milliseconds since the Unix epoch, amounts are bytes, truths are 0 and 1.
+-- WITHOUT ROWID where the primary key is how rows are found: one B-tree instead of two.
+
+-- A customer of the platform.
+-- notify_url: where it wants to be notified; NULL: nowhere. notify_app: the app whose secret signs; NULL: its
+-- oldest enabled one.
+-- thresholds: percentages of a total, comma-separated. stale_hours: usage older than so many hours.
+-- per_second, burst: how many calls; NULL: what the configuration says, 0: no limit.
+CREATE TABLE account (
+    name        TEXT PRIMARY KEY,
+    language    TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    notify_url  TEXT,
+    notify_app  TEXT,
+    thresholds  TEXT NOT NULL DEFAULT '',
+    stale_hours BIGINT,
+    per_second  BIGINT,
+    burst       BIGINT
+) WITHOUT ROWID;
+
+-- secret: sealed with the platform's key; never readable from the database alone.
+-- allow: networks that the app may call from, comma-separated; empty: from anywhere.
+-- sign_type: how its calls must be signed.
+-- old_secret, old_until: the secret before the last rotation, sealed, and until when it is good as well.
+-- per_second, burst: how many calls; NULL: no limit of its own, 0: none.
+CREATE TABLE app (
+    appkey     TEXT PRIMARY KEY,
+    account    TEXT NOT NULL REFERENCES account (name),
+    label      TEXT NOT NULL,
+    secret     BLOB NOT NULL,
+    disabled   BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    allow      TEXT NOT NULL DEFAULT '',
+    sign_type  TEXT NOT NULL DEFAULT 'SHA-1',
+    old_secret BLOB,
+    old_until  BIGINT,
+    per_second BIGINT,
+    burst      BIGINT
+) WITHOUT ROWID;
+
+-- id: given out once. Everything else names the card by it, so that its number and its account can change.
+-- number: the ICCID of a physical card, the EID of a cloud eSIM.
+-- accepted_at, last_refresh: of its latest refresh; from the end of that one's first reading on. Until then
+-- the refresh has
+-- a task.
+-- profile, operator_account, used, began_at: the profile's, where the card has one profile, whose ICCID is
+-- the card's number (as
+-- every physical card has). So accepting reads one row.
+-- overage: bytes that no package had room for. overage_base: how many there were when the card got its first
+-- package; no
+-- package could have had room for those.
+-- notified_state: what the account was notified of the card's thresholds and staleness, as JSON.
+CREATE TABLE card (
+    id               INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    number           TEXT NOT NULL UNIQUE,
+    kind             TEXT NOT NULL,
+    account          TEXT NOT NULL REFERENCES account (name),
+    status           TEXT NOT NULL,
+    label            TEXT NOT NULL,
+    accepted_at      BIGINT,
+    last_refresh     TEXT,
+    profile          BIGINT,
+    operator_account TEXT,
+    used             BIGINT,
+    began_at         BIGINT,
+    overage          BIGINT NOT NULL DEFAULT 0,
+    overage_base     BIGINT NOT NULL DEFAULT 0,
+    notified_state   TEXT
+);
+
+CREATE INDEX card_by_account ON card (account, kind, number);
+
+-- For finding cards. None of these columns changes when a card is accepted or read, so that neither pays for
+-- them: SQLite
+-- leaves the index alone, PostgreSQL's update stays within its page.
+CREATE INDEX card_by_label ON card (label, number) WHERE label <> '';
+CREATE INDEX card_by_status ON card (status, number) WHERE status <> 'ACTIVATED_NAME';
+
+-- A SIM profile at one operator account, with its last reading.
+-- own_number: whether its ICCID is the card's number.
+-- meter: what the next reading is counted from, as JSON; the bundles that an operator lists are in it.
+CREATE TABLE profile (
+    id               INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    card             BIGINT NOT NULL REFERENCES card (id),
+    iccid            TEXT NOT NULL,
+    own_number       BIGINT NOT NULL,
+    operator_account TEXT NOT NULL,
+    status           TEXT,
+    raw_status       TEXT,
+    period_kind      TEXT,
+    period_key       TEXT,
+    period_start     BIGINT,
+    period_end       BIGINT,
+    used             BIGINT,
+    total            BIGINT,
+    as_of            BIGINT,
+    began_at         BIGINT,
+    synced_at        BIGINT,
+    meter            TEXT,
+    UNIQUE (card, iccid)
+);
+
+CREATE INDEX profile_by_operator ON profile (operator_account, card);
+CREATE INDEX profile_by_iccid ON profile (iccid) WHERE own_number = 0;
+
+-- One accepted refresh. card: its id; like all history it has no foreign key to card or profile, so that it
+-- outlives them.
+-- (Also, looking the card up once more is what accepting would spend most on.)
+-- previous: the card's refresh before it, so that a card's history needs no index here.
+-- remaining: comma-separated ids of profiles still to be read.
+CREATE TABLE refresh (
+    id          TEXT PRIMARY KEY,
+    card        BIGINT NOT NULL,
+    account     TEXT NOT NULL,
+    appkey      TEXT NOT NULL,
+    sign        TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    previous    TEXT,
+    state       TEXT NOT NULL,
+    remaining   TEXT NOT NULL,
+    before      BIGINT,
+    after       BIGINT,
+    finished_at BIGINT,
+    reason      TEXT,
+    detail      TEXT
+) WITHOUT ROWID;
+
+-- A waiting reading; deleted when done. The key is the order in which a lane takes an account's work. No
+-- foreign keys, since
+-- accepting writes it.
+CREATE TABLE task (
+    lane             TEXT NOT NULL,
+    account          TEXT NOT NULL,
+    refresh          TEXT NOT NULL,
+    profile          BIGINT NOT NULL,
+    card             BIGINT NOT NULL,
+    attempts         BIGINT NOT NULL DEFAULT 0,
+    first_attempt_at BIGINT,
+    not_before       BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (lane, account, refresh, profile)
+) WITHOUT ROWID;
+
+-- Every believed answer of an operator, append-only.
+-- delta: bytes that the reading counted, negative for a correction. kind: first, same_period, new_period,
+-- correction, late.
+-- cycle: how often the operator's count had begun anew.
+CREATE TABLE reading (
+    card         BIGINT NOT NULL,
+    profile      BIGINT NOT NULL,
+    began_at     BIGINT NOT NULL,
+    synced_at    BIGINT NOT NULL,
+    as_of        BIGINT,
+    period_kind  TEXT NOT NULL,
+    period_key   TEXT NOT NULL,
+    period_start BIGINT,
+    period_end   BIGINT,
+    used         BIGINT NOT NULL,
+    total        BIGINT,
+    delta        BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    cycle        BIGINT NOT NULL,
+    PRIMARY KEY (card, began_at, profile)
+) WITHOUT ROWID;
+
+-- The platform's own packages. total NULL: unlimited; valid_from, valid_to NULL: since ever, for ever.
+CREATE TABLE package (
+    card       BIGINT NOT NULL REFERENCES card (id),
+    code       TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    total      BIGINT,
+    valid_from BIGINT,
+    valid_to   BIGINT,
+    booked     BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (card, code)
+) WITHOUT ROWID;
+
+-- The books, append-only: bytes put on a package, or (package NULL) on overage. profile and began_at name the
+-- reading; profile is
+-- 0 where somebody changed the packages.
+CREATE TABLE booking (
+    card     BIGINT NOT NULL,
+    began_at BIGINT NOT NULL,
+    profile  BIGINT NOT NULL,
+    line     BIGINT NOT NULL,
+    package  TEXT,
+    bytes    BIGINT NOT NULL,
+    PRIMARY KEY (card, began_at, profile, line)
+) WITHOUT ROWID;
+
+-- Readings that were pruned, summed by local day.
+CREATE TABLE daily (
+    card     BIGINT NOT NULL,
+    day      TEXT NOT NULL,
+    profile  BIGINT NOT NULL,
+    cycle    BIGINT NOT NULL,
+    delta    BIGINT NOT NULL,
+    readings BIGINT NOT NULL,
+    PRIMARY KEY (card, day, profile, cycle)
+) WITHOUT ROWID;
+
+-- The outbox: written in the transaction that made the event, emptied by whoever holds the outbox's lease.
+-- seq: the order; a card's notifications are written under the card's lock, so theirs is the order of
+-- commits.
+-- waiting_since: when it was written, or last replayed; from then on its time runs.
+-- next_at: when to try it; only the oldest waiting one of a card has it, the others are held back by that
+-- one.
+CREATE TABLE notification (
+    seq           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    account       TEXT NOT NULL REFERENCES account (name),
+    card          BIGINT NOT NULL,
+    event         TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    waiting_since BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL DEFAULT 0,
+    next_at       BIGINT,
+    state         TEXT NOT NULL DEFAULT 'waiting',
+    last_error    TEXT,
+    ended_at      BIGINT
+);
+
+CREATE INDEX notification_due ON notification (account, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notification_waiting ON notification (account, card, seq) WHERE state = 'waiting';
+CREATE INDEX notification_ended ON notification (state, ended_at) WHERE ended_at IS NOT NULL;
+
+-- Who does a job that only one node may do, until when. kind: lane (name: the operator account) or outbox.
+-- epoch: grows with each change of holder. status: what the holder last reported, for people.
+CREATE TABLE lease (
+    kind        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    holder      TEXT NOT NULL,
+    epoch       BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    status      TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
+-- A lane that is here reads nothing until somebody takes it out again, whichever node works it.
+CREATE TABLE lane_pause (
+    lane      TEXT PRIMARY KEY,
+    paused_by TEXT NOT NULL,
+    paused_at BIGINT NOT NULL,
+    note      TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Who may use the console. password: an argon2 hash in PHC form. role: read_only or full.
+CREATE TABLE admin (
+    name       TEXT PRIMARY KEY,
+    password   TEXT NOT NULL,
+    role       TEXT NOT NULL,
+    disabled   BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- token: SHA-256 of what the browser's cookie holds, so that this table logs nobody in.
+CREATE TABLE session (
+    token      TEXT PRIMARY KEY,
+    admin      TEXT NOT NULL REFERENCES admin (name),
+    created_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- What a node did in a minute (counted from the Unix epoch); it adds to its own row every few seconds.
+CREATE TABLE activity (
+    minute    BIGINT NOT NULL,
+    node      TEXT NOT NULL,
+    accepted  BIGINT NOT NULL,
+    succeeded BIGINT NOT NULL,
+    failed    BIGINT NOT NULL,
+    PRIMARY KEY (minute, node)
+) WITHOUT ROWID;
+
+-- Who did what, append-only. hash: SHA-256 over the hash before it and this entry, as hex; audit_head is the
+-- last of them, so that
+-- an entry that was cut off at the end is missed, too.
+CREATE TABLE audit (
+    seq     BIGINT PRIMARY KEY,
+    at      BIGINT NOT NULL,
+    actor   TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail  TEXT NOT NULL,
+    hash    TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit_head (
+    one  BIGINT PRIMARY KEY CHECK (one = 1),
+    seq  BIGINT NOT NULL,
+    hash TEXT NOT NULL
+) WITHOUT ROWID;
+
+INSERT INTO audit_head (one, seq, hash) VALUES (1, 0, '');

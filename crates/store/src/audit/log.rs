@@ -1,0 +1,87 @@
+//! Reading the audit, and checking its chain.
+
+use super::actor::{Actor, AuditEntry, record};
+use crate::backend::{Sql, Transaction};
+use crate::error::StoreError;
+use crate::store::Store;
+use simgauge_domain::audit::{ChainPosition, ChainError, ChainVerifier};
+use simgauge_domain::time::UnixMs;
+use std::sync::Arc;
+
+/// Entries in one statement.
+const PAGE: i64 = 1000;
+
+impl Store {
+    /// The same store for one person or program: changes made through it are audited under this name.
+    #[must_use]
+    pub fn acting_as(&self, name: &str, clock: Arc<dyn Fn() -> UnixMs + Send + Sync>) -> Self {
+        Self { db: self.db.clone(), actor: Some(Actor::new(name, clock)) }
+    }
+
+    /// Writes an entry about something that was done outside the store; nothing where nobody is known to act.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn note(&self, action: &str, subject: &str, detail: &str) -> Result<(), StoreError> {
+        self.commit_audited(self.db.write().await?, action, subject, detail).await
+    }
+
+    /// Commits a transaction, with an entry about it where somebody is known to act.
+    pub(crate) async fn commit_audited(
+        &self,
+        mut tx: Transaction,
+        action: &str,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        record(self.actor.as_ref(), &mut tx, action, subject, detail).await?;
+        tx.commit().await
+    }
+
+    /// The entries after one, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn audit_after(&self, seq: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        let select = Sql::both("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2");
+        self.db.all(select, &[seq.into(), limit.into()]).await
+    }
+
+    /// The newest entries, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn audit_newest(&self, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        self.db.all(Sql::both("SELECT * FROM audit ORDER BY seq DESC LIMIT $1"), &[limit.into()]).await
+    }
+
+    /// Follows the whole chain, past an anchor where one was kept. Answers where it ends, or what is wrong with it. Entries
+    /// that are written meanwhile do no harm.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn verify_audit(&self, anchor: Option<ChainPosition>) -> Result<Result<ChainPosition, ChainError>, StoreError> {
+        // In one statement, so that head and entries are of one moment.
+        let beyond =
+            Sql::both("SELECT min(seq) FROM audit WHERE seq > (SELECT seq FROM audit_head) OR seq < 1");
+        let head = self.db.one::<(i64, String)>(Sql::both("SELECT seq, hash FROM audit_head"), &[]).await?;
+        let (seq, hash) = head.ok_or_else(|| StoreError::Corrupt("audit_head has no row".to_owned()))?;
+        let head = ChainPosition { seq, hash };
+        if let Some(inserted) = self.db.one::<Option<i64>>(beyond, &[]).await?.flatten() {
+            return Ok(Err(ChainError::Inserted(inserted)));
+        }
+        let mut walk = ChainVerifier::new(anchor);
+        loop {
+            let page = self.audit_after(walk.position().seq, PAGE).await?;
+            let page: Vec<_> = page.into_iter().take_while(|entry| entry.seq <= head.seq).collect();
+            if page.is_empty() {
+                return Ok(walk.finish(&head));
+            }
+            for entry in &page {
+                if let Err(broken) = walk.check_next(&entry.entry(), &entry.hash) {
+                    return Ok(Err(broken));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The schema's versions, and bringing a database up to the newest one.
+
+use super::database::{Database, Transaction};
+use super::sql::Sql;
+use super::tx::Tx;
+use crate::error::StoreError;
+
+/// One text per version, from 1 on: what makes it of the version before.
+const VERSIONS: [Sql; 1] = [Sql {
+    sqlite: include_str!("../../schema/sqlite.sql"),
+    postgres: include_str!("../../schema/postgres.sql"),
+}];
+
+/// Nodes that start at the same moment take turns. The number is any; nothing else locks it.
+const LOCK: Sql = Sql {
+    // There is one writer at a time anyway.
+    sqlite: "SELECT 1",
+    postgres: "SELECT CAST(1 AS BIGINT) FROM (SELECT pg_advisory_xact_lock(7463627254)) AS locked",
+};
+const HAS_TABLE: Sql = Sql {
+    sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
+    postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
+};
+const CREATE_VERSIONS: Sql = Sql::both("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)");
+const LATEST: Sql = Sql::both("SELECT COALESCE(max(version), 0) FROM schema_version");
+const ADD_VERSION: Sql = Sql::both("INSERT INTO schema_version (version) VALUES ($1)");
+
+/// The migrations' table of the first edition, whose schema this program does not know.
+const FIRST_EDITION: &str = "_sqlx_migrations";
+
+/// The version that this program was made for.
+fn newest() -> i64 {
+    (1..).zip(VERSIONS).map(|(version, _)| version).last().unwrap_or(0)
+}
+
+/// Brings a database up to the newest version; answers how many steps that took.
+pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
+    let mut tx = database.write().await?;
+    tx.one::<i64>(LOCK, &[]).await?;
+    let before = version(&mut tx).await?;
+    if before == 0 && !has_table(&mut tx, "schema_version").await? {
+        tx.run(CREATE_VERSIONS, &[]).await?;
+    }
+    let mut steps = 0;
+    for (version, text) in (1..).zip(VERSIONS).filter(|(version, _)| *version > before) {
+        apply(&mut tx, version, text).await?;
+        steps += 1;
+    }
+    tx.commit().await?;
+    Ok(steps)
+}
+
+async fn apply(tx: &mut Transaction, version: i64, text: Sql) -> Result<(), StoreError> {
+    tx.batch(text).await?;
+    tx.run(ADD_VERSION, &[version.into()]).await?;
+    Ok(())
+}
+
+/// Whether a database has the version that this program was made for, or a later one: while nodes are replaced one by one,
+/// the old ones go on.
+pub(crate) async fn is_current(database: &Database) -> Result<bool, StoreError> {
+    match version(&mut database.read().await?).await {
+        Ok(version) => Ok(version == newest()),
+        Err(StoreError::NewerDatabase(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// The version of a database; 0 where it is empty.
+async fn version(tx: &mut impl Tx) -> Result<i64, StoreError> {
+    if has_table(tx, FIRST_EDITION).await? {
+        return Err(StoreError::FirstEdition);
+    }
+    if !has_table(tx, "schema_version").await? {
+        return Ok(0);
+    }
+    let version = tx.one::<i64>(LATEST, &[]).await?.unwrap_or(0);
+    if version > newest() {
+        return Err(StoreError::NewerDatabase(version));
+    }
+    Ok(version)
+}
+
+async fn has_table(tx: &mut impl Tx, name: &str) -> Result<bool, StoreError> {
+    Ok(tx.one::<i64>(HAS_TABLE, &[name.into()]).await? != Some(0))
+}

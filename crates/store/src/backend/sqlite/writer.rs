@@ -1,0 +1,166 @@
+//! SQLite has one writer at a time: who it is, and its transaction.
+
+use super::connection::{BUSY_TIMEOUT, blocking, open_writer};
+use super::log::Log;
+use super::statement;
+use crate::backend::row::Row;
+use crate::backend::sql::{Param, Sql};
+use crate::backend::tx::Tx;
+use crate::error::StoreError;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+
+/// The connection that writes. Whoever comes waits in line and is woken by whoever goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    file: Arc<PathBuf>,
+    log: Arc<Log>,
+    slot: Arc<Mutex<Slot>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Slot {
+    Open(Connection),
+    /// Its state was unknown after an error; the next writer opens another.
+    Missing,
+    Closed,
+}
+
+/// The right to write, with the connection that does. Released when dropped.
+pub(crate) type WriterGuard = OwnedMutexGuard<Slot>;
+
+impl Writer {
+    /// Opens the file, and creates it where there is none.
+    pub(crate) fn open(file: PathBuf, log: Arc<Log>) -> Result<Self, StoreError> {
+        let connection = open_writer(&file, true)?;
+        Ok(Self { file: Arc::new(file), log, slot: Arc::new(Mutex::new(Slot::Open(connection))) })
+    }
+
+    /// Waits for the right to write, as long as for a connection.
+    async fn guard(&self) -> Result<WriterGuard, StoreError> {
+        let guard = Arc::clone(&self.slot).lock_owned();
+        timeout(BUSY_TIMEOUT, guard).await.map_err(|_| StoreError::busy())
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<SqliteTx, StoreError> {
+        let guard = self.guard().await?;
+        blocking(|| self.begin_with(guard))
+    }
+
+    /// Begins a transaction on a thread that the caller has for itself.
+    pub(crate) async fn begin_direct(&self) -> Result<SqliteTx, StoreError> {
+        let guard = self.guard().await?;
+        self.begin_with(guard)
+    }
+
+    /// A transaction that has not begun.
+    fn connected(&self, mut guard: WriterGuard) -> Result<SqliteTx, StoreError> {
+        if matches!(*guard, Slot::Missing) {
+            *guard = Slot::Open(open_writer(&self.file, false)?);
+        }
+        Ok(SqliteTx { guard, log: Arc::clone(&self.log) })
+    }
+
+    fn begin_with(&self, guard: WriterGuard) -> Result<SqliteTx, StoreError> {
+        let tx = self.connected(guard)?;
+        // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
+        tx.connection()?.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(tx)
+    }
+
+    /// Does something while nobody writes that is not a transaction.
+    pub(crate) async fn exclusively<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let guard = self.guard().await?;
+        blocking(|| work(self.connected(guard)?.connection()?))
+    }
+
+    pub(crate) async fn close(&self) {
+        let mut slot = self.slot.lock().await;
+        // The last connection to go writes the log back into the file.
+        blocking(|| *slot = Slot::Closed);
+    }
+}
+
+/// A write transaction. One that is dropped is rolled back.
+#[derive(Debug)]
+pub(crate) struct SqliteTx {
+    guard: WriterGuard,
+    log: Arc<Log>,
+}
+
+impl SqliteTx {
+    /// SQLite itself, for whoever has a thread of its own.
+    pub(crate) fn connection(&self) -> Result<&Connection, StoreError> {
+        match &*self.guard {
+            Slot::Open(connection) => Ok(connection),
+            Slot::Missing | Slot::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    /// Commits onto the disk: waits for it while others write. After an error of the disk it is not known whether what was
+    /// committed stays.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        blocking(|| {
+            let log = Arc::clone(&self.log);
+            self.commit_unsynced(|| ())?;
+            Ok(log.sync()?)
+        })
+    }
+
+    /// Commits, then does what has to be done before anybody else writes. It is not on the disk before [`Log::sync`], so
+    /// that one group of calls can wait for the disk while the next one is worked on.
+    pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<(), StoreError> {
+        self.connection()?.prepare_cached("COMMIT")?.execute([])?;
+        self.log.committed();
+        then();
+        Ok(())
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
+        blocking(|| {
+            self.connection()?.prepare_cached("ROLLBACK")?.execute([])?;
+            Ok(())
+        })
+    }
+
+    /// Runs the text of many statements.
+    pub(crate) fn batch(&self, text: &str) -> Result<(), StoreError> {
+        blocking(|| Ok(self.connection()?.execute_batch(text)?))
+    }
+}
+
+/// Ends what was not ended. A failed write (a full disk) can have rolled back by itself; a connection that still has a
+/// transaction after this is closed.
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        let Slot::Open(connection) = &*self.guard else { return };
+        if connection.is_autocommit() {
+            return;
+        }
+        let rolled_back = connection.execute_batch("ROLLBACK");
+        if rolled_back.is_err() || !connection.is_autocommit() {
+            *self.guard = Slot::Missing;
+        }
+    }
+}
+
+impl Tx for SqliteTx {
+    async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
+        blocking(|| statement::all(self.connection()?, sql.sqlite, params))
+    }
+
+    async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
+        blocking(|| statement::one(self.connection()?, sql.sqlite, params))
+    }
+
+    async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        blocking(|| statement::run(self.connection()?, sql.sqlite, params))
+    }
+}

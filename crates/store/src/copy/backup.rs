@@ -1,0 +1,22 @@
+//! Backing SQLite up while it is used.
+
+use crate::backend::Database;
+use crate::error::StoreError;
+use crate::store::Store;
+use std::path::Path;
+
+impl Store {
+    /// Writes a consistent copy of an SQLite store to a new file, while it is used.
+    ///
+    /// # Errors
+    /// The store is not SQLite, the file exists already, or it cannot be written.
+    pub async fn back_up(&self, file: &Path) -> Result<(), StoreError> {
+        let Database::Sqlite(database) = &self.db else {
+            return Err(StoreError::WrongKind("an SQLite store; PostgreSQL has pg_dump and base backups"));
+        };
+        if file.exists() {
+            return Err(StoreError::Exists(format!("the file {}", file.display())));
+        }
+        database.back_up(file).await
+    }
+}

@@ -1,0 +1,147 @@
+//! The outbox as its deliverer sees it.
+
+use crate::backend::{Sql, count_from_db, from_db, row};
+use crate::error::StoreError;
+use crate::store::Store;
+use simgauge_domain::ids::CardId;
+use simgauge_domain::time::UnixMs;
+use std::fmt;
+
+/// A notification that may be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueNotification {
+    pub id: String,
+    pub card: CardId,
+    /// A flat JSON object.
+    pub body: String,
+    /// When it was written, or last replayed.
+    pub waiting_since: UnixMs,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+row! {
+    /// Where an account's notifications go.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct Receiver {
+        /// The address; none where the account is not notified any more.
+        pub url: Option<String>,
+        /// The account's language.
+        pub language: String,
+        /// The app whose secret signs; none where it is disabled or gone.
+        pub appkey: Option<String>,
+        /// The app's secret, sealed.
+        pub secret: Option<Vec<u8>>,
+        /// How the app signs.
+        pub sign_type: Option<String>,
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("appkey", &self.appkey).finish_non_exhaustive()
+    }
+}
+
+row! {
+    struct DueRow {
+        id: String,
+        card: i64,
+        body: String,
+        waiting_since: i64,
+        attempts: i64,
+    }
+}
+
+impl DueRow {
+    fn due(self) -> Result<DueNotification, StoreError> {
+        Ok(DueNotification {
+            attempts: count_from_db(self.attempts, format_args!("attempts of notification {}", self.id))?,
+            id: self.id,
+            card: CardId(self.card),
+            body: self.body,
+            waiting_since: UnixMs(self.waiting_since),
+        })
+    }
+}
+
+impl Store {
+    /// The accounts with notifications to be tried now. Jumps from account to account in the index.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn accounts_to_notify(&self, now: UnixMs) -> Result<Vec<String>, StoreError> {
+        let jump = Sql::both(
+            "WITH RECURSIVE hop (account) AS ( \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
+                 UNION ALL \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > hop.account) \
+                 FROM hop WHERE hop.account IS NOT NULL \
+             ) SELECT account FROM hop WHERE account IS NOT NULL AND EXISTS \
+             (SELECT 1 FROM notification AS due WHERE due.account = hop.account AND due.next_at <= $1)",
+        );
+        self.db.all(jump, &[now.into()]).await
+    }
+
+    /// Notifications of an account to be tried now, one for each card, longest due first.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn due_notifications(
+        &self,
+        account: &str,
+        now: UnixMs,
+        limit: i64,
+    ) -> Result<Vec<DueNotification>, StoreError> {
+        let select = Sql::both(
+            "SELECT id, card, body, waiting_since, attempts FROM notification \
+             WHERE account = $1 AND next_at <= $2 ORDER BY next_at, seq LIMIT $3",
+        );
+        let found: Vec<DueRow> = self.db.all(select, &[account.into(), now.into(), limit.into()]).await?;
+        found.into_iter().map(DueRow::due).collect()
+    }
+
+    /// Notifications of an account that have waited since `since` or longer, tried or held back.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn overdue_notifications(
+        &self,
+        account: &str,
+        since: UnixMs,
+        limit: i64,
+    ) -> Result<Vec<DueNotification>, StoreError> {
+        let select = Sql::both(
+            "SELECT id, card, body, waiting_since, attempts FROM notification \
+             WHERE account = $1 AND state = 'waiting' AND waiting_since <= $2 LIMIT $3",
+        );
+        let found: Vec<DueRow> = self.db.all(select, &[account.into(), since.into(), limit.into()]).await?;
+        found.into_iter().map(DueRow::due).collect()
+    }
+
+    /// How many notifications wait to be delivered; counts no further than `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_notifications_waiting(&self, most: i64) -> Result<u64, StoreError> {
+        let count = Sql::both(
+            "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'waiting' LIMIT $1) AS waiting",
+        );
+        let waiting = self.db.one(count, &[most.into()]).await?.unwrap_or_default();
+        from_db(waiting, "the count of waiting notifications")
+    }
+
+    /// Where an account's notifications go, and who signs: the app it named, else its oldest enabled one.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn receiver(&self, account: &str) -> Result<Option<Receiver>, StoreError> {
+        let select = Sql::both(
+            "SELECT account.notify_url AS url, account.language, app.appkey, app.secret, app.sign_type FROM account \
+             LEFT JOIN app ON app.account = account.name AND app.disabled = 0 \
+             AND (account.notify_app IS NULL OR app.appkey = account.notify_app) \
+             WHERE account.name = $1 ORDER BY app.created_at, app.appkey LIMIT 1",
+        );
+        self.db.one(select, &[account.into()]).await
+    }
+}

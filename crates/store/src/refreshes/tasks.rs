@@ -1,0 +1,173 @@
+//! The waiting readings of a lane. Only the holder of the lane's lease takes from them.
+
+use crate::backend::{Sql, count_from_db, from_db, refresh_id_from_db, row};
+use crate::error::StoreError;
+use crate::store::Store;
+use serde::Serialize;
+use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::id::RefreshId;
+use simgauge_domain::ids::{CardId, ProfileId};
+use simgauge_domain::time::UnixMs;
+
+/// Names a task within its lane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct TaskKey {
+    /// Whose card.
+    pub account: String,
+    /// The refresh that made it.
+    #[serde(serialize_with = "id_text")]
+    pub refresh: RefreshId,
+    /// The profile to read.
+    pub profile: ProfileId,
+}
+
+fn id_text<S: serde::Serializer>(id: &RefreshId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.as_str())
+}
+
+/// A waiting reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub key: TaskKey,
+    pub card: CardId,
+    /// The card's number.
+    pub number: String,
+    /// The profile's ICCID.
+    pub iccid: String,
+    /// Where the card is a cloud eSIM, its EID.
+    pub eid: Option<String>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the first began.
+    pub first_attempt_at: Option<UnixMs>,
+    /// Not to be tried earlier.
+    pub not_before: UnixMs,
+    /// When the last believed reading of the profile began.
+    pub last_read_at: Option<UnixMs>,
+}
+
+/// What of an account waits in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Tasks.
+    pub count: u64,
+    /// When the refresh of the oldest was accepted.
+    pub since: Option<UnixMs>,
+}
+
+/// A task that is put off.
+#[derive(Clone, Debug, Serialize)]
+pub struct Postponed {
+    #[serde(flatten)]
+    pub key: TaskKey,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the first began.
+    pub first_attempt_at: UnixMs,
+    /// Not to be tried earlier.
+    pub not_before: UnixMs,
+}
+
+row! {
+    struct TaskRow {
+        refresh: String,
+        profile: i64,
+        card: i64,
+        number: Option<String>,
+        kind: Option<String>,
+        iccid: Option<String>,
+        attempts: i64,
+        first_attempt_at: Option<i64>,
+        not_before: i64,
+        last_read_at: Option<i64>,
+    }
+}
+
+impl TaskRow {
+    fn task(self, account: &str) -> Result<Task, StoreError> {
+        let of =
+            |column| format!("{column} of the task of refresh {} for profile {}", self.refresh, self.profile);
+        let gone = |column| StoreError::Corrupt(format!("{} does not exist", of(column)));
+        let refresh = refresh_id_from_db(&self.refresh, of("refresh"))?;
+        let attempts = count_from_db(self.attempts, of("attempts"))?;
+        let number = self.number.ok_or_else(|| gone("card"))?;
+        let iccid = self.iccid.ok_or_else(|| gone("profile"))?;
+        let is_esim = self.kind.as_deref() == Some(CardKind::CloudEsim.as_str());
+        Ok(Task {
+            key: TaskKey { account: account.to_owned(), refresh, profile: ProfileId(self.profile) },
+            card: CardId(self.card),
+            eid: is_esim.then(|| number.clone()),
+            number,
+            iccid,
+            attempts,
+            first_attempt_at: self.first_attempt_at.map(UnixMs),
+            not_before: UnixMs(self.not_before),
+            last_read_at: self.last_read_at.map(UnixMs),
+        })
+    }
+}
+
+const WAITING_ACCOUNTS: Sql = Sql::both(
+    "WITH RECURSIVE hop (account) AS ( \
+         SELECT (SELECT min(account) FROM task WHERE lane = $1) \
+         UNION ALL \
+         SELECT (SELECT min(account) FROM task WHERE lane = $1 AND account > hop.account) FROM hop \
+         WHERE hop.account IS NOT NULL \
+     ) SELECT account FROM hop WHERE account IS NOT NULL",
+);
+// In the order of the key, so that the oldest is among those that are counted.
+const COUNT: Sql = Sql::both(
+    "SELECT count(*), min(refresh) FROM (SELECT refresh FROM task WHERE lane = $1 AND account = $2 \
+     ORDER BY refresh LIMIT $3) AS waiting",
+);
+const NEXT: Sql = Sql::both(
+    "SELECT task.refresh, task.profile, task.card, card.number, card.kind, profile.iccid, task.attempts, \
+     task.first_attempt_at, task.not_before, profile.began_at AS last_read_at \
+     FROM task LEFT JOIN card ON card.id = task.card LEFT JOIN profile ON profile.id = task.profile \
+     WHERE task.lane = $1 AND task.account = $2 AND (task.refresh, task.profile) > ($3, $4) \
+     ORDER BY task.refresh, task.profile LIMIT $5",
+);
+
+impl Store {
+    /// The accounts with work waiting in a lane. Jumps from account to account in the key, so the length of their queues
+    /// does not matter.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn waiting_accounts(&self, lane: &str) -> Result<Vec<String>, StoreError> {
+        self.db.all(WAITING_ACCOUNTS, &[lane.into()]).await
+    }
+
+    /// How many tasks of an account wait in a lane, and since when the oldest does; counts no further than `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_waiting(&self, lane: &str, account: &str, most: i64) -> Result<Waiting, StoreError> {
+        let found: Option<(i64, Option<String>)> =
+            self.db.one(COUNT, &[lane.into(), account.into(), most.into()]).await?;
+        let (count, oldest) = found.unwrap_or((0, None));
+        let oldest =
+            oldest.map(|id| refresh_id_from_db(&id, format_args!("refresh of a task of lane {lane}")));
+        Ok(Waiting {
+            count: from_db(count, "the number of tasks")?,
+            since: oldest.transpose()?.map(|id| id.made_at()),
+        })
+    }
+
+    /// The next tasks of an account in a lane, oldest first, after `after`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn tasks_after(
+        &self,
+        lane: &str,
+        account: &str,
+        after: Option<&TaskKey>,
+        limit: i64,
+    ) -> Result<Vec<Task>, StoreError> {
+        let (refresh, profile) = after.map_or(("", ProfileId(0)), |key| (key.refresh.as_str(), key.profile));
+        let params = [lane.into(), account.into(), refresh.into(), profile.into(), limit.into()];
+        let found: Vec<TaskRow> = self.db.all(NEXT, &params).await?;
+        found.into_iter().map(|row| row.task(account)).collect()
+    }
+}

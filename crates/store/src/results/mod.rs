@@ -1,0 +1,11 @@
+//! What lanes bring: readings that are under way, put off, or ended.
+
+pub(crate) mod book;
+pub(crate) mod card;
+pub(crate) mod model;
+pub(crate) mod notify;
+pub(crate) mod rows;
+pub(crate) mod sql;
+pub(crate) mod write;
+
+pub use model::{Ended, Finished, LaneResults};

@@ -1,0 +1,101 @@
+//! The store as a whole.
+
+use crate::audit::actor::Actor;
+use crate::backend::{Database, Sql, is_current, migrate};
+use crate::error::StoreError;
+use simgauge_domain::time::UnixMs;
+
+/// The store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) db: Database,
+    /// Who acts through it; none: the server itself.
+    pub(crate) actor: Option<Actor>,
+}
+
+const PING: Sql = Sql::both("SELECT CAST(1 AS BIGINT)");
+const NOW: Sql = Sql::both("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
+
+impl Store {
+    /// Opens a store: `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// # Errors
+    /// The URL is of no known scheme, or the database cannot be reached.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        Ok(Self { db: Database::connect(url, connections).await?, actor: None })
+    }
+
+    /// Brings the schema up to this program's version; answers how many versions were applied.
+    ///
+    /// # Errors
+    /// The database is newer than this program or one of the first edition, or a statement failed; then nothing changed.
+    pub async fn migrate(&self) -> Result<usize, StoreError> {
+        migrate(&self.db).await
+    }
+
+    /// Whether the schema is the one this program was made for, or a later one.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or is one of the first edition.
+    pub async fn is_current(&self) -> Result<bool, StoreError> {
+        is_current(&self.db).await
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// It gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db.one::<i64>(PING, &[]).await?;
+        Ok(())
+    }
+
+    /// The database server's time, where the store is one that many nodes share: what counts for all of them. Nothing for
+    /// an embedded store, whose time is this machine's.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn server_time(&self) -> Result<Option<UnixMs>, StoreError> {
+        if let Database::Sqlite(_) = self.db {
+            return Ok(None);
+        }
+        Ok(self.db.one::<i64>(NOW, &[]).await?.map(UnixMs))
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn dialect(&self) -> &'static str {
+        match self.db {
+            Database::Sqlite(_) => "sqlite",
+            Database::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Pages in the write-ahead log of an embedded store; nothing on PostgreSQL.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn log_pages(&self) -> Result<Option<i64>, StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => Ok(Some(database.log_pages().await?)),
+            Database::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Writes the write-ahead log of an embedded store back, so that the next write begins it anew. There is nothing to do on
+    /// PostgreSQL.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => database.checkpoint().await,
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Closes every connection, once what runs on it is done.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

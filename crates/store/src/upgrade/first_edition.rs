@@ -1,0 +1,68 @@
+//! Recognising a store of the first edition, and what is to be done before and after its rows are copied.
+
+use super::notified_state;
+use crate::backend::{Database, Sql};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// The migrations that the last program of the first edition knew.
+const MIGRATIONS: i64 = 5;
+
+const HAS_MIGRATIONS: Sql = Sql {
+    sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
+    postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+};
+const APPLIED: Sql = Sql::both("SELECT count(*) FROM _sqlx_migrations WHERE success");
+
+/// As the first edition did where cards' rows had to name their latest refreshes. On PostgreSQL they always did.
+const WRITE_LATEST_REFRESHES: Sql = Sql::both(
+    "UPDATE card SET last_refresh = open.id, \
+     accepted_at = (SELECT accepted_at FROM refresh WHERE refresh.id = open.id) \
+     FROM (SELECT card, max(refresh) AS id FROM task GROUP BY card) AS open \
+     WHERE card.number = open.card AND (card.last_refresh IS NULL OR card.last_refresh < open.id)",
+);
+
+/// A card's row has the operator account of its profile where it has only one, whose ICCID is the card's number. Here it
+/// names that profile, too.
+const LINK_ONLY_PROFILES: Sql = Sql::both(
+    "UPDATE card SET profile = (SELECT profile.id FROM profile \
+     WHERE profile.card = card.id AND profile.iccid = card.number) \
+     WHERE operator_account IS NOT NULL AND profile IS NULL",
+);
+
+impl Store {
+    /// Whether a program of the first edition wrote this store. It can be copied into a new one ([`Store::copy_to`]), and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn is_first_edition(&self) -> Result<bool, StoreError> {
+        Ok(self.db.one::<i64>(HAS_MIGRATIONS, &[]).await? != Some(0))
+    }
+}
+
+/// Makes the source complete.
+pub(crate) async fn prepare(source: &Database) -> Result<(), StoreError> {
+    if source.one::<i64>(APPLIED, &[]).await? != Some(MIGRATIONS) {
+        return Err(StoreError::WrongKind(
+            "a store that the first edition's last program has migrated (run its `simgauge migrate` once)",
+        ));
+    }
+    if let Database::Sqlite(_) = source {
+        source.run(WRITE_LATEST_REFRESHES, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Writes into the target what the first edition had no column for.
+pub(crate) async fn complete(source: &Database, target: &Database) -> Result<(), StoreError> {
+    notified_state::copy(source, target).await?;
+    target.run(LINK_ONLY_PROFILES, &[]).await?;
+    let dangling = Sql::both(
+        "SELECT number FROM card WHERE operator_account IS NOT NULL AND profile IS NULL ORDER BY number LIMIT 1",
+    );
+    match target.one::<String>(dangling, &[]).await? {
+        Some(number) => Err(StoreError::Corrupt(format!("card {number} has no profile of its own number"))),
+        None => Ok(()),
+    }
+}
