@@ -1,54 +1,69 @@
-//! Where a call comes from: the address of the connection, or, behind proxies that are trusted, the one they tell.
+//! Where a call comes from: the address of the connection, or the address that a trusted proxy reports.
+//!
+//! This is the only proxy rule. The open API and the console both use it, each with its own list of trusted proxies.
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::IpAddr;
 
-/// The header in which trusted proxies tell a caller's address.
+/// The header in which trusted proxies report a caller's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ForwardedBy {
+pub enum ForwardedHeader {
     /// `X-Forwarded-For`
     XForwardedFor,
     /// `Forwarded` (RFC 7239)
     Forwarded,
 }
 
-/// Marks a request that came over our own TLS.
+/// A request extension: the request came over this server's own TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct OverTls;
 
-/// The proxies whose word counts.
+/// The proxies whose headers are believed.
 #[derive(Clone, Debug)]
 pub struct Proxies {
     trusted: Vec<IpNet>,
-    header: ForwardedBy,
+    header: ForwardedHeader,
 }
 
 impl Proxies {
-    /// Believes these networks, in this header.
+    /// The header, in lower case, in which a proxy reports the scheme of the caller's connection to it.
+    pub const SCHEME_HEADER: &'static str = "x-forwarded-proto";
+
+    /// Believes the proxies in these networks. They report addresses in `header`.
     #[must_use]
-    pub fn new(trusted: Vec<IpNet>, header: ForwardedBy) -> Self {
+    pub fn new(trusted: Vec<IpNet>, header: ForwardedHeader) -> Self {
         Self { trusted, header }
     }
 
-    /// The name of the header that is read, in lower case.
+    /// Believes the proxies with these addresses. They report addresses in `header`.
+    #[must_use]
+    pub fn of_addresses(trusted: impl IntoIterator<Item = IpAddr>, header: ForwardedHeader) -> Self {
+        Self::new(trusted.into_iter().map(|address| IpNet::from(address.to_canonical())).collect(), header)
+    }
+
+    /// The name, in lower case, of the header that [`Self::caller`] reads.
     #[must_use]
     pub const fn header_name(&self) -> &'static str {
         match self.header {
-            ForwardedBy::XForwardedFor => "x-forwarded-for",
-            ForwardedBy::Forwarded => "forwarded",
+            ForwardedHeader::XForwardedFor => "x-forwarded-for",
+            ForwardedHeader::Forwarded => "forwarded",
         }
     }
 
     /// Whether this address is one of the trusted proxies.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// The caller's address. The header is read from its right end, where the nearest proxy wrote: each address is believed as long as
-    /// the one that reported it is trusted. Nothing where a trusted proxy says what is no address.
+    /// The caller's address. `lines` are the values of the header [`Self::header_name`], in the order in which they came.
+    ///
+    /// The header is read from its right end, where the nearest proxy wrote. Each address is believed as long as the one that
+    /// reported it is a trusted proxy. `None` where a trusted proxy reports something that is not an address: then nothing that
+    /// the header says is believed, and the address is unknown.
     #[must_use]
     pub fn caller<'h>(
         &self,
@@ -62,8 +77,8 @@ impl Proxies {
         for line in lines.rev() {
             for hop in std::str::from_utf8(line).ok()?.rsplit(',') {
                 caller = match self.header {
-                    ForwardedBy::XForwardedFor => address(hop.trim())?,
-                    ForwardedBy::Forwarded => forwarded_for(hop)?,
+                    ForwardedHeader::XForwardedFor => address(hop.trim())?,
+                    ForwardedHeader::Forwarded => forwarded_for(hop)?,
                 };
                 if !self.trusts(caller) {
                     return Some(caller);
@@ -72,9 +87,21 @@ impl Proxies {
         }
         Some(caller)
     }
+
+    /// Whether the nearest proxy is trusted and says that the caller's connection to it used https. `lines` are the values of the
+    /// header [`Self::SCHEME_HEADER`], in the order in which they came. The nearest proxy's word is the last one.
+    #[must_use]
+    pub fn says_https<'h>(
+        &self,
+        connection: IpAddr,
+        mut lines: impl DoubleEndedIterator<Item = &'h [u8]>,
+    ) -> bool {
+        let last = lines.next_back().and_then(|line| line.rsplit(|byte| *byte == b',').next());
+        self.trusts(connection) && last.is_some_and(|scheme| scheme.trim_ascii() == b"https")
+    }
 }
 
-/// The node of one element of `Forwarded` (RFC 7239).
+/// The address in the `for` parameter of one element of `Forwarded` (RFC 7239).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let node = element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -83,7 +110,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     address(node.trim_matches('"'))
 }
 
-/// An address, also with a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
@@ -93,18 +120,19 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// Networks as they are stored and given: separated by commas; an address alone is a network of one.
+/// Networks in the form in which people write them and the store keeps them: separated by commas. An address alone is a network
+/// of one address. An empty text is an empty list.
 ///
 /// # Errors
-/// The part that is none.
+/// A sentence that quotes the part that is not a network.
 pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(network).collect()
 }
 
-/// One network, its host bits cleared.
+/// One network. Host bits are cleared: `192.0.2.9/24` is `192.0.2.0/24`.
 ///
 /// # Errors
-/// It is none.
+/// A sentence that quotes the text that is not a network.
 pub fn network(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
     let network = text.parse::<IpNet>().ok().map(|network| network.trunc()).or_else(single);
@@ -116,7 +144,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn caller(header: ForwardedBy, connection: &str, lines: &[&str]) -> Option<String> {
+    fn caller(header: ForwardedHeader, connection: &str, lines: &[&str]) -> Option<String> {
         let trusted = networks("10.0.0.0/8, 127.0.0.1, fd00::/8").expect("networks");
         let found = Proxies::new(trusted, header)
             .caller(connection.parse().expect("address"), lines.iter().map(|line| line.as_bytes()));
@@ -139,7 +167,7 @@ mod tests {
     #[case::empty("10.0.0.1", &[""], None)]
     #[case::nonsense_behind_the_caller("10.0.0.1", &["' OR 1=1, 198.51.100.1"], Some("198.51.100.1"))]
     fn x_forwarded_for(#[case] connection: &str, #[case] lines: &[&str], #[case] expected: Option<&str>) {
-        assert_eq!(caller(ForwardedBy::XForwardedFor, connection, lines).as_deref(), expected);
+        assert_eq!(caller(ForwardedHeader::XForwardedFor, connection, lines).as_deref(), expected);
     }
 
     #[rstest]
@@ -150,7 +178,22 @@ mod tests {
     #[case::without("10.0.0.1", &["proto=https"], None)]
     #[case::untrusted("198.51.100.1", &["for=1.1.1.1"], Some("198.51.100.1"))]
     fn forwarded(#[case] connection: &str, #[case] lines: &[&str], #[case] expected: Option<&str>) {
-        assert_eq!(caller(ForwardedBy::Forwarded, connection, lines).as_deref(), expected);
+        assert_eq!(caller(ForwardedHeader::Forwarded, connection, lines).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case::said("10.0.0.1", &["https"], true)]
+    #[case::nearest_first("10.0.0.1", &["http, https"], true)]
+    #[case::nearest_line("10.0.0.1", &["https", "http"], false)]
+    #[case::callers_own_claim("10.0.0.1", &["https, http"], false)]
+    #[case::mapped("::ffff:10.0.0.1", &[" https "], true)]
+    #[case::untrusted("198.51.100.1", &["https"], false)]
+    #[case::nothing_said("10.0.0.1", &[], false)]
+    fn scheme(#[case] connection: &str, #[case] lines: &[&str], #[case] expected: bool) {
+        let proxies =
+            Proxies::of_addresses(["10.0.0.1".parse().expect("address")], ForwardedHeader::XForwardedFor);
+        let lines = lines.iter().map(|line| line.as_bytes());
+        assert_eq!(proxies.says_https(connection.parse().expect("address"), lines), expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use simgauge_console::ConsoleConfig;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::limits::Limits;
-use simgauge_domain::origin::{ForwardedBy, network};
+use simgauge_domain::origin::{ForwardedHeader, network};
 use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
 use simgauge_http::server::{Limits as ConnectionLimits, TlsFiles};
@@ -79,7 +79,7 @@ pub struct Server {
     pub idle_timeout_seconds: u64,
     #[serde(deserialize_with = "some_networks")]
     pub trusted_proxies: Vec<IpNet>,
-    pub forwarded_by: ForwardedBy,
+    pub forwarded_by: ForwardedHeader,
     pub tls: TlsFiles,
 }
 
