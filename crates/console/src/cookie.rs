@@ -42,7 +42,7 @@ impl Cookie {
             .map(|(_, value)| value.to_owned())
     }
 
-    /// The `Set-Cookie` line. An empty value removes the cookie. The values are made here and need no quoting.
+    /// The `Set-Cookie` line. An empty value removes the cookie. Values are our own and need no quoting.
     pub(super) fn line(self, value: &str, is_https: bool) -> String {
         let age = match self {
             _ if value.is_empty() => "; Max-Age=0".to_owned(),
@@ -51,7 +51,7 @@ impl Cookie {
             Self::Session | Self::Visit => String::new(),
         };
         let secure = if is_https { "; Secure" } else { "" };
-        // Lax: whoever follows a link from an alert is logged in there. What changes anything is a POST with a token.
+        // Lax: whoever follows a link from an alert is logged in there. Changes need a POST with a token.
         format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}", self.name(is_https))
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn session_key(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-/// The token in the forms of whoever has this cookie. It follows from the cookie; the cookie does not follow from it.
+/// The token in the forms of whoever has this cookie. Who knows the token cannot tell the cookie from it.
 pub(super) fn form_token(cookie: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(b"simgauge console form ");

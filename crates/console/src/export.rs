@@ -17,8 +17,8 @@ pub(super) struct Batch<P> {
     pub(super) next: Option<P>,
 }
 
-/// A CSV file `name` whose lines are fetched batch by batch, beginning at `first`. It is sent as it is made, so it may
-/// be long.
+/// A CSV file `name` whose lines are fetched batch by batch, beginning at `first`. It is sent as it is made,
+/// so it may be long.
 pub(super) fn csv<P, F>(
     name: &str,
     columns: &[&str],

@@ -14,7 +14,7 @@ const MAX_JOBS: usize = 20;
 #[derive(Default)]
 pub(super) struct ImportJobs(Mutex<VecDeque<Arc<Job>>>);
 
-/// A file that was uploaded. Its check and the imports that follow share it; it is removed with the last of them.
+/// A file that was uploaded. Its check and the imports that follow share it. The last of them removes it.
 #[derive(Clone)]
 pub(super) struct Upload {
     /// What the file was called.

@@ -1,5 +1,5 @@
-//! What the pages with a table have in common: paging by key, filters in the query, CSV export and live update.
-//! A page says what is special about its table by implementing [`List`].
+//! What the pages with a table have in common: paging by key, filters in the query, CSV export and live
+//! update. A page says what is special about its table by implementing [`List`] or [`WholeList`].
 
 use crate::error::PageResult;
 use crate::export::{Batch, csv};
@@ -19,7 +19,7 @@ pub(super) const EXPORT_BATCH: i64 = 500;
 /// Rows that one page looks at. Where a filter lets few of them through, the page offers to look on.
 pub(super) const SCAN_LIMIT: i64 = 5_000;
 
-/// A table: its filter is the value itself.
+/// A table that is read page by page. The value itself is its filter.
 pub(super) trait List: Clone + Send + Sync + 'static {
     /// It is at `/console/NAME`, and its export at `/console/NAME.csv`.
     const NAME: &'static str;
@@ -50,6 +50,61 @@ pub(super) trait List: Clone + Send + Sync + 'static {
 
     /// A row's cells in the export, one for each of [`Self::COLUMNS`].
     fn cells(state: &ConsoleState, row: Self::Row) -> Vec<String>;
+}
+
+/// A table that is read whole and has no filter.
+pub(super) trait WholeList: Clone + Default + Send + Sync + 'static {
+    /// As in [`List`].
+    const NAME: &'static str;
+    /// As in [`List`].
+    const COLUMNS: &'static [&'static str];
+    const PAGE: i64 = PAGE;
+    type Row: Send;
+
+    /// Every row, sorted by key.
+    fn all(state: &ConsoleState) -> impl Future<Output = PageResult<Vec<Self::Row>>> + Send;
+
+    /// What tells a row from the others.
+    fn key(row: &Self::Row) -> &str;
+
+    /// As in [`List`].
+    fn cells(row: Self::Row) -> Vec<String>;
+}
+
+impl<L: WholeList> List for L {
+    const NAME: &'static str = L::NAME;
+    const COLUMNS: &'static [&'static str] = L::COLUMNS;
+    const PAGE: i64 = L::PAGE;
+    const EXPORT_BATCH: i64 = i64::MAX;
+    type Row = L::Row;
+    /// The key of the row before.
+    type Place = String;
+
+    fn parse(query: &Fields) -> (Self, String) {
+        (Self::default(), query.get("after").to_owned())
+    }
+
+    fn filter_fields(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn place_fields(after: &String) -> Vec<(&'static str, String)> {
+        vec![("after", after.clone())]
+    }
+
+    async fn fetch(&self, state: &ConsoleState, after: String, limit: i64) -> PageResult<Rows<Self>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut rows = L::all(state).await?;
+        rows.retain(|row| L::key(row) > after.as_str());
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|last| L::key(last).to_owned());
+        Ok(Rows { rows, next, cut: false })
+    }
+
+    fn cells(_: &ConsoleState, row: L::Row) -> Vec<String> {
+        L::cells(row)
+    }
 }
 
 /// A table whose page follows what happens.
@@ -169,21 +224,6 @@ pub(super) fn choices<'a>(
     let choice =
         |value: &str| Choice { value: value.to_owned(), text: text(value), is_chosen: value == chosen };
     values.into_iter().map(choice).collect()
-}
-
-/// The rows after the key `after`, of a list that is in memory whole and sorted by key.
-pub(super) fn rows_after<R, L: List<Row = R, Place = String>>(
-    all: Vec<R>,
-    after: &str,
-    limit: i64,
-    key: impl Fn(&R) -> &str,
-) -> Rows<L> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut rows: Vec<R> = all.into_iter().filter(|row| key(row) > after).collect();
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|last| key(last).to_owned());
-    Rows { rows, next, cut: false }
 }
 
 /// A value that may be absent, as a cell.

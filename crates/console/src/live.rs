@@ -1,5 +1,5 @@
-//! Tells open pages that what they show has changed: server-sent events without content. The page then fetches itself,
-//! so what it shows is made in one place.
+//! Tells open pages that what they show has changed: server-sent events without content. The page then
+//! fetches itself, so what it shows is made in one place.
 
 use crate::error::{PageError, PageResult};
 use crate::session::is_alive;
@@ -27,8 +27,8 @@ pub(super) fn digest(of: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Sends `change` whenever the digest that `read` gives differs from the one before, which at first is `seen`, and `end`
-/// when the session has ended.
+/// Sends `change` whenever `read` gives another digest than before, at first than `seen`. Sends `end` when the
+/// session has ended.
 pub(super) fn changes<F>(
     state: &ConsoleState,
     visitor: &Arc<Visitor>,

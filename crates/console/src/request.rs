@@ -63,7 +63,7 @@ impl FromRequest<ConsoleState> for FormRequest {
     }
 }
 
-/// A form of ours from an admin who may act. Handlers that change more than the sender's own session take this.
+/// A form of ours from an admin who may act. Handlers that change more than the sender's session take this.
 pub(super) struct ActionRequest {
     pub(super) visitor: Arc<Visitor>,
     pub(super) session: Session,

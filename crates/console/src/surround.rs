@@ -49,7 +49,7 @@ pub(super) async fn surround(State(state): State<ConsoleState>, request: Request
     with_headers(response, visitor.is_https)
 }
 
-/// Whether another site made the browser send this. Old browsers do not say; for them there is the token alone.
+/// Whether another site made the browser send this. Old browsers do not say; then only the token counts.
 fn is_foreign(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }

@@ -1,5 +1,5 @@
-//! Slows down whoever guesses passwords. Failures are counted by name and address together, by address, and by name.
-//! An address that is not known counts as one address that all such log-ins share.
+//! Slows down whoever guesses passwords. Failures are counted by name and address together, by address, and
+//! by name. All log-ins whose address is not known count as coming from one address.
 
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;

@@ -133,8 +133,8 @@ fn language(headers: &HeaderMap, is_https: bool) -> Language {
         .unwrap_or_default()
 }
 
-/// Where a visitor comes from, as far as is known, and whether their proxy says https. The rule is that of the open
-/// API's callers.
+/// Where a visitor comes from, if that is known, and whether their proxy says https. The rule is the one for
+/// callers of the open API.
 fn origin(headers: &HeaderMap, connection: Option<IpAddr>, proxies: &Proxies) -> (Option<IpAddr>, bool) {
     let Some(connection) = connection else { return (None, false) };
     let lines = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);

@@ -531,6 +531,7 @@ mod tests {
             ("[metrics]\nlisten = \"9464\"", "metrics.listen"),
             ("[trace]\nshare = 2", "trace.share"),
             ("[console]\nlisten = \"9000\"", "console.listen"),
+            ("[console]\ntrusted_proxies = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[console]\nsession_hours = 0", "console.session_hours"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (

@@ -3,7 +3,7 @@
 use crate::action::{Action, Outcome, perform};
 use crate::error::{PageError, PageResult};
 use crate::fields::Fields;
-use crate::list::{self, Frame, List, ListPage, Rows, rows_after};
+use crate::list::{self, Frame, ListPage, WholeList};
 use crate::page::{Shell, back_done, html};
 use crate::request::{ActionRequest, PageRequest};
 use crate::state::ConsoleState;
@@ -20,35 +20,23 @@ use std::time::Duration;
 const KEEP_OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// Every app. No secret is in its export.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct AppList;
 
-impl List for AppList {
+impl WholeList for AppList {
     const NAME: &'static str = "apps";
     const COLUMNS: &'static [&'static str] = &["appkey", "account", "label", "disabled", "created_at"];
-    /// They are read all at once.
-    const EXPORT_BATCH: i64 = i64::MAX;
     type Row = App;
-    /// The appkey before.
-    type Place = String;
 
-    fn parse(query: &Fields) -> (Self, String) {
-        (Self, query.get("after").to_owned())
+    async fn all(state: &ConsoleState) -> PageResult<Vec<App>> {
+        Ok(state.services.store.apps().await?)
     }
 
-    fn filter_fields(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn key(app: &App) -> &str {
+        &app.appkey
     }
 
-    fn place_fields(after: &String) -> Vec<(&'static str, String)> {
-        vec![("after", after.clone())]
-    }
-
-    async fn fetch(&self, state: &ConsoleState, after: String, limit: i64) -> PageResult<Rows<Self>> {
-        Ok(rows_after(state.services.store.apps().await?, &after, limit, |app| &app.appkey))
-    }
-
-    fn cells(_: &ConsoleState, app: App) -> Vec<String> {
+    fn cells(app: App) -> Vec<String> {
         let created = UnixMs(app.created_at).seconds().to_string();
         vec![app.appkey, app.account, app.label, app.disabled.to_string(), created]
     }

@@ -141,6 +141,6 @@ pub(super) fn reading_row(reading: &ReadingView, context: ViewContext<'_>) -> Re
         as_of: reading.as_of.map(|at| context.when(at)),
         used: human::bytes(reading.used),
         delta: signed(reading.delta),
-        kind: context.t.named("what", reading.kind.as_str()),
+        kind: context.t.named("reading_kind", reading.kind.as_str()),
     }
 }

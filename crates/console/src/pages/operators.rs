@@ -3,9 +3,8 @@
 use super::lane_row::{LaneRow, lane_row};
 use crate::action::{Action, Outcome, perform};
 use crate::error::{PageError, PageResult};
-use crate::fields::Fields;
 use crate::lanes::{LaneLoad, lane_loads};
-use crate::list::{self, Frame, List, LiveList, Rows, cell, rows_after};
+use crate::list::{self, Frame, LiveList, WholeList, cell};
 use crate::page::{Shell, back_done, html};
 use crate::request::{ActionRequest, PageRequest};
 use crate::state::ConsoleState;
@@ -18,10 +17,10 @@ use std::hash::Hash;
 use std::time::Duration;
 
 /// Every lane.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct LaneList;
 
-impl List for LaneList {
+impl WholeList for LaneList {
     const NAME: &'static str = "operators";
     const COLUMNS: &'static [&'static str] = &[
         "operator_account",
@@ -38,29 +37,17 @@ impl List for LaneList {
         "last_error",
     ];
     const PAGE: i64 = 100;
-    /// They are read all at once.
-    const EXPORT_BATCH: i64 = i64::MAX;
     type Row = LaneLoad;
-    /// The name of the lane before.
-    type Place = String;
 
-    fn parse(query: &Fields) -> (Self, String) {
-        (Self, query.get("after").to_owned())
+    async fn all(state: &ConsoleState) -> PageResult<Vec<LaneLoad>> {
+        lane_loads(state).await
     }
 
-    fn filter_fields(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn key(load: &LaneLoad) -> &str {
+        &load.lane.name
     }
 
-    fn place_fields(after: &String) -> Vec<(&'static str, String)> {
-        vec![("after", after.clone())]
-    }
-
-    async fn fetch(&self, state: &ConsoleState, after: String, limit: i64) -> PageResult<Rows<Self>> {
-        Ok(rows_after(lane_loads(state).await?, &after, limit, |load| &load.lane.name))
-    }
-
-    fn cells(_: &ConsoleState, load: LaneLoad) -> Vec<String> {
+    fn cells(load: LaneLoad) -> Vec<String> {
         let LaneLoad { lane, waiting, oldest, .. } = load;
         let status = lane.status;
         vec![
