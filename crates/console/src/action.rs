@@ -1,7 +1,7 @@
 //! Everything that an admin can do, in one place: whatever changes anything passes [`perform`], and is logged and audited with
 //! who did it.
 
-use crate::page::PageError;
+use crate::error::PageError;
 use crate::state::ConsoleState;
 use secrecy::SecretString;
 use simgauge_domain::id::RefreshId;

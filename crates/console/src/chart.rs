@@ -5,14 +5,14 @@ use askama::Template;
 /// The drawing's size, in its own units.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 180.0;
-/// Room for the numbers on the left, and for the words below.
+/// Space for the numbers on the left, for the words below, and above the highest bar.
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 22.0;
 const ABOVE: f64 = 8.0;
 
 /// One bar of one or more parts, from below.
 pub(super) struct Column {
-    /// Under the bar, where there is room for it.
+    /// Under the bar, if there is space for it.
     pub(super) label: String,
     /// Shown when somebody points at it.
     pub(super) title: String,
@@ -47,7 +47,7 @@ pub(super) struct Chart {
     /// What it shows, in a sentence, for those who do not see it.
     about: String,
     slots: Vec<Slot>,
-    /// Across, each with its amount.
+    /// Lines across, each with its amount.
     lines: Vec<Mark>,
     /// Under the bars.
     labels: Vec<Mark>,
@@ -62,7 +62,7 @@ impl Chart {
         let total =
             |column: &Column| column.parts.iter().fold(0_u64, |sum, (part, _)| sum.saturating_add(*part));
         let top = round_up(columns.iter().map(total).max().unwrap_or(0));
-        // For people's eyes: what is lost beyond 53 bits cannot be seen.
+        // The drawing needs no more than 53 bits.
         #[allow(clippy::cast_precision_loss)]
         let part_of = |amount: u64| (HEIGHT - ABOVE - BELOW) * (amount as f64) / (top.max(1) as f64);
         #[allow(clippy::cast_precision_loss)]
@@ -85,7 +85,7 @@ impl Chart {
                     .iter()
                     .filter(|(amount, _)| *amount > 0)
                     .map(|(amount, class)| {
-                        // What is there can be seen.
+                        // Tall enough to be seen.
                         let height = part_of(*amount).max(1.5);
                         y -= height;
                         Bar {
@@ -149,7 +149,9 @@ mod tests {
         let height =
             |slot: usize, bar: usize| chart.slots[slot].bars[bar].height.parse::<f64>().expect("number");
         assert!((height(0, 0) * 2.0 - height(1, 0)).abs() < 0.2);
-        assert_eq!(chart.slots[0].bars[0].y, chart.slots[0].bars[0].y);
+        let bottom =
+            |slot: usize| chart.slots[slot].bars[0].y.parse::<f64>().expect("number") + height(slot, 0);
+        assert!((bottom(0) - (HEIGHT - BELOW)).abs() < 0.2 && (bottom(1) - (HEIGHT - BELOW)).abs() < 0.2);
         assert_eq!(chart.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["0", "50", "100"]);
         assert!(
             !chart.is_empty() && Chart::new(String::new(), vec![column(&[])], |n| n.to_string()).is_empty()

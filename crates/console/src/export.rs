@@ -1,64 +1,54 @@
 //! Lists as CSV files that no spreadsheet runs.
 
-use crate::page::{PageError, PageResult};
+use crate::error::{PageError, PageResult};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use simgauge_admin::import::cells::guard;
+use std::io;
 
 /// Longer lists are cut; the last line says so.
-const MOST_ROWS: usize = 1_000_000;
+const MAX_ROWS: usize = 1_000_000;
 
-/// Some rows, and what the next ones are asked for with; nothing at the end.
-pub(super) type Page<C> = (Vec<Vec<String>>, Option<C>);
+/// Some lines of a file, each with its cells, and where the next ones begin.
+pub(super) struct Batch<P> {
+    pub(super) lines: Vec<Vec<String>>,
+    pub(super) next: Option<P>,
+}
 
-/// A CSV file `name` whose rows come page by page from `next`, beginning with `first`. Sent as it is made, so that it may be long.
-pub(super) fn csv<C, F>(
+/// A CSV file `name` whose lines are fetched batch by batch, beginning at `first`. It is sent as it is made,
+/// so it may be long.
+pub(super) fn csv<P, F>(
     name: &str,
     columns: &[&str],
-    first: C,
-    next: impl Fn(C) -> F + Send + 'static,
+    first: P,
+    fetch: impl Fn(P) -> F + Send + 'static,
 ) -> PageResult
 where
-    C: Send + 'static,
-    F: Future<Output = PageResult<Page<C>>> + Send,
+    P: Send + 'static,
+    F: Future<Output = PageResult<Batch<P>>> + Send + 'static,
 {
     let head = line(columns.iter().map(|column| (*column).to_owned()))?;
-    let rows = stream::unfold((Some(first), head, next, 0), |(cursor, mut out, next, mut sent)| async move {
-        let cursor = match cursor {
-            Some(cursor) => cursor,
-            None if out.is_empty() => return None,
-            None => return Some((Ok(Bytes::from(out)), (None, Vec::new(), next, sent))),
-        };
-        let (rows, mut after) = match next(cursor).await {
-            Ok(page) => page,
-            // Half a file must not look like a whole one: the transfer breaks off.
-            Err(_) => {
-                return Some((
-                    Err(std::io::Error::other("the list broke off")),
-                    (None, Vec::new(), next, sent),
-                ));
+    let batches = stream::try_unfold((Some(first), 0), move |(place, sent): (Option<P>, usize)| {
+        let fetching = place.map(&fetch);
+        async move {
+            let Some(fetching) = fetching else { return Ok(None) };
+            // Half a file must not look like a whole one, so the transfer breaks off on an error.
+            let Batch { lines, mut next } =
+                fetching.await.map_err(|_| io::Error::other("the list broke off"))?;
+            let sent = sent + lines.len();
+            let mut out = Vec::new();
+            for cells in lines {
+                out.extend(line(cells).map_err(|_| io::Error::other("a row cannot be written"))?);
             }
-        };
-        for row in rows {
-            match line(row) {
-                Ok(line) => out.extend(line),
-                Err(_) => {
-                    return Some((
-                        Err(std::io::Error::other("a row cannot be written")),
-                        (None, Vec::new(), next, sent),
-                    ));
-                }
+            if sent >= MAX_ROWS && next.take().is_some() {
+                out.extend(format!("\"(cut after {sent} rows)\"\r\n").into_bytes());
             }
-            sent += 1;
+            Ok(Some((Bytes::from(out), (next, sent))))
         }
-        if sent >= MOST_ROWS && after.take().is_some() {
-            out.extend(format!("\"(cut after {sent} rows)\"\r\n").into_bytes());
-        }
-        Some((Ok(Bytes::from(out)), (after, Vec::new(), next, sent)))
     });
-    Ok(file(name, Body::from_stream(rows)))
+    Ok(file(name, Body::from_stream(stream::iter([Ok::<_, io::Error>(Bytes::from(head))]).chain(batches))))
 }
 
 /// The answer with a CSV file.
@@ -94,9 +84,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_follow_each_other_to_the_end() {
+    async fn batches_follow_each_other_to_the_end() {
         let response = csv("list", &["n"], 0, |from: u32| async move {
-            Ok((vec![vec![from.to_string()]], (from < 2).then_some(from + 1)))
+            Ok(Batch { lines: vec![vec![from.to_string()]], next: (from < 2).then_some(from + 1) })
         })
         .expect("csv");
         let bytes = axum::body::to_bytes(response.into_body(), 1_000).await.expect("body");

@@ -12,12 +12,12 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// A field's value without white space around it; empty where there is none.
+    /// A field's value without white space around it; empty if there is no such field.
     pub(super) fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+        self.raw(name).trim()
     }
 
-    /// A field's value, where it is not empty.
+    /// A field's value, if it is not empty.
     pub(super) fn some(&self, name: &str) -> Option<&str> {
         Some(self.get(name)).filter(|value| !value.is_empty())
     }
@@ -33,7 +33,7 @@ impl Fields {
     }
 }
 
-/// `?a=1&b=2` of these fields without the empty ones; nothing where none is left.
+/// `?a=1&b=2` of these fields without the empty ones; an empty text if none is left.
 pub(super) fn query(fields: &[(&str, &str)]) -> String {
     let mut out = form_urlencoded::Serializer::new(String::new());
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {

@@ -1,9 +1,10 @@
-//! Telling open pages that what they show has changed: server-sent events that carry no content. The page fetches itself then,
-//! so that what it shows is made in one place.
+//! Tells open pages that what they show has changed: server-sent events without content. The page then
+//! fetches itself, so what it shows is made in one place.
 
-use crate::page::{PageError, PageResult};
-use crate::session::Visitor;
+use crate::error::{PageError, PageResult};
+use crate::session::is_alive;
 use crate::state::ConsoleState;
+use crate::visitor::Visitor;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A page that is looked at for longer connects anew.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// How often it is made sure that somebody is still logged in.
-const LOGGED_IN_EVERY: Duration = Duration::from_secs(20);
+/// A page that is open for longer connects anew.
+const CONNECTION_MAX: Duration = Duration::from_secs(30 * 60);
+/// How often the session is checked.
+const CHECK_SESSION_EVERY: Duration = Duration::from_secs(20);
 
 /// A number that changes with what is shown.
 pub(super) fn digest(of: &impl Hash) -> String {
@@ -26,8 +27,8 @@ pub(super) fn digest(of: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Sends `change` whenever `look` answers something other than before (at first: than `seen`), and `end` when nobody is logged
-/// in any more.
+/// Sends `change` whenever `read` gives another digest than before, at first than `seen`. Sends `end` when the
+/// session has ended.
 pub(super) fn changes<F>(
     state: &ConsoleState,
     visitor: &Arc<Visitor>,
@@ -43,7 +44,7 @@ where
         state: state.clone(),
         session_key: visitor.session_key.clone(),
         seen: seen.to_owned(),
-        ends_at: Instant::now() + LONGEST,
+        ends_at: Instant::now() + CONNECTION_MAX,
         checked_at: Instant::now(),
         _permit: permit,
     };
@@ -74,19 +75,19 @@ impl Watch {
             if self.session_key.is_empty() || Instant::now() >= self.ends_at {
                 return None;
             }
-            if self.checked_at.elapsed() >= LOGGED_IN_EVERY {
+            if self.checked_at.elapsed() >= CHECK_SESSION_EVERY {
                 self.checked_at = Instant::now();
                 if matches!(is_alive(&self.state, &self.session_key).await, Ok(false)) {
                     self.session_key.clear();
-                    return Some(told("end"));
+                    return Some(event("end"));
                 }
             }
-            // What cannot be looked at now is looked at later.
+            // What cannot be read now is read later; the error was logged.
             if let Ok(digest) = read().await
                 && digest != self.seen
             {
                 self.seen = digest;
-                return Some(told("change"));
+                return Some(event("change"));
             }
             let stopping = &self.state.stopping;
             stopping.run_until_cancelled(tokio::time::sleep(every)).await?;
@@ -94,15 +95,7 @@ impl Watch {
     }
 }
 
-/// An event; browsers pass over those without data.
-fn told(what: &str) -> Event {
-    Event::default().event(what).data("1")
-}
-
-/// Whether a session lives. Looking at an open page is no sign of life of a person.
-async fn is_alive(state: &ConsoleState, key: &str) -> PageResult<bool> {
-    Ok(state.services.store.session(key).await?.is_some_and(|session| {
-        let now = state.services.clock.now();
-        now.since(session.seen_at) < state.idle() && now.since(session.created_at) < state.longest()
-    }))
+/// An event. Browsers ignore events without data.
+fn event(name: &str) -> Event {
+    Event::default().event(name).data("1")
 }

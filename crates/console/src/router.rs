@@ -1,38 +1,24 @@
-//! Every route of the console on one page.
+//! Every route of the console.
 
-use super::pages::{apps, card, cards, import, login, notifications, operators, overview, refreshes};
-use crate::page::{PageError, finish, surround};
+use crate::assets::asset;
+use crate::error::PageError;
+use crate::list;
+use crate::pages::apps::{self, AppList};
+use crate::pages::cards::{self, CardList};
+use crate::pages::notifications::{self, NotificationList};
+use crate::pages::operators::{self, LaneList};
+use crate::pages::refreshes::{self, RefreshList};
+use crate::pages::{card, import, login, overview};
 use crate::state::ConsoleState;
+use crate::surround::surround;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
-use sha2::{Digest as _, Sha256};
-use std::sync::LazyLock;
 
 /// Largest form, in bytes; files have a limit of their own.
 const FORM_MAX: usize = 64 * 1024;
-
-/// Our own files: name, type, content.
-const ASSETS: [(&str, &str, &str); 3] = [
-    ("console.css", "text/css; charset=utf-8", include_str!("../assets/console.css")),
-    ("console.js", "text/javascript; charset=utf-8", include_str!("../assets/console.js")),
-    ("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
-];
-
-/// Part of the files' addresses, so that browsers may keep them until they change.
-pub(super) fn assets_version() -> &'static str {
-    static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let mut hash = Sha256::new();
-        for (_, _, content) in ASSETS {
-            hash.update(content);
-        }
-        hex::encode(hash.finalize()).chars().take(12).collect()
-    });
-    &VERSION
-}
 
 /// The console.
 pub fn router(state: ConsoleState) -> Router {
@@ -41,28 +27,28 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/console/events", get(overview::events))
         .route("/console/login", get(login::page).post(login::log_in))
         .route("/console/logout", post(login::log_out))
-        .route("/console/taste", post(login::set_taste))
+        .route("/console/taste", post(login::set_preferences))
         .route("/console/cards", get(cards::page))
-        .route("/console/cards.csv", get(cards::export))
+        .route("/console/cards.csv", get(list::export::<CardList>))
         .route("/console/cards/{number}", get(card::page))
         .route("/console/cards/{number}/events", get(card::events))
         .route("/console/cards/{number}/refresh", post(card::refresh))
         .route("/console/cards/{number}/readings.csv", get(card::export_readings))
         .route("/console/refreshes", get(refreshes::page))
-        .route("/console/refreshes/events", get(refreshes::events))
-        .route("/console/refreshes.csv", get(refreshes::export))
+        .route("/console/refreshes/events", get(list::events::<RefreshList>))
+        .route("/console/refreshes.csv", get(list::export::<RefreshList>))
         .route("/console/operators", get(operators::page))
-        .route("/console/operators/events", get(operators::events))
-        .route("/console/operators.csv", get(operators::export))
+        .route("/console/operators/events", get(list::events::<LaneList>))
+        .route("/console/operators.csv", get(list::export::<LaneList>))
         .route("/console/operators/{lane}/pause", post(operators::pause))
         .route("/console/operators/{lane}/resume", post(operators::resume))
         .route("/console/apps", get(apps::page).post(apps::create))
-        .route("/console/apps.csv", get(apps::export))
+        .route("/console/apps.csv", get(list::export::<AppList>))
         .route("/console/apps/{appkey}/rotate", post(apps::rotate))
         .route("/console/apps/{appkey}/disable", post(apps::disable))
         .route("/console/apps/{appkey}/enable", post(apps::enable))
         .route("/console/notifications", get(notifications::page))
-        .route("/console/notifications.csv", get(notifications::export))
+        .route("/console/notifications.csv", get(list::export::<NotificationList>))
         .route("/console/notifications/{id}/replay", post(notifications::replay))
         .route("/console/notifications/replay-dead", post(notifications::replay_dead))
         .route("/console/import/{id}", get(import::job).post(import::start))
@@ -70,25 +56,10 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/console/import/{id}/errors.csv", get(import::errors))
         .route("/console/{*rest}", get(async || PageError::NotFound))
         .layer(DefaultBodyLimit::max(FORM_MAX))
-        // Its body is a file, and is counted as it comes.
+        // Its body is a file, whose size the handler counts.
         .route("/console/import", get(import::page).post(import::upload).layer(DefaultBodyLimit::disable()))
         .layer(from_fn_with_state(state.clone(), surround))
         .route("/console/", get(async || Redirect::permanent("/console")))
         .route("/console/assets/{version}/{name}", get(asset))
         .with_state(state)
-}
-
-async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
-    let response = match ASSETS.iter().find(|(known, _, _)| *known == name) {
-        Some((_, kind, content)) => (
-            [
-                (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-                (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
-            ],
-            *content,
-        )
-            .into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    };
-    finish(response, false)
 }

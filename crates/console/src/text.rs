@@ -13,7 +13,6 @@ static TEXTS: LazyLock<HashMap<String, [String; 2]>> =
 pub(super) struct Texts(pub(super) Language);
 
 impl Texts {
-    /// A text.
     pub(super) fn get(self, key: &str) -> &'static str {
         match TEXTS.get(key) {
             Some([en, zh]) => self.0.pick(zh, en),
@@ -24,17 +23,14 @@ impl Texts {
         }
     }
 
-    /// A text with what stands at `{0}`, `{1}`, ...
+    /// A text with its places `{0}`, `{1}`, ... filled in
     pub(super) fn fill(self, key: &str, values: &[&str]) -> String {
         fill(self.get(key), values)
     }
 
-    /// The text for a name from a closed list, or the name itself where there is none.
+    /// The text for a name from a closed list, or the name itself if there is none.
     pub(super) fn named(self, group: &str, name: &str) -> String {
-        match TEXTS.get(&format!("{group}.{name}")) {
-            Some([en, zh]) => self.0.pick(zh, en).clone(),
-            None => name.to_owned(),
-        }
+        self.known(group, name).unwrap_or_else(|| name.to_owned())
     }
 
     /// The text for a name from a closed list, if it is in it.
@@ -52,7 +48,7 @@ impl Texts {
     }
 }
 
-/// A text with what stands at `{0}`, `{1}`, ...; what is filled in is not looked at again.
+/// A text with its places `{0}`, `{1}`, ... filled in. A value that looks like a place stays as it is.
 pub(super) fn fill(text: &str, values: &[&str]) -> String {
     let mut rest = text;
     let mut out = String::with_capacity(rest.len() + 32);
@@ -105,8 +101,8 @@ mod tests {
         assert!(!TEXTS.is_empty(), "texts.toml cannot be read");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut sources = Vec::new();
-        files(&root.join("src/console"), &mut sources);
-        files(&root.join("templates/console"), &mut sources);
+        files(&root.join("src"), &mut sources);
+        files(&root.join("templates"), &mut sources);
         let (mut named, mut groups) = (BTreeSet::new(), BTreeSet::new());
         for source in &sources {
             for call in [".get(\"", ".fill(\"", "say(\""] {
@@ -126,7 +122,7 @@ mod tests {
                     .any(|group| key.strip_prefix(group.as_str()).is_some_and(|rest| rest.starts_with('.')))
         };
         let unused: Vec<_> = TEXTS.keys().filter(|key| !is_used(key)).collect();
-        assert!(unused.is_empty(), "nobody says: {unused:?}");
+        assert!(unused.is_empty(), "unused texts: {unused:?}");
         for (key, [en, zh]) in TEXTS.iter() {
             assert!(!en.is_empty() && !zh.is_empty(), "{key}");
             let places = |text: &str| text.matches('{').count();
@@ -135,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_filled_in_and_not_looked_at_again() {
+    fn values_are_filled_in_as_they_are() {
         let filled = Texts(Language::En).fill("ago.past", &["{0}<b>"]);
         assert!(filled.contains("{0}<b>"), "{filled}");
     }

@@ -1,4 +1,5 @@
-//! Slowing down whoever guesses passwords: failures are counted by person and address together, by address, and by person.
+//! Slows down whoever guesses passwords. Failures are counted by name and address together, by address, and
+//! by name. All log-ins whose address is not known count as coming from one address.
 
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
@@ -8,25 +9,25 @@ use std::time::Duration;
 
 /// Failures are forgotten so long after the first of them.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Counts kept at once; then the ones that end first give way.
-const MOST: usize = 10_000;
+/// Counts kept at once. When there are more, the oldest are dropped.
+const MAX_COUNTS: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// One person from one address: a few tries.
-    Pair(String, IpAddr),
+    /// One name from one address: a few tries.
+    Pair(String, Option<IpAddr>),
     /// One address: more, since many people can share it.
-    Address(IpAddr),
-    /// One person from anywhere: still more, since others could lock them out on purpose.
-    Person(String),
+    Address(Option<IpAddr>),
+    /// One name from anywhere: still more, since others could lock them out on purpose.
+    Name(String),
 }
 
 impl Key {
-    const fn most_failures(&self) -> u32 {
+    const fn max_failures(&self) -> u32 {
         match self {
             Self::Pair(..) => 5,
             Self::Address(_) => 30,
-            Self::Person(_) => 100,
+            Self::Name(_) => 100,
         }
     }
 }
@@ -44,25 +45,25 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts a try as failed, before it is known how it ends, so that tries at once count, too; [`Self::succeeded`] takes it
-    /// back.
+    /// Counts a try as failed before it is known how it ends, so that simultaneous tries count too.
+    /// [`Self::succeeded`] takes it back. `address`: none if it is not known.
     ///
     /// # Errors
-    /// There were too many: so long until the next is let through.
-    pub(super) fn begin(&self, person: &str, address: IpAddr, now: UnixMs) -> Result<(), Duration> {
+    /// There were too many failures: how long until the next try is allowed.
+    pub(super) fn begin(&self, name: &str, address: Option<IpAddr>, now: UnixMs) -> Result<(), Duration> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys(person, address);
+        let keys = keys(name, address);
         let wait = keys
             .iter()
             .filter_map(|key| {
-                let count = counts.get(key).filter(|count| count.failures >= key.most_failures())?;
+                let count = counts.get(key).filter(|count| count.failures >= key.max_failures())?;
                 Some(count.since.after(WINDOW).since(now)).filter(|wait| !wait.is_zero())
             })
             .max();
         if let Some(wait) = wait {
             return Err(wait);
         }
-        if counts.len() + keys.len() > MOST {
+        if counts.len() + keys.len() > MAX_COUNTS {
             make_room(&mut counts, now);
         }
         for key in keys {
@@ -76,9 +77,9 @@ impl Throttle {
     }
 
     /// The try was no failure.
-    pub(super) fn succeeded(&self, person: &str, address: IpAddr) {
+    pub(super) fn succeeded(&self, name: &str, address: Option<IpAddr>) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys(person, address) {
+        for key in keys(name, address) {
             if matches!(key, Key::Pair(..)) {
                 counts.remove(&key);
             } else if let Some(count) = counts.get_mut(&key) {
@@ -88,14 +89,14 @@ impl Throttle {
     }
 }
 
-fn keys(person: &str, address: IpAddr) -> [Key; 3] {
-    // Names are at most 64 bytes; longer ones are nobody's and share a count.
-    let person: String = person.chars().take(64).collect();
-    let address = network(address);
-    [Key::Pair(person.clone(), address), Key::Address(address), Key::Person(person)]
+fn keys(name: &str, address: Option<IpAddr>) -> [Key; 3] {
+    // Names have at most 64 characters. Longer ones belong to nobody and may share a count.
+    let name: String = name.chars().take(64).collect();
+    let address = address.map(network);
+    [Key::Pair(name.clone(), address), Key::Address(address), Key::Name(name)]
 }
 
-/// Whoever has one IPv6 address has the 2^64 of its network.
+/// Whoever has one IPv6 address has all 2^64 of its network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
@@ -105,12 +106,12 @@ fn network(address: IpAddr) -> IpAddr {
 
 fn make_room(counts: &mut HashMap<Key, Count>, now: UnixMs) {
     counts.retain(|_, count| count.since.after(WINDOW) > now);
-    if counts.len() < MOST - 3 {
+    if counts.len() < MAX_COUNTS - 3 {
         return;
     }
     let mut ages: Vec<UnixMs> = counts.values().map(|count| count.since).collect();
     ages.sort_unstable();
-    let Some(cut) = ages.get(MOST / 10).copied() else { return };
+    let Some(cut) = ages.get(MAX_COUNTS / 10).copied() else { return };
     counts.retain(|_, count| count.since > cut);
 }
 
@@ -118,8 +119,8 @@ fn make_room(counts: &mut HashMap<Key, Count>, now: UnixMs) {
 mod tests {
     use super::*;
 
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+    const HOME: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
+    const ELSEWHERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
 
     #[test]
     fn the_sixth_try_waits_until_the_first_is_forgotten() {
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn success_wipes_the_pair_and_takes_back_the_rest() {
+    fn success_clears_the_pair_and_takes_back_the_rest() {
         let throttle = Throttle::default();
         for _ in 0..1_000 {
             assert_eq!(throttle.begin("ann", HOME, UnixMs(0)), Ok(()));
@@ -155,20 +156,30 @@ mod tests {
         assert!(throttle.begin("new", HOME, UnixMs(0)).is_err());
         let throttle = Throttle::default();
         for n in 0..100_u32 {
-            assert_eq!(throttle.begin("ann", IpAddr::V4(n.into()), UnixMs(0)), Ok(()));
+            assert_eq!(throttle.begin("ann", Some(IpAddr::V4(n.into())), UnixMs(0)), Ok(()));
         }
         assert!(throttle.begin("ann", HOME, UnixMs(0)).is_err());
         let v6 = |last: &str| format!("2001:db8::{last}").parse::<IpAddr>().expect("address");
         assert_eq!(network(v6("1")), network(v6("ffff:1")));
-        assert_eq!(network("::ffff:192.0.2.1".parse().expect("address")), HOME);
+        assert_eq!(Some(network("::ffff:192.0.2.1".parse().expect("address"))), HOME);
+    }
+
+    #[test]
+    fn unknown_addresses_share_one_count() {
+        let throttle = Throttle::default();
+        for n in 0..30 {
+            assert_eq!(throttle.begin(&n.to_string(), None, UnixMs(0)), Ok(()));
+        }
+        assert!(throttle.begin("new", None, UnixMs(0)).is_err());
+        assert_eq!(throttle.begin("new", HOME, UnixMs(0)), Ok(()));
     }
 
     #[test]
     fn memory_is_bounded() {
         let throttle = Throttle::default();
         for n in 0..20_000_u32 {
-            let _ = throttle.begin(&n.to_string(), IpAddr::V4(n.into()), UnixMs(i64::from(n)));
+            let _ = throttle.begin(&n.to_string(), Some(IpAddr::V4(n.into())), UnixMs(i64::from(n)));
         }
-        assert!(throttle.counts.lock().expect("lock").len() <= MOST);
+        assert!(throttle.counts.lock().expect("lock").len() <= MAX_COUNTS);
     }
 }

@@ -1,16 +1,15 @@
-//! Figures, times and states as the pages show them.
+//! Amounts, times and states as the pages show them.
 
 use crate::text::Texts;
 use simgauge_admin::human;
 use simgauge_domain::accept::cooling_until;
-use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{CardRules, CardView, ProfileView, RefreshView};
 use std::time::Duration;
 
-/// What a word on a coloured ground means.
+/// A word on a coloured ground.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Badge {
     /// `good`, `warn`, `bad`, `busy` or `quiet`: its class.
@@ -35,7 +34,7 @@ pub(super) struct When {
     pub(super) ago: String,
 }
 
-/// Shows things in a language, at a time, in a time zone.
+/// What a page is shown in: language, time, time zone.
 #[derive(Clone, Copy)]
 pub(super) struct ViewContext<'a> {
     pub(super) t: Texts,
@@ -91,7 +90,7 @@ impl ViewContext<'_> {
         Badge::new(tone, self.t.named("state", state.as_str()))
     }
 
-    /// Why a refresh failed, and what to do.
+    /// Why a refresh failed.
     pub(super) fn reason(self, failure: &Failure) -> String {
         self.t.named("reason", failure.kind.as_str())
     }
@@ -106,23 +105,6 @@ impl ViewContext<'_> {
         Badge::new(tone, self.t.named("status", status))
     }
 
-    pub(super) fn health(self, status: &LaneStatus, paused: bool, held: bool) -> Badge {
-        if paused {
-            return Badge::new("warn", self.t.named("health", "paused"));
-        }
-        if !held {
-            return Badge::new("bad", self.t.named("health", "nobody"));
-        }
-        let (tone, health) = match status.health.as_str() {
-            "open" | "probing" => ("bad", status.health.as_str()),
-            "failing" => ("warn", "failing"),
-            // Its holder has not said yet that it goes on.
-            "paused" => ("quiet", "resuming"),
-            _ => ("good", "ok"),
-        };
-        Badge::new(tone, self.t.named("health", health))
-    }
-
     /// What a refresh changed: `+3.1 MB`, `no change`.
     pub(super) fn change(self, refresh: &RefreshView) -> String {
         match (refresh.before, refresh.after) {
@@ -135,19 +117,18 @@ impl ViewContext<'_> {
     }
 }
 
-/// When the oldest figure of a card was true, as far as is known; nothing where a profile was never read.
-pub(super) fn figure_of(card: &CardView) -> Option<UnixMs> {
-    let figure = |profile: &ProfileView| profile.as_of.or(profile.synced_at);
-    let all = card.profiles.iter().map(figure).collect::<Option<Vec<_>>>()?;
-    all.into_iter().min()
+/// When the oldest usage of a card's profiles was true, as far as is known. None if a profile was never read.
+pub(super) fn usage_time(card: &CardView) -> Option<UnixMs> {
+    let of = |profile: &ProfileView| profile.as_of.or(profile.synced_at);
+    card.profiles.iter().map(of).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// Until when a card may not be refreshed.
-pub(super) fn cooling(card: &CardView, rules: &CardRules, now: UnixMs) -> Option<UnixMs> {
+pub(super) fn cooling_end(card: &CardView, rules: &CardRules, now: UnixMs) -> Option<UnixMs> {
     card.accepted_at.and_then(|at| cooling_until(at, now, rules.of(card.kind).cooldown))
 }
 
-/// Whole percent, at most 100; nothing of nothing is nothing.
+/// Whole percent, at most 100. A share of 0 is 0 %.
 pub(super) fn percent(part: u64, whole: u64) -> u64 {
     if whole == 0 {
         0

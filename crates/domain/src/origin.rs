@@ -4,7 +4,8 @@
 //! proxies.
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
 
 /// The header in which trusted proxies report a caller's address.
@@ -141,6 +142,15 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
     let network = text.parse::<IpNet>().ok().map(|network| network.trunc()).or_else(single);
     network.ok_or_else(|| format!("{text:?} is no network such as 192.0.2.0/24, 192.0.2.7 or 2001:db8::/32"))
+}
+
+/// Reads a list of texts, each a network or a single address.
+///
+/// # Errors
+/// One of them is neither.
+pub fn deserialize_networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| network(text).map_err(D::Error::custom)).collect()
 }
 
 #[cfg(test)]

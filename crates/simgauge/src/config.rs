@@ -10,7 +10,7 @@ use simgauge_console::ConsoleConfig;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::limits::Limits;
-use simgauge_domain::origin::{ForwardedHeader, network};
+use simgauge_domain::origin::{ForwardedHeader, deserialize_networks};
 use simgauge_domain::period::{BillingDay, TimeZone};
 use simgauge_domain::retry::RetryRule;
 use simgauge_http::server::{Limits as ConnectionLimits, TlsFiles};
@@ -77,7 +77,7 @@ pub struct Server {
     pub head_timeout_seconds: u64,
     pub body_timeout_seconds: u64,
     pub idle_timeout_seconds: u64,
-    #[serde(deserialize_with = "some_networks")]
+    #[serde(deserialize_with = "deserialize_networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_by: ForwardedHeader,
     pub tls: TlsFiles,
@@ -94,11 +94,6 @@ impl Server {
             idle: Duration::from_secs(self.idle_timeout_seconds),
         }
     }
-}
-
-fn some_networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| network(text).map_err(serde::de::Error::custom)).collect()
 }
 
 /// What a node does.
@@ -536,6 +531,7 @@ mod tests {
             ("[metrics]\nlisten = \"9464\"", "metrics.listen"),
             ("[trace]\nshare = 2", "trace.share"),
             ("[console]\nlisten = \"9000\"", "console.listen"),
+            ("[console]\ntrusted_proxies = [\"10.0.0.0/40\"]", "10.0.0.0/40"),
             ("[console]\nsession_hours = 0", "console.session_hours"),
             ("[[operator_account]]\nname = \"a b\"\ndefinition = \"x\"", "a b"),
             (

@@ -1,94 +1,34 @@
-//! Importing cards: a file is taken, checked without storing anything, and then imported.
+//! Importing cards: a file is uploaded, checked without storing anything, and then imported.
 
 use crate::action::{Action, acting, perform};
+use crate::error::{PageError, PageResult};
 use crate::export::file;
+use crate::import_jobs::{Job, JobState, Upload, temp_file};
 use crate::live::{changes, digest};
-use crate::page::{Act, PageError, PageResult, ReadSession, Shell, html, visitor};
+use crate::page::{Shell, html};
+use crate::request::{ActionRequest, PageRequest, visitor};
 use crate::state::ConsoleState;
-use crate::text::fill;
+use crate::text::{Texts, fill};
 use crate::view::{ViewContext, When, percent};
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::multipart::{Field, Multipart};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
 use simgauge_admin::human;
-use simgauge_admin::import::run::{Mode, Progress, Summary, import};
-use simgauge_domain::time::UnixMs;
+use simgauge_admin::import::run::{Mode, Summary, import};
 use simgauge_store::{Session, Store};
-use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Imports that are remembered; the oldest that has ended gives way.
-const JOBS: usize = 20;
 /// Refused rows on the page; the file has them all.
 const SHOWN_ROWS: usize = 200;
 /// Characters of a file's name that are kept.
 const NAME_MAX: usize = 120;
 /// Bytes of the refused rows' file that are sent at a time.
 const PIECE: usize = 64 * 1024;
-
-/// The imports of this process.
-#[derive(Default)]
-pub(crate) struct ImportJobs(Mutex<VecDeque<Arc<Job>>>);
-
-/// A check or an import of a file.
-struct Job {
-    id: String,
-    /// What the file was called.
-    name: String,
-    mode: Mode,
-    admin: String,
-    began_at: UnixMs,
-    size: u64,
-    /// Shared by the check and the import that follows it; gone with the last of them.
-    upload: Arc<TempPath>,
-    errors: TempPath,
-    stand: Mutex<Stand>,
-}
-
-#[derive(Clone, Default)]
-struct Stand {
-    progress: Progress,
-    end: Option<Result<Summary, String>>,
-}
-
-impl Job {
-    fn stand(&self) -> Stand {
-        self.stand.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Stand)) {
-        change(&mut self.stand.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn is_over(&self) -> bool {
-        self.stand.lock().unwrap_or_else(PoisonError::into_inner).end.is_some()
-    }
-}
-
-impl ImportJobs {
-    fn get(&self, id: &str) -> Option<Arc<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|job| job.id == id).cloned()
-    }
-
-    fn newest_first(&self) -> Vec<Arc<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
-    }
-
-    fn add(&self, job: Arc<Job>) -> PageResult<()> {
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if jobs.len() >= JOBS {
-            let over = jobs.iter().position(|job| job.is_over()).ok_or(PageError::Busy)?;
-            jobs.remove(over);
-        }
-        jobs.push_back(job);
-        Ok(())
-    }
-}
 
 const fn mode_name(mode: Mode) -> &'static str {
     match mode {
@@ -109,6 +49,20 @@ struct JobRow {
     is_over: bool,
 }
 
+fn job_row(job: &Job, context: ViewContext<'_>) -> JobRow {
+    let JobState { progress, end } = job.state();
+    JobRow {
+        id: job.id.clone(),
+        name: job.upload.name.clone(),
+        mode: context.t.named("import_mode", mode_name(job.mode)),
+        admin: job.admin.clone(),
+        began: context.when(job.began_at),
+        rows: human::count(progress.rows),
+        bad: human::count(progress.bad),
+        is_over: end.is_some(),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "console/import.html")]
 struct ImportPage {
@@ -118,37 +72,20 @@ struct ImportPage {
 }
 
 /// The page with the form.
-pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let now = state.services.clock.now();
-    let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
-    let jobs = state.imports.newest_first();
+pub(crate) async fn page(State(state): State<ConsoleState>, request: PageRequest) -> PageResult {
+    let context = state.view(request.texts());
     html(&ImportPage {
+        shell: request.shell("import"),
         max_mib: state.config.import_max_mib,
-        jobs: jobs
-            .iter()
-            .map(|job| {
-                let stand = job.stand();
-                JobRow {
-                    id: job.id.clone(),
-                    name: job.name.clone(),
-                    mode: context.t.named("import_mode", mode_name(job.mode)),
-                    admin: job.admin.clone(),
-                    began: context.when(job.began_at),
-                    rows: human::count(stand.progress.rows),
-                    bad: human::count(stand.progress.bad),
-                    is_over: stand.end.is_some(),
-                }
-            })
-            .collect(),
-        shell: read.shell("import", now),
+        jobs: state.imports.newest_first().iter().map(|job| job_row(job, context)).collect(),
     })
 }
 
-/// Takes a file and begins to check it. The form's token comes first, so that nothing of a forged form is kept.
+/// Takes a file and begins to check it. The form's token comes first, so nothing of a forged form is kept.
 pub(crate) async fn upload(State(state): State<ConsoleState>, request: Request) -> PageResult {
     let (parts, body) = request.into_parts();
     let visitor = visitor(&parts)?;
-    let who = visitor.may_act()?.clone();
+    let session = visitor.may_act()?.clone();
     let bad = || PageError::Bad(visitor.texts.get("import.no_file").to_owned());
     let mut form =
         Multipart::from_request(Request::from_parts(parts, body), &state).await.map_err(|_| bad())?;
@@ -160,35 +97,14 @@ pub(crate) async fn upload(State(state): State<ConsoleState>, request: Request) 
     if !visitor.is_own_form(&token) {
         return Err(PageError::Forged);
     }
-    let mut field = form
-        .next_field()
-        .await
-        .map_err(|_| bad())?
-        .filter(|field| field.name() == Some("file"))
-        .ok_or_else(bad)?;
-    let name: String =
-        field.file_name().unwrap_or_default().chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
-    let upload = NamedTempFile::with_prefix("simgauge-import-").map_err(PageError::internal)?;
-    let mut to = tokio::fs::File::from_std(upload.reopen().map_err(PageError::internal)?);
-    let most = state.config.import_max_mib.saturating_mul(1024 * 1024);
-    let mut size = 0_u64;
-    while let Some(bytes) = field.chunk().await.map_err(|_| bad())? {
-        size += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if size > most {
-            return Err(PageError::TooLarge(state.config.import_max_mib));
-        }
-        to.write_all(&bytes).await.map_err(PageError::internal)?;
-    }
-    to.flush().await.map_err(PageError::internal)?;
-    if size == 0 {
-        return Err(bad());
-    }
-    let upload = Arc::new(upload.into_temp_path());
-    begin(&state, &who, name, size, upload, Mode::DryRun).await
+    let field = form.next_field().await.map_err(|_| bad())?;
+    let field = field.filter(|field| field.name() == Some("file")).ok_or_else(bad)?;
+    let upload = keep(field, state.config.import_max_mib, bad).await?;
+    begin(&state, &session, upload, Mode::DryRun).await
 }
 
 /// A field's text, if it is no longer than a token.
-async fn short_text(mut field: axum::extract::multipart::Field<'_>) -> Option<String> {
+async fn short_text(mut field: Field<'_>) -> Option<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.ok()? {
         bytes.extend_from_slice(&chunk);
@@ -199,69 +115,73 @@ async fn short_text(mut field: axum::extract::multipart::Field<'_>) -> Option<St
     String::from_utf8(bytes).ok()
 }
 
+/// Writes a field's content to a file.
+///
+/// # Errors
+/// It is larger than `max_mib`, it is empty or breaks off (`bad`), or it cannot be written.
+async fn keep(mut field: Field<'_>, max_mib: u64, bad: impl Fn() -> PageError) -> PageResult<Upload> {
+    let name: String =
+        field.file_name().unwrap_or_default().chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+    let kept = temp_file()?;
+    let mut to = tokio::fs::File::from_std(kept.reopen().map_err(PageError::internal)?);
+    let mut size = 0_u64;
+    while let Some(bytes) = field.chunk().await.map_err(|_| bad())? {
+        size += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if size > max_mib.saturating_mul(1024 * 1024) {
+            return Err(PageError::TooLarge(max_mib));
+        }
+        to.write_all(&bytes).await.map_err(PageError::internal)?;
+    }
+    to.flush().await.map_err(PageError::internal)?;
+    if size == 0 {
+        return Err(bad());
+    }
+    Ok(Upload { name, size, path: Arc::new(kept.into_temp_path()) })
+}
+
 /// Imports a file that was checked.
-pub(crate) async fn start(State(state): State<ConsoleState>, Path(id): Path<String>, act: Act) -> PageResult {
-    let checked = state.imports.get(&id).filter(|job| job.is_over()).ok_or(PageError::NotFound)?;
-    let mode = match act.form.get("mode") {
+pub(crate) async fn start(
+    State(state): State<ConsoleState>,
+    Path(id): Path<String>,
+    request: ActionRequest,
+) -> PageResult {
+    let checked = state.imports.get_ended(&id)?;
+    let mode = match request.form.get("mode") {
         "good_rows" => Mode::Chunks,
         "all_or_nothing" => Mode::AllOrNothing,
         _ => return Err(PageError::NotFound),
     };
-    begin(&state, &act.who, checked.name.clone(), checked.size, Arc::clone(&checked.upload), mode).await
+    begin(&state, &request.session, checked.upload.clone(), mode).await
 }
 
-async fn begin(
-    state: &ConsoleState,
-    who: &Session,
-    name: String,
-    size: u64,
-    upload: Arc<TempPath>,
-    mode: Mode,
-) -> PageResult {
-    let job = Arc::new(Job {
-        id: format!("{:016x}", rand::random::<u64>()),
-        name: name.clone(),
-        mode,
-        admin: who.admin.clone(),
-        began_at: state.services.clock.now(),
-        size,
-        upload,
-        errors: NamedTempFile::with_prefix("simgauge-import-").map_err(PageError::internal)?.into_temp_path(),
-        stand: Mutex::default(),
-    });
+async fn begin(state: &ConsoleState, session: &Session, upload: Upload, mode: Mode) -> PageResult {
+    let file = upload.name.clone();
+    let job = Arc::new(Job::new(upload, mode, session.admin.clone(), state.services.clock.now())?);
     state.imports.add(Arc::clone(&job))?;
-    perform(state, who, Action::ImportCards { file: name, mode: mode_name(mode) }).await?;
+    perform(state, session, Action::ImportCards { file, mode: mode_name(mode) }).await?;
     let path = format!("/console/import/{}", job.id);
-    tokio::spawn(run(state.clone(), acting(state, &who.admin), job));
+    tokio::spawn(run(state.clone(), acting(state, &session.admin), job));
     Ok(Redirect::to(&path).into_response())
 }
 
 async fn run(state: ConsoleState, store: Store, job: Arc<Job>) {
     let operators: Vec<String> = state.operators.keys().cloned().collect();
-    let progress = |progress| job.set(|stand| stand.progress = progress);
+    let progress = |progress| job.update(|state| state.progress = progress);
+    let errors = job.errors.to_path_buf();
     let imported = async {
-        let from = File::open(&*job.upload)?;
-        import(Box::new(from), &store, &operators, job.mode, job.errors.to_path_buf(), SHOWN_ROWS, &progress)
-            .await
+        let from = Box::new(File::open(&*job.upload.path)?);
+        import(from, &store, &operators, job.mode, errors, SHOWN_ROWS, &progress).await
     };
+    let (admin, file) = (job.admin.as_str(), job.upload.name.as_str());
     // Without the paths of our own files: the error names the line of the file and what is wrong there.
     let end = imported.await.map_err(|error| {
-        tracing::warn!(%error, file = job.name, "an import broke off");
+        tracing::warn!(%error, file, "an import broke off");
         error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
     });
-    if let Ok(summary) = &end {
-        let (rows, stored, bad) = (summary.rows, summary.imported, summary.bad);
-        tracing::info!(
-            admin = job.admin,
-            file = job.name,
-            mode = mode_name(job.mode),
-            rows,
-            stored,
-            bad,
-            "an import ended"
-        );
+    if let Ok(Summary { rows, imported: stored, bad, .. }) = &end {
+        tracing::info!(admin, file, mode = mode_name(job.mode), rows, stored, bad, "an import ended");
     }
-    job.set(|stand| stand.end = Some(end));
+    job.update(|state| state.end = Some(end));
 }
 
 struct BadRow {
@@ -293,82 +213,88 @@ struct JobPage {
     digest: String,
 }
 
-/// How a check or an import stands.
+/// How far a check or an import is.
 pub(crate) async fn job(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
-    read: ReadSession,
+    request: PageRequest,
 ) -> PageResult {
-    let job = state.imports.get(&id).ok_or(PageError::NotFound)?;
-    let stand = job.stand();
-    let t = read.texts();
-    let summary = stand.end.as_ref().and_then(|end| end.as_ref().ok()).cloned();
-    let progress = stand.progress;
-    let (rows, bad) =
-        summary.as_ref().map_or((progress.rows, progress.bad), |summary| (summary.rows, summary.bad));
-    let good = summary.as_ref().map_or(progress.rows - progress.bad, |summary| summary.imported);
-    let mut warnings = Vec::new();
-    let bad_rows: Vec<BadRow> = summary
-        .as_ref()
-        .map(|summary| {
-            let digits = &summary.warnings;
-            let odd = [("iccid", digits.iccid_check_digits), ("eid", digits.eid_check_digits)];
-            for (number, count) in odd.into_iter().filter(|(_, count)| *count > 0) {
-                warnings.push(fill(&t.named("check_digits", number), &[&human::count(count)]));
-            }
-            let rows = summary.first_bad.iter();
-            rows.map(|(line, reason)| BadRow { line: line.to_string(), reason: reason.clone() }).collect()
-        })
-        .unwrap_or_default();
+    let job = state.imports.get(&id)?;
+    let job_state = job.state();
+    let digest = digest_of(&job_state);
+    let JobState { progress, end } = job_state;
+    let t = request.texts();
+    let is_over = end.is_some();
+    let (summary, failed) = match end {
+        Some(Ok(summary)) => (Some(summary), None),
+        Some(Err(failed)) => (None, Some(failed)),
+        None => (None, None),
+    };
+    let (rows, bad, good) = match &summary {
+        Some(summary) => (summary.rows, summary.bad, summary.imported),
+        None => (progress.rows, progress.bad, progress.rows - progress.bad),
+    };
+    let first_bad = summary.iter().flat_map(|summary| &summary.first_bad);
+    let bad_rows: Vec<BadRow> =
+        first_bad.map(|(line, reason)| BadRow { line: line.to_string(), reason: reason.clone() }).collect();
     html(&JobPage {
+        shell: request.shell("import"),
         is_check: job.mode == Mode::DryRun,
-        is_over: stand.end.is_some(),
+        is_over,
         is_nothing_stored: job.mode == Mode::AllOrNothing && bad > 0,
-        percent: if stand.end.is_some() { 100 } else { percent(progress.position, job.size) },
+        percent: if is_over { 100 } else { percent(progress.position, job.upload.size) },
         rows: human::count(rows),
         good: human::count(good),
         bad: human::count(bad),
         good_count: good,
         bad_count: bad,
         seconds: summary.as_ref().map(|summary| format!("{:.1}", summary.seconds)).unwrap_or_default(),
-        failed: stand.end.as_ref().and_then(|end| end.as_ref().err()).cloned(),
-        warnings,
+        failed,
+        warnings: summary.map(|summary| check_digit_warnings(&summary, t)).unwrap_or_default(),
         more_bad: bad > u64::try_from(bad_rows.len()).unwrap_or(0),
         bad_rows,
-        digest: shown(&stand),
+        digest,
         mode: t.named("import_mode", mode_name(job.mode)),
-        name: job.name.clone(),
+        name: job.upload.name.clone(),
         id,
-        shell: read.shell("import", state.services.clock.now()),
     })
 }
 
-fn shown(stand: &Stand) -> String {
-    digest(&(stand.progress.position, stand.progress.rows, stand.progress.bad, stand.end.is_some()))
+fn check_digit_warnings(summary: &Summary, t: Texts) -> Vec<String> {
+    let digits = &summary.warnings;
+    [("iccid", digits.iccid_check_digits), ("eid", digits.eid_check_digits)]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| fill(&t.named("check_digits", kind), &[&human::count(count)]))
+        .collect()
+}
+
+fn digest_of(JobState { progress, end }: &JobState) -> String {
+    digest(&(progress.position, progress.rows, progress.bad, end.is_some()))
 }
 
 /// Tells the page when to show itself anew.
 pub(crate) async fn events(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
-    read: ReadSession,
+    request: PageRequest,
 ) -> PageResult {
-    let job = state.imports.get(&id).ok_or(PageError::NotFound)?;
-    changes(&state, &read.visitor, read.query.get("seen"), Duration::from_millis(300), move || {
-        let shown = shown(&job.stand());
-        async move { Ok(shown) }
+    let job = state.imports.get(&id)?;
+    changes(&state, &request.visitor, request.query.get("seen"), Duration::from_millis(300), move || {
+        let digest = digest_of(&job.state());
+        async move { Ok(digest) }
     })
 }
 
-/// The refused rows, with line and reason: to be mended and imported again.
+/// The refused rows with line and reason, to be corrected and imported again.
 pub(crate) async fn errors(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
-    _: ReadSession,
+    _: PageRequest,
 ) -> PageResult {
-    let job = state.imports.get(&id).filter(|job| job.is_over()).ok_or(PageError::NotFound)?;
+    let job = state.imports.get_ended(&id)?;
     let opened = tokio::fs::File::open(&*job.errors).await.map_err(PageError::internal)?;
-    // The job goes with the stream, so that the file stays until it is sent.
+    // The stream owns the job, so the file stays until it is sent.
     let pieces = futures::stream::unfold((opened, job), |(mut opened, job)| async move {
         let mut piece = vec![0; PIECE];
         match opened.read(&mut piece).await {

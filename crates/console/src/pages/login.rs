@@ -1,10 +1,13 @@
-//! Logging in and out, and how pages look to somebody.
+//! Logging in and out, and each visitor's language and theme.
 
 use crate::action::{Action, perform};
+use crate::cookie::{Cookie, new_token, session_key};
+use crate::error::{PageError, PageResult};
 use crate::fields::Fields;
-use crate::page::{PageError, PageResult, Posted, Shell, html, is_own_path, retry_after, visitor};
-use crate::session::{Cookie, Theme, Visitor, hashed, new_token};
+use crate::page::{Shell, html, is_own_path};
+use crate::request::{FormRequest, visitor};
 use crate::state::ConsoleState;
+use crate::visitor::{Theme, Visitor};
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,7 +20,7 @@ use simgauge_store::{Admin, Session};
 use std::time::Duration;
 
 /// How long a log-in waits while others are checked.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Template)]
 #[template(path = "console/login.html")]
@@ -40,7 +43,7 @@ pub(crate) async fn page(State(state): State<ConsoleState>, request: Request) ->
         return Ok(Redirect::to(&next).into_response());
     }
     let no_admins = state.services.store.admins().await?.is_empty();
-    let shell = Shell::new(&visitor, "login", state.services.clock.now());
+    let shell = Shell::new(&visitor, "login");
     html(&LoginPage { shell, next, name: String::new(), error: None, no_admins })
 }
 
@@ -53,40 +56,41 @@ fn next_of(asked: &str) -> String {
 }
 
 /// Checks name and password, and begins a session.
-pub(crate) async fn log_in(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
-    let Posted { visitor, form } = posted;
+pub(crate) async fn log_in(State(state): State<ConsoleState>, request: FormRequest) -> PageResult {
+    let FormRequest { visitor, form } = request;
     let name = form.get("name").to_owned();
     let next = next_of(form.get("next"));
     let now = state.services.clock.now();
+    let address = visitor.address_in_words();
     if let Err(wait) = state.throttle.begin(&name, visitor.address, now) {
-        tracing::warn!(name, address = %visitor.address, "too many failed log-ins; this one was not looked at");
+        tracing::warn!(name, address, "too many failed log-ins; this one was not looked at");
         let minutes = whole_seconds_up(wait).div_ceil(60).to_string();
         let text = visitor.texts.fill("login.wait", &[&minutes]);
-        let mut response = refused(&visitor, next, name, text, StatusCode::TOO_MANY_REQUESTS, now)?;
-        response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
+        let mut response = refused(&visitor, next, name, text, StatusCode::TOO_MANY_REQUESTS)?;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds_up(wait)));
         return Ok(response);
     }
     let Some(admin) = checked(&state, &name, form.raw("password").into()).await? else {
-        tracing::warn!(name, address = %visitor.address, "a log-in failed");
+        tracing::warn!(name, address, "a log-in failed");
         let text = visitor.texts.get("login.wrong").to_owned();
-        return refused(&visitor, next, name, text, StatusCode::UNAUTHORIZED, now);
+        return refused(&visitor, next, name, text, StatusCode::UNAUTHORIZED);
     };
     state.throttle.succeeded(&name, visitor.address);
     let token = new_token()?;
-    let longest = i64::try_from(state.longest().as_millis()).unwrap_or(i64::MAX);
+    let longest = i64::try_from(state.config.session_longest().as_millis()).unwrap_or(i64::MAX);
     let stale = UnixMs(now.0.saturating_sub(longest));
-    state.services.store.begin_session(&hashed(&token), &admin.name, now, stale).await?;
-    let who = Session { admin: admin.name, role: admin.role, created_at: now, seen_at: now };
-    perform(&state, &who, Action::LogIn).await?;
+    state.services.store.begin_session(&session_key(&token), &admin.name, now, stale).await?;
+    let session = Session { admin: admin.name, role: admin.role, created_at: now, seen_at: now };
+    perform(&state, &session, Action::LogIn).await?;
     let mut response = Redirect::to(&next).into_response();
     set_cookie(&mut response, Cookie::Session, &token, &visitor)?;
     set_cookie(&mut response, Cookie::Visit, "", &visitor)?;
     Ok(response)
 }
 
-/// The admin, if name and password are right and they may log in. Takes as long where there is no such admin.
+/// The admin, if name and password are right and they may log in. It takes as long if there is no such admin.
 async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> PageResult<Option<Admin>> {
-    let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, state.log_ins.acquire()).await else {
+    let Ok(Ok(_permit)) = tokio::time::timeout(MAX_WAIT, state.log_ins.acquire()).await else {
         return Err(PageError::Busy);
     };
     let admin = state.services.store.admin(name).await?;
@@ -97,33 +101,27 @@ async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> Pa
     Ok(admin.filter(|admin| right && !admin.disabled))
 }
 
-fn refused(
-    visitor: &Visitor,
-    next: String,
-    name: String,
-    error: String,
-    status: StatusCode,
-    now: UnixMs,
-) -> PageResult {
-    let shell = Shell::new(visitor, "login", now);
+fn refused(visitor: &Visitor, next: String, name: String, error: String, status: StatusCode) -> PageResult {
+    let shell = Shell::new(visitor, "login");
     let mut response = html(&LoginPage { shell, next, name, error: Some(error), no_admins: false })?;
     *response.status_mut() = status;
     Ok(response)
 }
 
 /// Ends the session.
-pub(crate) async fn log_out(State(state): State<ConsoleState>, posted: Posted) -> PageResult {
-    if let Some(who) = &posted.visitor.session {
-        perform(&state, who, Action::LogOut { session_key: posted.visitor.session_key.clone() }).await?;
+pub(crate) async fn log_out(State(state): State<ConsoleState>, request: FormRequest) -> PageResult {
+    let visitor = &request.visitor;
+    if let Some(session) = &visitor.session {
+        perform(&state, session, Action::LogOut { session_key: visitor.session_key.clone() }).await?;
     }
     let mut response = Redirect::to("/console/login?done=logged_out").into_response();
-    set_cookie(&mut response, Cookie::Session, "", &posted.visitor)?;
+    set_cookie(&mut response, Cookie::Session, "", visitor)?;
     Ok(response)
 }
 
 /// Keeps a language or a theme, and goes back.
-pub(crate) async fn set_taste(posted: Posted) -> PageResult {
-    let Posted { visitor, form } = posted;
+pub(crate) async fn set_preferences(request: FormRequest) -> PageResult {
+    let FormRequest { visitor, form } = request;
     let back = Some(form.get("back")).filter(|path| is_own_path(path)).unwrap_or("/console");
     let mut response = Redirect::to(back).into_response();
     if let Some(language) = Language::parse(form.get("language")) {
@@ -136,7 +134,7 @@ pub(crate) async fn set_taste(posted: Posted) -> PageResult {
 }
 
 fn set_cookie(response: &mut Response, cookie: Cookie, value: &str, visitor: &Visitor) -> PageResult<()> {
-    let line = HeaderValue::from_str(&cookie.line(value, visitor.secure)).map_err(PageError::internal)?;
+    let line = HeaderValue::from_str(&cookie.line(value, visitor.is_https)).map_err(PageError::internal)?;
     response.headers_mut().append(header::SET_COOKIE, line);
     Ok(())
 }

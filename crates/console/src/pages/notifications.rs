@@ -1,42 +1,82 @@
-//! What accounts are told, and what could not be delivered.
+//! What accounts are notified of, and what could not be delivered.
 
-use super::{EXPORT_PAGE, PAGE, SCAN_LIMIT};
 use crate::action::{Action, Outcome, perform};
-use crate::export::csv;
-use crate::fields::{Fields, query};
-use crate::page::{Act, PageError, PageResult, ReadSession, Shell, back, html};
+use crate::error::{PageError, PageResult};
+use crate::fields::Fields;
+use crate::list::{self, Choice, Frame, List, ListPage, Rows, SCAN_LIMIT, cell, choices};
+use crate::page::{Shell, back_done, html};
+use crate::request::{ActionRequest, PageRequest};
 use crate::state::ConsoleState;
 use crate::view::{Badge, ViewContext, When};
 use askama::Template;
 use axum::extract::{Path, State};
-use simgauge_admin::human;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::{NotificationState, NotificationView};
 
-struct Wanted {
+/// The notifications that fit, the newest first.
+#[derive(Clone)]
+pub(crate) struct NotificationList {
     account: String,
     state: Option<NotificationState>,
-    before: Option<i64>,
 }
 
-impl Wanted {
-    fn read(fields: &Fields) -> Self {
-        Self {
-            account: fields.get("account").to_owned(),
-            state: NotificationState::parse(fields.get("state")),
-            before: fields.get("before").parse().ok(),
-        }
+impl List for NotificationList {
+    const NAME: &'static str = "notifications";
+    const COLUMNS: &'static [&'static str] =
+        &["id", "account", "card", "event", "state", "created_at", "attempts", "ended_at", "last_error"];
+    type Row = NotificationView;
+    /// The sequence number of the notification before.
+    type Place = Option<i64>;
+
+    fn parse(query: &Fields) -> (Self, Option<i64>) {
+        let filter = Self {
+            account: query.get("account").to_owned(),
+            state: NotificationState::parse(query.get("state")),
+        };
+        (filter, query.get("before").parse().ok())
     }
 
-    fn query(&self, before: &str) -> String {
-        let state = self.state.map_or("", NotificationState::as_str);
-        query(&[("account", &self.account), ("state", state), ("before", before)])
+    fn filter_fields(&self) -> Vec<(&'static str, String)> {
+        vec![("account", self.account.clone()), ("state", self.state_name().to_owned())]
+    }
+
+    fn place_fields(before: &Option<i64>) -> Vec<(&'static str, String)> {
+        vec![("before", cell(*before))]
+    }
+
+    async fn fetch(&self, state: &ConsoleState, before: Option<i64>, limit: i64) -> PageResult<Rows<Self>> {
+        let store = &state.services.store;
+        let (rows, next) =
+            store.notifications_before(before, &self.account, self.state, limit, SCAN_LIMIT).await?;
+        let cut = next.is_some() && i64::try_from(rows.len()).is_ok_and(|count| count < limit);
+        Ok(Rows { rows, next: next.map(Some), cut })
+    }
+
+    fn cells(_: &ConsoleState, notification: NotificationView) -> Vec<String> {
+        vec![
+            notification.id,
+            notification.account,
+            notification.number,
+            notification.event,
+            notification.state.as_str().to_owned(),
+            notification.created_at.seconds().to_string(),
+            notification.attempts.to_string(),
+            cell(notification.ended_at.map(UnixMs::seconds)),
+            cell(notification.last_error),
+        ]
+    }
+}
+
+impl NotificationList {
+    fn state_name(&self) -> &'static str {
+        self.state.map_or("", NotificationState::as_str)
     }
 }
 
 struct Row {
     id: String,
     account: String,
-    card: String,
+    number: String,
     event: String,
     state: Badge,
     created: When,
@@ -48,79 +88,54 @@ struct Row {
     is_waiting: bool,
 }
 
-fn row(one: NotificationView, context: ViewContext<'_>) -> Row {
-    let tone = match one.state {
+fn row(notification: NotificationView, context: ViewContext<'_>) -> Row {
+    let tone = match notification.state {
         NotificationState::Waiting => "busy",
         NotificationState::Delivered => "good",
         NotificationState::Dead => "bad",
     };
     Row {
-        event: context.t.named("event", &one.event),
-        state: Badge::new(tone, context.t.named("notification", one.state.as_str())),
-        created: context.when(one.created_at),
-        attempts: one.attempts,
-        next: one.next_at.map(|at| context.ago(at)),
-        ended: one.ended_at.map(|at| context.when(at)),
-        error: one.last_error,
-        is_waiting: one.state == NotificationState::Waiting,
-        id: one.id,
-        account: one.account,
-        card: one.number,
-        body: one.body,
+        event: context.t.named("event", &notification.event),
+        state: Badge::new(tone, context.t.named("notification", notification.state.as_str())),
+        created: context.when(notification.created_at),
+        attempts: notification.attempts,
+        next: notification.next_at.map(|at| context.ago(at)),
+        ended: notification.ended_at.map(|at| context.when(at)),
+        error: notification.last_error,
+        is_waiting: notification.state == NotificationState::Waiting,
+        id: notification.id,
+        account: notification.account,
+        number: notification.number,
+        body: notification.body,
     }
-}
-
-struct Choice {
-    value: &'static str,
-    text: String,
-    is_chosen: bool,
 }
 
 #[derive(Template)]
 #[template(path = "console/notifications.html")]
 struct NotificationsPage {
     shell: Shell,
+    frame: Frame,
     account: String,
     states: Vec<Choice>,
     rows: Vec<Row>,
-    is_filtered: bool,
-    is_newest: bool,
-    first: String,
-    next: Option<String>,
-    cut: Option<String>,
-    export: String,
     any_dead: bool,
 }
 
-/// The page.
-pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let wanted = Wanted::read(&read.query);
-    let now = state.services.clock.now();
-    let t = read.texts();
-    let context = ViewContext { t, now, zone: &state.services.zone };
-    let store = &state.services.store;
-    let (found, next) =
-        store.notifications_before(wanted.before, &wanted.account, wanted.state, PAGE, SCAN_LIMIT).await?;
-    let is_cut = next.is_some() && i64::try_from(found.len()).is_ok_and(|count| count < PAGE);
+pub(crate) async fn page(State(state): State<ConsoleState>, request: PageRequest) -> PageResult {
+    let context = state.view(request.texts());
+    let t = context.t;
+    let ListPage { filter, rows, frame } = list::page::<NotificationList>(&state, &request.query).await?;
     html(&NotificationsPage {
-        states: NotificationState::ALL
-            .into_iter()
-            .map(|state| Choice {
-                value: state.as_str(),
-                text: t.named("notification", state.as_str()),
-                is_chosen: wanted.state == Some(state),
-            })
-            .collect(),
-        any_dead: store.count_dead_notifications(1).await? > 0,
-        rows: found.into_iter().map(|one| row(one, context)).collect(),
-        is_filtered: wanted.state.is_some() || !wanted.account.is_empty(),
-        is_newest: wanted.before.is_none(),
-        first: format!("/console/notifications{}", wanted.query("")),
-        next: next.map(|seq| format!("/console/notifications{}", wanted.query(&seq.to_string()))),
-        cut: is_cut.then(|| human::count(u64::try_from(SCAN_LIMIT).unwrap_or(0))),
-        export: format!("/console/notifications.csv{}", wanted.query("")),
-        account: wanted.account,
-        shell: read.shell("notifications", now),
+        shell: request.shell("notifications"),
+        frame,
+        states: choices(
+            NotificationState::ALL.iter().map(|state| state.as_str()),
+            |name| t.named("notification", name),
+            filter.state_name(),
+        ),
+        any_dead: state.services.store.count_dead_notifications(1).await? > 0,
+        rows: rows.into_iter().map(|notification| row(notification, context)).collect(),
+        account: filter.account,
     })
 }
 
@@ -128,56 +143,21 @@ pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -
 pub(crate) async fn replay(
     State(state): State<ConsoleState>,
     Path(id): Path<String>,
-    act: Act,
+    request: ActionRequest,
 ) -> PageResult {
-    match perform(&state, &act.who, Action::ReplayNotification { id }).await? {
-        Outcome::Done => Ok(back("/console/notifications", ("done", "replayed"))),
+    match perform(&state, &request.session, Action::ReplayNotification { id }).await? {
+        Outcome::Done => Ok(back_done("/console/notifications", "replayed")),
         _ => Err(PageError::NotFound),
     }
 }
 
-/// Delivers every dead one again, or an account's.
-pub(crate) async fn replay_dead(State(state): State<ConsoleState>, act: Act) -> PageResult {
-    let account = act.form.some("account").map(str::to_owned);
-    match perform(&state, &act.who, Action::ReplayDead { account }).await? {
+/// Delivers every dead one again, or those of one account.
+pub(crate) async fn replay_dead(State(state): State<ConsoleState>, request: ActionRequest) -> PageResult {
+    let account = request.form.some("account").map(str::to_owned);
+    match perform(&state, &request.session, Action::ReplayDead { account }).await? {
         Outcome::DoneTo(count) => {
-            Ok(back("/console/notifications", ("done", &format!("replayed_dead&count={count}"))))
+            Ok(back_done("/console/notifications", &format!("replayed_dead&count={count}")))
         }
         _ => Err(PageError::NotFound),
     }
-}
-
-/// The list as CSV.
-pub(crate) async fn export(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let wanted = Wanted::read(&read.query);
-    let (account, only) = (wanted.account, wanted.state);
-    let columns =
-        ["id", "account", "card", "event", "state", "created_at", "attempts", "ended_at", "last_error"];
-    csv("notifications", &columns, wanted.before, move |before| {
-        let (state, account) = (state.clone(), account.clone());
-        async move {
-            let (found, next) = state
-                .services
-                .store
-                .notifications_before(before, &account, only, EXPORT_PAGE, SCAN_LIMIT)
-                .await?;
-            let rows = found
-                .into_iter()
-                .map(|one| {
-                    vec![
-                        one.id,
-                        one.account,
-                        one.number,
-                        one.event,
-                        one.state.as_str().to_owned(),
-                        one.created_at.seconds().to_string(),
-                        one.attempts.to_string(),
-                        one.ended_at.map(|at| at.seconds().to_string()).unwrap_or_default(),
-                        one.last_error.unwrap_or_default(),
-                    ]
-                })
-                .collect();
-            Ok((rows, next.map(Some)))
-        }
-    })
 }

@@ -1,86 +1,83 @@
 //! The first page: how much happens, how the lanes are, and what needs a person now.
 
-use super::operators::{LaneRowView, lanes};
+use super::lane_row::{LaneRow, lane_row};
 use crate::chart::{Chart, Column};
+use crate::error::PageResult;
+use crate::lanes::{LaneLoad, lane_loads};
 use crate::live::{changes, digest};
-use crate::page::{PageResult, ReadSession, Shell, html};
+use crate::page::{Shell, html};
+use crate::request::PageRequest;
 use crate::state::ConsoleState;
-use crate::text::Texts;
 use crate::view::{ViewContext, percent};
 use askama::Template;
 use axum::extract::State;
 use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::Activity;
-use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 /// Minutes in the chart.
 const MINUTES: i64 = 60;
 const MINUTE_MS: i64 = 60_000;
-/// The ages of figures are looked up this often at most.
-const AGES_EVERY: Duration = Duration::from_secs(60);
-/// Places that are looked at for them.
-const SAMPLES: u32 = 24;
 /// Dead notifications are counted up to here.
 const DEAD_MAX: i64 = 1_000;
-/// A refresh that waits longer needs somebody to look.
+/// A refresh that waits longer needs a person.
 const WAITING_LONG: Duration = Duration::from_secs(15 * 60);
-/// Fewer ends than this say nothing about the share of failures.
-const ENDS_ENOUGH: u64 = 10;
+/// Fewer refreshes than this say nothing about the share of failures.
+const ENDED_ENOUGH: u64 = 10;
 
-/// How old the figures of an operator account are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Age {
-    /// Half of them are at most so old.
-    pub(crate) median: Option<Duration>,
-    /// Nine in ten are at most so old.
-    pub(crate) most: Option<Duration>,
-    /// Percent of the profiles that were never read.
-    pub(crate) never: u64,
-    /// Profiles that were looked at.
-    pub(crate) of: usize,
+/// What the page is made of.
+struct Overview {
+    now: UnixMs,
+    /// The first minute of the chart.
+    from: UnixMs,
+    minutes: Vec<(UnixMs, Activity)>,
+    lanes: Vec<LaneLoad>,
+    dead: u64,
 }
 
-/// The ages that were looked up last.
-#[derive(Default)]
-pub(crate) struct Ages(Mutex<HashMap<String, (Instant, Age)>>);
+impl Overview {
+    async fn read(state: &ConsoleState) -> PageResult<Self> {
+        let store = &state.services.store;
+        let now = state.services.clock.now();
+        let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
+        Ok(Self {
+            now,
+            from,
+            minutes: store.activity_since(from).await?,
+            lanes: lane_loads(state).await?,
+            dead: store.count_dead_notifications(DEAD_MAX).await?,
+        })
+    }
 
-impl Ages {
-    /// The age of an operator account's figures, at most a minute old itself.
-    pub(crate) async fn of(&self, state: &ConsoleState, operator: &str) -> PageResult<Age> {
-        let mut known = self.0.lock().await;
-        if let Some((at, age)) = known.get(operator)
-            && at.elapsed() < AGES_EVERY
-        {
-            return Ok(*age);
-        }
-        let points: Vec<f64> =
-            (0..SAMPLES).map(|n| (f64::from(n) + rand::random::<f64>()) / f64::from(SAMPLES)).collect();
-        let figures = state.services.store.sample_figures(operator, &points).await?;
-        let age = age_of(&figures, state.services.clock.now());
-        // Names come from the configuration and from what the store knows of lanes: a few.
-        known.insert(operator.to_owned(), (Instant::now(), age));
-        Ok(age)
+    fn digest(&self) -> String {
+        let minutes: Vec<_> = self
+            .minutes
+            .iter()
+            .map(|(at, counts)| (at.0, counts.accepted, counts.succeeded, counts.failed))
+            .collect();
+        let lanes: Vec<_> = self
+            .lanes
+            .iter()
+            .map(|load| (&load.lane.name, load.lane.health().1, load.waiting, load.oldest.map(|at| at.0)))
+            .collect();
+        digest(&(minutes, lanes, self.dead))
+    }
+
+    fn minute(&self, at: UnixMs) -> Activity {
+        self.minutes.iter().find(|(minute, _)| *minute == at).map_or(Activity::default(), |(_, counts)| *counts)
+    }
+
+    fn last_whole_minute(&self) -> Activity {
+        self.minute(UnixMs((self.now.0.div_euclid(MINUTE_MS) - 1) * MINUTE_MS))
+    }
+
+    fn hour(&self) -> Activity {
+        self.minutes.iter().fold(Activity::default(), |sum, (_, counts)| sum.plus(*counts))
     }
 }
 
-fn age_of(figures: &[Option<UnixMs>], now: UnixMs) -> Age {
-    let mut ages: Vec<Duration> = figures.iter().flatten().map(|at| now.since(*at)).collect();
-    ages.sort_unstable();
-    let at = |tenths: usize| ages.get((ages.len() * tenths / 10).min(ages.len().saturating_sub(1))).copied();
-    let never = u64::try_from(figures.len() - ages.len()).unwrap_or(0);
-    Age {
-        median: at(5),
-        most: at(9),
-        never: percent(never, u64::try_from(figures.len()).unwrap_or(u64::MAX)),
-        of: figures.len(),
-    }
-}
-
-/// Something that somebody should look at.
+/// Something that needs a person.
 struct Concern {
     tone: &'static str,
     text: String,
@@ -102,28 +99,21 @@ struct OverviewPage {
     oldest: Option<String>,
     chart: Chart,
     concerns: Vec<Concern>,
-    lanes: Vec<LaneRowView>,
+    lanes: Vec<LaneRow>,
     digest: String,
 }
 
-/// The page.
-pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let now = state.services.clock.now();
-    let context = ViewContext { t: read.texts(), now, zone: &state.services.zone };
-    let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-    let minutes = state.services.store.activity_since(from).await?;
-    let hour = minutes.iter().fold(Activity::default(), |sum, (_, pulse)| sum.plus(*pulse));
+pub(crate) async fn page(State(state): State<ConsoleState>, request: PageRequest) -> PageResult {
+    let context = state.view(request.texts());
+    let overview = Overview::read(&state).await?;
+    let hour = overview.hour();
     let ended = hour.succeeded + hour.failed;
     let success = (ended > 0).then(|| percent(hour.succeeded, ended));
-    let last_whole = UnixMs((now.0.div_euclid(MINUTE_MS) - 1) * MINUTE_MS);
-    let last = minutes.iter().find(|(at, _)| *at == last_whole).map_or(0, |(_, pulse)| pulse.accepted);
-    let lanes = lanes(&state, context).await?;
-    let dead = state.services.store.count_dead_notifications(DEAD_MAX).await?;
-    let waiting: u64 = lanes.iter().map(|lane| lane.waiting_count).sum();
-    let oldest = lanes.iter().filter_map(|lane| lane.oldest_at).min();
+    let oldest = overview.lanes.iter().filter_map(|load| load.oldest).min();
     html(&OverviewPage {
-        accepted: human::count(last),
-        per_minute: format!("{:.1}", mean(hour.accepted)),
+        shell: request.shell("overview"),
+        accepted: human::count(overview.last_whole_minute().accepted),
+        per_minute: format!("{:.1}", per_minute(hour.accepted)),
         success_tone: match success {
             Some(0..90) => "bad",
             Some(90..98) => "warn",
@@ -132,125 +122,83 @@ pub(crate) async fn page(State(state): State<ConsoleState>, read: ReadSession) -
         success,
         ended: human::count(ended),
         failed: human::count(hour.failed),
-        waiting: human::count(waiting),
-        oldest: oldest.map(|at| context.span(now.since(at))),
-        chart: chart(&minutes, from, context),
-        concerns: concerns(&lanes, hour, dead, context),
-        digest: shown(&minutes, &lanes, dead),
-        lanes,
-        shell: read.shell("overview", now),
+        waiting: human::count(overview.lanes.iter().map(|load| load.waiting).sum()),
+        oldest: oldest.map(|at| context.span(context.now.since(at))),
+        chart: chart(&overview, context),
+        concerns: concerns(&overview, context),
+        lanes: overview.lanes.iter().map(|load| lane_row(load, context)).collect(),
+        digest: overview.digest(),
     })
 }
 
 /// Tells the page when to show itself anew.
-pub(crate) async fn events(State(state): State<ConsoleState>, read: ReadSession) -> PageResult {
-    let (of, texts) = (state.clone(), read.texts());
-    changes(&state, &read.visitor, read.query.get("seen"), Duration::from_secs(3), move || {
+pub(crate) async fn events(State(state): State<ConsoleState>, request: PageRequest) -> PageResult {
+    let of = state.clone();
+    changes(&state, &request.visitor, request.query.get("seen"), Duration::from_secs(3), move || {
         let state = of.clone();
-        async move {
-            let now = state.services.clock.now();
-            let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-            let minutes = state.services.store.activity_since(from).await?;
-            let lanes = lanes(&state, ViewContext { t: texts, now, zone: &state.services.zone }).await?;
-            let dead = state.services.store.count_dead_notifications(DEAD_MAX).await?;
-            Ok(shown(&minutes, &lanes, dead))
-        }
+        async move { Ok(Overview::read(&state).await?.digest()) }
     })
 }
 
-fn shown(minutes: &[(UnixMs, Activity)], lanes: &[LaneRowView], dead: u64) -> String {
-    let minutes: Vec<_> =
-        minutes.iter().map(|(at, pulse)| (at.0, pulse.accepted, pulse.succeeded, pulse.failed)).collect();
-    let lanes: Vec<_> = lanes
-        .iter()
-        .map(|lane| (&lane.name, &lane.health.text, lane.waiting_count, lane.oldest_at.map(|at| at.0)))
-        .collect();
-    digest(&(minutes, lanes, dead))
-}
-
-fn mean(of_hour: u64) -> f64 {
-    // For people's eyes.
+fn per_minute(of_hour: u64) -> f64 {
+    // People need no more than 53 bits.
     #[allow(clippy::cast_precision_loss)]
     let mean = of_hour as f64 / MINUTES as f64;
     mean
 }
 
-fn chart(minutes: &[(UnixMs, Activity)], from: UnixMs, context: ViewContext<'_>) -> Chart {
+fn chart(overview: &Overview, context: ViewContext<'_>) -> Chart {
     let t = context.t;
     let columns = (0..MINUTES)
         .map(|n| {
-            let at = UnixMs(from.0 + n * MINUTE_MS);
-            let pulse = minutes
-                .iter()
-                .find(|(minute, _)| *minute == at)
-                .map_or(Activity::default(), |(_, pulse)| *pulse);
+            let at = UnixMs(overview.from.0 + n * MINUTE_MS);
+            let counts = overview.minute(at);
             let clock = context.when(at).at.chars().skip(11).take(5).collect::<String>();
-            let title = t.fill(
-                "overview.minute",
-                &[
-                    &clock,
-                    &human::count(pulse.accepted),
-                    &human::count(pulse.succeeded),
-                    &human::count(pulse.failed),
-                ],
-            );
-            Column { label: clock, title, parts: vec![(pulse.succeeded, "good"), (pulse.failed, "bad")] }
+            let [accepted, succeeded, failed] =
+                [counts.accepted, counts.succeeded, counts.failed].map(human::count);
+            let title = t.fill("overview.minute", &[&clock, &accepted, &succeeded, &failed]);
+            Column { label: clock, title, parts: vec![(counts.succeeded, "good"), (counts.failed, "bad")] }
         })
         .collect();
     Chart::new(t.get("overview.chart").to_owned(), columns, human::count)
 }
 
-fn concerns(lanes: &[LaneRowView], hour: Activity, dead: u64, context: ViewContext<'_>) -> Vec<Concern> {
-    let t: Texts = context.t;
-    let mut found = Vec::new();
-    let mut say = |tone, text: String, href: &str| found.push(Concern { tone, text, href: href.to_owned() });
-    for lane in lanes {
-        let href = format!("/console/operators#{}", lane.name);
-        let waiting = human::count(lane.waiting_count);
-        if lane.is_paused && lane.waiting_count > 0 {
-            say("warn", t.fill("concern.paused", &[&lane.name, &waiting]), &href);
-        } else if !lane.is_configured && lane.waiting_count > 0 {
-            say("bad", t.fill("concern.unconfigured", &[&lane.name, &waiting]), &href);
-        } else if !lane.is_held {
-            say("bad", t.fill("concern.nobody", &[&lane.name, &waiting]), &href);
-        } else if lane.health_name == "open" || lane.health_name == "probing" {
-            let why = lane.last_error_words.clone().unwrap_or_default();
-            say("bad", t.fill("concern.open", &[&lane.name, &why]), &href);
-        } else if lane.oldest_at.is_some_and(|at| context.now.since(at) > WAITING_LONG) {
-            let since = lane.oldest.clone().unwrap_or_default();
-            say("warn", t.fill("concern.waiting", &[&lane.name, &waiting, &since]), &href);
-        }
-    }
+fn concerns(overview: &Overview, context: ViewContext<'_>) -> Vec<Concern> {
+    let t = context.t;
+    let mut found: Vec<Concern> =
+        overview.lanes.iter().filter_map(|load| lane_concern(load, context)).collect();
+    let mut add = |tone, text: String, href: &str| found.push(Concern { tone, text, href: href.to_owned() });
+    let hour = overview.hour();
     let ended = hour.succeeded + hour.failed;
-    if ended >= ENDS_ENOUGH && percent(hour.failed, ended) >= 20 {
+    if ended >= ENDED_ENOUGH && percent(hour.failed, ended) >= 20 {
         let share = percent(hour.failed, ended).to_string();
-        say("bad", t.fill("concern.failing", &[&share]), "/console/refreshes?state=failed");
+        add("bad", t.fill("concern.failing", &[&share]), "/console/refreshes?state=failed");
     }
-    if dead > 0 {
-        let count = if i64::try_from(dead).is_ok_and(|dead| dead >= DEAD_MAX) {
-            format!("≥ {}", human::count(dead))
-        } else {
-            human::count(dead)
-        };
-        say("warn", t.fill("concern.dead", &[&count]), "/console/notifications?state=dead");
+    if overview.dead > 0 {
+        let at_least =
+            if i64::try_from(overview.dead).is_ok_and(|dead| dead < DEAD_MAX) { "" } else { "≥ " };
+        let count = format!("{at_least}{}", human::count(overview.dead));
+        add("warn", t.fill("concern.dead", &[&count]), "/console/notifications?state=dead");
     }
     found
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_of_a_sample() {
-        let now = UnixMs(1_000_000);
-        let figures: Vec<Option<UnixMs>> =
-            (0..10).map(|n| (n > 0).then(|| UnixMs(now.0 - n * 1_000))).collect();
-        let age = age_of(&figures, now);
-        assert_eq!(age.median, Some(Duration::from_secs(5)));
-        assert_eq!(age.most, Some(Duration::from_secs(9)));
-        assert_eq!((age.never, age.of), (10, 10));
-        assert_eq!(age_of(&[], now), Age::default());
-        assert_eq!(age_of(&[None], now), Age { never: 100, of: 1, ..Age::default() });
-    }
+fn lane_concern(load: &LaneLoad, context: ViewContext<'_>) -> Option<Concern> {
+    let t = context.t;
+    let LaneLoad { lane, waiting: count, oldest, .. } = load;
+    let (name, waiting) = (lane.name.as_str(), human::count(*count));
+    let waiting_since = oldest.map(|at| context.now.since(at)).filter(|since| *since > WAITING_LONG);
+    let (tone, text) = if lane.pause.is_some() && *count > 0 {
+        ("warn", t.fill("concern.paused", &[name, &waiting]))
+    } else if lane.operator.is_none() && *count > 0 {
+        ("bad", t.fill("concern.unconfigured", &[name, &waiting]))
+    } else if lane.holder.is_none() {
+        ("bad", t.fill("concern.nobody", &[name, &waiting]))
+    } else if matches!(lane.status.health.as_str(), "open" | "probing") {
+        let last = lane.status.errors.first().map(|error| t.named("reason", &error.kind));
+        ("bad", t.fill("concern.open", &[name, &last.unwrap_or_default()]))
+    } else {
+        ("warn", t.fill("concern.waiting", &[name, &waiting, &context.span(waiting_since?)]))
+    };
+    Some(Concern { tone, text, href: format!("/console/operators#{name}") })
 }

@@ -5,6 +5,7 @@ use crate::support::{ICCID, LANE, server};
 use simgauge_store::AdminRole;
 use std::time::Duration;
 
+const HEADER: &str = "x-forwarded-for";
 const ANN: &[(&str, AdminRole)] = &[("ann", AdminRole::Full)];
 
 /// Every page and file that somebody has to be logged in for.
@@ -153,6 +154,62 @@ async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitor
     let mut elsewhere = clone_of(&ann, &server);
     elsewhere.always[2].1 = "198.51.100.8".into();
     elsewhere.log_in("ann", PASSWORD).await.expect(303);
+}
+
+/// What a proxy sends in `X-Forwarded-For`, and who the caller then is; nobody is known behind a malformed hop.
+const FORWARDED: &[(&str, Option<&str>)] = &[
+    ("198.51.100.1", Some("198.51.100.1")),
+    ("1.1.1.1, 198.51.100.2", Some("198.51.100.2")),
+    ("nonsense, 198.51.100.3", Some("198.51.100.3")),
+    ("198.51.100.4:4711, 127.0.0.1", Some("198.51.100.4")),
+    ("198.51.100.5, nonsense", None),
+    ("198.51.100.6, nonsense, 127.0.0.1", None),
+];
+
+#[tokio::test]
+async fn api_and_console_find_the_same_caller_in_forwarded_headers() {
+    let server = server()
+        .configure(|config| {
+            config.api.app_reload_seconds = 1;
+            config.server.trusted_proxies = config.console.trusted_proxies.clone();
+        })
+        .start()
+        .await;
+    // Nobody calls from there, so every refusal names the caller.
+    server.store().set_app_allow("k", "203.0.113.0/32").await.unwrap();
+    let call = async |forwarded: &str| {
+        let request =
+            server.request(reqwest::Method::POST, "/api/v3/card/getCardsInfo").header(HEADER, forwarded);
+        server.send(request.body(server.signed(serde_json::json!({ "iccid": ICCID })).to_string())).await
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while call("198.51.100.9").await.code() != "403" {
+        assert!(tokio::time::Instant::now() < deadline, "the allow-list is not read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let try_at = async |forwarded: Option<&str>, name: &str| {
+        let mut browser = Browser::new(&server);
+        browser.always.extend(forwarded.map(|value| (HEADER, value.to_owned())));
+        browser.log_in(name, "a wrong password").await.status
+    };
+    for (number, (forwarded, caller)) in FORWARDED.iter().enumerate() {
+        let refused = call(forwarded).await;
+        refused.expect("403");
+        for address in ["198.51.100.", "127.0.0.1"] {
+            let is_named = caller.is_some_and(|caller| caller.starts_with(address));
+            assert_eq!(refused.message().contains(address), is_named, "{}", refused.message());
+        }
+        assert!(caller.is_none_or(|caller| refused.message().contains(caller)), "{}", refused.message());
+
+        let name = format!("nobody-{number}");
+        for _ in 0..5 {
+            assert_eq!(try_at(Some(forwarded), &name).await, 401, "{forwarded}");
+        }
+        // The failures count under the caller's address, or under the one of all who are not known.
+        assert_eq!(try_at(Some(caller.unwrap_or("unknown")), &name).await, 429, "{forwarded}");
+        // They do not count under the proxy's own.
+        assert_eq!(try_at(None, &name).await, 401, "{forwarded}");
+    }
 }
 
 fn clone_of(browser: &Browser, server: &crate::support::TestServer) -> Browser {
