@@ -18,7 +18,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
 /// As long as what simgauge answers to an accepted refresh.
-const DONE: &[u8] = r#"{"code":"200","message":"操作成功","data":{"refreshId":"01kapb0a5q3m8v7c2w9x4n6y1z","state":"queued","acceptedAt":1764000000,"nextRefreshAt":1764000300,"estimatedSeconds":100000}}"#.as_bytes();
+const DONE: &[u8] = concat!(
+    r#"{"code":"200","message":"操作成功","data":{"refreshId":"01kapb0a5q3m8v7c2w9x4n6y1z","state":"queued","#,
+    r#""acceptedAt":1764000000,"nextRefreshAt":1764000300,"estimatedSeconds":100000}}"#
+)
+.as_bytes();
 const REFUSED: &[u8] = r#"{"code":"401","message":"wrong sign"}"#.as_bytes();
 
 struct Bare {

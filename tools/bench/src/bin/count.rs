@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use simgauge_domain::accept::AcceptRule;
-use simgauge_domain::card_kind::CardKind as Kind;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
@@ -53,7 +52,7 @@ fn gate(calls: usize) -> anyhow::Result<()> {
         let text = format!(r#"{{{fields},"sign":"0123456789ABCDEF0123456789ABCDEF01234567"}}"#);
         let body = Body::parse(text.as_bytes())?;
         let caller = Caller::read(&body).map_err(wrong)?;
-        black_box(RefreshUsage::read(&body, Kind::Sim).map_err(wrong)?);
+        black_box(RefreshUsage::read(&body, CardKind::Sim).map_err(wrong)?);
         ensure!(!sign::verify(&body, Scope::Request, SECRET, caller.sign), "nobody signed this");
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! simgauge with its embedded store.
 
-use super::Contender;
+use super::api::Contender;
 use super::ours::{self, App, IDLE_LANE, IDLE_LANE_NAME, Kept, Setup, sqlite_url};
 use anyhow::{Context as _, ensure};
 use simgauge_process::{self as process, Server};

@@ -1,6 +1,6 @@
 //! simgauge on PostgreSQL.
 
-use super::Contender;
+use super::api::Contender;
 use super::ours::{App, IDLE_LANE, IDLE_LANE_NAME, Setup};
 use anyhow::Context as _;
 use simgauge_process::{self as process, Server};

@@ -1,6 +1,6 @@
 //! How many refreshes are accepted in a second: signed, each of another card, durable before they are answered.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Bare, Contender, Embedded, Gateway, Postgres};
 use crate::machine;
 use crate::report::Bound;

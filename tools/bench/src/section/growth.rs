@@ -1,6 +1,6 @@
 //! What many cards cost: the rate of accepting, memory, the time to start.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Contender, Embedded};
 use crate::report::Bound;

@@ -1,6 +1,6 @@
 //! What a server costs that nobody asks anything.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Contender, Embedded};
 use crate::report::Bound;
 use crate::stats::Series;

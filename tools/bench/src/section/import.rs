@@ -1,6 +1,6 @@
 //! How fast cards come in by `simgauge card import`, one file into an empty store, durable at its end.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::embedded;
 use crate::report::Bound;
 use crate::stats::Series;

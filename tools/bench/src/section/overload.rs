@@ -1,7 +1,7 @@
 //! Callers that want four times as much as can be taken, for a minute: memory stays flat, who is accepted is accepted soon, the
 //! others are told to come back, and whatever was accepted ends. Each caller waits for its answer before it calls again.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, Schedule};
 use crate::contender::{Contender, Embedded, embedded};
 use crate::operators::{self, Allowed, Operators};

@@ -1,6 +1,6 @@
 //! How fast lanes read operators, in the background, from task to booked reading: over real sockets, from the simulator.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Contender, Embedded, embedded};
 use crate::operators::{self, Allowed, Operators};
 use crate::report::Bound;

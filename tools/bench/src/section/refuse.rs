@@ -1,6 +1,6 @@
 //! How many refreshes are refused in a second because their cards are cooling down.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Bare, Contender, Embedded};
 use crate::report::Bound;
