@@ -22,7 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 const MAX_CALLS: usize = 256;
 /// How many unexpected answers are kept with their text.
 const MAX_KEPT_SURPRISES: usize = 20;
-/// Callers that fill the store's caches at once, several times as many as the store has connections for reading.
+/// Callers that fill the store's caches at once, several times as many as the store has connections for
+/// reading.
 const FILLERS: u64 = 32;
 /// The largest page of a list, and how often the callers go through all pages.
 const LIST_PAGE_SIZE: u64 = 500;
@@ -83,8 +84,9 @@ impl Load {
         Self { world: Arc::clone(world), seen: Arc::clone(seen), rate }
     }
 
-    /// Makes the store read so much that the caches of its connections are full, which would take hours otherwise. It asks for as
-    /// many refreshes as possible (most are refused, because the lanes have enough to do), then for lists of all cards.
+    /// Makes the store read so much that the caches of its connections are full, which would take hours
+    /// otherwise. It asks for as many refreshes as possible (most are refused, because the lanes have enough
+    /// to do), then for lists of all cards.
     pub(super) async fn fill(self, cards: u64) -> anyhow::Result<()> {
         let caller = Arc::new(self.caller().await?);
         let mut fillers = JoinSet::new();

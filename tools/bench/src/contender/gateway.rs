@@ -1,4 +1,5 @@
-//! The gateway that one would put together instead: nginx with Lua, and a Redis that writes every call to the disk.
+//! The gateway that could be built instead of simgauge: nginx with Lua, and a Redis that writes every call to
+//! the disk.
 
 use super::api::Contender;
 use super::ours::App;

@@ -1,4 +1,5 @@
-//! What is measured. Each contender is started anew for every round, and asked afterwards how many calls it really accepted.
+//! What is measured. Each contender is started anew for every round, and asked afterwards how many calls it
+//! really accepted.
 
 mod api;
 mod bare;

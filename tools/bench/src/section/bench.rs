@@ -51,8 +51,8 @@ impl Bench {
         Ok(dir)
     }
 
-    /// Signs requests into a file. It is in memory where the system has a file system for that, because writing it back to the
-    /// disk would disturb the measurement.
+    /// Signs requests into a file. It is in memory where the system has a file system for that, because
+    /// writing it back to the disk would disturb the measurement.
     pub(super) fn requests(
         &self,
         name: &str,
@@ -70,7 +70,8 @@ impl Bench {
         self.seeds.join(format!("cards-{total}.db"))
     }
 
-    /// A file with an SQLite store of `total` cards. It is made unless an earlier run left one with this program's schema.
+    /// A file with an SQLite store of `total` cards. It is made unless an earlier run left one with this
+    /// program's schema.
     pub(super) fn seeded(&self, total: u64) -> anyhow::Result<PathBuf> {
         let file = self.seed_file(total);
         if file.is_file() && !embedded::is_current(&file)? {

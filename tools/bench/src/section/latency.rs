@@ -1,4 +1,4 @@
-//! How long accepting takes at half of the rate that is possible.
+//! How long accepting takes at half of the highest rate.
 
 use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
