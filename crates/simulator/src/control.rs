@@ -214,7 +214,7 @@ fn set_fault(shared: &Shared, order: FaultOrder) -> Result<Value, ControlError> 
         (Some(_), true) => {
             return Err(ControlError::Field { field: "login", must: "a log-in is not about one SIM" });
         }
-        (Some(iccid), false) => FaultScope::Sim(instance.operator.canonical(&iccid).to_owned()),
+        (Some(iccid), false) => FaultScope::Sim((instance.operator.canonical)(&iccid).to_owned()),
         (None, true) => FaultScope::Login,
         (None, false) => FaultScope::Operator,
     };
@@ -232,7 +232,7 @@ fn clear_faults(shared: &Shared, operator: Option<String>) -> Result<Value, Cont
 
 fn set_usage(shared: &Shared, order: UsageOrder) -> Result<Value, ControlError> {
     let instance = find(shared, &order.operator)?;
-    let sim = instance.operator.canonical(&order.iccid);
+    let sim = (instance.operator.canonical)(&order.iccid);
     let now = shared.now();
     match (order.add_bytes, order.set_bytes, order.unknown) {
         (Some(bytes), None, None) => instance.state.sims.inject(sim, bytes),

@@ -7,17 +7,17 @@ use simgauge_domain::time::UnixMs;
 pub(crate) struct Instance {
     /// The operator's name, with its tag where it has one.
     pub(crate) name: String,
-    pub(crate) operator: &'static dyn Operator,
+    pub(crate) operator: &'static Operator,
     pub(crate) state: OperatorState,
 }
 
 impl Instance {
-    pub(crate) fn new(name: String, operator: &'static dyn Operator, start: UnixMs) -> Self {
-        Self { name, operator, state: OperatorState::new(operator.facts().limits(), start) }
+    pub(crate) fn new(name: String, operator: &'static Operator, start: UnixMs) -> Self {
+        Self { name, operator, state: OperatorState::new(operator.limits(), start) }
     }
 
     /// How many usage calls about this SIM have arrived.
     pub(crate) fn calls_about(&self, iccid: &str) -> u32 {
-        self.state.sims.peek(self.operator.canonical(iccid), |sim| sim.calls)
+        self.state.sims.peek((self.operator.canonical)(iccid), |sim| sim.calls)
     }
 }

@@ -4,13 +4,12 @@ use crate::exchange::Exchange;
 use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use std::fmt::Debug;
 
-/// What is fixed about an operator's API.
+/// One operator's API: facts from its documentation, and how it answers.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct Operator {
     /// The name in the URL.
     pub(crate) name: &'static str,
     /// The documented path of the base URL. A call may leave it out.
@@ -22,11 +21,29 @@ pub(crate) struct Facts {
     pub(crate) used_fields: &'static [&'static str],
     /// Whether a refusal for too many calls says how long to wait.
     pub(crate) tells_retry_after: bool,
+    /// The number under which a SIM is kept.
+    pub(crate) canonical: fn(&str) -> &str,
+    pub(crate) operation: fn(&OperatorState, &Call<'_>, Route<'_>) -> Operation,
+    /// The token that the call shows, where this operator has tokens.
+    pub(crate) shown_token: fn(&Call<'_>) -> Option<String>,
+    pub(crate) log_in: fn(&Exchange<'_>) -> Result<Reply, Problem>,
+    /// Checks the credentials, then does what is asked. Log-ins do not come here.
+    pub(crate) answer: fn(&Exchange<'_>, &Operation) -> Result<Reply, Problem>,
+    /// An error in this operator's shape.
+    pub(crate) problem: fn(Problem) -> Reply,
+    /// Adds what is left of the limit, where this operator says it.
+    pub(crate) with_budget: fn(Reply, &Budget) -> Reply,
 }
 
-impl Facts {
-    /// An operator that documents no limits. Everything else is given by struct update.
-    pub(crate) const fn new(name: &'static str, used_fields: &'static [&'static str]) -> Self {
+impl Operator {
+    /// An operator that documents no limits and has no log-in. Everything else is given by struct update.
+    pub(crate) const fn new(
+        name: &'static str,
+        used_fields: &'static [&'static str],
+        operation: fn(&OperatorState, &Call<'_>, Route<'_>) -> Operation,
+        answer: fn(&Exchange<'_>, &Operation) -> Result<Reply, Problem>,
+        problem: fn(Problem) -> Reply,
+    ) -> Self {
         Self {
             name,
             base_path: &[],
@@ -34,6 +51,13 @@ impl Facts {
             max_concurrent: u32::MAX,
             used_fields,
             tells_retry_after: true,
+            canonical: |iccid| iccid,
+            operation,
+            shown_token: |call| call.bearer().map(str::to_owned),
+            log_in: |_| Err(Problem::NoSuchCall),
+            answer,
+            problem,
+            with_budget: |reply, _| reply,
         }
     }
 
@@ -44,36 +68,4 @@ impl Facts {
 
 pub(crate) const fn bucket(scope: Scope, limit: u32, per_seconds: u32) -> Bucket {
     Bucket { scope, limit, per_seconds }
-}
-
-/// One operator's API.
-pub(crate) trait Operator: Debug + Send + Sync {
-    fn facts(&self) -> &'static Facts;
-
-    /// The number under which a SIM is kept.
-    fn canonical<'a>(&self, iccid: &'a str) -> &'a str {
-        iccid
-    }
-
-    fn operation(&self, state: &OperatorState, call: &Call<'_>) -> Operation;
-
-    /// The token that the call shows, where this operator has tokens.
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        call.bearer().map(str::to_owned)
-    }
-
-    fn log_in(&self, _exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        Err(Problem::NoSuchCall)
-    }
-
-    /// Checks the credentials, then does what is asked. Log-ins do not come here.
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem>;
-
-    /// An error in this operator's shape.
-    fn problem(&self, problem: Problem) -> Reply;
-
-    /// Adds what is left of the limit, where this operator says it.
-    fn with_budget(&self, reply: Reply, _budget: &Budget) -> Reply {
-        reply
-    }
 }

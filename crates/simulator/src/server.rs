@@ -71,7 +71,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         true => Bytes::new(),
         false => to_bytes(Body::new(body), MAX_BODY_BYTES).await.map_err(|_| HangUp)?,
     };
-    let base = instance.operator.facts().base_path;
+    let base = instance.operator.base_path;
     if !base.is_empty() && below.len() >= base.len() && below.iter().zip(base).all(|(a, b)| a == b) {
         below.drain(..base.len());
     }
@@ -114,7 +114,8 @@ fn arrive(instance: &Instance, operation: &Operation, now: UnixMs) -> Arrived {
 
 async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result<Response<Body>, HangUp> {
     let Instance { operator, state, .. } = instance;
-    let operation = operator.operation(state, call);
+    let path: Vec<&str> = call.segments.iter().map(AsRef::as_ref).collect();
+    let operation = (operator.operation)(state, call, (call.method.as_str(), &path));
     let now = shared.now();
     // The call is in progress until this function returns, so a caller that waits for the answer never
     // overlaps with itself.
@@ -123,11 +124,11 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
         tokio::time::sleep(shared.config.latency).await;
     }
     let with_budget = |reply: Reply| match &arrived.admission.budget {
-        Some(budget) => operator.with_budget(reply, budget),
+        Some(budget) => (operator.with_budget)(reply, budget),
         None => reply,
     };
     if arrived.violation.is_some() && shared.config.enforce_limits {
-        let wait = arrived.wait.filter(|_| operator.facts().tells_retry_after).map(whole_seconds_up);
+        let wait = arrived.wait.filter(|_| operator.tells_retry_after).map(whole_seconds_up);
         return Ok(output::plain(with_budget(rate_limited(instance, wait))));
     }
     let found = state.faults.for_call(operation == Operation::Login, operation.sim(), now);
@@ -142,27 +143,27 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
     let exchange = Exchange { state, config: &shared.config, call, now: shared.now(), faults };
     let usual = || {
         let reply = match operation {
-            Operation::Login => operator.log_in(&exchange),
-            _ => operator.answer(&exchange, &operation),
+            Operation::Login => (operator.log_in)(&exchange),
+            _ => (operator.answer)(&exchange, &operation),
         };
-        with_budget(reply.unwrap_or_else(|problem| operator.problem(problem)))
+        with_budget(reply.unwrap_or_else(|problem| (operator.problem)(problem)))
     };
     let reply = match found.fault {
         None | Some(Fault::Delay(_) | Fault::WrongCard | Fault::Unchanged) => usual(),
         Some(Fault::RateLimited { retry_after }) => with_budget(rate_limited(instance, retry_after)),
         Some(Fault::Trickle) => return Ok(output::trickle(usual())),
-        Some(Fault::MissingUsed) => output::without_used(usual(), operator.facts().used_fields),
+        Some(Fault::MissingUsed) => output::without_used(usual(), operator.used_fields),
         Some(Fault::Huge) => return Ok(output::huge()),
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::HangUp) => return Err(HangUp),
-        Some(Fault::Status(status)) => operator.problem(Problem::Failure(status)),
+        Some(Fault::Status(status)) => (operator.problem)(Problem::Failure(status)),
         Some(Fault::Nonsense) => Reply::html(200, "Welcome to the portal"),
         Some(Fault::EmptyBody) => Reply::empty(200),
         Some(Fault::AuthExpired) => {
-            if let Some(token) = operator.shown_token(call) {
+            if let Some(token) = (operator.shown_token)(call) {
                 state.tokens.forget(&token);
             }
-            operator.problem(Problem::TokenGone)
+            (operator.problem)(Problem::TokenGone)
         }
         Some(Fault::Redirect(to)) => Reply::empty(302).with("location", to),
     };
@@ -173,7 +174,7 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
 }
 
 fn rate_limited(instance: &Instance, retry_after: Option<u64>) -> Reply {
-    let reply = instance.operator.problem(Problem::RateLimited);
+    let reply = (instance.operator.problem)(Problem::RateLimited);
     match retry_after {
         Some(seconds) => reply.with("retry-after", seconds),
         None => reply,

@@ -74,7 +74,7 @@ impl Simulator {
     pub fn set_fault(&self, operator: &str, iccid: Option<&str>, fault: Fault, until: FaultSpan) {
         let instance = self.instance(operator);
         let scope = iccid.map_or(FaultScope::Operator, |iccid| {
-            FaultScope::Sim(instance.operator.canonical(iccid).to_owned())
+            FaultScope::Sim((instance.operator.canonical)(iccid).to_owned())
         });
         instance.state.faults.set(scope, fault, until);
     }
@@ -96,14 +96,14 @@ impl Simulator {
     #[track_caller]
     pub fn set_usage(&self, operator: &str, iccid: &str, bytes: u64) {
         let instance = self.instance(operator);
-        instance.state.sims.set(instance.operator.canonical(iccid), bytes, self.shared.now());
+        instance.state.sims.set((instance.operator.canonical)(iccid), bytes, self.shared.now());
     }
 
     /// Adds bytes to a SIM's usage.
     #[track_caller]
     pub fn inject(&self, operator: &str, iccid: &str, bytes: u64) {
         let instance = self.instance(operator);
-        instance.state.sims.inject(instance.operator.canonical(iccid), bytes);
+        instance.state.sims.inject((instance.operator.canonical)(iccid), bytes);
     }
 
     /// What the SIM's next reading would be now, in bytes.
@@ -112,14 +112,17 @@ impl Simulator {
     pub fn usage(&self, operator: &str, iccid: &str) -> u64 {
         let instance = self.instance(operator);
         let now = self.shared.now();
-        instance.state.sims.peek(instance.operator.canonical(iccid), |sim| sim.used(&self.shared.config, now))
+        instance
+            .state
+            .sims
+            .peek((instance.operator.canonical)(iccid), |sim| sim.used(&self.shared.config, now))
     }
 
     /// Makes a SIM unknown to an operator, or known again.
     #[track_caller]
     pub fn set_unknown(&self, operator: &str, iccid: &str, unknown: bool) {
         let instance = self.instance(operator);
-        instance.state.sims.set_unknown(instance.operator.canonical(iccid), unknown);
+        instance.state.sims.set_unknown((instance.operator.canonical)(iccid), unknown);
     }
 
     /// Replaces an operator's limits. Its windows start empty.

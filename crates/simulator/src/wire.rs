@@ -9,6 +9,9 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// Method and segments of the path.
+pub(crate) type Route<'a> = (&'a str, &'a [&'a str]);
+
 /// One HTTP call below an operator's prefix.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
@@ -21,11 +24,6 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Method and path, to be matched against a table of routes.
-    pub(crate) fn route(&self) -> (&str, Vec<&str>) {
-        (self.method.as_str(), self.segments.iter().map(AsRef::as_ref).collect())
-    }
-
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -1,5 +1,6 @@
-//! The bare handler: an axum server with the settings of simgauge's own that parses the same bodies, verifies the same signs
-//! and answers as many bytes, and does nothing else. No store, no card, no clock.
+//! The bare handler: an axum server with the same settings as simgauge's own. It parses the same bodies,
+//! verifies the same signs and answers with as many bytes, and does nothing else. It has no store, no cards
+//! and no clock.
 
 use crate::cards::APPKEY;
 use axum::Router;
@@ -17,8 +18,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
-/// As long as what simgauge answers to an accepted refresh.
-const DONE: &[u8] = r#"{"code":"200","message":"操作成功","data":{"refreshId":"01kapb0a5q3m8v7c2w9x4n6y1z","state":"queued","acceptedAt":1764000000,"nextRefreshAt":1764000300,"estimatedSeconds":100000}}"#.as_bytes();
+/// As long as simgauge's answer to an accepted refresh.
+const DONE: &[u8] = concat!(
+    r#"{"code":"200","message":"操作成功","data":{"refreshId":"01kapb0a5q3m8v7c2w9x4n6y1z","state":"queued","#,
+    r#""acceptedAt":1764000000,"nextRefreshAt":1764000300,"estimatedSeconds":100000}}"#
+)
+.as_bytes();
 const REFUSED: &[u8] = r#"{"code":"401","message":"wrong sign"}"#.as_bytes();
 
 struct Bare {
@@ -28,7 +33,8 @@ struct Bare {
 
 /// Serves until it is killed.
 pub(crate) fn serve(listen: SocketAddr, secret: String) -> anyhow::Result<()> {
-    // As simgauge has it, but for how often it looks for what other threads woke: here there are none.
+    // As in simgauge, except for its event interval, which serves background threads that this server does
+    // not have.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let bare = Arc::new(Bare { secret, verified: AtomicU64::new(0) });
         let routes = Router::new()

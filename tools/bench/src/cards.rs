@@ -1,4 +1,5 @@
-//! The cards that are measured with, the file they are imported from, and requests about them, signed beforehand.
+//! The cards of the measurements, the file they are imported from, and requests about them, signed
+//! beforehand.
 
 use anyhow::Context as _;
 use simgauge_protocol::Body;
@@ -9,13 +10,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The account that owns every card.
+/// The account of every card.
 pub(crate) const ACCOUNT: &str = "bench";
-/// Its app.
+/// The account's app.
 pub(crate) const APPKEY: &str = "bench-appkey";
 
-/// Coprime with the round numbers of cards there are: steps of this length meet every card once before they meet one twice,
-/// and neighbours in time are far apart in the store, as the cards of real customers are.
+/// Coprime with the round numbers of cards. Steps of this length reach every card once before they repeat
+/// one, and cards that are called one after the other are far apart in the store, as the cards of real
+/// customers are.
 const STRIDE: u64 = 7_368_787;
 
 /// The ICCID of the n-th card.
@@ -23,13 +25,13 @@ pub(crate) fn number(n: u64) -> String {
     format!("8986{n:015}")
 }
 
-/// Which card the n-th request is about.
+/// The card of the n-th request.
 fn scattered(n: u64, total: u64) -> u64 {
     // Below 10^11 for every total that fits on a disk.
     n * STRIDE % total
 }
 
-/// A file for `simgauge card import`, its cards spread over the lanes.
+/// Writes a file for `simgauge card import`, with its cards spread over the lanes.
 pub(crate) fn write_csv(path: &Path, total: u64, lanes: &[String]) -> anyhow::Result<()> {
     let mut file =
         BufWriter::new(File::create(path).with_context(|| format!("cannot create {}", path.display()))?);
@@ -45,15 +47,15 @@ pub(crate) fn write_csv(path: &Path, total: u64, lanes: &[String]) -> anyhow::Re
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) path: PathBuf,
-    /// Length of one, in bytes.
+    /// The length of each request.
     pub(crate) bytes: usize,
     pub(crate) count: u64,
 }
 
 impl Requests {
-    /// Signs one request for each n of `range`, all of different cards as long as there are enough of them. They are good
-    /// for the five minutes of the timestamp's window. `round` goes into the nonce, so that another round about the same
-    /// cards has other signs.
+    /// Signs one request for each n of `range`, each about another card as long as there are enough cards.
+    /// The requests are valid for the five minutes of the timestamp's window. `round` is part of the nonce,
+    /// so that another round about the same cards has other signs.
     pub(crate) fn write(
         path: PathBuf,
         secret: &str,
@@ -83,7 +85,6 @@ impl Drop for Requests {
     }
 }
 
-/// A signed body.
 fn body(iccid: &str, timestamp: u64, nonce: u64, secret: &str) -> anyhow::Result<String> {
     let fields = format!(r#""appkey":"{APPKEY}","timestamp":{timestamp},"nonce":{nonce},"iccid":"{iccid}""#);
     let unsigned = format!("{{{fields}}}");
@@ -93,7 +94,8 @@ fn body(iccid: &str, timestamp: u64, nonce: u64, secret: &str) -> anyhow::Result
 
 fn http(body: &str) -> Vec<u8> {
     format!(
-        "POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

@@ -1,6 +1,7 @@
-//! Load at a given rate, by a client of our own: wrk cannot keep to one. The schedule does not wait for answers, and latency
-//! counts from when a request should have been sent, so that a slow answer is not hidden by the requests that waited for it.
-//! It waits for all connections at once without a runtime: it shares the machine with what it measures.
+//! Load at a given rate, which wrk cannot make. The schedule does not wait for answers. Latency counts from
+//! when a request should have been sent, so that a slow answer is not hidden by the requests that waited for
+//! it. The client waits for all connections at once without a runtime, because it shares the machine with
+//! what it measures.
 
 use crate::cards::Requests;
 use anyhow::{Context as _, ensure};
@@ -11,27 +12,26 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// As many as wrk has unless told otherwise.
+/// As many as wrk has by default.
 pub(crate) const CONNECTIONS: usize = 256;
 
-/// What stands for the code of a request whose connection broke.
+/// Counted as the code of a request whose connection broke.
 pub(crate) const BROKEN: &str = "broken";
 
 /// How requests are sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// Requests a second; nothing: each connection sends its next as soon as the last is answered.
+    /// Requests a second. `None`: each connection sends its next request as soon as the last one is answered.
     pub(crate) rate: Option<f64>,
-    /// Requests under way at once, at most.
+    /// The most requests in progress at once.
     pub(crate) connections: usize,
     /// No request is sent later than this.
     pub(crate) most: Duration,
 }
 
-/// What came back.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    /// How many of each code in the envelope.
+    /// How many answers have each code.
     pub(crate) codes: BTreeMap<String, u64>,
     /// Of answers with code 200, in microseconds: from when the request was due.
     pub(crate) since_due: Latencies,
@@ -51,18 +51,17 @@ impl Answers {
         }
     }
 
-    /// How many answers carry this code.
+    /// How many answers have this code.
     pub(crate) fn of(&self, code: &str) -> u64 {
         self.codes.get(code).copied().unwrap_or(0)
     }
 
-    /// Answers of any kind.
     pub(crate) fn all(&self) -> u64 {
         self.codes.values().sum()
     }
 }
 
-/// Latencies, each of them.
+/// Each latency, in microseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies(Vec<u32>);
 
@@ -71,7 +70,7 @@ impl Latencies {
         self.0.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// The latency that this share of them (0 to 1) is not above, in milliseconds.
+    /// The latency in milliseconds that this share of the answers (0 to 1) does not exceed.
     pub(crate) fn percentile(&mut self, share: f64) -> f64 {
         self.0.sort_unstable();
         let rank = (self.0.len() as f64 * share).ceil() as usize;
@@ -79,11 +78,11 @@ impl Latencies {
     }
 }
 
-/// Sends requests, each once, until there are none left or the time is up. One thread does it all. Where a connection breaks,
-/// its request counts as [`BROKEN`] and the next goes out on another one.
+/// Sends each request once, until none is left or the time is over, on one thread. Where a connection breaks,
+/// its request counts as [`BROKEN`], and the next request is sent on another connection.
 ///
 /// # Errors
-/// Nothing was answered, or the system gives no more connections.
+/// Nothing was answered, or the system has no more connections.
 pub(crate) fn send(address: SocketAddr, requests: &Requests, schedule: Schedule) -> anyhow::Result<Answers> {
     let mut client = Client {
         poll: Poll::new()?,
@@ -112,9 +111,9 @@ struct Client {
     start: Instant,
     /// The number of the next request.
     next: usize,
-    /// Connected when it is their turn: a server closes connections on which nothing is sent.
+    /// Connected on first use, because a server closes connections on which nothing is sent.
     connections: Vec<Option<Connection>>,
-    /// Those on which nothing is under way, who has been it for longest first.
+    /// Connections without a request in progress, the one that has been free for longest first.
     free: VecDeque<usize>,
     answers: Answers,
 }
@@ -122,16 +121,16 @@ struct Client {
 struct Connection {
     stream: TcpStream,
     call: Option<Call>,
-    /// What came of the answer, where it did not come at once.
+    /// The part of the answer that has arrived, where it did not arrive at once.
     partly: Vec<u8>,
 }
 
-/// What is under way.
+/// A request in progress.
 #[derive(Clone, Copy)]
 struct Call {
     number: usize,
     due: Instant,
-    /// Nothing as long as the connection is being made.
+    /// `None` while the connection is being made.
     sent: Option<Instant>,
 }
 
@@ -158,7 +157,8 @@ impl Client {
         }
     }
 
-    /// Sends what is due, as far as connections are free. Answers when the next one is due, if there is one.
+    /// Sends the requests that are due, as far as connections are free. Returns when the next one is due, if
+    /// there is one.
     fn send_due(&mut self) -> anyhow::Result<Option<Instant>> {
         loop {
             let now = Instant::now();
@@ -186,7 +186,7 @@ impl Client {
         }
     }
 
-    /// Sends what a connection has to send, once it is made.
+    /// Sends the request of a connection, once the connection is made.
     fn write(&mut self, index: usize) {
         let Some(Connection { stream, call: Some(call), .. }) = &mut self.connections[index] else { return };
         if call.sent.is_some() {
@@ -196,12 +196,12 @@ impl Client {
         match stream.write(&self.data[at..at + self.bytes]) {
             Ok(written) if written == self.bytes => call.sent = Some(Instant::now()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
-            // So little always fits.
+            // A request is so small that it is always written at once.
             _ => self.broken(index),
         }
     }
 
-    /// Reads what came on a connection.
+    /// Reads what has arrived on a connection.
     fn read(&mut self, index: usize, chunk: &mut [u8]) {
         let Some(connection) = &mut self.connections[index] else { return };
         let came = match connection.stream.read(chunk) {
@@ -259,7 +259,7 @@ fn connect(address: SocketAddr, index: usize, poll: &Poll, call: Call) -> anyhow
     Ok(Connection { stream, call: Some(call), partly: Vec::new() })
 }
 
-/// The code, once the answer is there as a whole.
+/// The code, once the whole answer has arrived.
 fn whole_answer(buffer: &[u8]) -> Option<&str> {
     let head = buffer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let length: usize = std::str::from_utf8(&buffer[..head]).ok()?.lines().find_map(|line| {

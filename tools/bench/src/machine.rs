@@ -1,4 +1,4 @@
-//! The machine that is measured on, in words.
+//! Describes the machine.
 
 use crate::stats::Series;
 use simgauge_process as process;
@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// Lines about the machine.
 pub(crate) fn lines() -> anyhow::Result<Vec<String>> {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
@@ -23,7 +22,8 @@ pub(crate) fn lines() -> anyhow::Result<Vec<String>> {
     Ok(vec![format!("machine: {model}, {cores} cores, {} GiB, {}", kib / (1024 * 1024), kernel.trim())])
 }
 
-/// How long the disk that `dir` is on takes to make 4 KiB durable, in milliseconds: what every durable write waits for.
+/// How long the disk of `dir` takes to make 4 KiB durable, in milliseconds. Every durable write waits for
+/// this.
 pub(crate) fn fsync(dir: &Path) -> anyhow::Result<f64> {
     let mut file = File::create(dir.join("fsync"))?;
     let mut series = Series::default();

@@ -1,4 +1,4 @@
-//! Operators to read from: simgauge's own simulator as a process of its own, and operator accounts that point to it.
+//! Operators to read from: simgauge's simulator as a process of its own, and operator accounts that use it.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// What each lane's operator allows.
+/// The limits of each lane's operator.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowed {
     /// Calls a second.
@@ -18,7 +18,8 @@ pub(crate) struct Allowed {
     pub(crate) at_once: u32,
 }
 
-/// A running simulator. It counts calls over its own limits but answers them, since lanes here have limits of their own.
+/// A running simulator. It counts calls over its own limits but answers them, because the lanes have limits
+/// of their own.
 pub(crate) struct Operators {
     server: Server,
     address: SocketAddr,
@@ -36,7 +37,6 @@ struct OperatorStats {
 }
 
 impl Operators {
-    /// Starts the simulator.
     pub(crate) fn start(dir: &Path) -> anyhow::Result<Self> {
         let address = process::free_address()?;
         let mut command = Command::new(process::program()?);
@@ -46,7 +46,7 @@ impl Operators {
         Ok(Self { server, address })
     }
 
-    /// Operator accounts for these lanes, each at an operator of its own.
+    /// Operator accounts for these lanes, each at its own copy of the operator.
     pub(crate) fn accounts(&self, lanes: &[String], allowed: Allowed) -> String {
         let Allowed { rate, at_once } = allowed;
         lanes.iter().fold(String::new(), |mut toml, lane| {
@@ -55,33 +55,33 @@ impl Operators {
                 toml,
                 "[[operator_account]]\nname = \"{lane}\"\ndefinition = \"cisco_control_center\"\n\
                  base_url = \"http://{}/cisco_control_center@{lane}\"\nallow_http = true\n\
-                 secrets = {{ username = {{ env = \"SIMGAUGE_BENCH_USER\" }}, api_key = {{ env = \"SIMGAUGE_BENCH_KEY\" }} }}\n\
-                 limits = {{ max_concurrent = {at_once}, buckets = [{{ scope = \"credential\", limit = {rate}, per_seconds = 1 }}] }}\n",
+                 [operator_account.secrets]\nusername = {{ env = \"SIMGAUGE_BENCH_USER\" }}\n\
+                 api_key = {{ env = \"SIMGAUGE_BENCH_KEY\" }}\n\
+                 [operator_account.limits]\nmax_concurrent = {at_once}\n\
+                 buckets = [{{ scope = \"credential\", limit = {rate}, per_seconds = 1 }}]\n",
                 self.address
             );
             toml
         })
     }
 
-    /// How many readings each lane's operator has given out so far.
+    /// How many readings each lane's operator has answered so far.
     pub(crate) fn readings(&self) -> anyhow::Result<BTreeMap<String, u64>> {
         let stats: Stats = serde_json::from_str(&process::get(self.address, "/_sim/stats")?)
             .context("the simulator's statistics cannot be read")?;
         Ok(stats.operators.into_iter().map(|one| (one.operator, one.readings)).collect())
     }
 
-    /// Of all lanes.
+    /// The readings of all lanes together.
     pub(crate) fn all_readings(&self) -> anyhow::Result<u64> {
         Ok(self.readings()?.values().sum())
     }
 
-    /// Stops it.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         self.server.stop()
     }
 }
 
-/// Names of that many lanes.
 pub(crate) fn lanes(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("lane-{n:02}")).collect()
 }

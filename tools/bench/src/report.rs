@@ -1,16 +1,16 @@
-//! What was measured: a table for people, and `target/bench.json` for programs.
+//! The report: a table for people, and `target/bench.json` for programs.
 
 use crate::stats::Series;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// A line of the plan's table of numbers to reach.
+/// A value with a target.
 #[derive(Debug, Serialize)]
 struct Target {
     section: &'static str,
     name: String,
-    /// The median, of several rounds.
+    /// The median of the rounds.
     value: f64,
     min: f64,
     max: f64,
@@ -19,14 +19,14 @@ struct Target {
     bound: &'static str,
     unit: &'static str,
     met: bool,
-    /// What is different from how the target is meant, if anything is.
+    /// How the measurement differs from what the target means.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
 
-/// A figure with no target of its own.
+/// A value without a target.
 #[derive(Debug, Serialize)]
-struct Figure {
+struct Measurement {
     section: &'static str,
     name: String,
     value: f64,
@@ -40,14 +40,13 @@ struct Figure {
 pub(crate) struct Report {
     machine: Vec<String>,
     targets: Vec<Target>,
-    figures: Vec<Figure>,
+    figures: Vec<Measurement>,
     #[serde(skip)]
     section: &'static str,
     #[serde(skip)]
     note: Option<String>,
 }
 
-/// What a figure has to be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
     AtLeast(f64),
@@ -59,14 +58,14 @@ impl Report {
         Self { machine, ..Self::default() }
     }
 
-    /// What follows belongs to this section. `note` says in what it is measured differently from how its targets are meant.
+    /// Begins a section. `note` says how the measurement differs from what the targets mean.
     pub(crate) fn begin(&mut self, section: &'static str, note: Option<String>) {
         eprintln!("bench: {section}");
         self.section = section;
         self.note = note;
     }
 
-    /// A figure with a target.
+    /// Adds a value with a target.
     pub(crate) fn target(
         &mut self,
         name: impl Into<String>,
@@ -93,9 +92,9 @@ impl Report {
         });
     }
 
-    /// A figure without one.
+    /// Adds a value without a target.
     pub(crate) fn figure(&mut self, name: impl Into<String>, figures: &Series, unit: &'static str) {
-        self.figures.push(Figure {
+        self.figures.push(Measurement {
             section: self.section,
             name: name.into(),
             value: figures.median(),
@@ -105,7 +104,6 @@ impl Report {
         });
     }
 
-    /// Both tables.
     pub(crate) fn in_words(&self) -> String {
         let mut text = String::from("\n");
         for line in &self.machine {
@@ -150,13 +148,12 @@ impl Report {
         text
     }
 
-    /// Writes it as JSON.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
         Ok(std::fs::write(file, serde_json::to_string_pretty(self)? + "\n")?)
     }
 }
 
-/// A figure with as many digits as mean something.
+/// A value with as many digits as are significant.
 fn short(figure: f64) -> String {
     match figure.abs() {
         size if size >= 1000.0 => grouped(figure),

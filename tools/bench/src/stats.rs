@@ -1,6 +1,6 @@
-//! Figures of several rounds.
+//! Values of several rounds.
 
-/// One figure a round, in the order of rounds.
+/// One value for each round, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series(Vec<f64>);
 
@@ -23,7 +23,8 @@ impl Series {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// The middle figure; of an even number, the mean of the two in the middle. Not a number where there is none.
+    /// The middle value. The mean of the two middle values where their number is even. NaN where there is
+    /// none.
     pub(crate) fn median(&self) -> f64 {
         let sorted = self.sorted();
         let middle = sorted.len() / 2;
@@ -34,7 +35,7 @@ impl Series {
         }
     }
 
-    /// Round by round: this one over the other one.
+    /// The ratio to the other series, round by round.
     pub(crate) fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
     }

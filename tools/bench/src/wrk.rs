@@ -1,4 +1,5 @@
-//! Load as fast as it goes, by wrk: a fixed number of connections, each sending its next request when the last is answered.
+//! Load by wrk, as fast as possible: a fixed number of connections, each of which sends its next request when
+//! the last one is answered.
 
 use crate::cards::Requests;
 use anyhow::{Context as _, ensure};
@@ -8,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// One thread is enough to keep two cores of server busy, and leaves them more of the machine than two would.
+/// One thread is enough to keep a server on two cores busy, and leaves more of the machine to the server than
+/// two would.
 const THREADS: u64 = 1;
 
-/// What wrk saw.
+/// The result of wrk.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) requests: u64,
@@ -29,16 +31,16 @@ impl Seen {
         self.requests as f64 * 1e6 / self.micros as f64
     }
 
-    /// The latency that 99 % of the answers kept to, in milliseconds.
+    /// The latency in milliseconds that 99 % of the answers do not exceed.
     pub(crate) fn p99(&self) -> f64 {
         self.p99 as f64 / 1000.0
     }
 }
 
-/// Sends requests for some seconds. With `again` it starts anew where they end; otherwise it fails there.
+/// Sends requests for some seconds. Where they run out, it starts anew with `again`, and fails otherwise.
 ///
 /// # Errors
-/// A request failed, was not answered with HTTP 200, or there were too few of them.
+/// A request failed, was not answered with HTTP 200, or there were too few requests.
 pub(crate) fn load(
     address: SocketAddr,
     requests: &Requests,

@@ -6,18 +6,18 @@ use simgauge_protocol::Body;
 use simgauge_protocol::request::{Caller, RefreshUsage};
 use simgauge_protocol::sign::{self, Form, Scope, SignType};
 
-/// Both ways to write booleans and whole floats, each with the other.
+/// Every combination of the two ways to write booleans and whole floats.
 const FORMS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
 
-/// Reads and signs a body in two ways.
+/// Reads and signs a body with both implementations.
 ///
 /// # Panics
-/// The two do not agree, or what was signed is not verified.
+/// They do not agree, or a signed body is not verified.
 pub fn check(bytes: &[u8]) {
     let (body, again) = match (Body::parse(bytes), naive::read(bytes)) {
         (Ok(body), Ok(again)) => (body, again),
         (Err(_), Err(_)) => return,
-        (body, again) => panic!("one takes it, the other does not: {body:?} and {again:?}"),
+        (body, again) => panic!("one accepts it, the other does not: {body:?} and {again:?}"),
     };
     for scope in [Scope::Request, Scope::Notification] {
         for (words, trimmed) in FORMS {
@@ -30,7 +30,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(sign::verify(&body, scope, "secret", &signed), known, "what is signed is verified");
         assert!(!sign::verify(&body, scope, "other", &signed), "another secret verifies it");
     }
-    // Whatever the fields are: they are read, or refused by name.
+    // Whatever the fields are, they are read or refused by name.
     let _ = Caller::read(&body);
     for kind in [CardKind::Sim, CardKind::CloudEsim] {
         let _ = RefreshUsage::read(&body, kind);

@@ -5,7 +5,7 @@ use simgauge_admin::import::dry_run;
 /// Reads the file as an import does.
 ///
 /// # Panics
-/// There are more rows than lines.
+/// It returns more rows than the file has lines.
 pub fn check(bytes: &[u8]) {
     let lanes = ["main".to_owned(), "other".to_owned()];
     if let Ok((good, refused)) = dry_run(bytes, &lanes) {

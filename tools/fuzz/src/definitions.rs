@@ -2,10 +2,10 @@
 
 use simgauge_operators::Definition;
 
-/// Reads it as a file of a definitions folder is.
+/// Reads it like a file of a definitions folder.
 ///
 /// # Panics
-/// What is refused is refused without a word of why.
+/// It is refused without a reason.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err(error) = Definition::parse("fuzz.toml", text) {

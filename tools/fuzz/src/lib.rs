@@ -1,5 +1,5 @@
-//! What the fuzz targets do with their bytes, as ordinary functions: the targets in `fuzz/` call them, and the tests here replay the
-//! targets' corpora with them, on every toolchain.
+//! What the fuzz targets do with their bytes, as ordinary functions. The targets in `targets/` call them, and
+//! the tests here replay the targets' corpora with them, on every toolchain.
 
 pub mod answers;
 pub mod canonical;
@@ -7,16 +7,14 @@ pub mod cards;
 pub mod definitions;
 pub mod naive;
 
-/// A target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name: of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
+    /// The name of its file in `targets/fuzz_targets` and of its folder in `targets/corpus`.
     pub name: &'static str,
-    /// What it does with its bytes; panics where something is wrong.
+    /// Panics where something is wrong.
     pub check: fn(&[u8]),
 }
 
-/// Every target.
 pub const TARGETS: [Target; 4] = [
     Target { name: "canonical", check: canonical::check },
     Target { name: "answers", check: answers::check },

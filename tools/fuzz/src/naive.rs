@@ -1,33 +1,32 @@
-//! The rule of the sign once more, from the API's documentation and RFC 8259: slow, without any JSON library, and without
-//! looking at how the protocol crate does it. The two have to agree.
+//! A second implementation of the sign, from the API's documentation and RFC 8259. It is slow, uses no JSON
+//! library, and is independent of the protocol crate. The two have to agree.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Deeper than this nobody signs.
-const DEEPEST: usize = 32;
+/// Deeper nested values are refused.
+const MAX_DEPTH: usize = 32;
 
-/// A body that is no body.
+/// The bytes are not a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
 
-/// A JSON value: what there is of it in a string to sign.
+/// A JSON value, as it is signed.
 #[derive(Clone, Debug)]
 enum Json {
     Null,
     Bool(bool),
     Number(String),
     Text(String),
-    /// An array or object, written compactly; whether there is anything in it.
+    /// An array or object in compact form, and whether it has anything in it.
     Nested(String, bool),
 }
 
-/// How booleans and whole floats are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing {
-    /// `true` and `false`, not `1` and `0`.
+    /// `true` and `false` instead of `1` and `0`.
     pub words: bool,
-    /// `1`, not `1.0`.
+    /// `1` instead of `1.0`.
     pub trimmed: bool,
 }
 
@@ -38,7 +37,7 @@ pub struct Fields(Vec<(String, Json)>);
 /// Reads a body.
 ///
 /// # Errors
-/// It is not one.
+/// The bytes are not a body.
 pub fn read(bytes: &[u8]) -> Result<Fields, Refused> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| Refused)?;
     let start = text.find(|c| !matches!(c, '\u{feff}' | ' ' | '\t' | '\r' | '\n')).ok_or(Refused)?;
@@ -111,7 +110,7 @@ impl Reader<'_> {
         if self.has(wanted) { Ok(()) } else { Err(Refused) }
     }
 
-    /// An object; each name is told before its value is to be read.
+    /// An object. `member` gets each name before its value is read.
     fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, String) -> Result<(), Refused>,
@@ -131,11 +130,11 @@ impl Reader<'_> {
         }
     }
 
-    /// A value with so many arrays and objects around it.
+    /// A value with `around` arrays and objects around it.
     fn value(&mut self, around: usize) -> Result<Json, Refused> {
         self.space();
         match self.0.peek().copied().ok_or(Refused)? {
-            '{' | '[' if around == DEEPEST => Err(Refused),
+            '{' | '[' if around == MAX_DEPTH => Err(Refused),
             '{' => {
                 let (mut names, mut parts) = (Vec::new(), Vec::new());
                 self.object(|reader, name| {
@@ -208,7 +207,7 @@ impl Reader<'_> {
 
     /// The rest of a string, after its first quote.
     fn string(&mut self) -> Result<String, Refused> {
-        // As UTF-16, which is what escapes are written in.
+        // As UTF-16, because escapes are UTF-16.
         let mut units: Vec<u16> = Vec::new();
         loop {
             match self.0.next().ok_or(Refused)? {
@@ -254,7 +253,7 @@ impl Json {
     }
 }
 
-/// A string as JSON, with only those characters escaped that have to be.
+/// A string as JSON, with as few escapes as possible.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

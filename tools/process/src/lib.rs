@@ -1,4 +1,4 @@
-//! Servers that are measured: started as processes of their own, waited for, looked at, stopped by their own pid.
+//! Servers as processes of their own: started, awaited, measured, and stopped by their own pid.
 
 use anyhow::{Context as _, bail};
 use std::fs::File;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Longest wait for a server to be ready, and to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for a server to be ready, or to stop.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running server; killed when it is dropped.
+/// A running server. It is stopped when it is dropped.
 pub struct Server {
     name: &'static str,
     child: Child,
@@ -19,7 +19,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server; what it prints goes into a file in `dir`.
+    /// Starts a server. What it prints goes into a file in `dir`.
+    ///
+    /// # Errors
+    /// The program cannot be started, or its log cannot be created.
     pub fn start(name: &'static str, command: &mut Command, dir: &Path) -> anyhow::Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
@@ -32,40 +35,49 @@ impl Server {
         Ok(Self { name, child, log })
     }
 
-    /// Waits until `is_ready`, as long as the server lives; answers how long it took.
+    /// Waits until `is_ready`. Returns how long it took.
+    ///
+    /// # Errors
+    /// The server ended, or is not ready in time.
     pub fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool) -> anyhow::Result<Duration> {
         let began = Instant::now();
         while !is_ready() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended ({status}):\n{}", self.name, self.log());
             }
-            if began.elapsed() > PATIENCE {
-                bail!("{} is not ready after {PATIENCE:?}:\n{}", self.name, self.log());
+            if began.elapsed() > TIMEOUT {
+                bail!("{} is not ready after {TIMEOUT:?}:\n{}", self.name, self.log());
             }
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(began.elapsed())
     }
 
-    /// Its process.
+    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it printed.
     fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Its memory now, in bytes.
+    /// Resident memory, in bytes.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
     pub fn resident(&self) -> anyhow::Result<u64> {
         self.memory("VmRSS:")
     }
 
-    /// The processor time it has used so far.
+    /// The processor time that it has used so far.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
     pub fn worked(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Fields count from after the name, which may hold anything; the kernel tells hundredths of a second.
+        // Fields are counted after the name, which may contain anything. The kernel counts hundredths of a
+        // second.
         let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat is not as expected")?;
         let ticks =
             fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
@@ -78,21 +90,24 @@ impl Server {
         Ok(kib.context("no such field in /proc/PID/status")?.parse::<u64>()? * 1024)
     }
 
-    /// Asks it to end, and waits for that.
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// It does not end in time.
     pub fn stop(mut self) -> anyhow::Result<()> {
-        if !self.end_within(PATIENCE)? {
-            bail!("{} did not stop within {PATIENCE:?}:\n{}", self.name, self.log());
+        if !self.end_within(TIMEOUT)? {
+            bail!("{} did not stop within {TIMEOUT:?}:\n{}", self.name, self.log());
         }
         Ok(())
     }
 
-    /// Whether it ended after it was asked to.
-    fn end_within(&mut self, patience: Duration) -> anyhow::Result<bool> {
+    /// Asks it to end. Returns whether it ended in time.
+    fn end_within(&mut self, timeout: Duration) -> anyhow::Result<bool> {
         // The standard library can only kill, and a bare Debian has no program `kill`; the shell does.
         Command::new("sh").args(["-c", "kill -TERM $0", &self.child.id().to_string()]).status()?;
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {
-            if began.elapsed() > patience {
+            if began.elapsed() > timeout {
                 return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -106,7 +121,7 @@ impl Drop for Server {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
-        // Asked first: nginx, killed, would leave its workers behind.
+        // It is asked first, because a killed nginx would leave its workers running.
         if !self.end_within(Duration::from_secs(2)).unwrap_or(false) {
             let _ = self.child.kill();
             let _ = self.child.wait();
@@ -114,7 +129,10 @@ impl Drop for Server {
     }
 }
 
-/// The program under test: built beside this one.
+/// The program under test, which is built beside this one.
+///
+/// # Errors
+/// It is not built.
 pub fn program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("simgauge");
     anyhow::ensure!(program.is_file(), "{} is not built", program.display());
@@ -122,23 +140,33 @@ pub fn program() -> anyhow::Result<PathBuf> {
 }
 
 /// A loopback address that was free just now.
+///
+/// # Errors
+/// The system has none.
 pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// The body of a page, where it answers 200.
+/// The body of a page.
+///
+/// # Errors
+/// The server cannot be reached, or the status is not 200.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     send(address, "GET", path, "")
 }
 
-/// The body of the answer to a request, where it answers 200.
+/// The body of the answer to a request.
+///
+/// # Errors
+/// The server cannot be reached, or the status is not 200.
 pub fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -147,7 +175,10 @@ pub fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow
     Ok(body.to_owned())
 }
 
-/// Runs a command to its end and answers what it printed.
+/// Runs a command to its end. Returns what it printed.
+///
+/// # Errors
+/// It cannot be started, or it fails.
 pub fn run(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("{command:?} cannot be started"))?;
     if !output.status.success() {
@@ -156,7 +187,10 @@ pub fn run(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Writes out what any process left unwritten, so that it does not weigh on what is measured next.
+/// Writes everything that is not written yet to the disk, so that it does not disturb the next measurement.
+///
+/// # Errors
+/// `sync` cannot be run.
 pub fn settle() -> anyhow::Result<()> {
     run(&mut Command::new("sync")).map(drop)
 }

@@ -1,10 +1,10 @@
-//! Callers: so many calls a second, of all kinds, each with its answer looked at.
+//! Callers: a number of calls a second, of all kinds. Every answer is checked.
 
 use super::calls::{
-    BAD_BODIES, CONSOLE_EVENTS, CONSOLE_PAGES, DOCUMENTS, KINDS, Kind, Target, any_customer, signed,
-    signed_as, unix_seconds,
+    BAD_BODIES, CARD, CONSOLE_EVENTS, CONSOLE_PAGES, DOCUMENTS, HALF_BODY, HALF_HEAD, HISTORY, KINDS, Kind,
+    LIST, Paths, REFRESH, Target, any_customer, signed, signed_as, unix_seconds,
 };
-use super::world::{ADMIN, HASTY, World};
+use super::world::{ADMIN, Customer, HASTY, World};
 use anyhow::{Context as _, ensure};
 use rand::seq::IndexedRandom as _;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -18,19 +18,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// Calls under way at once; one that would be more is left out, and counted.
-const AT_ONCE: usize = 256;
-/// How many surprising answers are told word by word.
-const SURPRISES_TOLD: usize = 20;
-/// Callers at once that fill the store's caches, several times as many as it has connections to read with.
+/// The most calls in progress at once. A further call is skipped and counted.
+const MAX_CALLS: usize = 256;
+/// How many unexpected answers are kept with their text.
+const MAX_KEPT_SURPRISES: usize = 20;
+/// Callers that fill the store's caches at once, several times as many as the store has connections for
+/// reading.
 const FILLERS: u64 = 32;
-/// Cards that they list at a time, as many as there may be, and how often they go through all of them.
-const LISTED: u64 = 500;
+/// The largest page of a list, and how often the callers go through all pages.
+const LIST_PAGE_SIZE: u64 = 500;
 const PASSES: usize = 3;
-/// How long a page that stays open is looked at.
-const LOOK: Duration = Duration::from_secs(3);
+/// How long a page that stays open is read.
+const PAGE_TIME: Duration = Duration::from_secs(3);
 
-/// What callers were answered.
+/// The answers of all calls.
 #[derive(Default)]
 pub(super) struct Seen(Mutex<Counts>);
 
@@ -38,9 +39,9 @@ pub(super) struct Seen(Mutex<Counts>);
 pub(super) struct Counts {
     /// By kind and code.
     pub(super) codes: BTreeMap<(Kind, String), u64>,
-    /// Refreshes answered 200: id and card.
+    /// Refreshes answered with 200: id and card.
     pub(super) accepted: HashMap<String, String>,
-    /// Ids of them, to ask about.
+    /// Their ids with the customer, to ask about.
     ids: Vec<(String, usize)>,
     pub(super) surprise_count: u64,
     pub(super) surprises: Vec<String>,
@@ -52,7 +53,6 @@ impl Seen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls have been made.
     pub(super) fn calls(&self) -> u64 {
         self.lock().codes.values().sum()
     }
@@ -60,13 +60,12 @@ impl Seen {
     fn surprise(&self, what: String) {
         let mut counts = self.lock();
         counts.surprise_count += 1;
-        if counts.surprises.len() < SURPRISES_TOLD {
+        if counts.surprises.len() < MAX_KEPT_SURPRISES {
             counts.surprises.push(what);
         }
     }
 }
 
-/// Calls to be made.
 pub(super) struct Load {
     world: Arc<World>,
     seen: Arc<Seen>,
@@ -85,8 +84,9 @@ impl Load {
         Self { world: Arc::clone(world), seen: Arc::clone(seen), rate }
     }
 
-    /// Has the store read so much that the caches of its connections are full, which would take hours otherwise: as many refreshes
-    /// as it can (most are refused, since lanes have enough to do), then lists of all cards.
+    /// Makes the store read so much that the caches of its connections are full, which would take hours
+    /// otherwise. It asks for as many refreshes as possible (most are refused, because the lanes have enough
+    /// to do), then for lists of all cards.
     pub(super) async fn fill(self, cards: u64) -> anyhow::Result<()> {
         let caller = Arc::new(self.caller().await?);
         let mut fillers = JoinSet::new();
@@ -109,11 +109,11 @@ impl Load {
         Ok(Caller { world: self.world, seen: self.seen, http, cookie })
     }
 
-    /// Makes calls for so long, then waits for the last answers. Its connections end with it.
+    /// Makes calls for `length`, then waits for the last answers. Its connections end with it.
     pub(super) async fn run(self, length: Duration) -> anyhow::Result<()> {
         let rate = self.rate;
         let caller = Arc::new(self.caller().await?);
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let slots = Arc::new(Semaphore::new(MAX_CALLS));
         let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = Instant::now() + length;
@@ -129,8 +129,8 @@ impl Load {
                 drop(slot);
             });
         }
-        // Every slot: nobody is under way.
-        let _ = slots.acquire_many(u32::try_from(AT_ONCE)?).await?;
+        // With every slot taken, no call is in progress.
+        let _ = slots.acquire_many(u32::try_from(MAX_CALLS)?).await?;
         Ok(())
     }
 }
@@ -142,7 +142,7 @@ async fn log_in(http: &reqwest::Client, world: &World) -> anyhow::Result<String>
     let text = page.text().await?;
     let (_, rest) = text.split_once("name=\"csrf\" value=\"").context("there is no form")?;
     let csrf = rest.split('"').next().unwrap_or_default();
-    // Nothing in them needs to be escaped.
+    // Nothing in the form needs escaping.
     let form = format!("csrf={csrf}&name={}&password={}", ADMIN.0, ADMIN.1);
     let kind = "application/x-www-form-urlencoded";
     let answer =
@@ -158,29 +158,28 @@ fn cookies(answer: &reqwest::Response) -> String {
 }
 
 impl Caller {
-    /// One filler's share.
     async fn fill(&self, filler: u64, refreshes: u64) -> anyhow::Result<()> {
         for _ in 0..refreshes {
             let target = Target::any(any_customer(&self.world));
             self.refresh(&target, target.fields()).await?;
         }
         for customer in std::iter::repeat_n(&self.world.customers[..HASTY], PASSES).flatten() {
-            let pages = u64::try_from(customer.sims.len())? / LISTED;
+            let pages = u64::try_from(customer.sims.len())? / LIST_PAGE_SIZE;
             for page in (1..=pages).filter(|page| page % FILLERS == filler) {
-                let page = json!({ "pageNum": page, "pageSize": LISTED });
-                self.ask("/api/v3/card/getAllCardInfo", signed(customer, page)).await?;
+                let page = json!({ "pageNum": page, "pageSize": LIST_PAGE_SIZE });
+                self.ask(LIST.0, signed(customer, page)).await?;
             }
         }
         Ok(())
     }
 
-    /// Makes a call of some kind.
+    /// Makes a call of a random kind and counts its code.
     async fn call(&self) {
         let (kind, _, right) =
             KINDS.choose_weighted(&mut rand::rng(), |(_, share, _)| *share).copied().unwrap_or(KINDS[0]);
         let code = match self.make(kind).await {
             Ok(Some(code)) => code,
-            // There was nothing to ask about yet.
+            // There is nothing to ask about yet.
             Ok(None) => return,
             Err(error) => format!("{error:#}"),
         };
@@ -190,26 +189,16 @@ impl Caller {
         *self.seen.lock().codes.entry((kind, code)).or_default() += 1;
     }
 
+    /// Makes a call of this kind. Returns its code, or `None` where there is nothing to ask about yet.
     async fn make(&self, kind: Kind) -> anyhow::Result<Option<String>> {
-        let customer = any_customer(&self.world);
-        let target = Target::any(customer);
+        let target = &Target::any(any_customer(&self.world));
         let code = match kind {
-            Kind::Refresh => self.refresh(&target, target.fields()).await?.0,
-            Kind::RefreshAndWait => {
-                let mut fields = target.fields();
-                fields["wait"] = rand::random_range(1..=8).into();
-                self.refresh(&target, fields).await?.0
-            }
-            Kind::RefreshTwice => {
-                let (first, _) = self.refresh(&target, target.fields()).await?;
-                // Where the lane had too much to do, it may have less a moment later.
-                if first == "503" { first } else { self.refresh(&target, target.fields()).await?.0 }
-            }
-            Kind::RefreshResent => self.resend(&target).await?,
+            Kind::Refresh => self.refresh(target, target.fields()).await?.0,
+            Kind::RefreshAndWait => self.refresh_and_wait(target, rand::random_range(1..=8)).await?,
+            Kind::RefreshTwice => self.refresh_twice(target).await?,
+            Kind::RefreshResent => self.resend(target).await?,
             Kind::RefreshAndLeave => {
-                let mut fields = target.fields();
-                fields["wait"] = 8.into();
-                let call = self.refresh(&target, fields);
+                let call = self.refresh_and_wait(target, 8);
                 let _ = tokio::time::timeout(Duration::from_millis(rand::random_range(1..300)), call).await;
                 "gone".to_owned()
             }
@@ -217,74 +206,78 @@ impl Caller {
                 let target = Target::any(&self.world.customers[HASTY]);
                 self.refresh(&target, target.fields()).await?.0
             }
-            Kind::Card => {
-                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
-                self.ask(path, signed(customer, target.fields())).await?.0
-            }
+            Kind::Card => self.ask_about(target, CARD).await?,
+            Kind::History => self.ask_about(target, HISTORY).await?,
             Kind::List => {
-                let path = target.path("/api/v3/card/getAllCardInfo", "/api/v3/cloudesim/list");
                 let page = json!({ "pageNum": rand::random_range(1..=20), "pageSize": 50 });
-                self.ask(path, signed(customer, page)).await?.0
+                self.ask(target.path(LIST), signed(target.customer, page)).await?.0
             }
-            Kind::History => {
-                let path = target.path("/api/v3/card/usageHistory", "/api/v3/cloudesim/usageHistory");
-                self.ask(path, signed(customer, target.fields())).await?.0
-            }
-            Kind::RefreshReport => {
-                let some = self.seen.lock().ids.choose(&mut rand::rng()).cloned();
-                let Some((id, owner)) = some else { return Ok(None) };
-                let body = signed(&self.world.customers[owner], json!({ "refreshId": id }));
-                self.ask("/api/v3/refresh/get", body).await?.0
-            }
+            Kind::RefreshReport => return self.ask_about_a_refresh().await,
             Kind::ReadReplayed => {
-                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
-                let body = signed(customer, target.fields());
-                self.ask(path, body.clone()).await?;
-                self.ask(path, body).await?.0
+                let body = signed(target.customer, target.fields());
+                self.ask(target.path(CARD), body.clone()).await?;
+                self.ask(target.path(CARD), body).await?.0
             }
-            Kind::ForeignCard => {
-                let other = self.world.customers.iter().find(|other| other.account != customer.account);
-                let foreign = Target::any(other.context("there is one customer only")?);
-                let path = foreign.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
-                self.ask(path, signed(customer, foreign.fields())).await?.0
-            }
+            Kind::ForeignCard => self.ask_about_a_foreign_card(target.customer).await?,
             Kind::WrongSign => {
-                let path = target.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
-                let body = signed_as(&customer.appkey, "no-secret", unix_seconds(), target.fields());
-                self.ask(path, body).await?.0
+                let body = signed_as(&target.customer.appkey, "no-secret", unix_seconds(), target.fields());
+                self.ask(target.path(REFRESH), body).await?.0
             }
             Kind::UnknownAppkey => {
-                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
                 let body = signed_as("nobody", "no-secret", unix_seconds(), target.fields());
-                self.ask(path, body).await?.0
+                self.ask(target.path(CARD), body).await?.0
             }
             Kind::OldTimestamp => {
-                let path = target.path("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
-                let then = unix_seconds() - 3_600;
-                self.ask(path, signed_as(&customer.appkey, &customer.secret, then, target.fields())).await?.0
+                let Customer { appkey, secret, .. } = target.customer;
+                let body = signed_as(appkey, secret, unix_seconds() - 3_600, target.fields());
+                self.ask(target.path(CARD), body).await?.0
             }
             Kind::BadBody => {
                 let body = BAD_BODIES.choose(&mut rand::rng()).copied().unwrap_or_default();
-                self.ask("/api/v3/card/refreshUsage", body.to_owned()).await?.0
+                self.ask(REFRESH.0, body.to_owned()).await?.0
             }
-            Kind::TooLarge => self.ask("/api/v3/card/refreshUsage", " ".repeat(20_000)).await?.0,
+            Kind::TooLarge => self.ask(REFRESH.0, " ".repeat(20_000)).await?.0,
             Kind::NoPath => self.ask("/api/v3/card/nothing", "{}".to_owned()).await?.0,
-            Kind::WrongMethod => {
-                code_of(self.http.get(self.url("/api/v3/card/refreshUsage")).send().await?).await?.0
-            }
-            Kind::HalfHead => self.leave(b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: so").await?,
-            Kind::HalfBody => {
-                let head = b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: soak\r\nContent-Length: 200\r\n\r\n{\"app";
-                self.leave(head).await?
-            }
+            Kind::WrongMethod => code_of(self.http.get(self.url(REFRESH.0)).send().await?).await?.0,
+            Kind::HalfHead => self.leave(HALF_HEAD).await?,
+            Kind::HalfBody => self.leave(HALF_BODY).await?,
             Kind::Console => self.page(CONSOLE_PAGES).await?,
             Kind::ConsoleEvents => {
-                let _ = tokio::time::timeout(LOOK, self.page(CONSOLE_EVENTS)).await;
+                let _ = tokio::time::timeout(PAGE_TIME, self.page(CONSOLE_EVENTS)).await;
                 "gone".to_owned()
             }
             Kind::Document => self.page(DOCUMENTS).await?,
         };
         Ok(Some(code))
+    }
+
+    async fn refresh_and_wait(&self, target: &Target<'_>, seconds: u8) -> anyhow::Result<String> {
+        let mut fields = target.fields();
+        fields["wait"] = seconds.into();
+        Ok(self.refresh(target, fields).await?.0)
+    }
+
+    async fn refresh_twice(&self, target: &Target<'_>) -> anyhow::Result<String> {
+        let (first, _) = self.refresh(target, target.fields()).await?;
+        // A lane that had too much to do may have less a moment later.
+        if first == "503" { Ok(first) } else { Ok(self.refresh(target, target.fields()).await?.0) }
+    }
+
+    async fn ask_about(&self, target: &Target<'_>, paths: Paths) -> anyhow::Result<String> {
+        Ok(self.ask(target.path(paths), signed(target.customer, target.fields())).await?.0)
+    }
+
+    async fn ask_about_a_refresh(&self) -> anyhow::Result<Option<String>> {
+        let some = self.seen.lock().ids.choose(&mut rand::rng()).cloned();
+        let Some((id, owner)) = some else { return Ok(None) };
+        let body = signed(&self.world.customers[owner], json!({ "refreshId": id }));
+        Ok(Some(self.ask("/api/v3/refresh/get", body).await?.0))
+    }
+
+    async fn ask_about_a_foreign_card(&self, customer: &Customer) -> anyhow::Result<String> {
+        let other = self.world.customers.iter().find(|other| other.account != customer.account);
+        let foreign = Target::any(other.context("there is one customer only")?);
+        Ok(self.ask(foreign.path(REFRESH), signed(customer, foreign.fields())).await?.0)
     }
 
     fn url(&self, path: &str) -> String {
@@ -304,8 +297,7 @@ impl Caller {
         target: &Target<'_>,
         body: String,
     ) -> anyhow::Result<(String, Option<String>)> {
-        let path = target.path("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
-        let (code, answer) = self.ask(path, body).await?;
+        let (code, answer) = self.ask(target.path(REFRESH), body).await?;
         if code != "200" {
             return Ok((code, None));
         }
@@ -313,7 +305,7 @@ impl Caller {
         let owner = self.world.customers.iter().position(|one| one.account == target.customer.account);
         let mut counts = self.seen.lock();
         let is_new = counts.accepted.insert(id.clone(), target.number.to_owned()).is_none();
-        // Who has a quota would be refused the question.
+        // The customer with a quota would be refused the question.
         if let Some(owner) = owner.filter(|owner| is_new && *owner != HASTY) {
             counts.ids.push((id.clone(), owner));
         }
@@ -321,7 +313,7 @@ impl Caller {
         Ok((code, Some(id)))
     }
 
-    /// The identical request twice: it is answered alike and triggers nothing.
+    /// Sends the identical request twice. Both must get the same refresh.
     async fn resend(&self, target: &Target<'_>) -> anyhow::Result<String> {
         let body = signed(target.customer, target.fields());
         let (first, id) = self.refresh_with(target, body.clone()).await?;
@@ -332,7 +324,7 @@ impl Caller {
         Ok(second)
     }
 
-    /// Sends something and goes away.
+    /// Sends some bytes and closes the connection.
     async fn leave(&self, bytes: &[u8]) -> anyhow::Result<String> {
         let mut stream = TcpStream::connect(self.world.address).await?;
         stream.write_all(bytes).await?;

@@ -1,4 +1,4 @@
-//! The kinds of calls that are made, how often, and what may be answered to each. Any other answer is a finding.
+//! The kinds of calls, how often each is made, and which codes it may get. Any other code is a finding.
 
 use super::world::{Customer, World};
 use rand::seq::IndexedRandom as _;
@@ -8,7 +8,6 @@ use simgauge_protocol::sign::{self, Scope};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a caller does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Refresh,
@@ -37,21 +36,21 @@ pub(super) enum Kind {
     Document,
 }
 
-const REFRESH: &[&str] = &["200", "429", "503"];
+const REFRESH_CODES: &[&str] = &["200", "429", "503"];
 const DONE: &[&str] = &["200"];
-/// A page of the console or of the documentation, which has a status only.
+/// A page of the console or the documentation. It has only a status.
 const PAGE: &[&str] = &["200"];
-/// Nobody waits for an answer.
-const NOTHING: &[&str] = &["gone"];
+/// The caller does not wait for an answer.
+const NO_ANSWER: &[&str] = &["gone"];
 
-/// Kind, share of all calls in thousandths, codes that are right.
+/// Kind, share of all calls in thousandths, expected codes.
 pub(super) const KINDS: &[(Kind, u32, &[&str])] = &[
-    (Kind::Refresh, 230, REFRESH),
-    (Kind::RefreshAndWait, 50, REFRESH),
+    (Kind::Refresh, 230, REFRESH_CODES),
+    (Kind::RefreshAndWait, 50, REFRESH_CODES),
     (Kind::RefreshTwice, 30, &["429", "503"]),
-    (Kind::RefreshResent, 30, REFRESH),
-    (Kind::RefreshAndLeave, 10, NOTHING),
-    (Kind::RefreshOverQuota, 50, REFRESH),
+    (Kind::RefreshResent, 30, REFRESH_CODES),
+    (Kind::RefreshAndLeave, 10, NO_ANSWER),
+    (Kind::RefreshOverQuota, 50, REFRESH_CODES),
     (Kind::Card, 200, DONE),
     (Kind::List, 40, DONE),
     (Kind::History, 50, DONE),
@@ -65,14 +64,27 @@ pub(super) const KINDS: &[(Kind, u32, &[&str])] = &[
     (Kind::TooLarge, 10, &["413"]),
     (Kind::NoPath, 5, &["404"]),
     (Kind::WrongMethod, 5, &["405"]),
-    (Kind::HalfHead, 15, NOTHING),
-    (Kind::HalfBody, 15, NOTHING),
+    (Kind::HalfHead, 15, NO_ANSWER),
+    (Kind::HalfBody, 15, NO_ANSWER),
     (Kind::Console, 15, PAGE),
-    (Kind::ConsoleEvents, 5, NOTHING),
+    (Kind::ConsoleEvents, 5, NO_ANSWER),
     (Kind::Document, 10, PAGE),
 ];
 
-/// Bodies that no operation takes.
+/// The paths of an operation, for physical cards and for cloud eSIMs.
+pub(super) type Paths = (&'static str, &'static str);
+
+pub(super) const REFRESH: Paths = ("/api/v3/card/refreshUsage", "/api/v3/cloudesim/refreshUsage");
+pub(super) const CARD: Paths = ("/api/v3/card/getCardsInfo", "/api/v3/cloudesim/get");
+pub(super) const LIST: Paths = ("/api/v3/card/getAllCardInfo", "/api/v3/cloudesim/list");
+pub(super) const HISTORY: Paths = ("/api/v3/card/usageHistory", "/api/v3/cloudesim/usageHistory");
+
+/// The beginnings of requests that are never completed.
+pub(super) const HALF_HEAD: &[u8] = b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: so";
+pub(super) const HALF_BODY: &[u8] =
+    b"POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: soak\r\nContent-Length: 200\r\n\r\n{\"app";
+
+/// Bodies that no operation accepts.
 pub(super) const BAD_BODIES: &[&str] = &[
     "",
     "{",
@@ -100,13 +112,13 @@ pub(super) const CONSOLE_PAGES: &[&str] = &[
     "/console/notifications",
     "/console/import",
 ];
-/// Pages that stay open and are told of changes.
+/// Pages that stay open and receive changes.
 pub(super) const CONSOLE_EVENTS: &[&str] =
     &["/console/events", "/console/refreshes/events", "/console/operators/events"];
 /// Pages for everybody.
 pub(super) const DOCUMENTS: &[&str] = &["/openapi.json", "/docs/sign", "/healthz", "/readyz"];
 
-/// A card with whose it is.
+/// A card with its customer.
 pub(super) struct Target<'a> {
     pub(super) customer: &'a Customer,
     pub(super) number: &'a str,
@@ -114,7 +126,7 @@ pub(super) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Any card of a customer.
+    /// A random card of a customer.
     pub(super) fn any(customer: &'a Customer) -> Self {
         let cloud_esim = rand::random_range(0..10) == 0;
         let numbers = if cloud_esim { &customer.cloud_esims } else { &customer.sims };
@@ -122,30 +134,27 @@ impl<'a> Target<'a> {
         Self { customer, number, cloud_esim }
     }
 
-    /// The path of an operation about it: those of physical cards and of cloud eSIMs.
-    pub(super) fn path(&self, sim: &'static str, cloud_esim: &'static str) -> &'static str {
-        if self.cloud_esim { cloud_esim } else { sim }
+    /// The path of an operation for this kind of card.
+    pub(super) fn path(&self, paths: Paths) -> &'static str {
+        if self.cloud_esim { paths.1 } else { paths.0 }
     }
 
-    /// Its number as a field.
     pub(super) fn fields(&self) -> Value {
         if self.cloud_esim { json!({ "eid": self.number }) } else { json!({ "iccid": self.number }) }
     }
 }
 
-/// Some customer but the one with a quota.
+/// A random customer other than the one with a quota.
 pub(super) fn any_customer(world: &World) -> &Customer {
     world.customers[..super::world::HASTY].choose(&mut rand::rng()).unwrap_or(&world.customers[0])
 }
 
-/// A signed body.
 pub(super) fn signed(customer: &Customer, fields: Value) -> String {
     signed_as(&customer.appkey, &customer.secret, unix_seconds(), fields)
 }
 
-/// The same with everything free.
 pub(super) fn signed_as(appkey: &str, secret: &str, timestamp: u64, fields: Value) -> String {
-    // In turn: random ones would meet within a second.
+    // Counted, because random ones would repeat within a second.
     static NONCES: AtomicU32 = AtomicU32::new(0);
     let nonce = 10_000 + NONCES.fetch_add(1, Ordering::Relaxed) % 90_000;
     let mut body = json!({ "appkey": appkey, "timestamp": timestamp, "nonce": nonce });

@@ -1,4 +1,4 @@
-//! What goes wrong when: a fixed schedule, so that every run meets the same.
+//! The schedule of faults. It is fixed, so that every run meets the same faults.
 
 use super::receiver::{Mode, Receiver};
 use super::world::{World, fault};
@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A step of the schedule.
 const STEP: Duration = Duration::from_secs(10);
-/// How long an operator goes wrong, in seconds: two or three of them do at once.
-const LENGTH: u64 = 25;
-/// In each round of so many steps, the last ones bring nothing new: everybody gets well.
-const ROUND: usize = 18;
-const WELL: usize = 4;
+/// How long a fault of an operator lasts. Two or three operators are faulty at once.
+const FAULT_SECONDS: u64 = 25;
+/// Steps of a round. The last [`QUIET_STEPS`] of them set no fault, so that everything recovers.
+const ROUND_STEPS: usize = 18;
+const QUIET_STEPS: usize = 4;
 
-/// What operators do, as the simulator takes it.
+/// The faults of operators, as the simulator accepts them.
 fn operator_faults() -> [Value; 13] {
     [
         json!({ "fault": "delay", "millis": 3_000 }),
@@ -33,11 +32,11 @@ fn operator_faults() -> [Value; 13] {
     ]
 }
 
-/// What the receiver does, in turn, for three steps each.
+/// The modes of the receiver, for three steps each.
 const RECEIVER: [Mode; 6] =
     [Mode::Take, Mode::Refuse, Mode::Take, Mode::Hang, Mode::Take, Mode::Late(Duration::from_millis(500))];
 
-/// Switches faults on and off until it is dropped.
+/// Switches faults on and off until the task is aborted.
 pub(super) async fn keep_switching(world: Arc<World>, receiver: Receiver) {
     let mut steps = tokio::time::interval(STEP);
     let faults = operator_faults();
@@ -45,12 +44,13 @@ pub(super) async fn keep_switching(world: Arc<World>, receiver: Receiver) {
     for step in 0.. {
         steps.tick().await;
         receiver.set(RECEIVER[step / 3 % RECEIVER.len()]);
-        if step % ROUND >= ROUND - WELL {
+        if step % ROUND_STEPS >= ROUND_STEPS - QUIET_STEPS {
             continue;
         }
-        // As many operators as there are, which is no multiple of the faults: in time, everything happens to everybody.
+        // The number of operators is no multiple of the number of faults, so in time every operator has every
+        // fault.
         let operator = &world.operators[number % world.operators.len()];
-        let order = fault(operator, &faults[number % faults.len()], LENGTH);
+        let order = fault(operator, &faults[number % faults.len()], FAULT_SECONDS);
         number += 1;
         if let Err(error) = world.set_fault(&order) {
             eprintln!("soak: a fault could not be set: {error:#}");

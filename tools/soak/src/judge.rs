@@ -1,4 +1,4 @@
-//! Whether everything is as it has to be, after the load.
+//! Checks the results after the load.
 
 use super::caller::Seen;
 use super::receiver::Receiver;
@@ -12,16 +12,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 
-/// The memory's last quarter may be so much above its second: in the first, caches of bounded size fill.
-const FLAT: f64 = 1.05;
-/// Handles that there may be more than after warming up: connections to the database that were first needed later.
+/// The greatest ratio of the memory in the last quarter to that in the second. In the first quarter, bounded
+/// caches fill.
+const MAX_GROWTH: f64 = 1.05;
+/// How many handles there may be more than after warming up: connections to the database that were first
+/// needed later.
 const MORE_HANDLES: usize = 12;
-/// The same of tasks: each of those connections has one or two, and one look at the metrics another.
+/// The same for tasks: each of those connections has one or two, and reading the metrics has another.
 const MORE_TASKS: f64 = 6.0;
-/// Least time between two refreshes of a card that were accepted, in milliseconds.
+/// The least time between two accepted refreshes of a card, in milliseconds.
 const COOLDOWN_MS: i64 = 300_000;
 
-/// Something that has to be so.
 #[derive(Debug, Serialize)]
 struct Check {
     what: String,
@@ -29,7 +30,7 @@ struct Check {
     found: String,
 }
 
-/// What came of a soak.
+/// The result of a soak.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Verdict {
@@ -72,7 +73,7 @@ impl Verdict {
         self.checks.push(Check { what: what.to_owned(), passed, found: found.into() });
     }
 
-    /// The same where nothing is to be found.
+    /// A check that passes where nothing was found.
     fn none(&mut self, what: &str, found: &[String]) {
         let some: Vec<&str> = found.iter().take(5).map(String::as_str).collect();
         self.check(
@@ -82,10 +83,10 @@ impl Verdict {
         );
     }
 
-    /// For people.
     pub(super) fn in_words(&self) -> String {
         let mut text = format!(
-            "\n{} s of load: {} calls, {} refreshes ({} succeeded), {} calls of operators, {} notifications sent\n",
+            "\n{} s of load: {} calls, {} refreshes ({} succeeded), {} calls of operators, \
+             {} notifications sent\n",
             self.seconds,
             self.calls.values().sum::<u64>(),
             self.refreshes,
@@ -101,7 +102,7 @@ impl Verdict {
     }
 }
 
-/// Looks at everything.
+/// Makes every check.
 pub(super) async fn judge(
     world: &World,
     seen: &Seen,
@@ -131,7 +132,7 @@ pub(super) async fn judge(
         succeeded,
         failed,
         operator_calls: stats.operators.iter().map(|operator| operator.requests).sum(),
-        notification_attempts: receiver.look(|told| told.attempts),
+        notification_attempts: receiver.look(|received| received.attempts),
         before,
         after,
         memory_quarters,
@@ -159,7 +160,7 @@ impl Verdict {
         let [_, second, _, last] = self.memory_quarters;
         let ratio = last / second;
         let found = format!("{ratio:.3} ({second:.1} and {last:.1} MB)");
-        self.check("memory: last quarter over second, at most 1.05", ratio <= FLAT, found);
+        self.check("memory: last quarter over second, at most 1.05", ratio <= MAX_GROWTH, found);
         let (before, after) = (self.before, self.after);
         let found = format!("{} and {}", before.handles, after.handles);
         let what = format!("handles after draining: at most {MORE_HANDLES} more than after warming up");
@@ -169,7 +170,8 @@ impl Verdict {
         self.check(&what, after.tasks <= before.tasks + MORE_TASKS, found);
     }
 
-    /// Every answered 200 has one refresh of the card, which ended; no card was accepted twice within its cooldown.
+    /// Every 200 has one refresh of the card, and the refresh ended. No card was accepted twice within its
+    /// cooldown.
     fn of_refreshes(&mut self, rows: &[RefreshView], accepted: &HashMap<String, String>) {
         let by_id: HashMap<&str, &RefreshView> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
         let lost: Vec<String> = accepted
@@ -207,14 +209,18 @@ impl Verdict {
     }
 
     fn of_notifications(&mut self, world: &World, receiver: &Receiver, rows: &[RefreshView]) {
-        receiver.look(|told| {
-            self.check("notifications without a right sign", told.unsigned == 0, told.unsigned.to_string());
+        receiver.look(|received| {
+            self.check(
+                "notifications without a right sign",
+                received.unsigned == 0,
+                received.unsigned.to_string(),
+            );
             let account = world.notified_account();
             let of_account: HashSet<&str> =
                 rows.iter().filter(|row| row.account == account).map(|row| row.id.as_str()).collect();
             let untold: Vec<String> = of_account
                 .iter()
-                .filter(|id| !told.refreshes.contains(**id))
+                .filter(|id| !received.refreshes.contains(**id))
                 .map(|id| (*id).to_owned())
                 .collect();
             self.none("ends of refreshes that the customer was not told", &untold);
@@ -231,7 +237,7 @@ impl Verdict {
             if line.contains("panicked") {
                 panics.push(line.into_owned());
             } else if secrets.iter().any(|secret| line.contains(secret.as_str())) {
-                // Which one is not told here either.
+                // The secret must not appear in the report either.
                 leaks.push(format!("line {lines}"));
             }
         }
@@ -249,7 +255,7 @@ impl Verdict {
     }
 }
 
-/// Means of the memory over the quarters of the time.
+/// The mean memory of each quarter of the time.
 fn quarters(samples: &[Sample]) -> [f64; 4] {
     let mut sums = [(0.0, 0.0); 4];
     let end = samples.last().map_or(1.0, |sample| sample.at);

@@ -1,5 +1,6 @@
-//! An hour of mixed load on one server. Meanwhile its operators, a customer's receiver and its callers misbehave on a fixed
-//! schedule. Then everything drains, and what is left is judged. `scripts/soak` starts it.
+//! An hour of mixed load on one server. Meanwhile its operators, a customer's receiver and its callers
+//! misbehave on a fixed schedule. Then everything drains, and what is left is judged. `scripts/soak` starts
+//! it.
 
 mod caller;
 mod calls;
@@ -26,8 +27,8 @@ const WARM_UP: Duration = Duration::from_secs(30);
 /// The longest time from the end of the load until everything accepted has ended and was notified.
 /// An operator may be asked about the same card only once in twenty minutes.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1800);
-/// Time after draining until both sides have closed idle connections. The server's clients look every 90 s for connections
-/// that have been idle for 90 s.
+/// Time after draining until both sides have closed idle connections. The server's clients look every 90 s
+/// for connections that have been idle for 90 s.
 const QUIET: Duration = Duration::from_secs(200);
 
 /// Load with faults for an hour, judged at its end. Writes target/soak.json.
@@ -82,7 +83,7 @@ async fn soak(args: &SoakArgs, dir: &Path) -> anyhow::Result<Verdict> {
     let receiver = Receiver::start().await?;
     println!("soak: {} cards, {} calls/s for {} s", args.cards, args.rate, args.seconds);
     let world = Arc::new(World::create(dir, args.store.as_deref(), args.cards, &receiver.url())?);
-    receiver.knows(world.notified_secret());
+    receiver.set_secret(world.notified_secret());
 
     let seen = Arc::new(Seen::default());
     Load::new(&world, &seen, args.rate).fill(args.cards).await?;

@@ -1,5 +1,6 @@
-//! A customer's server that is told what happens, and is not always well.
+//! A customer's server that receives notifications. Sometimes it fails.
 
+use super::calls::unix_seconds;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Bytes;
@@ -12,9 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-use super::calls::unix_seconds;
-
-/// What it does with a notification.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mode {
     Take,
@@ -23,7 +21,7 @@ pub(super) enum Mode {
     Hang,
 }
 
-/// The server; clones are the same one.
+/// The server. Clones are handles to the same one.
 #[derive(Clone)]
 pub(super) struct Receiver {
     address: SocketAddr,
@@ -33,27 +31,27 @@ pub(super) struct Receiver {
 #[derive(Default)]
 struct Shared {
     secret: OnceLock<SecretString>,
-    state: Mutex<Option<Told>>,
+    state: Mutex<Option<Received>>,
 }
 
-/// What came.
+/// What it has received.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Received {
     mode: Mode,
-    /// Refreshes whose end was taken.
+    /// Refreshes whose end was accepted.
     pub(super) refreshes: HashSet<String>,
     pub(super) attempts: u64,
-    /// Notifications that were not signed as they have to be.
+    /// Notifications without a right sign.
     pub(super) unsigned: u64,
 }
 
 impl Shared {
-    fn told(&self) -> MutexGuard<'_, Option<Told>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Received>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Told) -> T) -> T {
-        work(self.told().get_or_insert_with(|| Told {
+    fn with<T>(&self, work: impl FnOnce(&mut Received) -> T) -> T {
+        work(self.lock().get_or_insert_with(|| Received {
             mode: Mode::Take,
             refreshes: HashSet::new(),
             attempts: 0,
@@ -76,27 +74,27 @@ impl Receiver {
         format!("http://{}/told", self.address)
     }
 
-    /// The secret that notifications have to be signed with.
-    pub(super) fn knows(&self, secret: &str) {
+    /// Sets the secret of the notifications' sign.
+    pub(super) fn set_secret(&self, secret: &str) {
         let _ = self.shared.secret.set(secret.into());
     }
 
     pub(super) fn set(&self, mode: Mode) {
-        self.shared.with(|told| told.mode = mode);
+        self.shared.with(|received| received.mode = mode);
     }
 
-    /// Takes everything from now on.
+    /// Accepts everything from now on.
     pub(super) fn behave(&self) {
         self.set(Mode::Take);
     }
 
-    /// How many refreshes' ends it has taken.
+    /// How many ends of refreshes it has accepted.
     pub(super) fn taken(&self) -> usize {
-        self.look(|told| told.refreshes.len())
+        self.look(|received| received.refreshes.len())
     }
 
-    pub(super) fn look<T>(&self, work: impl FnOnce(&Told) -> T) -> T {
-        self.shared.with(|told| work(told))
+    pub(super) fn look<T>(&self, work: impl FnOnce(&Received) -> T) -> T {
+        self.shared.with(|received| work(told))
     }
 }
 
@@ -107,10 +105,10 @@ async fn receive(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
         .get()
         .context("no secret yet")
         .and_then(|secret| Ok(verify_notification(&body, secret, now, Duration::from_secs(60))?));
-    let mode = shared.with(|told| {
-        told.attempts += 1;
-        told.unsigned += u64::from(verified.is_err());
-        told.mode
+    let mode = shared.with(|received| {
+        received.attempts += 1;
+        received.unsigned += u64::from(verified.is_err());
+        received.mode
     });
     match mode {
         Mode::Refuse => return StatusCode::INTERNAL_SERVER_ERROR,
@@ -119,7 +117,7 @@ async fn receive(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
         Mode::Take => {}
     }
     if let Some(id) = verified.ok().as_ref().and_then(|event| event["refreshId"].as_str()) {
-        shared.with(|told| told.refreshes.insert(id.to_owned()));
+        shared.with(|received| received.refreshes.insert(id.to_owned()));
     }
     StatusCode::NO_CONTENT
 }

@@ -1,4 +1,4 @@
-//! What the server takes of the machine, looked at all along.
+//! Samples what the server uses of the machine.
 
 use super::caller::Seen;
 use super::world::World;
@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(5);
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const PRINT_EVERY: Duration = Duration::from_secs(60);
 
-/// What the server takes at one moment.
+/// What the server uses at one moment.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Level {
@@ -34,7 +34,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// A level, and when it was, in seconds from the beginning.
+/// A level and its time, in seconds from the beginning.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Sample {
     pub(super) at: f64,
@@ -42,7 +42,6 @@ pub(super) struct Sample {
     pub(super) level: Level,
 }
 
-/// Looks now.
 pub(super) fn level(world: &World) -> anyhow::Result<Level> {
     let server = &world.server;
     Ok(Level {
@@ -53,7 +52,7 @@ pub(super) fn level(world: &World) -> anyhow::Result<Level> {
     })
 }
 
-/// Somebody who keeps looking, and says every minute what there is to see.
+/// Takes samples, and prints a line every minute.
 pub(super) struct Watcher {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<Vec<Sample>>>,
@@ -64,22 +63,22 @@ impl Watcher {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let (mut samples, mut told) = (Vec::new(), (Instant::now(), seen.calls()));
+            let (mut samples, mut printed) = (Vec::new(), (Instant::now(), seen.calls()));
             while !stopped.load(Ordering::Relaxed) {
                 std::thread::park_timeout(EVERY);
                 let level = level(&world)?;
                 samples.push(Sample { at: began.elapsed().as_secs_f64(), level });
-                let (last, calls_before) = told;
-                if last.elapsed() >= TOLD_EVERY {
+                let (last, calls_before) = printed;
+                if last.elapsed() >= PRINT_EVERY {
                     let calls = seen.calls();
-                    tell(
+                    print(
                         began,
                         level,
                         (calls - calls_before) as f64 / last.elapsed().as_secs_f64(),
                         &seen,
                         &world,
                     )?;
-                    told = (Instant::now(), calls);
+                    printed = (Instant::now(), calls);
                 }
             }
             Ok(samples)
@@ -94,10 +93,11 @@ impl Watcher {
     }
 }
 
-fn tell(began: Instant, level: Level, rate: f64, seen: &Seen, world: &World) -> anyhow::Result<()> {
+fn print(began: Instant, level: Level, rate: f64, seen: &Seen, world: &World) -> anyhow::Result<()> {
     let counts = seen.lock();
     println!(
-        "soak: {:>3} min: {level}; {rate:.0} calls/s, {} refreshes accepted, {} readings and {} notifications waiting, {} surprises",
+        "soak: {:>3} min: {level}; {rate:.0} calls/s, {} refreshes accepted, \
+         {} readings and {} notifications waiting, {} surprises",
         (began.elapsed().as_secs_f64() / 60.0).round(),
         counts.accepted.len(),
         world.metric("simgauge_lane_waiting")?,

@@ -1,4 +1,4 @@
-//! What is soaked: a server with its store, the operators that it reads, and the customers that call it.
+//! A server with its store, the operators that it reads, and the customers that call it.
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
@@ -13,21 +13,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// More lanes at the operator whose API most platforms here have, so that there is something to do at once.
+/// More lanes at one operator, so that there is enough to do at once.
 const MORE_LANES: (&str, usize) = ("cisco_control_center", 7);
-/// Of so many cards, one is a cloud eSIM with two profiles, and one that its operator does not know. No multiples of how many
-/// customers there are, so that each has some of both.
+/// One card of so many is a cloud eSIM with two profiles, and one is unknown to its operator. Neither is a
+/// multiple of the number of customers, so that each customer has some of both.
 const CLOUD_ESIM_EVERY: u64 = 9;
 const UNKNOWN_EVERY: u64 = 201;
-/// What the operator simulator takes.
+/// What the operator simulator accepts.
 const OPERATOR_USER: &str = "sim-user";
 const OPERATOR_SECRET: &str = "sim-secret";
-/// The person at the console.
+/// Name and password of the admin at the console.
 pub(super) const ADMIN: (&str, &str) = ("ann", "correct-horse-battery-4711");
 
-/// Settings that are not as they come. An account of the soak calls as often as it takes, the last one excepted, which is given a
-/// quota; lanes refuse what they could not do within a minute and give up after another one, so that the end is near when the load
-/// stops; the receiver is on this machine.
+/// Settings that differ from the defaults. Customers call without a quota, except the last one. Lanes refuse
+/// what they could not do within a minute and give up after another one, so that little is left when the load
+/// stops. The receiver is on this machine.
 const SETTINGS: &str = r#"
 [log]
 filter = "info,simgauge=debug,simgauge_operators=debug"
@@ -43,7 +43,6 @@ timeout_seconds = 2.0
 pauses_seconds = [1, 2, 5, 10]
 "#;
 
-/// A customer.
 #[derive(Debug)]
 pub(super) struct Customer {
     pub(super) account: &'static str,
@@ -53,9 +52,9 @@ pub(super) struct Customer {
     pub(super) cloud_esims: Vec<String>,
 }
 
-/// The customers; the second one is told what happens, the last one has a quota.
+/// The customers. The second one gets notifications, the last one has a quota.
 const ACCOUNTS: [&str; 4] = ["acme", "told", "other", "hasty"];
-const TOLD: usize = 1;
+const NOTIFIED: usize = 1;
 pub(super) const HASTY: usize = 3;
 
 /// Everything that runs.
@@ -63,7 +62,7 @@ pub(super) struct World {
     pub(super) server: Server,
     pub(super) address: SocketAddr,
     pub(super) customers: Vec<Customer>,
-    /// Operators as the simulator names them.
+    /// The operators, as the simulator names them.
     pub(super) operators: Vec<String>,
     pub(super) simulator_address: SocketAddr,
     pub(super) store: Store,
@@ -78,12 +77,12 @@ struct Lane<'a> {
     name: String,
     operator: String,
     definition: &'a Definition,
-    /// Readings a second that it allows, times a thousand.
+    /// Allowed readings a second, times a thousand.
     capacity: u64,
 }
 
 impl World {
-    /// Starts it all.
+    /// Starts everything.
     pub(super) fn create(
         dir: &Path,
         store_url: Option<&str>,
@@ -98,7 +97,8 @@ impl World {
             store_url.map_or_else(|| format!("sqlite://{}", dir.join("soak.db").display()), str::to_owned);
         let config = dir.join("simgauge.toml");
         let mut text = format!(
-            "[server]\nlisten = \"{address}\"\n[metrics]\nlisten = \"{metrics}\"\n[store]\nurl = \"{url}\"\n{SETTINGS}"
+            "[server]\nlisten = \"{address}\"\n[metrics]\nlisten = \"{metrics}\"\n\
+             [store]\nurl = \"{url}\"\n{SETTINGS}"
         );
         for lane in &lanes {
             lane.write(&mut text, simulator_address);
@@ -113,7 +113,7 @@ impl World {
             let created = process::run(command()?.args(["--json", "app", "create", "--account", account]))?;
             customers.push(Customer::new(account, &created)?);
         }
-        process::run(command()?.args(["account", "notify", ACCOUNTS[TOLD], "--url", receiver]))?;
+        process::run(command()?.args(["account", "notify", ACCOUNTS[NOTIFIED], "--url", receiver]))?;
         process::run(command()?.args(["account", "quota", ACCOUNTS[HASTY], "--per-second", "2"]))?;
         create_admin(command()?)?;
         let csv = dir.join("cards.csv");
@@ -145,14 +145,14 @@ impl World {
         })
     }
 
-    /// What signs notifications.
+    /// The secret of the notifications' sign.
     pub(super) fn notified_secret(&self) -> &str {
-        &self.customers[TOLD].secret
+        &self.customers[NOTIFIED].secret
     }
 
-    /// The account that is told.
+    /// The account that gets notifications.
     pub(super) fn notified_account(&self) -> &'static str {
-        self.customers[TOLD].account
+        self.customers[NOTIFIED].account
     }
 
     /// The program with the server's configuration.
@@ -160,7 +160,7 @@ impl World {
         command(&self.config, &self.key)
     }
 
-    /// The metrics of that name: what its labels are, and its value.
+    /// The sum of the metric of that name over its labels.
     pub(super) fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let text = process::get(self.metrics, "/metrics")?;
         let mut sum = None;
@@ -173,7 +173,7 @@ impl World {
         sum.with_context(|| format!("there is no metric {name}"))
     }
 
-    /// Whether every refresh has ended and every notification was taken.
+    /// Whether every refresh has ended and every notification was accepted.
     pub(super) async fn is_drained(&self) -> anyhow::Result<bool> {
         if self.metric("simgauge_lane_waiting")? > 0.0 || self.store.count_notifications_waiting(1).await? > 0
         {
@@ -182,7 +182,6 @@ impl World {
         Ok(self.refreshes().await?.iter().all(|refresh| refresh.state.is_ended()))
     }
 
-    /// Every refresh there is.
     pub(super) async fn refreshes(&self) -> anyhow::Result<Vec<simgauge_store::RefreshView>> {
         const PAGE: i64 = 5_000;
         let mut all: Vec<simgauge_store::RefreshView> = Vec::new();
@@ -196,17 +195,17 @@ impl World {
         }
     }
 
-    /// Has an operator go wrong: `order` as the simulator takes it.
+    /// Sets a fault of an operator. `order` is what the simulator accepts.
     pub(super) fn set_fault(&self, order: &Value) -> anyhow::Result<()> {
         process::send(self.simulator_address, "POST", "/_sim/faults", &order.to_string()).map(drop)
     }
 
-    /// Has all of them work again.
+    /// Ends all faults.
     pub(super) fn clear_faults(&self) -> anyhow::Result<()> {
         process::send(self.simulator_address, "DELETE", "/_sim/faults", "").map(drop)
     }
 
-    /// Everything that must not stand in a log.
+    /// Everything that must not appear in a log.
     pub(super) fn secrets(&self) -> Vec<String> {
         let secrets = self.customers.iter().map(|customer| customer.secret.clone());
         let basic = "c2ltLXVzZXI6c2ltLXNlY3JldA"; // user:secret of the operators, as in a header
@@ -214,7 +213,7 @@ impl World {
         secrets.chain(others.map(str::to_owned)).collect()
     }
 
-    /// What the server has logged.
+    /// The log of the server.
     pub(super) fn log(&self) -> PathBuf {
         self.dir.join("simgauge.log")
     }
@@ -251,7 +250,8 @@ impl Lane<'_> {
         // Writing into a String cannot fail.
         let _ = write!(
             toml,
-            "[[operator_account]]\nname = \"{name}\"\ndefinition = \"{}\"\nbase_url = \"http://{simulator}/{operator}\"\n\
+            "[[operator_account]]\nname = \"{name}\"\ndefinition = \"{}\"\n\
+             base_url = \"http://{simulator}/{operator}\"\n\
              allow_http = true\nsecrets = {{ {} }}\nsettings = {{ {} }}\n",
             definition.name(),
             secrets.join(", "),
@@ -260,7 +260,7 @@ impl Lane<'_> {
     }
 }
 
-/// One lane for each operator that there is a definition of, and some more.
+/// One lane for each operator definition, and some more.
 fn lanes(catalog: &Catalog) -> anyhow::Result<Vec<Lane<'_>>> {
     let (name, count) = MORE_LANES;
     let more = catalog.get(name).context("the definition is missing")?;
@@ -297,7 +297,7 @@ fn capacity(definition: &Definition) -> u64 {
     slowest.unwrap_or(1000) / u64::from(definition.calls_per_reading().max(1))
 }
 
-/// A file of cards, spread over the customers, and over the lanes by what they can do.
+/// A file of cards, spread evenly over the customers, and over the lanes by their capacity.
 fn cards(count: u64, lanes: &[Lane<'_>], customers: &mut [Customer]) -> String {
     let all: u64 = lanes.iter().map(|lane| lane.capacity).sum();
     let mut csv = String::from("iccid,eid,account,operator_account\n");
@@ -343,7 +343,7 @@ fn create_admin(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An order for the simulator.
+/// A fault order for the simulator.
 pub(super) fn fault(operator: &str, fault: &Value, seconds: u64) -> Value {
     let mut order = json!({ "operator": operator, "seconds": seconds });
     if let (Some(order), Some(fault)) = (order.as_object_mut(), fault.as_object()) {

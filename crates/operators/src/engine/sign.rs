@@ -243,7 +243,8 @@ place = "parameter"
         assert_eq!(parameter(&listed, "sign"), "3f5e55130be741b9809aebfa2477c908");
         let body = signed(
             "parameters = \"json\"\nstring = \"{{ body }}\"\n\
-             algorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\noutput = \"hex-lower\"\nplace = \"header\"",
+             algorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\n\
+             output = \"hex-lower\"\nplace = \"header\"",
             &[],
             Body::Json(serde_json::json!({"iccid": "1"})),
         );

@@ -5,87 +5,79 @@ use crate::exchange::Exchange;
 use crate::format::{MB, at, plain_date, topped_up, year_start};
 use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator, bucket};
+use crate::operator::{Operator, bucket};
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::json;
 use simgauge_domain::limits::Scope;
 
-static FACTS: Facts = Facts {
+pub(super) static AIRALO: Operator = Operator {
     buckets: &[bucket(Scope::Credential, 5, 1), bucket(Scope::Iccid, 10, 60), bucket(Scope::Login, 3, 60)],
-    ..Facts::new("airalo", &["remaining"])
+    log_in,
+    with_budget,
+    ..Operator::new("airalo", &["remaining"], operation, answer, problem)
 };
 
-#[derive(Debug)]
-pub(super) struct Airalo;
-
-impl Operator for Airalo {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, _: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["v2", "token"]) => Operation::Login,
+        ("GET", ["v2", "sims", iccid, "usage"]) => Operation::Usage((*iccid).to_owned()),
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["v2", "token"]) => Operation::Login,
-            ("GET", ["v2", "sims", iccid, "usage"]) => Operation::Usage((*iccid).to_owned()),
-            _ => Operation::Unknown,
-        }
-    }
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    // The documentation does not say how the body is encoded: JSON or a form.
+    let json = exchange.call.json();
+    let field = |name: &str| match json.get(name) {
+        Some(value) => value.as_str().map(str::to_owned),
+        None => exchange.call.form(name),
+    };
+    require_client(field, "The grant type field is required.")?;
+    Ok(Reply::ok(&json!({
+        "data": {
+            "token_type": "Bearer",
+            "expires_in": exchange.config.token_ttl_seconds,
+            "access_token": exchange.new_token("eyJ0eXAiOiJKV1Qi."),
+        },
+        "meta": {"message": "success"},
+    })))
+}
 
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        // The documentation does not say how the body is encoded: JSON or a form.
-        let json = exchange.call.json();
-        let field = |name: &str| match json.get(name) {
-            Some(value) => value.as_str().map(str::to_owned),
-            None => exchange.call.form(name),
-        };
-        require_client(field, "The grant type field is required.")?;
-        Ok(Reply::ok(&json!({
-            "data": {
-                "token_type": "Bearer",
-                "expires_in": exchange.config.token_ttl_seconds,
-                "access_token": exchange.new_token("eyJ0eXAiOiJKV1Qi."),
-            },
-            "meta": {"message": "success"},
-        })))
-    }
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    let iccid = exchange.require_usage_with_token(operation)?;
+    let used = exchange.read_cached(iccid).used / MB;
+    let total = topped_up(used, 1_024);
+    Ok(Reply::ok(&json!({
+        "data": {
+            "remaining": total - used,
+            "total": total,
+            "expired_at": plain_date(&year_start(&at(exchange.now, 0), 2)),
+            "is_unlimited": false,
+            "status": "ACTIVE",
+            "remaining_voice": 0,
+            "remaining_text": 0,
+            "total_voice": 0,
+            "total_text": 0,
+        },
+        "meta": {"message": "success"},
+    })))
+}
 
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        let iccid = exchange.require_usage_with_token(operation)?;
-        let used = exchange.read_cached(iccid).used / MB;
-        let total = topped_up(used, 1_024);
-        Ok(Reply::ok(&json!({
-            "data": {
-                "remaining": total - used,
-                "total": total,
-                "expired_at": plain_date(&year_start(&at(exchange.now, 0), 2)),
-                "is_unlimited": false,
-                "status": "ACTIVE",
-                "remaining_voice": 0,
-                "remaining_text": 0,
-                "total_voice": 0,
-                "total_text": 0,
-            },
-            "meta": {"message": "success"},
-        })))
+fn problem(problem: Problem) -> Reply {
+    let with_meta =
+        |status, message: &str| Reply::json(status, &json!({"data": [], "meta": {"message": message}}));
+    match problem {
+        Problem::BadCredentials => with_meta(401, "Authentication failed"),
+        Problem::NoCredentials | Problem::TokenGone => with_meta(401, "This action is unauthorized."),
+        // `data` changes its type here: a list instead of an object.
+        Problem::UnknownSim | Problem::NoSuchCall => with_meta(404, "messages.resource_not_found"),
+        Problem::BadRequest(detail) => with_meta(422, detail),
+        Problem::RateLimited => Reply::json(429, &json!({"message": "Too Many Attempts."})),
+        Problem::Failure(status) => Reply::json(status, &json!({"message": "Server Error"})),
     }
+}
 
-    fn problem(&self, problem: Problem) -> Reply {
-        let with_meta =
-            |status, message: &str| Reply::json(status, &json!({"data": [], "meta": {"message": message}}));
-        match problem {
-            Problem::BadCredentials => with_meta(401, "Authentication failed"),
-            Problem::NoCredentials | Problem::TokenGone => with_meta(401, "This action is unauthorized."),
-            // `data` changes its type here: a list instead of an object.
-            Problem::UnknownSim | Problem::NoSuchCall => with_meta(404, "messages.resource_not_found"),
-            Problem::BadRequest(detail) => with_meta(422, detail),
-            Problem::RateLimited => Reply::json(429, &json!({"message": "Too Many Attempts."})),
-            Problem::Failure(status) => Reply::json(status, &json!({"message": "Server Error"})),
-        }
-    }
-
-    fn with_budget(&self, reply: Reply, budget: &Budget) -> Reply {
-        reply.with("x-ratelimit-limit", budget.limit).with("x-ratelimit-remaining", budget.remaining)
-    }
+fn with_budget(reply: Reply, budget: &Budget) -> Reply {
+    reply.with("x-ratelimit-limit", budget.limit).with("x-ratelimit-remaining", budget.remaining)
 }

@@ -5,115 +5,103 @@ use crate::credentials::SECRET;
 use crate::exchange::Exchange;
 use crate::format::{MB, at, fixed, month_away, month_start, rfc3339_millis};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator, bucket};
+use crate::operator::{Operator, bucket};
 use crate::sims::hash;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use simgauge_domain::limits::Scope;
 
-static FACTS: Facts = Facts {
+pub(super) static EMNIFY: Operator = Operator {
     buckets: &[bucket(Scope::Host, 2_000, 300), bucket(Scope::Login, 100, 300)],
-    ..Facts::new("emnify", &["volume"])
+    canonical,
+    log_in,
+    ..Operator::new("emnify", &["volume"], operation, answer, problem)
 };
 
-#[derive(Debug)]
-pub(super) struct Emnify;
-
-impl Operator for Emnify {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
-    }
-
-    /// 19 digits. The twentieth is a check digit, which emnify keeps apart.
-    fn canonical<'a>(&self, iccid: &'a str) -> &'a str {
-        match iccid.len() {
-            20 if iccid.is_ascii() => &iccid[..19],
-            _ => iccid,
-        }
-    }
-
-    fn operation(&self, state: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["api", "v1", "authenticate"]) => Operation::Login,
-            ("GET", ["api", "v1", "sim"]) => Operation::Lookup(self.asked(call).unwrap_or_default()),
-            ("GET", ["api", "v1", "sim", id, "stats"]) => {
-                Operation::Usage(id.parse().ok().and_then(|id| state.number_of(id)).unwrap_or_default())
-            }
-            _ => Operation::Unknown,
-        }
-    }
-
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        let tokens = &exchange.state.tokens;
-        if tokens.is_locked(exchange.now) {
-            return Err(Problem::RateLimited);
-        }
-        if exchange.call.json()["application_token"] != SECRET {
-            tokens.bad_login(exchange.now);
-            return Err(Problem::BadCredentials);
-        }
-        tokens.good_login();
-        let ttl = i64::try_from(exchange.config.token_ttl_seconds).unwrap_or(i64::MAX / 2);
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let head = part(&json!({"alg": "HS512", "typ": "JWT"}));
-        let id = tokens.next_serial(exchange.now);
-        let issued = exchange.now.seconds();
-        let claims = part(&json!({
-            "sub": "application",
-            "jti": format!("{id:016x}"),
-            "iat": issued,
-            "exp": issued.saturating_add(ttl),
-        }));
-        let token = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
-        exchange.grant(&token);
-        // Only the token itself says how long it lives.
-        Ok(Reply::ok(&json!({ "auth_token": token })))
-    }
-
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        exchange.require_token(exchange.call.bearer())?;
-        match operation {
-            Operation::Lookup(number) if number.is_empty() => Err(Problem::BadRequest("q is not understood")),
-            Operation::Lookup(number) if !exchange.knows(number) => Ok(Reply::ok(&json!([]))),
-            Operation::Lookup(number) => Ok(Reply::ok(&json!([sim(exchange, number)]))),
-            Operation::Usage(number) if number.is_empty() || !exchange.knows(number) => {
-                Err(Problem::UnknownSim)
-            }
-            Operation::Usage(number) => Ok(stats(exchange, number)),
-            _ => Err(Problem::NoSuchCall),
-        }
-    }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        let (status, code, token, message) = match problem {
-            // A 401 usually has no body.
-            Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
-                return Reply::empty(401);
-            }
-            Problem::UnknownSim => (404, 2_002_001, "SimNotFound", "SIM not found"),
-            Problem::NoSuchCall => (404, 1_000_404, "NotFound", "Not found"),
-            Problem::BadRequest(detail) => (400, 1_000_400, "InvalidRequest", detail),
-            Problem::RateLimited => (429, 1_000_429, "TooManyRequests", "Too many requests"),
-            Problem::Failure(status) => (status, 1_000_500, "UnexpectedError", "Unexpected error"),
-        };
-        Reply::json(status, &json!({"error_code": code, "error_token": token, "message": message}))
+/// 19 digits. The twentieth is a check digit, which emnify keeps apart.
+fn canonical(iccid: &str) -> &str {
+    match iccid.len() {
+        20 if iccid.is_ascii() => &iccid[..19],
+        _ => iccid,
     }
 }
 
-impl Emnify {
-    /// The number in `q=iccid:…`, `q=iccid_with_luhn:…` or `q=eid:…`.
-    fn asked(&self, call: &Call<'_>) -> Option<String> {
-        let query = call.query("q")?;
-        match query.split_once(':')? {
-            ("iccid", number) if number.len() == 19 => Some(number.to_owned()),
-            ("iccid_with_luhn", number) if number.len() == 20 => Some(self.canonical(number).to_owned()),
-            ("eid", number) => Some(number.to_owned()),
-            _ => None,
+fn operation(state: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["api", "v1", "authenticate"]) => Operation::Login,
+        ("GET", ["api", "v1", "sim"]) => Operation::Lookup(asked(call).unwrap_or_default()),
+        ("GET", ["api", "v1", "sim", id, "stats"]) => {
+            Operation::Usage(id.parse().ok().and_then(|id| state.number_of(id)).unwrap_or_default())
         }
+        _ => Operation::Unknown,
+    }
+}
+
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    let tokens = &exchange.state.tokens;
+    if tokens.is_locked(exchange.now) {
+        return Err(Problem::RateLimited);
+    }
+    if exchange.call.json()["application_token"] != SECRET {
+        tokens.bad_login(exchange.now);
+        return Err(Problem::BadCredentials);
+    }
+    tokens.good_login();
+    let ttl = i64::try_from(exchange.config.token_ttl_seconds).unwrap_or(i64::MAX / 2);
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = part(&json!({"alg": "HS512", "typ": "JWT"}));
+    let id = tokens.next_serial(exchange.now);
+    let issued = exchange.now.seconds();
+    let claims = part(&json!({
+        "sub": "application",
+        "jti": format!("{id:016x}"),
+        "iat": issued,
+        "exp": issued.saturating_add(ttl),
+    }));
+    let token = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
+    exchange.grant(&token);
+    // Only the token itself says how long it lives.
+    Ok(Reply::ok(&json!({ "auth_token": token })))
+}
+
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    exchange.require_token(exchange.call.bearer())?;
+    match operation {
+        Operation::Lookup(number) if number.is_empty() => Err(Problem::BadRequest("q is not understood")),
+        Operation::Lookup(number) if !exchange.knows(number) => Ok(Reply::ok(&json!([]))),
+        Operation::Lookup(number) => Ok(Reply::ok(&json!([sim(exchange, number)]))),
+        Operation::Usage(number) if number.is_empty() || !exchange.knows(number) => Err(Problem::UnknownSim),
+        Operation::Usage(number) => Ok(stats(exchange, number)),
+        _ => Err(Problem::NoSuchCall),
+    }
+}
+
+fn problem(problem: Problem) -> Reply {
+    let (status, code, token, message) = match problem {
+        // A 401 usually has no body.
+        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
+            return Reply::empty(401);
+        }
+        Problem::UnknownSim => (404, 2_002_001, "SimNotFound", "SIM not found"),
+        Problem::NoSuchCall => (404, 1_000_404, "NotFound", "Not found"),
+        Problem::BadRequest(detail) => (400, 1_000_400, "InvalidRequest", detail),
+        Problem::RateLimited => (429, 1_000_429, "TooManyRequests", "Too many requests"),
+        Problem::Failure(status) => (status, 1_000_500, "UnexpectedError", "Unexpected error"),
+    };
+    Reply::json(status, &json!({"error_code": code, "error_token": token, "message": message}))
+}
+
+/// The number in `q=iccid:…`, `q=iccid_with_luhn:…` or `q=eid:…`.
+fn asked(call: &Call<'_>) -> Option<String> {
+    let query = call.query("q")?;
+    match query.split_once(':')? {
+        ("iccid", number) if number.len() == 19 => Some(number.to_owned()),
+        ("iccid_with_luhn", number) if number.len() == 20 => Some(canonical(number).to_owned()),
+        ("eid", number) => Some(number.to_owned()),
+        _ => None,
     }
 }
 

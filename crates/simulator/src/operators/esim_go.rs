@@ -5,9 +5,9 @@ use crate::exchange::Exchange;
 use crate::format::{at, rfc3339, year_start};
 use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator, bucket};
+use crate::operator::{Operator, bucket};
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 use simgauge_domain::limits::Scope;
 
@@ -17,64 +17,55 @@ const MAX_USED_UP: u64 = 8;
 const DEFAULT_ASSIGNMENTS: usize = 15;
 
 /// The limit is documented as a fixed window. A sliding window keeps to every fixed one.
-static FACTS: Facts = Facts {
+pub(super) static ESIM_GO: Operator = Operator {
     base_path: &["v2.5"],
     buckets: &[bucket(Scope::Host, 10, 1)],
-    ..Facts::new("esim_go", &["remainingQuantity"])
+    with_budget,
+    ..Operator::new("esim_go", &["remainingQuantity"], operation, answer, problem)
 };
 
-#[derive(Debug)]
-pub(super) struct EsimGo;
-
-impl Operator for EsimGo {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, _: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("GET", ["esims", iccid, "bundles"]) => Operation::Usage((*iccid).to_owned()),
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("GET", ["esims", iccid, "bundles"]) => Operation::Usage((*iccid).to_owned()),
-            _ => Operation::Unknown,
-        }
-    }
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    require_secret(exchange.call.header("x-api-key"))?;
+    let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    exchange.require_known(iccid)?;
+    let with_used = exchange.call.query("includeUsed").as_deref() == Some("true");
+    let limit = exchange.call.query("limit").and_then(|text| text.parse().ok());
+    let mut assignments = assignments(exchange, exchange.read(iccid).used);
+    assignments
+        .retain(|one| with_used || !matches!(one["bundleState"].as_str(), Some("depleted" | "expired")));
+    assignments.truncate(limit.unwrap_or(DEFAULT_ASSIGNMENTS));
+    Ok(Reply::ok(&json!({"bundles": [{
+        "name": "esim_1GB_365D_GB_V2",
+        "description": "eSIM, 1GB, 365 Days, United Kingdom, V2",
+        "assignments": assignments,
+    }]})))
+}
 
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        require_secret(exchange.call.header("x-api-key"))?;
-        let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
-        exchange.require_known(iccid)?;
-        let with_used = exchange.call.query("includeUsed").as_deref() == Some("true");
-        let limit = exchange.call.query("limit").and_then(|text| text.parse().ok());
-        let mut assignments = assignments(exchange, exchange.read(iccid).used);
-        assignments
-            .retain(|one| with_used || !matches!(one["bundleState"].as_str(), Some("depleted" | "expired")));
-        assignments.truncate(limit.unwrap_or(DEFAULT_ASSIGNMENTS));
-        Ok(Reply::ok(&json!({"bundles": [{
-            "name": "esim_1GB_365D_GB_V2",
-            "description": "eSIM, 1GB, 365 Days, United Kingdom, V2",
-            "assignments": assignments,
-        }]})))
-    }
+fn problem(problem: Problem) -> Reply {
+    let (status, message) = match problem {
+        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => (401, "Unauthorized"),
+        Problem::UnknownSim => (404, "eSIM not found"),
+        Problem::NoSuchCall => (404, "Not Found"),
+        Problem::BadRequest(detail) => (400, detail),
+        Problem::RateLimited => (429, "Rate limit exceeded"),
+        Problem::Failure(status) => (status, "Internal server error"),
+    };
+    Reply::json(status, &json!({ "message": message }))
+}
 
-    fn problem(&self, problem: Problem) -> Reply {
-        let (status, message) = match problem {
-            Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => (401, "Unauthorized"),
-            Problem::UnknownSim => (404, "eSIM not found"),
-            Problem::NoSuchCall => (404, "Not Found"),
-            Problem::BadRequest(detail) => (400, detail),
-            Problem::RateLimited => (429, "Rate limit exceeded"),
-            Problem::Failure(status) => (status, "Internal server error"),
-        };
-        Reply::json(status, &json!({ "message": message }))
-    }
-
-    fn with_budget(&self, reply: Reply, budget: &Budget) -> Reply {
-        reply
-            .with("x-ratelimit-limit", budget.limit)
-            .with("x-ratelimit-remaining", budget.remaining)
-            .with("x-ratelimit-reset", rfc3339(&at(budget.reset, 0)))
-            .with("x-ratelimit-cost", 1)
-    }
+fn with_budget(reply: Reply, budget: &Budget) -> Reply {
+    reply
+        .with("x-ratelimit-limit", budget.limit)
+        .with("x-ratelimit-remaining", budget.remaining)
+        .with("x-ratelimit-reset", rfc3339(&at(budget.reset, 0)))
+        .with("x-ratelimit-cost", 1)
 }
 
 /// Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for

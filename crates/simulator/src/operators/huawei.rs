@@ -4,95 +4,89 @@ use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;
 use crate::format::{MIB, at, fraction, rfc3339_millis, topped_up};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::sims::hash;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 
 /// Bytes of the first plan of every SIM.
 const PLAN: u64 = 30 * MIB;
 const MAX_SIMS: usize = 50;
 
-static FACTS: Facts = Facts::new("huawei_gsl", &["flow_used"]);
+pub(super) static HUAWEI: Operator = Operator {
+    shown_token,
+    log_in,
+    ..Operator::new("huawei_gsl", &["flow_used"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct Huawei;
-
-impl Operator for Huawei {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
-    }
-
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["v3", "auth", "tokens"]) => Operation::Login,
-            ("POST", ["v1", "sim-price-plans", "usage", "batch-query"]) => {
-                let body = call.json();
-                Operation::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
-            }
-            _ => Operation::Unknown,
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["v3", "auth", "tokens"]) => Operation::Login,
+        ("POST", ["v1", "sim-price-plans", "usage", "batch-query"]) => {
+            let body = call.json();
+            Operation::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
         }
+        _ => Operation::Unknown,
     }
+}
 
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        call.header("x-auth-token").map(str::to_owned)
+fn shown_token(call: &Call<'_>) -> Option<String> {
+    call.header("x-auth-token").map(str::to_owned)
+}
+
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    let body = exchange.call.json();
+    let user = &body["auth"]["identity"]["password"]["user"];
+    if user["name"] != USER || user["password"] != SECRET {
+        return Err(Problem::BadCredentials);
     }
+    let end = exchange.now.after(std::time::Duration::from_secs(exchange.config.token_ttl_seconds));
+    let ends = rfc3339_millis(&at(end, 0));
+    let token = json!({"expires_at": ends, "methods": ["password"], "user": {"name": USER}});
+    Ok(Reply::json(201, &json!({ "token": token })).with("x-subject-token", exchange.new_token("MIIF")))
+}
 
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        let body = exchange.call.json();
-        let user = &body["auth"]["identity"]["password"]["user"];
-        if user["name"] != USER || user["password"] != SECRET {
-            return Err(Problem::BadCredentials);
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    exchange.require_token(exchange.call.header("x-auth-token"))?;
+    let body = exchange.call.json();
+    let asked: Vec<&str> =
+        body["iccids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if asked.is_empty() || asked.len() > MAX_SIMS {
+        return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
+    }
+    // An unknown SIM has no plans.
+    let plans: Vec<Value> = asked
+        .into_iter()
+        .filter(|iccid| exchange.knows(iccid))
+        .flat_map(|iccid| {
+            let usage = exchange.read(iccid);
+            let first = usage.used.min(PLAN);
+            let rest = usage.used - first;
+            let more = topped_up(rest, 10 * PLAN);
+            [plan(&usage.iccid, 0, first, PLAN), plan(&usage.iccid, 1, rest, more)]
+        })
+        .collect();
+    Ok(Reply::ok(&Value::Array(plans)))
+}
+
+fn problem(problem: Problem) -> Reply {
+    // The pages that could be read document only the form of the codes.
+    let (status, code, message) = match problem {
+        Problem::BadCredentials => {
+            let message = "The username or password is wrong.";
+            let error = json!({"code": 401, "message": message, "title": "Unauthorized"});
+            return Reply::json(401, &json!({ "error": error }));
         }
-        let end = exchange.now.after(std::time::Duration::from_secs(exchange.config.token_ttl_seconds));
-        let ends = rfc3339_millis(&at(end, 0));
-        let token = json!({"expires_at": ends, "methods": ["password"], "user": {"name": USER}});
-        Ok(Reply::json(201, &json!({ "token": token })).with("x-subject-token", exchange.new_token("MIIF")))
-    }
-
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        operation.usage_sim().ok_or(Problem::NoSuchCall)?;
-        exchange.require_token(exchange.call.header("x-auth-token"))?;
-        let body = exchange.call.json();
-        let asked: Vec<&str> =
-            body["iccids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if asked.is_empty() || asked.len() > MAX_SIMS {
-            return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
-        }
-        // An unknown SIM has no plans.
-        let plans: Vec<Value> = asked
-            .into_iter()
-            .filter(|iccid| exchange.knows(iccid))
-            .flat_map(|iccid| {
-                let usage = exchange.read(iccid);
-                let first = usage.used.min(PLAN);
-                let rest = usage.used - first;
-                let more = topped_up(rest, 10 * PLAN);
-                [plan(&usage.iccid, 0, first, PLAN), plan(&usage.iccid, 1, rest, more)]
-            })
-            .collect();
-        Ok(Reply::ok(&Value::Array(plans)))
-    }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        // The pages that could be read document only the form of the codes.
-        let (status, code, message) = match problem {
-            Problem::BadCredentials => {
-                let message = "The username or password is wrong.";
-                let error = json!({"code": 401, "message": message, "title": "Unauthorized"});
-                return Reply::json(401, &json!({ "error": error }));
-            }
-            Problem::NoCredentials | Problem::TokenGone => (401, "GSL.00010001", "token is invalid"),
-            Problem::UnknownSim => (404, "GSL.00010005", "SIM card does not exist"),
-            Problem::NoSuchCall => (404, "APIGW.0101", "The API does not exist or has not been published"),
-            Problem::BadRequest(detail) => (400, "GSL.00010004", detail),
-            Problem::RateLimited => (429, "APIGW.0308", "The throttling threshold has been reached"),
-            Problem::Failure(status) => (status, "GSL.00010000", "system error"),
-        };
-        Reply::json(status, &json!({"error_code": code, "error_msg": message}))
-    }
+        Problem::NoCredentials | Problem::TokenGone => (401, "GSL.00010001", "token is invalid"),
+        Problem::UnknownSim => (404, "GSL.00010005", "SIM card does not exist"),
+        Problem::NoSuchCall => (404, "APIGW.0101", "The API does not exist or has not been published"),
+        Problem::BadRequest(detail) => (400, "GSL.00010004", detail),
+        Problem::RateLimited => (429, "APIGW.0308", "The throttling threshold has been reached"),
+        Problem::Failure(status) => (status, "GSL.00010000", "system error"),
+    };
+    Reply::json(status, &json!({"error_code": code, "error_msg": message}))
 }
 
 fn plan(iccid: &str, index: u64, used: u64, total: u64) -> Value {

@@ -4,76 +4,68 @@ use crate::credentials::require_client;
 use crate::exchange::Exchange;
 use crate::format::{at, month_away, month_start, rfc3339};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::sims::hash;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 
-static FACTS: Facts = Facts { base_path: &["v1"], ..Facts::new("kore_super_sim", &["data_total"]) };
+pub(super) static KORE: Operator = Operator {
+    base_path: &["v1"],
+    log_in,
+    ..Operator::new("kore_super_sim", &["data_total"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct Kore;
-
-impl Operator for Kore {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
-    }
-
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["api-services", "v1", "auth", "token"]) => Operation::Login,
-            ("GET", ["Sims"]) => Operation::Lookup(call.query("Iccid").unwrap_or_default()),
-            ("GET", ["Sims", sid, "BillingPeriods"]) => Operation::Lookup(iccid_of(sid).unwrap_or_default()),
-            ("GET", ["UsageRecords"]) => {
-                Operation::Usage(call.query("Sim").and_then(|sid| iccid_of(&sid)).unwrap_or_default())
-            }
-            _ => Operation::Unknown,
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["api-services", "v1", "auth", "token"]) => Operation::Login,
+        ("GET", ["Sims"]) => Operation::Lookup(call.query("Iccid").unwrap_or_default()),
+        ("GET", ["Sims", sid, "BillingPeriods"]) => Operation::Lookup(iccid_of(sid).unwrap_or_default()),
+        ("GET", ["UsageRecords"]) => {
+            Operation::Usage(call.query("Sim").and_then(|sid| iccid_of(&sid)).unwrap_or_default())
         }
+        _ => Operation::Unknown,
     }
+}
 
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        require_client(|name| exchange.call.form(name), "grant_type must be client_credentials")?;
-        Ok(Reply::ok(&json!({
-            "access_token": exchange.new_token("eyJhbGciOiJSUzI1NiJ9."),
-            "expires_in": exchange.config.token_ttl_seconds,
-            "token_type": "Bearer",
-            "scope": "supersim-api",
-        })))
-    }
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    require_client(|name| exchange.call.form(name), "grant_type must be client_credentials")?;
+    Ok(Reply::ok(&json!({
+        "access_token": exchange.new_token("eyJhbGciOiJSUzI1NiJ9."),
+        "expires_in": exchange.config.token_ttl_seconds,
+        "token_type": "Bearer",
+        "scope": "supersim-api",
+    })))
+}
 
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        exchange.require_token(exchange.call.bearer())?;
-        match operation {
-            Operation::Lookup(iccid) if exchange.call.segments.len() == 1 => Ok(sims(exchange, iccid)),
-            Operation::Lookup(iccid) | Operation::Usage(iccid) if !exchange.knows(iccid) => {
-                Err(Problem::UnknownSim)
-            }
-            Operation::Lookup(iccid) => Ok(billing_periods(exchange, iccid)),
-            Operation::Usage(iccid) => Ok(usage(exchange, iccid)),
-            _ => Err(Problem::NoSuchCall),
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    exchange.require_token(exchange.call.bearer())?;
+    match operation {
+        Operation::Lookup(iccid) if exchange.call.segments.len() == 1 => Ok(sims(exchange, iccid)),
+        Operation::Lookup(iccid) | Operation::Usage(iccid) if !exchange.knows(iccid) => {
+            Err(Problem::UnknownSim)
         }
+        Operation::Lookup(iccid) => Ok(billing_periods(exchange, iccid)),
+        Operation::Usage(iccid) => Ok(usage(exchange, iccid)),
+        _ => Err(Problem::NoSuchCall),
     }
+}
 
-    fn problem(&self, problem: Problem) -> Reply {
-        // The numbers are examples. The real API may leave out `code` and `more_info`.
-        let (status, code, message) = match problem {
-            Problem::BadCredentials => (401, 83_001, "Invalid client or Invalid client credentials"),
-            Problem::NoCredentials | Problem::TokenGone => (401, 83_002, "Unauthorized"),
-            Problem::UnknownSim | Problem::NoSuchCall => {
-                (404, 83_404, "The requested resource was not found")
-            }
-            Problem::BadRequest(detail) => (400, 83_000, detail),
-            Problem::RateLimited => (429, 83_429, "Too Many Requests"),
-            Problem::Failure(status) => (status, 83_500, "Internal Server Error"),
-        };
-        let more = format!("https://docs.korewireless.com/errors/{code}");
-        Reply::json(status, &json!({"status": status, "message": message, "code": code, "more_info": more}))
-    }
+fn problem(problem: Problem) -> Reply {
+    // The numbers are examples. The real API may leave out `code` and `more_info`.
+    let (status, code, message) = match problem {
+        Problem::BadCredentials => (401, 83_001, "Invalid client or Invalid client credentials"),
+        Problem::NoCredentials | Problem::TokenGone => (401, 83_002, "Unauthorized"),
+        Problem::UnknownSim | Problem::NoSuchCall => (404, 83_404, "The requested resource was not found"),
+        Problem::BadRequest(detail) => (400, 83_000, detail),
+        Problem::RateLimited => (429, 83_429, "Too Many Requests"),
+        Problem::Failure(status) => (status, 83_500, "Internal Server Error"),
+    };
+    let more = format!("https://docs.korewireless.com/errors/{code}");
+    Reply::json(status, &json!({"status": status, "message": message, "code": code, "more_info": more}))
 }
 
 fn list(key: &str, items: &[Value]) -> Reply {

@@ -16,25 +16,25 @@ mod telnyx;
 use crate::operator::Operator;
 
 /// Every operator, in the order in which they are shown.
-static OPERATORS: &[&dyn Operator] = &[
-    &cisco::Cisco,
-    &nce::Nce,
-    &telnyx::Telnyx,
-    &soracom::Soracom,
-    &esim_go::EsimGo,
-    &airalo::Airalo,
-    &simboss::Simboss,
-    &onelink::OneLink,
-    &emnify::Emnify,
-    &kore::Kore,
-    &huawei::Huawei,
-    &oapi::Oapi,
+static OPERATORS: &[&Operator] = &[
+    &cisco::CISCO,
+    &nce::NCE,
+    &telnyx::TELNYX,
+    &soracom::SORACOM,
+    &esim_go::ESIM_GO,
+    &airalo::AIRALO,
+    &simboss::SIMBOSS,
+    &onelink::ONE_LINK,
+    &emnify::EMNIFY,
+    &kore::KORE,
+    &huawei::HUAWEI,
+    &oapi::OAPI,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    OPERATORS.iter().map(|operator| operator.facts().name)
+    OPERATORS.iter().map(|operator| operator.name)
 }
 
-pub(crate) fn find(name: &str) -> Option<&'static dyn Operator> {
-    OPERATORS.iter().copied().find(|operator| operator.facts().name == name)
+pub(crate) fn find(name: &str) -> Option<&'static Operator> {
+    OPERATORS.iter().copied().find(|operator| operator.name == name)
 }

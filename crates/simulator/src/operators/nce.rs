@@ -4,75 +4,66 @@ use crate::credentials::require_basic;
 use crate::exchange::Exchange;
 use crate::format::{MB, days, fixed, number, topped_up};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 /// Bytes that a SIM is sold with, and topped up by.
 const VOLUME: u64 = 500 * MB;
 
-static FACTS: Facts = Facts { base_path: &["management-api"], ..Facts::new("1nce", &["volume"]) };
+pub(super) static NCE: Operator = Operator {
+    base_path: &["management-api"],
+    log_in,
+    ..Operator::new("1nce", &["volume"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct Nce;
-
-impl Operator for Nce {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
-    }
-
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["oauth", "token"]) => Operation::Login,
-            ("GET", ["v1", "sims", iccid, "quota", "data"] | ["v1", "sims", iccid, "usage"]) => {
-                Operation::Usage((*iccid).to_owned())
-            }
-            _ => Operation::Unknown,
+fn operation(_: &OperatorState, _: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["oauth", "token"]) => Operation::Login,
+        ("GET", ["v1", "sims", iccid, "quota", "data"] | ["v1", "sims", iccid, "usage"]) => {
+            Operation::Usage((*iccid).to_owned())
         }
+        _ => Operation::Unknown,
     }
+}
 
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        if exchange.call.json().get("grant_type") != Some(&json!("client_credentials")) {
-            return Err(Problem::BadRequest("grant_type must be client_credentials"));
-        }
-        require_basic(exchange.call).map_err(|_| Problem::BadCredentials)?;
-        Ok(Reply::ok(&json!({
-            "status_code": 200,
-            "access_token": exchange.new_token("eyJ0eXAiOiJKV1QifQ."),
-            "token_type": "bearer",
-            "expires_in": exchange.config.token_ttl_seconds,
-            "user_id": "1001",
-            "score": "all",
-        })))
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    if exchange.call.json().get("grant_type") != Some(&json!("client_credentials")) {
+        return Err(Problem::BadRequest("grant_type must be client_credentials"));
     }
+    require_basic(exchange.call).map_err(|_| Problem::BadCredentials)?;
+    Ok(Reply::ok(&json!({
+        "status_code": 200,
+        "access_token": exchange.new_token("eyJ0eXAiOiJKV1QifQ."),
+        "token_type": "bearer",
+        "expires_in": exchange.config.token_ttl_seconds,
+        "user_id": "1001",
+        "score": "all",
+    })))
+}
 
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        let iccid = exchange.require_usage_with_token(operation)?;
-        match exchange.call.segments.last().map(AsRef::as_ref) {
-            Some("usage") => Ok(usage(exchange, iccid)),
-            _ => Ok(quota(exchange, iccid)),
-        }
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    let iccid = exchange.require_usage_with_token(operation)?;
+    match exchange.call.segments.last().map(AsRef::as_ref) {
+        Some("usage") => Ok(usage(exchange, iccid)),
+        _ => Ok(quota(exchange, iccid)),
     }
+}
 
-    fn problem(&self, problem: Problem) -> Reply {
-        let token_error = |message: &str| {
-            Reply::json(
-                400,
-                &json!({"statusCode": 400, "errorCode": "AuthValidationError", "message": message}),
-            )
-        };
-        // Errors about SIMs have no content.
-        match problem {
-            Problem::BadCredentials => token_error("Invalid client credentials"),
-            Problem::BadRequest(detail) => token_error(detail),
-            Problem::NoCredentials | Problem::TokenGone => Reply::empty(401),
-            Problem::UnknownSim | Problem::NoSuchCall => Reply::empty(404),
-            Problem::RateLimited => Reply::empty(429),
-            Problem::Failure(status) => Reply::empty(status),
-        }
+fn problem(problem: Problem) -> Reply {
+    let token_error = |message: &str| {
+        Reply::json(400, &json!({"statusCode": 400, "errorCode": "AuthValidationError", "message": message}))
+    };
+    // Errors about SIMs have no content.
+    match problem {
+        Problem::BadCredentials => token_error("Invalid client credentials"),
+        Problem::BadRequest(detail) => token_error(detail),
+        Problem::NoCredentials | Problem::TokenGone => Reply::empty(401),
+        Problem::UnknownSim | Problem::NoSuchCall => Reply::empty(404),
+        Problem::RateLimited => Reply::empty(429),
+        Problem::Failure(status) => Reply::empty(status),
     }
 }
 

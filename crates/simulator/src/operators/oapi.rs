@@ -4,10 +4,10 @@ use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;
 use crate::format::{MB, at, month_away, month_start, topped_up};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::sims::{SyncState, hash};
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
@@ -18,60 +18,50 @@ use std::time::Duration;
 const COOLDOWN: Duration = Duration::from_secs(300);
 const CLOCK_WINDOW_SECONDS: i64 = 300;
 
-static FACTS: Facts = Facts::new("oapi", &["usedBytes"]);
+pub(super) static OAPI: Operator = Operator::new("oapi", &["usedBytes"], operation, answer, problem);
 
-#[derive(Debug)]
-pub(super) struct Oapi;
-
-impl Operator for Oapi {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    let number = |field| call.json().get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    match route {
+        ("POST", ["api", "v3", "card", "refreshUsage"]) => Operation::Lookup(number("iccid")),
+        ("POST", ["api", "v3", "cloudesim", "refreshUsage"]) => Operation::Lookup(number("eid")),
+        ("POST", ["api", "v3", "card", "getCardsInfo"]) => Operation::Usage(number("iccid")),
+        ("POST", ["api", "v3", "cloudesim", "get"]) => Operation::Usage(number("eid")),
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        let number = |field| call.json().get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        match (method, path.as_slice()) {
-            ("POST", ["api", "v3", "card", "refreshUsage"]) => Operation::Lookup(number("iccid")),
-            ("POST", ["api", "v3", "cloudesim", "refreshUsage"]) => Operation::Lookup(number("eid")),
-            ("POST", ["api", "v3", "card", "getCardsInfo"]) => Operation::Usage(number("iccid")),
-            ("POST", ["api", "v3", "cloudesim", "get"]) => Operation::Usage(number("eid")),
-            _ => Operation::Unknown,
-        }
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    let number = operation.sim().ok_or(Problem::NoSuchCall)?;
+    let body = exchange.call.json();
+    if let Some(refusal) = wrong_sign(exchange, &body)? {
+        return Ok(refusal);
     }
-
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        let number = operation.sim().ok_or(Problem::NoSuchCall)?;
-        let body = exchange.call.json();
-        if let Some(refusal) = wrong_sign(exchange, &body)? {
-            return Ok(refusal);
-        }
-        if number.is_empty() {
-            return Err(Problem::BadRequest("iccid / eid 不能为空"));
-        }
-        exchange.require_known(number)?;
-        Ok(match operation {
-            Operation::Lookup(_) => refresh(exchange, number, &body),
-            _ if !exchange.state.is_new(body["sign"].as_str().unwrap_or_default()) => {
-                envelope("409", "该签名已被使用,请重新签名", None)
-            }
-            _ => read(exchange, number),
-        })
+    if number.is_empty() {
+        return Err(Problem::BadRequest("iccid / eid 不能为空"));
     }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        match problem {
-            Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
-                envelope("401", "appkey 不存在或签名错误", None)
-            }
-            Problem::UnknownSim => envelope("404", "未找到", None),
-            Problem::BadRequest(detail) => envelope("400", detail, None),
-            Problem::RateLimited => envelope("429", "操作过于频繁,请稍后再试", None),
-            Problem::NoSuchCall => status(404, "未找到"),
-            Problem::Failure(code @ (404 | 405 | 413 | 503)) => status(code, "系统繁忙,请稍后再试"),
-            // Every call of an operation is answered with HTTP 200, also where the platform itself fails.
-            Problem::Failure(code) => envelope(&code.to_string(), "系统内部错误", None),
+    exchange.require_known(number)?;
+    Ok(match operation {
+        Operation::Lookup(_) => refresh(exchange, number, &body),
+        _ if !exchange.state.is_new(body["sign"].as_str().unwrap_or_default()) => {
+            envelope("409", "该签名已被使用,请重新签名", None)
         }
+        _ => read(exchange, number),
+    })
+}
+
+fn problem(problem: Problem) -> Reply {
+    match problem {
+        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
+            envelope("401", "appkey 不存在或签名错误", None)
+        }
+        Problem::UnknownSim => envelope("404", "未找到", None),
+        Problem::BadRequest(detail) => envelope("400", detail, None),
+        Problem::RateLimited => envelope("429", "操作过于频繁,请稍后再试", None),
+        Problem::NoSuchCall => status(404, "未找到"),
+        Problem::Failure(code @ (404 | 405 | 413 | 503)) => status(code, "系统繁忙,请稍后再试"),
+        // Every call of an operation is answered with HTTP 200, also where the platform itself fails.
+        Problem::Failure(code) => envelope(&code.to_string(), "系统内部错误", None),
     }
 }
 

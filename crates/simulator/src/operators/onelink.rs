@@ -5,91 +5,86 @@ use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;
 use crate::format::{KIB, topped_up, trimmed};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 
-static FACTS: Facts = Facts { base_path: &["v5", "ec"], ..Facts::new("onelink_v5", &["dataAmount"]) };
+pub(super) static ONE_LINK: Operator = Operator {
+    base_path: &["v5", "ec"],
+    shown_token,
+    log_in,
+    ..Operator::new("onelink_v5", &["dataAmount"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct OneLink;
-
-impl Operator for OneLink {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    let iccid = || parameter(call, "iccid").unwrap_or_default();
+    match route {
+        ("GET" | "POST", ["get", "token"]) => Operation::Login,
+        ("GET" | "POST", ["query", "sim-data-usage"]) => Operation::Usage(iccid()),
+        ("GET" | "POST", ["query", "sim-data-margin" | "sim-status"]) => Operation::Lookup(iccid()),
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        let iccid = || parameter(call, "iccid").unwrap_or_default();
-        match (method, path.as_slice()) {
-            ("GET" | "POST", ["get", "token"]) => Operation::Login,
-            ("GET" | "POST", ["query", "sim-data-usage"]) => Operation::Usage(iccid()),
-            ("GET" | "POST", ["query", "sim-data-margin" | "sim-status"]) => Operation::Lookup(iccid()),
-            _ => Operation::Unknown,
+fn shown_token(call: &Call<'_>) -> Option<String> {
+    parameter(call, "token")
+}
+
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    require_new_transaction(exchange)?;
+    let field = |name| parameter(exchange.call, name);
+    if field("appid").as_deref() != Some(USER) || field("password").as_deref() != Some(SECRET) {
+        return Err(Problem::BadCredentials);
+    }
+    Ok(success(&json!([{ "token": exchange.new_token("") }])))
+}
+
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    let call = exchange.call;
+    let iccid = operation.sim().ok_or(Problem::NoSuchCall)?;
+    require_new_transaction(exchange)?;
+    exchange.require_token(shown_token(call).as_deref())?;
+    if iccid.is_empty() || parameter(call, "msisdn").is_some() || parameter(call, "imsi").is_some() {
+        return Err(Problem::BadRequest("msisdn、iccid、imsi 必须且只能填写一个"));
+    }
+    exchange.require_known(iccid)?;
+    Ok(match call.segments.last().map(AsRef::as_ref) {
+        Some("sim-data-usage") => {
+            let used = exchange.read(iccid).used;
+            // No usage is a single blank.
+            let amount = if used == 0 { " ".to_owned() } else { trimmed(used, KIB, 2) };
+            success(&json!([{ "dataAmount": amount }]))
         }
-    }
-
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        parameter(call, "token")
-    }
-
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        require_new_transaction(exchange)?;
-        let field = |name| parameter(exchange.call, name);
-        if field("appid").as_deref() != Some(USER) || field("password").as_deref() != Some(SECRET) {
-            return Err(Problem::BadCredentials);
+        Some("sim-data-margin") => {
+            let used = exchange.state.sims.peek(iccid, |sim| sim.used(exchange.config, exchange.now));
+            let total = topped_up(used, 100 * KIB * KIB);
+            success(&json!([{"accmMarginList": [{
+                "offeringId": "100000000001",
+                "offeringName": "100M",
+                "apnName": "CMIOT",
+                "totalAmount": trimmed(total, KIB, 2),
+                "useAmount": trimmed(used, KIB, 2),
+                "remainAmount": trimmed(total - used, KIB, 2),
+                "pccCode": "",
+            }]}]))
         }
-        Ok(success(&json!([{ "token": exchange.new_token("") }])))
-    }
+        _ => success(&json!([{"cardStatus": "2", "lastChangeDate": "2026-01-02 03:04:05"}])),
+    })
+}
 
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        let call = exchange.call;
-        let iccid = operation.sim().ok_or(Problem::NoSuchCall)?;
-        require_new_transaction(exchange)?;
-        exchange.require_token(self.shown_token(call).as_deref())?;
-        if iccid.is_empty() || parameter(call, "msisdn").is_some() || parameter(call, "imsi").is_some() {
-            return Err(Problem::BadRequest("msisdn、iccid、imsi 必须且只能填写一个"));
-        }
-        exchange.require_known(iccid)?;
-        Ok(match call.segments.last().map(AsRef::as_ref) {
-            Some("sim-data-usage") => {
-                let used = exchange.read(iccid).used;
-                // No usage is a single blank.
-                let amount = if used == 0 { " ".to_owned() } else { trimmed(used, KIB, 2) };
-                success(&json!([{ "dataAmount": amount }]))
-            }
-            Some("sim-data-margin") => {
-                let used = exchange.state.sims.peek(iccid, |sim| sim.used(exchange.config, exchange.now));
-                let total = topped_up(used, 100 * KIB * KIB);
-                success(&json!([{"accmMarginList": [{
-                    "offeringId": "100000000001",
-                    "offeringName": "100M",
-                    "apnName": "CMIOT",
-                    "totalAmount": trimmed(total, KIB, 2),
-                    "useAmount": trimmed(used, KIB, 2),
-                    "remainAmount": trimmed(total - used, KIB, 2),
-                    "pccCode": "",
-                }]}]))
-            }
-            _ => success(&json!([{"cardStatus": "2", "lastChangeDate": "2026-01-02 03:04:05"}])),
-        })
-    }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        // Clients confirm only 12021 and that errors are HTTP 200 with a status other than "0".
-        let (http, status, message) = match problem {
-            Problem::NoCredentials | Problem::TokenGone => (200, "12021", "TOKEN不存在或已过期,请重新获取"),
-            Problem::BadCredentials => (200, "12001", "APPID或密码错误"),
-            Problem::UnknownSim => (200, "11002", "号码不存在"),
-            Problem::BadRequest(detail) => (200, "12002", detail),
-            Problem::RateLimited => (200, "12022", "访问过于频繁"),
-            Problem::NoSuchCall => return Reply::html(404, "404 Not Found"),
-            Problem::Failure(http) => (http, "10001", "系统错误"),
-        };
-        Reply::json(http, &json!({"status": status, "message": message, "result": []}))
-    }
+fn problem(problem: Problem) -> Reply {
+    // Clients confirm only 12021 and that errors are HTTP 200 with a status other than "0".
+    let (http, status, message) = match problem {
+        Problem::NoCredentials | Problem::TokenGone => (200, "12021", "TOKEN不存在或已过期,请重新获取"),
+        Problem::BadCredentials => (200, "12001", "APPID或密码错误"),
+        Problem::UnknownSim => (200, "11002", "号码不存在"),
+        Problem::BadRequest(detail) => (200, "12002", detail),
+        Problem::RateLimited => (200, "12022", "访问过于频繁"),
+        Problem::NoSuchCall => return Reply::html(404, "404 Not Found"),
+        Problem::Failure(http) => (http, "10001", "系统错误"),
+    };
+    Reply::json(http, &json!({"status": status, "message": message, "result": []}))
 }
 
 fn success(result: &Value) -> Reply {

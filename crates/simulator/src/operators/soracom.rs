@@ -4,9 +4,9 @@ use crate::credentials::{SECRET, USER};
 use crate::exchange::{Exchange, neighbour};
 use crate::format::{at, month_start};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -15,77 +15,71 @@ const LONGEST_LIFE: u64 = 172_800;
 /// The beginning of a SIM id, before the ICCID, so that an id is never mistaken for an ICCID.
 const ID_PREFIX: &str = "SIM";
 
-static FACTS: Facts =
-    Facts { base_path: &["v1"], ..Facts::new("soracom", &["uploadByteSizeTotal", "downloadByteSizeTotal"]) };
+pub(super) static SORACOM: Operator = Operator {
+    base_path: &["v1"],
+    shown_token,
+    log_in,
+    ..Operator::new("soracom", &["uploadByteSizeTotal", "downloadByteSizeTotal"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct Soracom;
-
-impl Operator for Soracom {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("POST", ["auth"]) => Operation::Login,
+        ("GET", ["query", "sims"]) => Operation::Lookup(call.query("iccid").unwrap_or_default()),
+        ("GET", ["stats", "air", "sims", id]) => {
+            Operation::Usage(id.strip_prefix(ID_PREFIX).unwrap_or_default().to_owned())
+        }
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("POST", ["auth"]) => Operation::Login,
-            ("GET", ["query", "sims"]) => Operation::Lookup(call.query("iccid").unwrap_or_default()),
-            ("GET", ["stats", "air", "sims", id]) => {
-                Operation::Usage(id.strip_prefix(ID_PREFIX).unwrap_or_default().to_owned())
+fn shown_token(call: &Call<'_>) -> Option<String> {
+    Some(format!("{} {}", call.header("x-soracom-api-key")?, call.header("x-soracom-token")?))
+}
+
+fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
+    let body = exchange.call.json();
+    if body["authKeyId"] != USER || body["authKey"] != SECRET {
+        return Err(Problem::BadCredentials);
+    }
+    let asked = body["tokenTimeoutSeconds"].as_u64().unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE);
+    let life = asked.min(exchange.config.token_ttl_seconds);
+    let tokens = &exchange.state.tokens;
+    let key = format!("api-{:016x}", tokens.next_serial(exchange.now));
+    let token = format!("{:016x}", tokens.next_serial(exchange.now));
+    tokens.accept(&format!("{key} {token}"), exchange.now, Duration::from_secs(life));
+    Ok(Reply::ok(&json!({"apiKey": key, "token": token, "operatorId": "OP0000000000", "userName": USER})))
+}
+
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    let token = shown_token(exchange.call).ok_or(Problem::NoCredentials)?;
+    exchange.require_token(Some(&token))?;
+    match operation {
+        Operation::Lookup(iccid) if iccid.is_empty() => Err(Problem::BadRequest("iccid is needed here")),
+        Operation::Lookup(iccid) => {
+            let mut found = vec![sim(&neighbour(iccid))];
+            if exchange.knows(iccid) {
+                found.push(sim(&exchange.shown(iccid)));
             }
-            _ => Operation::Unknown,
+            Ok(Reply::ok(&Value::Array(found)))
         }
+        Operation::Usage(iccid) => stats(exchange, iccid),
+        _ => Err(Problem::NoSuchCall),
     }
+}
 
-    fn shown_token(&self, call: &Call<'_>) -> Option<String> {
-        Some(format!("{} {}", call.header("x-soracom-api-key")?, call.header("x-soracom-token")?))
-    }
-
-    fn log_in(&self, exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-        let body = exchange.call.json();
-        if body["authKeyId"] != USER || body["authKey"] != SECRET {
-            return Err(Problem::BadCredentials);
-        }
-        let asked = body["tokenTimeoutSeconds"].as_u64().unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE);
-        let life = asked.min(exchange.config.token_ttl_seconds);
-        let tokens = &exchange.state.tokens;
-        let key = format!("api-{:016x}", tokens.next_serial(exchange.now));
-        let token = format!("{:016x}", tokens.next_serial(exchange.now));
-        tokens.accept(&format!("{key} {token}"), exchange.now, Duration::from_secs(life));
-        Ok(Reply::ok(&json!({"apiKey": key, "token": token, "operatorId": "OP0000000000", "userName": USER})))
-    }
-
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        let token = self.shown_token(exchange.call).ok_or(Problem::NoCredentials)?;
-        exchange.require_token(Some(&token))?;
-        match operation {
-            Operation::Lookup(iccid) if iccid.is_empty() => Err(Problem::BadRequest("iccid is needed here")),
-            Operation::Lookup(iccid) => {
-                let mut found = vec![sim(&neighbour(iccid))];
-                if exchange.knows(iccid) {
-                    found.push(sim(&exchange.shown(iccid)));
-                }
-                Ok(Reply::ok(&Value::Array(found)))
-            }
-            Operation::Usage(iccid) => stats(exchange, iccid),
-            _ => Err(Problem::NoSuchCall),
-        }
-    }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        // The bodies of errors are not documented. This is the shape that clients have seen.
-        let (status, code, message) = match problem {
-            Problem::BadCredentials => (401, "AUM0001", "Authentication failed."),
-            Problem::NoCredentials | Problem::TokenGone => (401, "AUM0003", "Invalid or expired API token."),
-            Problem::UnknownSim => (404, "SEM0001", "The SIM is not found."),
-            Problem::NoSuchCall => (404, "COM0404", "Not found."),
-            Problem::BadRequest(detail) => (400, "COM0003", detail),
-            Problem::RateLimited => (429, "COM0429", "Too many requests."),
-            Problem::Failure(status) => (status, "COM0001", "Unexpected error."),
-        };
-        Reply::json(status, &json!({"code": code, "message": message}))
-    }
+fn problem(problem: Problem) -> Reply {
+    // The bodies of errors are not documented. This is the shape that clients have seen.
+    let (status, code, message) = match problem {
+        Problem::BadCredentials => (401, "AUM0001", "Authentication failed."),
+        Problem::NoCredentials | Problem::TokenGone => (401, "AUM0003", "Invalid or expired API token."),
+        Problem::UnknownSim => (404, "SEM0001", "The SIM is not found."),
+        Problem::NoSuchCall => (404, "COM0404", "Not found."),
+        Problem::BadRequest(detail) => (400, "COM0003", detail),
+        Problem::RateLimited => (429, "COM0429", "Too many requests."),
+        Problem::Failure(status) => (status, "COM0001", "Unexpected error."),
+    };
+    Reply::json(status, &json!({"code": code, "message": message}))
 }
 
 fn stats(exchange: &Exchange<'_>, iccid: &str) -> Result<Reply, Problem> {

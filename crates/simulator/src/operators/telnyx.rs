@@ -4,64 +4,54 @@ use crate::credentials::require_secret;
 use crate::exchange::{Exchange, neighbour};
 use crate::format::{MB, topped_up, trimmed};
 use crate::operation::{Operation, Problem};
-use crate::operator::{Facts, Operator};
+use crate::operator::Operator;
 use crate::sims::hash;
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply};
+use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 
-static FACTS: Facts =
-    Facts { base_path: &["v2"], ..Facts::new("telnyx", &["current_billing_period_consumed_data"]) };
+pub(super) static TELNYX: Operator = Operator {
+    base_path: &["v2"],
+    ..Operator::new("telnyx", &["current_billing_period_consumed_data"], operation, answer, problem)
+};
 
-#[derive(Debug)]
-pub(super) struct Telnyx;
-
-impl Operator for Telnyx {
-    fn facts(&self) -> &'static Facts {
-        &FACTS
+fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+    match route {
+        ("GET", ["sim_cards"]) => Operation::Usage(call.query("filter[iccid]").unwrap_or_default()),
+        _ => Operation::Unknown,
     }
+}
 
-    fn operation(&self, _: &OperatorState, call: &Call<'_>) -> Operation {
-        let (method, path) = call.route();
-        match (method, path.as_slice()) {
-            ("GET", ["sim_cards"]) => Operation::Usage(call.query("filter[iccid]").unwrap_or_default()),
-            _ => Operation::Unknown,
+fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
+    require_secret(exchange.call.bearer())?;
+    let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    if iccid.is_empty() {
+        return Err(Problem::BadRequest("filter[iccid] is needed here"));
+    }
+    // The filter finds every number that contains the one asked for, in no useful order.
+    let mut found = vec![element(&neighbour(iccid), 123_456_789)];
+    if exchange.knows(iccid) {
+        let usage = exchange.read(iccid);
+        found.push(element(&usage.iccid, usage.used));
+    }
+    let meta = json!({"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": found.len()});
+    Ok(Reply::ok(&json!({"data": found, "meta": meta})))
+}
+
+fn problem(problem: Problem) -> Reply {
+    // Only `detail` of an error's keys is documented.
+    let (status, code, title, detail) = match problem {
+        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
+            (401, "10009", "Authentication failed", "Could not understand the provided credentials.")
         }
-    }
-
-    fn answer(&self, exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-        require_secret(exchange.call.bearer())?;
-        let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
-        if iccid.is_empty() {
-            return Err(Problem::BadRequest("filter[iccid] is needed here"));
+        Problem::UnknownSim | Problem::NoSuchCall => {
+            (404, "10005", "Resource not found", "The requested resource or URL could not be found.")
         }
-        // The filter finds every number that contains the one asked for, in no useful order.
-        let mut found = vec![element(&neighbour(iccid), 123_456_789)];
-        if exchange.knows(iccid) {
-            let usage = exchange.read(iccid);
-            found.push(element(&usage.iccid, usage.used));
-        }
-        let meta = json!({"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": found.len()});
-        Ok(Reply::ok(&json!({"data": found, "meta": meta})))
-    }
-
-    fn problem(&self, problem: Problem) -> Reply {
-        // Only `detail` of an error's keys is documented.
-        let (status, code, title, detail) = match problem {
-            Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
-                (401, "10009", "Authentication failed", "Could not understand the provided credentials.")
-            }
-            Problem::UnknownSim | Problem::NoSuchCall => {
-                (404, "10005", "Resource not found", "The requested resource or URL could not be found.")
-            }
-            Problem::BadRequest(detail) => (400, "10015", "Bad request", detail),
-            Problem::RateLimited => (429, "10011", "Too many requests", "You have exceeded the rate limit."),
-            Problem::Failure(status) => {
-                (status, "10007", "Unexpected error", "An unexpected error occurred.")
-            }
-        };
-        Reply::json(status, &json!({"errors": [{"code": code, "title": title, "detail": detail}]}))
-    }
+        Problem::BadRequest(detail) => (400, "10015", "Bad request", detail),
+        Problem::RateLimited => (429, "10011", "Too many requests", "You have exceeded the rate limit."),
+        Problem::Failure(status) => (status, "10007", "Unexpected error", "An unexpected error occurred."),
+    };
+    Reply::json(status, &json!({"errors": [{"code": code, "title": title, "detail": detail}]}))
 }
 
 fn element(iccid: &str, used: u64) -> Value {

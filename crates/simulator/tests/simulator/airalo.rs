@@ -1,18 +1,13 @@
-use crate::support::{Answer, SIM, UNKNOWN, World, form, json, send};
+use crate::support::{Answer, SIM, UNKNOWN, World, json, send};
 use serde_json::json as j;
 use std::time::Duration;
 
-async fn log_in(world: &World, secret: &str) -> Answer {
-    let pairs = [("client_id", "sim-user"), ("client_secret", secret), ("grant_type", "client_credentials")];
-    send(form(world.post("airalo/v2/token"), &pairs)).await
-}
-
 async fn token(world: &World) -> String {
-    log_in(world, "sim-secret").await.json()["data"]["access_token"].as_str().unwrap().to_owned()
+    world.log_in_by_form("airalo/v2/token", "sim-secret").await.text_at("/data/access_token")
 }
 
 async fn ask(world: &World, token: &str, iccid: &str) -> Answer {
-    send(world.get(&format!("airalo/v2/sims/{iccid}/usage")).bearer_auth(token)).await
+    world.get_with_bearer(token, &format!("airalo/v2/sims/{iccid}/usage")).await
 }
 
 #[tokio::test]
@@ -51,7 +46,7 @@ async fn limits_are_per_sim_per_account_and_per_log_in() {
     }
     assert_eq!(ask(&world, &token, others[0]).await.status, 429);
     for status in [200, 200, 429] {
-        assert_eq!(log_in(&world, "sim-secret").await.status, status);
+        assert_eq!(world.log_in_by_form("airalo/v2/token", "sim-secret").await.status, status);
     }
     assert_eq!(world.simulator.stats("airalo").violations, 3);
 }
@@ -59,7 +54,7 @@ async fn limits_are_per_sim_per_account_and_per_log_in() {
 #[tokio::test]
 async fn a_missing_sim_changes_the_type_of_data() {
     let world = World::fixed().await;
-    assert_eq!(log_in(&world, "x").await.status, 401);
+    assert_eq!(world.log_in_by_form("airalo/v2/token", "x").await.status, 401);
     let body =
         j!({"client_id": "sim-user", "client_secret": "sim-secret", "grant_type": "client_credentials"});
     let answer = send(json(world.post("airalo/v2/token"), &body)).await.json();

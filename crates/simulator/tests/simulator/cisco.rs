@@ -13,8 +13,7 @@ const CISCO: &str = "cisco_control_center";
 
 #[tokio::test]
 async fn usage_is_what_was_set() {
-    let world = World::fixed().await;
-    world.simulator.set_usage(CISCO, SIM, 1_048_576);
+    let world = World::with_usage(CISCO, 1_048_576).await;
     let answer = send(ask(&world, CISCO, SIM)).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json;charset=ISO-8859-1"));

@@ -9,11 +9,11 @@ async fn log_in(world: &World, secret: &str) -> Answer {
 }
 
 async fn token(world: &World) -> String {
-    log_in(world, "sim-secret").await.json()["auth_token"].as_str().unwrap().to_owned()
+    log_in(world, "sim-secret").await.text_at("/auth_token")
 }
 
 async fn get(world: &World, token: &str, path: &str) -> Answer {
-    send(world.get(&format!("emnify/api/v1/{path}")).bearer_auth(token)).await
+    world.get_with_bearer(token, &format!("emnify/api/v1/{path}")).await
 }
 
 #[tokio::test]

@@ -1,19 +1,15 @@
-use crate::support::{Answer, SIM, UNKNOWN, World, form, send};
+use crate::support::{Answer, SIM, UNKNOWN, World};
 
-async fn log_in(world: &World, secret: &str) -> Answer {
-    let pairs = [("grant_type", "client_credentials"), ("client_id", "sim-user"), ("client_secret", secret)];
-    send(form(world.post("kore_super_sim/api-services/v1/auth/token"), &pairs)).await
-}
+const TOKEN: &str = "kore_super_sim/api-services/v1/auth/token";
 
 async fn get(world: &World, token: &str, path: &str) -> Answer {
-    send(world.get(&format!("kore_super_sim/v1/{path}")).bearer_auth(token)).await
+    world.get_with_bearer(token, &format!("kore_super_sim/v1/{path}")).await
 }
 
 #[tokio::test]
 async fn sim_billing_period_usage() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("kore_super_sim", SIM, 3_000);
-    let token = log_in(&world, "sim-secret").await.json()["access_token"].as_str().unwrap().to_owned();
+    let world = World::with_usage("kore_super_sim", 3_000).await;
+    let token = world.log_in_by_form(TOKEN, "sim-secret").await.text_at("/access_token");
     let sims = get(&world, &token, &format!("Sims?Iccid={SIM}")).await.json();
     assert_eq!((&sims["sims"][0]["iccid"], &sims["sims"][0]["status"]), (&SIM.into(), &"active".into()));
     let sid = sims["sims"][0]["sid"].as_str().unwrap();
@@ -43,7 +39,9 @@ async fn sim_billing_period_usage() {
 #[tokio::test]
 async fn errors_have_kores_shape() {
     let world = World::fixed().await;
-    for answer in [log_in(&world, "x").await, get(&world, "x", &format!("Sims?Iccid={SIM}")).await] {
+    for answer in
+        [world.log_in_by_form(TOKEN, "x").await, get(&world, "x", &format!("Sims?Iccid={SIM}")).await]
+    {
         assert_eq!(
             (answer.status, answer.fields("").join(" ").as_str()),
             (401, "status message code more_info")

@@ -9,17 +9,16 @@ async fn log_in(world: &World, secret: &str) -> Answer {
 }
 
 async fn token(world: &World) -> String {
-    log_in(world, "sim-secret").await.json()["access_token"].as_str().unwrap().to_owned()
+    log_in(world, "sim-secret").await.text_at("/access_token")
 }
 
 async fn quota(world: &World, token: &str, iccid: &str) -> Answer {
-    send(world.get(&format!("1nce/v1/sims/{iccid}/quota/data")).bearer_auth(token)).await
+    world.get_with_bearer(token, &format!("1nce/v1/sims/{iccid}/quota/data")).await
 }
 
 #[tokio::test]
 async fn the_quota_says_what_is_left() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("1nce", SIM, 101_750_001);
+    let world = World::with_usage("1nce", 101_750_001).await;
     let answer = quota(&world, &token(&world).await, SIM).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["volume"].to_string(), "398.249999");
@@ -35,8 +34,7 @@ async fn the_quota_says_what_is_left() {
 
 #[tokio::test]
 async fn the_usage_list_carries_its_own_sum() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("1nce", SIM, 30_001);
+    let world = World::with_usage("1nce", 30_001).await;
     let path = format!("1nce/v1/sims/{SIM}/usage?start_dt=2026-05-01&end_dt=2026-05-08");
     let answer = send(world.get(&path).bearer_auth(token(&world).await)).await;
     let stats = answer.json()["stats"].as_array().unwrap().clone();

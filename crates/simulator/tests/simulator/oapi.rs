@@ -24,8 +24,7 @@ async fn call(world: &World, secret: &str, path: &str, nonce: u32, fields: Value
 
 #[tokio::test]
 async fn refresh_there_then_read_there() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("oapi", SIM, 1_000);
+    let world = World::with_usage("oapi", 1_000).await;
     let read =
         async |nonce| call(&world, "sim-secret", "card/getCardsInfo", nonce, j!({"iccid": SIM})).await.json();
     assert_eq!(read(10_001).await["data"]["usage"]["usedBytes"], 1_000);

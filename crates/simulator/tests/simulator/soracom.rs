@@ -21,8 +21,7 @@ async fn get(world: &World, (key, token): &(String, String), path: &str) -> Answ
 
 #[tokio::test]
 async fn the_search_finds_neighbours_and_the_stats_add_up() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("soracom", SIM, 123_456_789);
+    let world = World::with_usage("soracom", 123_456_789).await;
     let token = token(&world).await;
     let found = get(&world, &token, &format!("query/sims?iccid={SIM}")).await.json();
     assert_eq!(found[0]["iccid"], format!("{SIM}5"));

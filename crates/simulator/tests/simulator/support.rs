@@ -33,6 +33,11 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// The text at a JSON pointer.
+    pub(crate) fn text_at(&self, pointer: &str) -> String {
+        self.json().pointer(pointer).unwrap().as_str().unwrap().to_owned()
+    }
+
     /// Field names of a JSON object, in order.
     pub(crate) fn fields(&self, pointer: &str) -> Vec<String> {
         self.json().pointer(pointer).unwrap().as_object().unwrap().keys().cloned().collect()
@@ -62,6 +67,13 @@ impl World {
         Self::new(SimulatorConfig::fixed()).await
     }
 
+    /// Usage stands still, and [`SIM`] has used this much at an operator.
+    pub(crate) async fn with_usage(operator: &str, bytes: u64) -> Self {
+        let world = Self::fixed().await;
+        world.simulator.set_usage(operator, SIM, bytes);
+        world
+    }
+
     /// Usage grows with the clock.
     pub(crate) async fn growing() -> Self {
         Self::new(SimulatorConfig::default()).await
@@ -77,6 +89,17 @@ impl World {
 
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(format!("{}/{path}", self.simulator.url()))
+    }
+
+    pub(crate) async fn get_with_bearer(&self, token: &str, path: &str) -> Answer {
+        send(self.get(path).bearer_auth(token)).await
+    }
+
+    /// OAuth2 client credentials, as a form.
+    pub(crate) async fn log_in_by_form(&self, path: &str, secret: &str) -> Answer {
+        let user =
+            [("grant_type", "client_credentials"), ("client_id", "sim-user"), ("client_secret", secret)];
+        send(form(self.post(path), &user)).await
     }
 
     pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {

@@ -1,14 +1,13 @@
-use crate::support::{Answer, SIM, UNKNOWN, World, send};
+use crate::support::{Answer, SIM, UNKNOWN, World};
 use simgauge_simulator::{Fault, FaultSpan};
 
 async fn ask(world: &World, key: &str, iccid: &str) -> Answer {
-    send(world.get(&format!("telnyx/sim_cards?filter%5Biccid%5D={iccid}")).bearer_auth(key)).await
+    world.get_with_bearer(key, &format!("telnyx/sim_cards?filter%5Biccid%5D={iccid}")).await
 }
 
 #[tokio::test]
 async fn the_filter_finds_neighbours_too() {
-    let world = World::fixed().await;
-    world.simulator.set_usage("telnyx", SIM, 150_500_000);
+    let world = World::with_usage("telnyx", 150_500_000).await;
     let answer = ask(&world, "sim-secret", SIM).await.json();
     let found = answer["data"].as_array().unwrap();
     assert_eq!((found.len(), &answer["meta"]["total_results"]), (2, &2.into()));

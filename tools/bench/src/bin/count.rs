@@ -1,9 +1,8 @@
-//! Work to be counted in instructions, not in time, under callgrind: once with none of the work and once with some; the
+//! Work whose instructions are counted under callgrind: once with none of the work and once with some. The
 //! difference is its cost.
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use simgauge_domain::accept::AcceptRule;
-use simgauge_domain::card_kind::CardKind as Kind;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
@@ -28,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     match what.as_str() {
         "gate" => gate(calls),
         "accept" => {
-            // One thread, beside the one that SQLite's connection has.
+            // One thread, beside the thread of SQLite's connection.
             tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(accept(calls))
         }
         _ => bail!(usage),
@@ -39,7 +38,7 @@ fn number(n: usize) -> String {
     format!("8986{n:015}")
 }
 
-/// What every call passes before the store is asked: parsed, its fields read, its sign verified.
+/// What every call passes before the store: the body is parsed, its fields are read, its sign is verified.
 fn gate(calls: usize) -> anyhow::Result<()> {
     let wrong = |error: FieldError| anyhow!(error.message(Language::En));
     for n in 0..calls {
@@ -49,17 +48,17 @@ fn gate(calls: usize) -> anyhow::Result<()> {
             10_000 + n,
             number(n)
         );
-        // Any sign of the right form takes the same time.
+        // Any sign of the right form takes the same time to verify.
         let text = format!(r#"{{{fields},"sign":"0123456789ABCDEF0123456789ABCDEF01234567"}}"#);
         let body = Body::parse(text.as_bytes())?;
         let caller = Caller::read(&body).map_err(wrong)?;
-        black_box(RefreshUsage::read(&body, Kind::Sim).map_err(wrong)?);
+        black_box(RefreshUsage::read(&body, CardKind::Sim).map_err(wrong)?);
         ensure!(!sign::verify(&body, Scope::Request, SECRET, caller.sign), "nobody signed this");
     }
     Ok(())
 }
 
-/// Accepting in groups, on SQLite: cards found, calls decided, refreshes and tasks written.
+/// Accepts calls in groups, on SQLite.
 async fn accept(calls: usize) -> anyhow::Result<()> {
     ensure!(calls <= CARDS && calls.is_multiple_of(GROUP), "CALLS is a multiple of {GROUP} up to {CARDS}");
     let dir = tempfile::tempdir()?;
@@ -88,7 +87,7 @@ async fn accept(calls: usize) -> anyhow::Result<()> {
                 account: "bench".into(),
                 appkey: "bench-appkey".into(),
                 kind: CardKind::Sim,
-                // Spread over the store, as the cards of real calls are.
+                // The cards are spread over the store, as those of real calls are.
                 number: number(n * 1999 % CARDS),
                 sign: format!("{n:040X}"),
                 id: RefreshId::new(NOW, n as u128),

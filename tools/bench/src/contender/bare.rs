@@ -1,6 +1,7 @@
 //! The bare handler.
 
-use super::{App, Contender};
+use super::api::Contender;
+use super::ours::App;
 use anyhow::Context as _;
 use simgauge_process::{self as process, Server};
 use std::net::SocketAddr;

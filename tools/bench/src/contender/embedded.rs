@@ -1,6 +1,6 @@
 //! simgauge with its embedded store.
 
-use super::Contender;
+use super::api::Contender;
 use super::ours::{self, App, IDLE_LANE, IDLE_LANE_NAME, Kept, Setup, sqlite_url};
 use anyhow::{Context as _, ensure};
 use simgauge_process::{self as process, Server};
@@ -19,7 +19,7 @@ pub(crate) struct Embedded {
 }
 
 impl Embedded {
-    /// `template` is a store made by [`seed_idle`]; its lane does not work.
+    /// `template` is a store made by [`seed_idle`]. Its lane does not work.
     pub(crate) fn new(dir: PathBuf, template: PathBuf, app: &Rc<App>) -> Self {
         Self::with_operators(dir, template, app, IDLE_LANE.to_owned())
     }
@@ -42,22 +42,22 @@ impl Embedded {
         Setup::new(&self.dir, &sqlite_url(&self.file()), &self.operator_accounts)
     }
 
-    /// Begins with a fresh copy.
+    /// Begins with a new copy of the template.
     pub(crate) fn copy_template(&self) -> anyhow::Result<()> {
         for left in ["-wal", "-shm", ".lock"] {
             let _ = std::fs::remove_file(self.dir.join(format!("embedded.db{left}")));
         }
         std::fs::copy(&self.template, self.file()).context("the store cannot be copied")?;
-        self.setup()?.renew(&self.app)?;
+        self.setup()?.set_secret(&self.app)?;
         process::settle()
     }
 
-    /// Refreshes of cards 0 to `total`, accepted while it does not run.
+    /// Accepts refreshes of cards 0 to `total` while it does not run.
     pub(crate) fn accept_all(&self, total: u64) -> anyhow::Result<()> {
         self.setup()?.accept_all(total)
     }
 
-    /// Starts it on what the last run left; answers also how long that took.
+    /// Starts it on what the last run left. Also returns how long that took.
     pub(crate) fn start_as_it_is(&mut self) -> anyhow::Result<(SocketAddr, Duration)> {
         let setup = self.setup()?;
         let (server, took) = setup.serve()?;
@@ -66,7 +66,6 @@ impl Embedded {
         Ok((address, took))
     }
 
-    /// The running server.
     pub(crate) fn server(&self) -> anyhow::Result<&Server> {
         self.running.as_ref().map(|(_, server)| server).context("not started")
     }
@@ -109,15 +108,15 @@ impl Contender for Embedded {
     }
 }
 
-/// Makes a store with that many cards, spread over the lanes, in one file; answers cards a second of their import.
+/// Makes a store with `total` cards, spread over the lanes, in one file. Returns the imported cards a second.
 pub(crate) fn seed(file: &Path, total: u64, dir: &Path, app: &App, lanes: &[String]) -> anyhow::Result<f64> {
-    // The import only asks for names that the configuration has where it has any.
+    // The import checks names of operator accounts only where the configuration has some.
     let setup = Setup::new(dir, &sqlite_url(file), "")?;
-    setup.furnish(app)?;
+    setup.create_app(app)?;
     setup.import(total, lanes)
 }
 
-/// The same with the lane that does not work.
+/// Like [`seed`], with the lane that does not work.
 pub(crate) fn seed_idle(file: &Path, total: u64, dir: &Path, app: &App) -> anyhow::Result<f64> {
     seed(file, total, dir, app, &[IDLE_LANE_NAME.to_owned()])
 }

@@ -1,6 +1,8 @@
-//! The gateway that one would put together instead: nginx with Lua, and a Redis that writes every call to the disk.
+//! The gateway that could be built instead of simgauge: nginx with Lua, and a Redis that writes every call to
+//! the disk.
 
-use super::{App, Contender};
+use super::api::Contender;
+use super::ours::App;
 use crate::cards::APPKEY;
 use anyhow::Context as _;
 use simgauge_process::{self as process, Server};

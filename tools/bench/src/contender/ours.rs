@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The key that seals the app's secret; stores of figures have nothing to hide.
+/// The key that encrypts the app's secret. A store for measurements has nothing to hide.
 const KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The lane of the accept measurements. It exists, its tasks are written as any, and it does not work them: its one call a
-/// day goes to a port where nobody listens. What readings cost is measured by the section `readings`.
+/// The lane of the accept measurements. Its tasks are written like any others, but it does not work on them:
+/// it may make one call a day, to a port where nobody listens. The section `readings` measures the cost of
+/// readings.
 pub(crate) const IDLE_LANE_NAME: &str = "bench";
-/// Its operator account.
+/// The operator account of [`IDLE_LANE_NAME`].
 pub(crate) const IDLE_LANE: &str = r#"
 [[operator_account]]
 name = "bench"
@@ -49,16 +50,16 @@ pub(crate) struct Kept {
     pub(crate) succeeded: u64,
 }
 
-/// The app that calls: simgauge makes its secret, and every contender gets the same.
+/// The app that calls. simgauge creates its secret, and every contender gets the same one.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) secret: String,
-    /// As simgauge keeps it.
+    /// The secret as simgauge stores it.
     sealed: Vec<u8>,
 }
 
 impl App {
-    /// Has a secret made, in a store that serves for nothing else.
+    /// Creates the app in a store that is used for nothing else.
     pub(crate) fn create(dir: &Path) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Created {
@@ -82,8 +83,8 @@ struct Imported {
 }
 
 impl Setup {
-    /// Writes the configuration: a store, and operator accounts as TOML. Everything else is as it comes, but for a lane's
-    /// longest wait and the quota, which would refuse what is to be measured.
+    /// Writes the configuration: a store, and operator accounts as TOML. Everything else has its default,
+    /// except a lane's longest wait and the quota, which would refuse the calls of a measurement.
     pub(crate) fn new(dir: &Path, store_url: &str, operator_accounts: &str) -> anyhow::Result<Self> {
         let address = process::free_address()?;
         let file = dir.join("simgauge.toml");
@@ -103,24 +104,24 @@ impl Setup {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.file).env("SIMGAUGE_KEY", KEY);
-        // What the operator simulator takes.
+        // What the operator simulator accepts.
         command.env("SIMGAUGE_BENCH_USER", "sim-user").env("SIMGAUGE_BENCH_KEY", "sim-secret");
         command
     }
 
-    /// Makes the store: schema, account, app.
-    pub(crate) fn furnish(&self, app: &App) -> anyhow::Result<()> {
+    /// Creates schema, account and app.
+    pub(crate) fn create_app(&self, app: &App) -> anyhow::Result<()> {
         process::run(self.command().args(["account", "create", ACCOUNT]))?;
         let now = now()?;
         self.with_store(async |store| Ok(store.create_app(APPKEY, ACCOUNT, "", &app.sealed, now).await?))
     }
 
-    /// Gives the app of a store that an earlier run left the secret of this run.
-    pub(crate) fn renew(&self, app: &App) -> anyhow::Result<()> {
+    /// Sets the secret of this run in a store that an earlier run left.
+    pub(crate) fn set_secret(&self, app: &App) -> anyhow::Result<()> {
         self.with_store(async |store| Ok(store.set_app_secret(APPKEY, &app.sealed, None).await?))
     }
 
-    /// Imports that many cards with `simgauge card import`; answers cards a second, as the whole command took.
+    /// Imports `total` cards with `simgauge card import`. Returns cards a second over the whole command.
     pub(crate) fn import(&self, total: u64, lanes: &[String]) -> anyhow::Result<f64> {
         let csv = self.dir.join("cards.csv");
         cards::write_csv(&csv, total, lanes)?;
@@ -135,7 +136,8 @@ impl Setup {
         Ok(total as f64 / imported.seconds)
     }
 
-    /// Accepts refreshes of cards 0 to `total` without a server, so that lanes find them waiting when one starts.
+    /// Accepts refreshes of cards 0 to `total` without a server, so that lanes find them when a server
+    /// starts.
     pub(crate) fn accept_all(&self, total: u64) -> anyhow::Result<()> {
         const GROUP: usize = 1000;
         let now = now()?;
@@ -161,7 +163,7 @@ impl Setup {
         })
     }
 
-    /// Starts the server; answers how long it took to be ready.
+    /// Starts the server. Returns how long it took to be ready.
     pub(crate) fn serve(&self) -> anyhow::Result<(Server, Duration)> {
         let mut server = Server::start("simgauge", self.command().arg("serve"), &self.dir)?;
         let took = server.wait_until(|| process::get(self.address, "/readyz").is_ok())?;
@@ -195,12 +197,12 @@ fn now() -> anyhow::Result<UnixMs> {
     Ok(UnixMs(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?))
 }
 
-/// An SQLite file as store.url names it.
+/// The `store.url` of an SQLite file.
 pub(crate) fn sqlite_url(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// Does something with a store, which nobody serves meanwhile.
+/// Works with a store that no server uses.
 pub(crate) fn with_store<T>(
     url: &str,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,

@@ -1,6 +1,6 @@
 //! simgauge on PostgreSQL.
 
-use super::Contender;
+use super::api::Contender;
 use super::ours::{App, IDLE_LANE, IDLE_LANE_NAME, Setup};
 use anyhow::Context as _;
 use simgauge_process::{self as process, Server};
@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where `scripts/with-postgres` tells of its cluster: a URL that ends in a database's name.
+/// The variable in which `scripts/with-postgres` names its cluster: a URL that ends in a database's name.
 const CLUSTER: &str = "SIMGAUGE_TEST_POSTGRES";
 const TEMPLATE: &str = "simgauge_bench_template";
 const DATABASE: &str = "simgauge_bench";
 
-/// simgauge on a PostgreSQL cluster of its own, on a fresh copy of a database full of cards.
+/// simgauge on a PostgreSQL cluster of its own, with a new copy of a database full of cards.
 pub(crate) struct Postgres {
     dir: PathBuf,
     root: String,
@@ -21,7 +21,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Makes the database with that many cards.
+    /// Makes a database with `total` cards.
     pub(crate) fn new(dir: PathBuf, app: &App, total: u64) -> anyhow::Result<Self> {
         let url =
             std::env::var(CLUSTER).with_context(|| format!("{CLUSTER} is not set; see scripts/bench"))?;
@@ -29,7 +29,7 @@ impl Postgres {
         let postgres = Self { dir, root: root.to_owned(), running: None };
         postgres.recreate(TEMPLATE, "template1")?;
         let setup = Setup::new(&postgres.dir, &postgres.url(TEMPLATE), IDLE_LANE)?;
-        setup.furnish(app)?;
+        setup.create_app(app)?;
         setup.import(total, &[IDLE_LANE_NAME.to_owned()])?;
         process::run(Command::new("vacuumdb").arg("--analyze").arg(postgres.url(TEMPLATE)))?;
         Ok(postgres)
@@ -39,7 +39,7 @@ impl Postgres {
         format!("{}/{database}", self.root)
     }
 
-    /// One of PostgreSQL's own programs, for this cluster.
+    /// A program of PostgreSQL, for this cluster.
     fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         command.arg("--maintenance-db").arg(self.url("postgres"));

@@ -1,6 +1,7 @@
-//! How many refreshes are accepted in a second: signed, each of another card, durable before they are answered.
+//! How many refreshes are accepted in a second. Each is signed, is about another card, and is durable before
+//! its answer.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Bare, Contender, Embedded, Gateway, Postgres};
 use crate::machine;
 use crate::report::Bound;
@@ -9,7 +10,7 @@ use crate::wrk::Seen;
 use anyhow::ensure;
 use simgauge_process as process;
 
-/// Load before what counts, in seconds: connections are made and pages come into memory.
+/// Seconds of load before the measurement, to open connections and to load pages into memory.
 const WARM_UP_SECONDS: u64 = 1;
 
 /// The embedded store against the bare handler and the gateway.
@@ -45,7 +46,8 @@ pub(super) fn postgres(bench: &mut Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets each contender accept distinct requests for some seconds, in turns, several rounds; answers the rates of each.
+/// Lets the contenders accept distinct requests one after the other, for several rounds. Returns the rates of
+/// each.
 fn race(bench: &mut Bench, contenders: &mut [Box<dyn Contender>], total: u64) -> anyhow::Result<Vec<Series>> {
     let mut rates = vec![Series::default(); contenders.len()];
     let mut latencies = rates.clone();
@@ -68,7 +70,7 @@ fn race(bench: &mut Bench, contenders: &mut [Box<dyn Contender>], total: u64) ->
 }
 
 fn one(bench: &Bench, contender: &mut dyn Contender, total: u64, round: u64) -> anyhow::Result<Seen> {
-    // A share for the warm-up, as if it were one more second of load.
+    // The warm-up gets its share of the requests, like one more second of load.
     let share = total * WARM_UP_SECONDS / (WARM_UP_SECONDS + bench.seconds);
     let warm_up = bench.requests("warm-up", 0..share, total, round)?;
     let requests = bench.requests("load", share..total, total, round)?;
@@ -77,7 +79,7 @@ fn one(bench: &Bench, contender: &mut dyn Contender, total: u64, round: u64) -> 
     let before = bench.load(address, &warm_up, WARM_UP_SECONDS, contender.forgets())?;
     let seen = bench.load(address, &requests, bench.seconds, contender.forgets())?;
     let kept = contender.stop()?;
-    // What was on its way when wrk stopped may have been accepted without wrk having seen the answer.
+    // A call in progress when wrk stopped may have been accepted although wrk did not read the answer.
     let answered = before.requests + seen.requests;
     ensure!(
         (answered..=answered + 2 * bench.connections).contains(&kept),

@@ -1,6 +1,6 @@
-//! What many cards cost: the rate of accepting, memory, the time to start.
+//! What many cards cost: rate of accepting, memory, time to start.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Contender, Embedded};
 use crate::report::Bound;
@@ -11,12 +11,13 @@ use simgauge_process::mb;
 use std::time::{Duration, Instant};
 
 const FEW: u64 = 100_000;
-/// Requests of one measurement: nearly all of the few cards, and as many of the many.
+/// Requests of one measurement.
 const REQUESTS: u64 = 90_000;
-/// How long the store of many cards is under load before its memory counts.
+/// How long the store of many cards is under load before its memory is measured.
 const LOAD: Duration = Duration::from_secs(600);
-/// One stretch of that load: its requests are signed just before, since signs are good for five minutes.
-const STRETCH_SECONDS: u64 = 60;
+/// The load is made in parts. The requests of a part are signed just before, because signs are valid for five
+/// minutes.
+const PART_SECONDS: u64 = 60;
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let (many, load) = if bench.quick { (1_000_000, Duration::from_secs(5)) } else { (10_000_000, LOAD) };
@@ -36,7 +37,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         let requests = bench.requests("few", 0..REQUESTS, FEW, round)?;
         let (rate, _) = rate_of(&mut few_cards, &requests)?;
         few_rates.push(rate);
-        // The copy is too large to be made anew: each round has other cards of it.
+        // The copy is too large to be made anew, so each round uses other cards of it.
         let slice = round * REQUESTS..(round + 1) * REQUESTS;
         let requests = bench.requests("many", slice, many, round)?;
         let (rate, started) = rate_of(&mut many_cards, &requests)?;
@@ -53,7 +54,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Accepts all requests as fast as it goes; answers the rate, and how long the server took to start.
+/// Accepts all requests as fast as possible. Returns the rate, and how long the server took to start.
 fn rate_of(ours: &mut Embedded, requests: &crate::cards::Requests) -> anyhow::Result<(f64, Duration)> {
     process::settle()?;
     let (address, started) = ours.start_as_it_is()?;
@@ -64,7 +65,7 @@ fn rate_of(ours: &mut Embedded, requests: &crate::cards::Requests) -> anyhow::Re
     Ok((answers.all() as f64 / answers.took.as_secs_f64(), started))
 }
 
-/// Keeps the server under load as fast as it goes; answers its memory in between and at the end (the largest figure counts).
+/// Keeps the server under the highest load. Returns its largest memory.
 fn memory_under_load(
     bench: &Bench,
     ours: &mut Embedded,
@@ -77,8 +78,8 @@ fn memory_under_load(
     let began = Instant::now();
     let mut next = accepted;
     while began.elapsed() < load {
-        let seconds = STRETCH_SECONDS.min((load - began.elapsed()).as_secs().max(1));
-        // More than are ever sent in that time.
+        let seconds = PART_SECONDS.min((load - began.elapsed()).as_secs().max(1));
+        // More than can be sent in that time.
         let requests = bench.requests("load", next..next + seconds * 60_000, total, next)?;
         next += bench.load(address, &requests, seconds, false)?.requests + bench.connections;
         memory.push(mb(ours.server()?.resident()?));

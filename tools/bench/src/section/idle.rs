@@ -1,12 +1,12 @@
-//! What a server costs that nobody asks anything.
+//! What an idle server costs.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Contender, Embedded};
 use crate::report::Bound;
 use crate::stats::Series;
 use std::time::Duration;
 
-/// How long it is left alone before its memory counts.
+/// How long it is idle before its memory is measured.
 const IDLE: Duration = Duration::from_secs(5);
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {

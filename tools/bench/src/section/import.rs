@@ -1,6 +1,6 @@
-//! How fast cards come in by `simgauge card import`, one file into an empty store, durable at its end.
+//! How fast `simgauge card import` imports one file into an empty store, until it is durable.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::embedded;
 use crate::report::Bound;
 use crate::stats::Series;
@@ -15,7 +15,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let mut rates = Series::default();
     let file = bench.dir.path().join("import.db");
     rates.push(embedded::seed_idle(&file, total, bench.dir.path(), &bench.app)?);
-    // The section `growth` goes on with it.
+    // The section `growth` uses it.
     std::fs::rename(&file, bench.seed_file(total))?;
     bench.report.target(
         format!("import of {} M cards", total as f64 / 1e6),

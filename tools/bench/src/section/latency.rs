@@ -1,6 +1,6 @@
-//! How long accepting takes at half of the rate that is possible.
+//! How long accepting takes at half of the highest rate.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Contender, Embedded};
 use crate::report::Bound;

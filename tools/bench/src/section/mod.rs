@@ -1,6 +1,7 @@
 //! The sections of a run.
 
 mod accept;
+mod bench;
 mod growth;
 mod idle;
 mod import;
@@ -9,19 +10,15 @@ mod overload;
 mod readings;
 mod refuse;
 
-use crate::cards::Requests;
-use crate::contender::{App, embedded};
+use crate::contender::App;
 use crate::machine;
 use crate::report::Report;
-use crate::wrk::{self, Seen};
 use anyhow::{Context as _, ensure};
+use bench::Bench;
 use clap::{Args, ValueEnum};
-use std::net::SocketAddr;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
-use tempfile::TempDir;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -43,7 +40,6 @@ pub(crate) struct RunArgs {
     seconds: Option<u64>,
 }
 
-/// A section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Section {
     Accept,
@@ -55,20 +51,6 @@ enum Section {
     Readings,
     Idle,
     Overload,
-}
-
-/// What sections share.
-struct Bench {
-    report: Report,
-    quick: bool,
-    rounds: u64,
-    seconds: u64,
-    connections: u64,
-    /// Gone when the run ends.
-    dir: TempDir,
-    app: Rc<App>,
-    /// Stores full of cards, kept for the next run.
-    seeds: PathBuf,
 }
 
 /// Measures, prints and writes the report.
@@ -88,10 +70,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
         seeds: std::path::absolute(&seeds)?,
     };
     let began = Instant::now();
-    let mut broken = Vec::new();
+    let mut failed = Vec::new();
     for section in Section::value_variants() {
         if args.section.is_empty() || args.section.contains(section) {
-            // One that breaks off does not keep the others from being measured.
+            // A section that fails does not keep the others from being measured.
             let measured = match section {
                 Section::Accept => accept::embedded(&mut bench),
                 Section::Refuse => refuse::measure(&mut bench),
@@ -105,7 +87,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
             };
             if let Err(error) = measured {
                 eprintln!("bench: {section:?}: {error:#}");
-                broken.push(format!("{section:?}").to_lowercase());
+                failed.push(format!("{section:?}").to_lowercase());
             }
             eprintln!("bench: {} s", began.elapsed().as_secs());
         }
@@ -115,65 +97,6 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let file = target.join("bench.json");
     bench.report.write(&file)?;
     println!("\nwritten to {}", file.display());
-    ensure!(broken.is_empty(), "broken off: {}", broken.join(", "));
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
-}
-
-impl Bench {
-    /// Cards in the store of most sections.
-    fn cards(&self) -> u64 {
-        if self.quick { 200_000 } else { 1_000_000 }
-    }
-
-    /// Where the plan asks for more cards than a quick run has.
-    fn fewer_cards(&self) -> Option<String> {
-        self.quick.then(|| format!("quick: {} k cards", self.cards() / 1000))
-    }
-
-    /// Load by wrk, as fast as it goes.
-    fn load(
-        &self,
-        address: SocketAddr,
-        requests: &Requests,
-        seconds: u64,
-        again: bool,
-    ) -> anyhow::Result<Seen> {
-        wrk::load(address, requests, self.connections, seconds, again)
-    }
-
-    /// A folder of its own within the run.
-    fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let dir = self.dir.path().join(name);
-        std::fs::create_dir_all(&dir)?;
-        Ok(dir)
-    }
-
-    /// Signs requests. They lie in memory where the system has a place for that: written back to the disk, they would weigh
-    /// on what is measured.
-    fn requests(&self, name: &str, range: Range<u64>, total: u64, round: u64) -> anyhow::Result<Requests> {
-        let memory = Path::new("/dev/shm");
-        let dir = if memory.is_dir() { memory } else { self.dir.path() };
-        let path = dir.join(format!("simgauge-bench-{}-{name}", std::process::id()));
-        Requests::write(path, &self.app.secret, range, total, round)
-    }
-
-    fn seed_file(&self, total: u64) -> PathBuf {
-        self.seeds.join(format!("cards-{total}.db"))
-    }
-
-    /// A file with an SQLite store of that many cards; made unless an earlier run left one with this program's schema.
-    fn seeded(&self, total: u64) -> anyhow::Result<PathBuf> {
-        let file = self.seed_file(total);
-        if file.is_file() && !embedded::is_current(&file)? {
-            std::fs::remove_file(&file)?;
-        }
-        if !file.is_file() {
-            eprintln!("bench: importing {total} cards");
-            // Under another name until it is whole.
-            let made = self.dir.path().join("seed.db");
-            embedded::seed_idle(&made, total, self.dir.path(), &self.app)?;
-            std::fs::rename(&made, &file)?;
-        }
-        Ok(file)
-    }
 }

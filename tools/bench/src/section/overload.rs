@@ -1,7 +1,8 @@
-//! Callers that want four times as much as can be taken, for a minute: memory stays flat, who is accepted is accepted soon, the
-//! others are told to come back, and whatever was accepted ends. Each caller waits for its answer before it calls again.
+//! Callers ask for four times as much as can be accepted, for a minute. Memory must stay flat, accepted calls
+//! must be answered soon, others must get 503, and every accepted refresh must end. Each caller waits for its
+//! answer before it calls again.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, Schedule};
 use crate::contender::{Contender, Embedded, embedded};
 use crate::operators::{self, Allowed, Operators};
@@ -14,13 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const LANES: usize = 50;
-/// Two thousand readings a second in all: they compete with the calls for the machine.
+/// Two thousand readings a second in all. They compete with the calls for the machine.
 const ALLOWED: Allowed = Allowed { rate: 40, at_once: 4 };
-const TIMES: f64 = 4.0;
+const OVERLOAD_FACTOR: f64 = 4.0;
 /// Callers that wait for an answer at once.
 const CONNECTIONS: usize = 4000;
-/// The memory's last third may be so much above its second: in the first, caches of bounded size fill.
-const FLAT: f64 = 1.1;
+/// The greatest ratio of the memory in the last third to that in the second. In the first third, bounded
+/// caches fill.
+const MAX_GROWTH: f64 = 1.1;
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let (total, seconds) = if bench.quick { (1_000_000, 6) } else { (6_000_000, 60) };
@@ -41,7 +43,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     process::settle()?;
     let max = bench.load(address, &requests, if bench.quick { 2 } else { 5 }, false)?.rate();
 
-    let rate = max * TIMES;
+    let rate = max * OVERLOAD_FACTOR;
     let planned = (rate * seconds as f64) as u64;
     let requests = bench.requests("overload", share..(share + planned).min(total), total, 0)?;
     let schedule =
@@ -80,7 +82,12 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     bench.report.target("accepted: p99 since the call was sent", &p99, "ms", Bound::AtMost(100.0));
     let others = answers.all() - accepted - refused;
     bench.report.target("neither accepted nor 503", &one(others as f64), "", Bound::AtMost(0.0));
-    bench.report.target("memory: last third / second third", &memory.growth(), "x", Bound::AtMost(FLAT));
+    bench.report.target(
+        "memory: last third / second third",
+        &memory.growth(),
+        "x",
+        Bound::AtMost(MAX_GROWTH),
+    );
     bench.report.target("accepted and ended", &one(drained.share), "x", Bound::AtLeast(1.0));
     Ok(())
 }
@@ -129,8 +136,8 @@ struct Drained {
     share: f64,
 }
 
-/// Waits until everything accepted has ended, or nothing ends any more. Counting is work for the store, so it waits for the
-/// operators to have been asked that often before it counts.
+/// Waits until everything accepted has ended, or nothing ends any more. Counting is work for the store, so
+/// the refreshes are counted only when the operators have answered as often.
 fn drain(ours: &Embedded, operators: &Operators, accepted: u64) -> anyhow::Result<Drained> {
     const STANDSTILL: Duration = Duration::from_secs(30);
     let began = Instant::now();

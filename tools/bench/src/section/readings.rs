@@ -1,6 +1,7 @@
-//! How fast lanes read operators, in the background, from task to booked reading: over real sockets, from the simulator.
+//! How fast lanes read operators in the background, from the task to the booked reading. The simulator
+//! answers over real sockets.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::contender::{Contender, Embedded, embedded};
 use crate::operators::{self, Allowed, Operators};
 use crate::report::Bound;
@@ -10,11 +11,11 @@ use simgauge_process as process;
 use std::time::{Duration, Instant};
 
 const LANES: usize = 50;
-/// As the built-in definition of Cisco's Control Center has it.
+/// The limits of the built-in definition of Cisco's Control Center.
 const AS_DOCUMENTED: Allowed = Allowed { rate: 5, at_once: 1 };
-/// Enough for 1,000 readings a second at 0.95 of what is allowed, with some to spare.
+/// Somewhat more than enough for 1,000 readings a second at 0.95 of the allowed rate.
 const FAST: Allowed = Allowed { rate: 24, at_once: 8 };
-/// Before what counts: connections are made and the lanes get going.
+/// Time before the measurement, to open connections and to start the lanes.
 const WARM_UP: Duration = Duration::from_secs(3);
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
@@ -33,16 +34,17 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 struct Seen {
     /// Readings a second, of all lanes together.
     rate: Series,
-    /// Of each lane: readings a second over those allowed.
+    /// Of each lane: readings a second divided by the allowed rate.
     busy: Series,
 }
 
-/// Lets every lane read for a while at what is allowed. Answers also the processor time of one reading, in microseconds.
+/// Lets every lane read for a while at the allowed rate. Also returns the processor time of one reading, in
+/// microseconds.
 fn read(bench: &mut Bench, allowed: Allowed, window: Duration) -> anyhow::Result<(Seen, Series)> {
     let lanes = operators::lanes(LANES);
     let dir = bench.folder("readings")?;
     let operators = Operators::start(&dir)?;
-    // Some more than can be read until the window ends.
+    // More than can be read until the window ends.
     let seconds = window.as_secs() + WARM_UP.as_secs() + 3;
     let total = u64::from(allowed.rate) * seconds * LANES as u64;
     let template = bench.dir.path().join("lanes.db");

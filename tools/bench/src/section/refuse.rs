@@ -1,6 +1,6 @@
 //! How many refreshes are refused in a second because their cards are cooling down.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::client::{self, CONNECTIONS, Schedule};
 use crate::contender::{Bare, Contender, Embedded};
 use crate::report::Bound;
@@ -9,7 +9,7 @@ use anyhow::ensure;
 use simgauge_process as process;
 use std::time::Duration;
 
-/// Cards that cool down; enough of them that no processor's cache holds what is known of them.
+/// Cards that cool down. They are so many that their state does not fit a processor's cache.
 const COOLING: u64 = 50_000;
 
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
