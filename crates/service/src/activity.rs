@@ -1,16 +1,17 @@
-//! Writing down every few seconds how much this process did, for the console's minutes.
+//! Counts per minute of what this process did, for the console.
 
 use crate::clock::Clock;
 use crate::intake::Accepter;
 use crate::waiters::Waiters;
-use simgauge_store::{Pulse, Store};
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{Pulse as Activity, Store};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What happened since is lost with the process.
+/// A crash loses what was counted for so long.
 const EVERY: Duration = Duration::from_secs(2);
 /// Minutes are kept so long.
-const KEEP: Duration = Duration::from_secs(25 * 3600);
+const KEEP_MS: i64 = 25 * 3_600_000;
 
 /// Writes until stopped, and once more then.
 pub async fn keep(
@@ -21,13 +22,13 @@ pub async fn keep(
     waiters: Waiters,
     stopping: CancellationToken,
 ) {
-    let mut written = Pulse::default();
+    let mut written = Activity::default();
     let mut rounds = 0_u64;
     loop {
         let goes_on = stopping.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some();
         let (succeeded, failed) = waiters.ended_so_far();
-        let now = Pulse { accepted: accepter.accepted(), succeeded, failed };
-        let done = Pulse {
+        let now = Activity { accepted: accepter.accepted(), succeeded, failed };
+        let done = Activity {
             accepted: now.accepted - written.accepted,
             succeeded: now.succeeded - written.succeeded,
             failed: now.failed - written.failed,
@@ -44,7 +45,7 @@ pub async fn keep(
             return;
         }
         if rounds.is_multiple_of(512)
-            && let Err(error) = store.forget_pulse(before(&clock)).await
+            && let Err(error) = store.forget_pulse(keep_from(&clock)).await
         {
             tracing::warn!(%error, "old minutes could not be forgotten; trying again later");
         }
@@ -52,7 +53,6 @@ pub async fn keep(
     }
 }
 
-fn before(clock: &Clock) -> simgauge_domain::time::UnixMs {
-    let keep = i64::try_from(KEEP.as_millis()).unwrap_or(0);
-    simgauge_domain::time::UnixMs(clock.now().0 - keep)
+fn keep_from(clock: &Clock) -> UnixMs {
+    UnixMs(clock.now().0.saturating_sub(KEEP_MS))
 }
