@@ -23,9 +23,15 @@ async fn the_breaker_opens_pauses_probes_and_closes() {
     world.start().await;
     world.next_call().await.fail(503);
     world.next_call().await.fail(503);
+    for card in CARDS {
+        world.put_off(ACCOUNT, card, 1).await;
+    }
     // Two failures in a row: open for 30 s, although both readings may be tried again after 2 s.
     assert_eq!(world.health().await, "open");
-    world.next_call_after(Duration::from_secs(15)).await.fail(503);
+    let probe = world.next_call_after(Duration::from_secs(15)).await;
+    let card = probe.iccid.clone();
+    probe.fail(503);
+    world.put_off(ACCOUNT, &card, 2).await;
     // The probe failed: open for twice as long.
     assert_eq!(world.health().await, "open");
     let probe = world.next_call_after(Duration::from_secs(45)).await;

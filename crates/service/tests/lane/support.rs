@@ -285,13 +285,14 @@ impl World {
         self.store.tasks_after(LANE, account, None, 100).await.unwrap()
     }
 
-    /// The only waiting task of an account once it has failed so often.
-    pub async fn put_off(&self, account: &str, attempts: u32) -> Task {
+    /// The waiting task of a card once it has failed so often.
+    pub async fn put_off(&self, account: &str, card: &str, attempts: u32) -> Task {
         let mut patience = Patience::new("the reading is put off");
         loop {
-            match &self.waiting(account).await[..] {
-                [task] if task.attempts == attempts => return task.clone(),
-                _ => patience.next().await,
+            let mut waiting = self.waiting(account).await.into_iter();
+            match waiting.find(|task| task.card == card && task.attempts == attempts) {
+                Some(task) => return task,
+                None => patience.next().await,
             }
         }
     }
