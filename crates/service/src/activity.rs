@@ -1,16 +1,17 @@
-//! Writing down every few seconds how much this process did, for the console's minutes.
+//! Counts per minute of what this process did, for the console.
 
 use crate::clock::Clock;
 use crate::intake::Accepter;
 use crate::waiters::Waiters;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::{Activity, Store};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What happened since is lost with the process.
+/// A crash loses what was counted for so long.
 const EVERY: Duration = Duration::from_secs(2);
 /// Minutes are kept so long.
-const KEEP: Duration = Duration::from_secs(25 * 3600);
+const KEEP_MS: i64 = 25 * 3_600_000;
 
 /// Writes until stopped, and once more then.
 pub async fn keep(
@@ -44,7 +45,7 @@ pub async fn keep(
             return;
         }
         if rounds.is_multiple_of(512)
-            && let Err(error) = store.forget_activity(before(&clock)).await
+            && let Err(error) = store.forget_activity(keep_from(&clock)).await
         {
             tracing::warn!(%error, "old minutes could not be forgotten; trying again later");
         }
@@ -52,7 +53,6 @@ pub async fn keep(
     }
 }
 
-fn before(clock: &Clock) -> simgauge_domain::time::UnixMs {
-    let keep = i64::try_from(KEEP.as_millis()).unwrap_or(0);
-    simgauge_domain::time::UnixMs(clock.now().0 - keep)
+fn keep_from(clock: &Clock) -> UnixMs {
+    UnixMs(clock.now().0.saturating_sub(KEEP_MS))
 }

@@ -144,10 +144,10 @@ fn profile_usage(services: &Services, profile: &ProfileView, now: UnixMs) -> Opt
     })
 }
 
-/// The sum over a card's profiles that count at present; nothing before each was read once, since a part would look like the
-/// whole. The sum is as old as its oldest part.
+/// The sum over a card's profiles that count at present; nothing before each was read once, since a part
+/// would look like the whole. The sum is as old as its oldest part.
 pub fn card_usage(services: &Services, profiles: &[ProfileView], now: UnixMs) -> Option<Usage> {
-    let read = profiles.iter().map(profile_figure).collect::<Option<Vec<_>>>()?;
+    let read = profiles.iter().map(metered_usage).collect::<Option<Vec<_>>>()?;
     let current = profiles.iter().zip(counting(&read)).filter(|(_, counts)| *counts);
     let mut parts =
         current.map(|(profile, _)| profile_usage(services, profile, now)).collect::<Option<Vec<_>>>()?;
@@ -173,7 +173,7 @@ pub fn card_usage(services: &Services, profiles: &[ProfileView], now: UnixMs) ->
     Some(sum)
 }
 
-fn profile_figure(profile: &ProfileView) -> Option<ProfileUsage> {
+fn metered_usage(profile: &ProfileView) -> Option<ProfileUsage> {
     Some(ProfileUsage {
         period: profile.period.clone()?,
         used: profile.used?,

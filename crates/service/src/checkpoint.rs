@@ -1,4 +1,4 @@
-//! What an embedded store needs while it is served.
+//! Keeping the write-ahead log of an embedded store short while it is served.
 
 use simgauge_store::{Store, StoreError};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the length of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A log that grows is left alone up to so many pages (64 MB): a page that changes often is then written back once instead
-/// of many times.
+/// A log that grows is left alone up to so many pages (64 MB): a page that changes often is then written back
+/// once instead of many times.
 const LONG_PAGES: i64 = 16_384;
 /// One that has stopped growing is left alone up to so many.
 const SHORT_PAGES: i64 = 1_000;

@@ -1,4 +1,5 @@
-//! The one clock of a process. Everything that needs the time gets it from here, so that it can be moved as a whole.
+//! The one clock of a process. Everything that needs the time of day asks it, so that it can be moved as a
+//! whole.
 
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Store, StoreError};
@@ -10,24 +11,42 @@ use tokio_util::sync::CancellationToken;
 /// How often the store is asked for its time: clocks drift by far less than a millisecond in between.
 const CORRECT_EVERY: Duration = Duration::from_secs(10);
 
-/// The system's time, corrected to the time of the store that all nodes share, plus an offset. Cheap to clone; clones move
-/// together.
+/// A machine's time, corrected to the time of the store that all nodes share, plus an offset. Cheap to clone;
+/// clones move together.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// How wrong this machine's clock is: for tests of nodes that disagree.
-    error_ms: i64,
+    machine: MachineTime,
     correction_ms: Arc<AtomicI64>,
     offset_ms: Arc<AtomicI64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum MachineTime {
+    /// The system's, off by so many milliseconds: for tests of nodes that disagree.
+    System { error_ms: i64 },
+    /// A time that stands still: for tests that let it pass themselves.
+    Still(UnixMs),
+}
+
+impl Default for MachineTime {
+    fn default() -> Self {
+        Self::System { error_ms: 0 }
+    }
 }
 
 impl Clock {
     /// A clock of a machine whose time is off by so much.
     #[must_use]
     pub fn of_a_wrong_machine(error_ms: i64) -> Self {
-        Self { error_ms, ..Self::default() }
+        Self { machine: MachineTime::System { error_ms }, ..Self::default() }
     }
 
-    /// Now.
+    /// A clock that stands still until it is advanced.
+    #[must_use]
+    pub fn standing_at(time: UnixMs) -> Self {
+        Self { machine: MachineTime::Still(time), ..Self::default() }
+    }
+
     #[must_use]
     pub fn now(&self) -> UnixMs {
         let corrections = self.correction_ms.load(Ordering::Relaxed) + self.offset_ms.load(Ordering::Relaxed);
@@ -35,18 +54,22 @@ impl Clock {
     }
 
     fn machine_ms(&self) -> i64 {
-        system_ms().saturating_add(self.error_ms)
+        match self.machine {
+            MachineTime::System { error_ms } => system_ms().saturating_add(error_ms),
+            MachineTime::Still(time) => time.0,
+        }
     }
 
-    /// Asks the store for its time and goes by that from now on, so that nodes whose clocks differ agree. Half of the round
-    /// trip is what the answer is taken to be old; a store of this machine alone has no time of its own.
+    /// Asks the store for its time and goes by that from now on, so that nodes whose clocks differ agree.
+    /// Half of the round trip is what the answer is taken to be old; a store of this machine alone has no
+    /// time of its own.
     ///
     /// # Errors
     /// The store cannot be reached; the last correction stays.
     pub async fn correct_by(&self, store: &Store) -> Result<(), StoreError> {
         let (asked, started) = (self.machine_ms(), Instant::now());
         let Some(theirs) = store.server_time().await? else { return Ok(()) };
-        let way = i64::try_from(started.elapsed().as_millis()).unwrap_or(0) / 2;
+        let way = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX) / 2;
         self.correction_ms.store(theirs.0 - asked - way, Ordering::Relaxed);
         Ok(())
     }
@@ -66,7 +89,7 @@ impl Clock {
         }
     }
 
-    /// Moves the clock against the system's time.
+    /// Moves the clock against the machine's time.
     pub fn set_offset_ms(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
     }
@@ -76,10 +99,10 @@ impl Clock {
         self.offset_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// How far it was moved ahead of the system's time.
+    /// How far it was moved ahead of the machine's time; zero where it was moved back.
     #[must_use]
     pub fn offset(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.offset_ms.load(Ordering::Relaxed)).unwrap_or(0))
+        Duration::from_millis(self.offset_ms.load(Ordering::Relaxed).max(0).unsigned_abs())
     }
 
     /// This clock as a function.
@@ -91,6 +114,9 @@ impl Clock {
 }
 
 fn system_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => ms(since),
+        Err(before) => -ms(before.duration()),
+    }
 }

@@ -1,5 +1,5 @@
-//! Leases: each lane, and the outbox, is worked by one node at a time. Taking a lease whenever it can be had, keeping it and
-//! giving it back is written here once.
+//! Leases: each lane, and the outbox, is worked by one node at a time. Taking a lease whenever it can be had,
+//! keeping it and giving it back is written here once.
 
 use crate::clock::Clock;
 use crate::interval::every;
@@ -153,8 +153,8 @@ impl HeldLease {
         }
     }
 
-    /// Extends the lease and tells the store how its work goes. A store that cannot be reached is asked again with the next
-    /// heartbeat.
+    /// Extends the lease and stores how its work goes. A store that cannot be reached is asked again with the
+    /// next heartbeat.
     ///
     /// # Errors
     /// [`ExitReason::LeaseLost`]: another node holds it.
@@ -167,7 +167,8 @@ impl HeldLease {
             }
             Err(StoreError::LeaseLost(_)) => Err(ExitReason::LeaseLost),
             Err(error) => {
-                tracing::warn!(lease = self.lease.name, %error, "the lease could not be renewed; trying again");
+                let lease = &self.lease.name;
+                tracing::warn!(lease, %error, "the lease could not be renewed; trying again");
                 Ok(())
             }
         }

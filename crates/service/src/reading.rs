@@ -1,4 +1,5 @@
-//! One reading: a profile is asked for at its operator, under the lane's limits, and what took how long is noted.
+//! One reading: its operator is asked for a profile's usage, within the lane's limits, and what took how long
+//! is measured.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -14,11 +15,8 @@ pub(crate) type ReadOutcome = Result<Reading, ReadError>;
 /// What took how long in an attempt to read.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadTimes {
-    /// When it ended.
     pub(crate) ended: Instant,
-    /// How long it took.
     pub(crate) took: Duration,
-    /// Its HTTP calls.
     pub(crate) calls: Vec<CallTimes>,
 }
 
@@ -50,7 +48,6 @@ impl ReadTimes {
     }
 }
 
-/// Asks the operator.
 pub(crate) async fn read_profile(
     operator: &Operator,
     task: &Task,
@@ -65,13 +62,13 @@ pub(crate) async fn read_profile(
     (outcome, ReadTimes { ended, took: ended.duration_since(began), calls })
 }
 
-/// A gate that notes when calls were let through and when they ended.
+/// A gate that measures when calls were let through and when they ended.
 struct TimedGate<'a> {
     gate: &'a dyn CallGate,
     calls: Arc<Mutex<Vec<CallTimes>>>,
 }
 
-/// A call under way; its end is noted when this is dropped.
+/// A call under way; it is measured when this is dropped.
 struct UnderWay {
     _admitted: Box<dyn Send>,
     kind: CallKind,

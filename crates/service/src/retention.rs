@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// The first time is soon after the start: a node that is restarted every day has to get to it, too.
+/// The first time is soon after the start, for nodes that are restarted every day.
 const FIRST: Duration = Duration::from_secs(60);
-/// Pause between two groups of cards: pruning is in no hurry, and callers are.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause between two groups of cards, so that callers are not held up.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Prunes once a day until stopped; never where `keep_days` is 0.
 pub async fn prune_daily(
@@ -27,10 +27,10 @@ pub async fn prune_daily(
     }
     stopping
         .run_until_cancelled(async {
-            let mut pause = FIRST;
+            let mut wait = FIRST;
             loop {
-                tokio::time::sleep(std::mem::replace(&mut pause, DAY)).await;
-                match prune_once(&store, clock.now(), &zone, keep_days, BREATH).await {
+                tokio::time::sleep(std::mem::replace(&mut wait, DAY)).await;
+                match prune_once(&store, clock.now(), &zone, keep_days, PAUSE).await {
                     Ok(readings) => tracing::info!(readings, "old readings were folded into daily totals"),
                     Err(error) => {
                         tracing::warn!(%error, "old readings could not be folded; trying again tomorrow")
@@ -50,7 +50,7 @@ pub async fn prune_once(
     now: UnixMs,
     zone: &TimeZone,
     keep_days: u32,
-    breath: Duration,
+    pause: Duration,
 ) -> Result<usize, StoreError> {
     let keep_from = UnixMs(now.0 - i64::from(keep_days) * 86_400_000);
     let mut after = CardId(0);
@@ -62,6 +62,6 @@ pub async fn prune_once(
             Some(last) => after = last,
             None => return Ok(gone),
         }
-        tokio::time::sleep(breath).await;
+        tokio::time::sleep(pause).await;
     }
 }

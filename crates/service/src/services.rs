@@ -1,4 +1,5 @@
-//! What a running process offers to whoever answers people and programs: the open API, the console, administration.
+//! What a running process offers to whoever answers people and programs: the open API, the console,
+//! administration.
 
 use crate::apps::AppDirectory;
 use crate::clock::Clock;
@@ -13,24 +14,19 @@ use std::sync::Arc;
 /// The services of a process. Cheap to clone: clones share everything.
 #[derive(Clone)]
 pub struct Services {
-    /// The time.
     pub clock: Clock,
     /// The store, for reads and administration.
     pub store: Store,
     /// Who may call.
     pub apps: AppDirectory,
-    /// The way into the store for refreshes.
     pub accepter: Accepter,
-    /// Calls that wait for the end of a refresh.
     pub waiters: Waiters,
-    /// What is known of the lanes.
     pub registry: LaneRegistry,
-    /// Which programs refresh a card at a steady beat.
+    /// Which programs refresh a card at a steady cadence.
     pub cadence: Arc<CadenceWatch>,
     /// Cooldowns.
     pub rules: CardRules,
     /// The time zone of days.
     pub zone: TimeZone,
-    /// Where it is told how calls went.
     pub telemetry: Telemetry,
 }

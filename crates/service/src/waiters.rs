@@ -28,14 +28,15 @@ struct Entry {
 }
 
 impl Waiters {
-    /// Tells those who wait that refreshes ended.
+    /// Wakes those who wait for these refreshes.
     pub fn ended(&self, ended: &[Ended]) {
         if !ended.is_empty() {
             self.any.notify_one();
         }
         let failed = ended.iter().filter(|one| one.state == RefreshState::Failed).count();
-        self.failed.fetch_add(u64::try_from(failed).unwrap_or(0), Ordering::Relaxed);
-        self.succeeded.fetch_add(u64::try_from(ended.len() - failed).unwrap_or(0), Ordering::Relaxed);
+        // A usize has at most 64 bits.
+        self.failed.fetch_add(failed as u64, Ordering::Relaxed);
+        self.succeeded.fetch_add((ended.len() - failed) as u64, Ordering::Relaxed);
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for one in ended {
             if let Some(entry) = waiting.get(&one.id) {
@@ -50,13 +51,13 @@ impl Waiters {
         (self.succeeded.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
 
-    /// Rings whenever refreshes ended.
+    /// Notified whenever refreshes ended.
     #[must_use]
     pub fn any_ended(&self) -> Arc<Notify> {
         Arc::clone(&self.any)
     }
 
-    /// Waits until a refresh ended, at most `patience`; answers how it stands then.
+    /// Waits until a refresh ended, for `at_most`; answers how it stands then.
     ///
     /// # Errors
     /// The store cannot be reached.
@@ -65,9 +66,9 @@ impl Waiters {
         store: &Store,
         account: &str,
         id: &RefreshId,
-        patience: Duration,
+        at_most: Duration,
     ) -> Result<Option<RefreshView>, StoreError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + at_most;
         let entry = self.join(id);
         loop {
             // Registered before the store is asked, so that an end in between is not missed.

@@ -1,5 +1,5 @@
-//! Who may call: all apps in memory, read again every few seconds. A look-up never touches the store, so an unknown appkey
-//! takes as long as a known one.
+//! Who may call: all apps in memory, read again every few seconds. A look-up never touches the store, so an
+//! unknown appkey takes as long as a known one.
 
 use super::quota::{Bucket, UsedUp};
 use crate::secrets::Sealer;
@@ -134,8 +134,14 @@ impl AppDirectory {
         };
         let old_known = known.and_then(|known| known.old_secret.as_ref()).map(|(old, _)| old);
         let old_secret = match (&app.old_secret, app.old_until) {
-            // An old secret that cannot be opened is none; the new one counts.
-            (Some(sealed), Some(until)) => open(sealed, old_known).map(|old| (old, UnixMs(until))),
+            (Some(sealed), Some(until)) => {
+                let old = open(sealed, old_known);
+                if old.is_none() {
+                    let appkey = app.appkey.as_str();
+                    tracing::error!(appkey, "the app's old secret cannot be opened; only the new one counts");
+                }
+                old.map(|old| (old, UnixMs(until)))
+            }
             _ => None,
         };
         // Less than what was asked for would let in more.
@@ -143,10 +149,13 @@ impl AppDirectory {
         let Some(sign_type) = SignType::parse(&app.sign_type) else {
             return wrong("its sign type is not known");
         };
+        let Some(language) = Language::parse(&app.language) else {
+            return wrong("its account's language is not known");
+        };
         Ok(AppEntry {
             appkey: app.appkey.as_str().into(),
             account,
-            language: Language::parse(&app.language).unwrap_or_default(),
+            language,
             sign_type,
             disabled: app.disabled != 0,
             secret,

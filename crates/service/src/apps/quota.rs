@@ -1,5 +1,5 @@
-//! How many calls an account or an app may make: token buckets, refilled all the time. Each node counts for itself: a limit
-//! shared by all of them would cost every call a round trip.
+//! How many calls an account or an app may make: token buckets, refilled all the time. Each node counts for
+//! itself: a limit shared by all of them would cost every call a round trip.
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -15,7 +15,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket for a quota; none where it is no limit. `before`, where the quota is still the same, goes on as full as it is.
+    /// The bucket for a quota; none where it is no limit. `before`, where the quota is still the same, goes
+    /// on as full as it is.
     pub(super) fn of(quota: Option<StoredQuota>, before: Option<&Arc<Self>>) -> Option<Arc<Self>> {
         let quota = quota?;
         let per_second = NonZeroU32::new(quota.per_second)?;
@@ -41,7 +42,7 @@ impl Bucket {
 pub struct UsedUp {
     /// Calls a second.
     pub per_second: u32,
-    /// When there is room for one.
+    /// After how long a call is allowed.
     pub wait: Duration,
 }
 

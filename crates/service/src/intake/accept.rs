@@ -1,5 +1,5 @@
-//! Making calls durable, many in one transaction: whatever comes in while one group commits makes up the next, and while one
-//! waits for the disk the next one is worked on.
+//! Making calls durable, many in one transaction: whatever comes in while one group commits makes up the
+//! next, and while one waits for the disk the next one is worked on.
 
 use super::accepted::AcceptedRefreshes;
 use super::cooldown_cache::Known;
@@ -48,8 +48,8 @@ pub struct Accepter {
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way. The threads end
-    /// with [`Self::stop`], or when the last clone is gone.
+    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way. The
+    /// threads end with [`Self::stop`], or when the last clone is gone.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -106,7 +106,8 @@ impl Accepter {
         self.accepted.known(account, kind, number, sign)
     }
 
-    /// Tells how many calls are on their way to being durable, without keeping the threads behind this alive.
+    /// Answers how many calls are on their way to being durable, without keeping the threads behind this
+    /// alive.
     #[must_use]
     pub fn depth(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
         let inflight = Arc::clone(&self.inflight);
@@ -131,7 +132,8 @@ struct Queue {
     ids: Ids,
 }
 
-/// Takes groups out of the queue and commits them; several do where the store works on several groups at once.
+/// Takes groups out of the queue and commits them; several do where the store works on several groups at
+/// once.
 #[derive(Clone)]
 struct Committer {
     queue: Arc<Mutex<Queue>>,
@@ -189,8 +191,8 @@ impl Committer {
     }
 }
 
-/// Ids of one process are distinct and grow in the order of commits, also within a millisecond and when the clock is put back;
-/// where they start keeps processes apart.
+/// Ids of one process are distinct and grow in the order of commits, also within a millisecond and when the
+/// clock is put back; where they start keeps processes apart.
 struct Ids {
     at: UnixMs,
     distinct: u128,

@@ -1,5 +1,6 @@
-//! Cards that are refreshed at a steady cadence, as by a program. The rule is `domain::cadence`; this is what one process
-//! observed. It is only an aid: the memory is bounded, other nodes have their own, and a restart begins anew.
+//! Cards that are refreshed at a steady cadence, as by a program. The rule is `domain::cadence`; this is what
+//! one process observed. It is only an aid: the memory is bounded, other nodes have their own, and a restart
+//! begins anew.
 
 use super::card_memory::CardMemory;
 use serde::Deserialize;
@@ -8,8 +9,8 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
-/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of two). A
-/// cadence is forgotten when so many other cards were refreshed between two of its calls.
+/// Twice as many cards take about 25 MB at the very most (hash tables are full at seven eighths of a power of
+/// two). A cadence is forgotten when so many other cards were refreshed between two of its calls.
 const MOST: usize = 7 << 15;
 
 /// What to do with refreshes at a steady cadence: `refresh.steady_beat`.
@@ -28,7 +29,7 @@ pub enum SteadyBeat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Good,
-    /// It comes from a program; the caller is told.
+    /// It comes from a program; the caller is warned.
     Warn {
         /// The span from call to call.
         span: Duration,
@@ -122,7 +123,7 @@ mod tests {
         assert!(flag[..24].iter().all(|verdict| *verdict == Verdict::Good));
         assert!(flag[24..].iter().all(|verdict| *verdict == Verdict::Warn { span }));
         let refuse = verdicts(SteadyBeat::Refuse, 30);
-        assert_eq!(refuse[24], Verdict::Warn { span }, "told once before it is refused");
+        assert_eq!(refuse[24], Verdict::Warn { span }, "warned once before it is refused");
         assert!(refuse[25..].iter().all(|verdict| matches!(verdict, Verdict::Refuse { .. })));
         assert!(verdicts(SteadyBeat::Off, 30).iter().all(|verdict| *verdict == Verdict::Good));
     }
@@ -137,9 +138,10 @@ mod tests {
             last = observe(UnixMs::from_seconds(n * 300));
         }
         let Verdict::Refuse { over_at, .. } = last else { panic!("{last:?}") };
-        assert!(
-            matches!(observe(UnixMs(over_at.0 - 150_000)), Verdict::Refuse { over_at: same, .. } if same == over_at)
-        );
+        let Verdict::Refuse { over_at: same, .. } = observe(UnixMs(over_at.0 - 150_000)) else {
+            panic!("it goes on")
+        };
+        assert_eq!(same, over_at);
         assert_eq!(observe(over_at), Verdict::Good);
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
 
-/// So many cards of a shard are held in a table that grows with them: the smaller it is, the more of it the processor's caches
-/// hold. Where there are more, it gets its whole size at once. Doubling on would leave large holes behind for hours, and nobody
-/// could tell that from memory that leaks.
+/// So many cards of a shard are held in a table that grows with them: the smaller it is, the more of it the
+/// processor's caches hold. Where there are more, it gets its whole size at once. Doubling on would leave
+/// large holes behind for hours, and nobody could tell that from memory that leaks.
 const FEW: usize = 3_584;
 
 struct Shard<T> {
@@ -17,8 +17,9 @@ struct Shard<T> {
     old: HashMap<u64, T>,
 }
 
-/// Something about each of many cards. A card is known by a 64-bit hash with a key of this process. Two cards that share one
-/// would share what is known: among a million cards, the odds that a given other card does are about one in 10^13.
+/// Something about each of many cards. A card is known by a 64-bit hash with a key of this process. Two cards
+/// that share one would share what is known: among a million cards, the odds that a given other card does are
+/// about one in 10^13.
 pub(super) struct CardMemory<T> {
     hasher: RandomState,
     most: usize,
@@ -26,8 +27,8 @@ pub(super) struct CardMemory<T> {
 }
 
 impl<T: Copy> CardMemory<T> {
-    /// A memory of at least `most` and at most twice as many cards (rounded to the shards); who was not put in again is
-    /// forgotten first.
+    /// A memory of at least `most` and at most twice as many cards (rounded to the shards); who was not put
+    /// in again is forgotten first.
     pub(super) fn new(most: usize) -> Self {
         let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new() });
         Self {

@@ -1,12 +1,13 @@
-//! Cards accepted a short while ago, so that refusing them costs no disk. Only an aid: the store decides whatever is not here.
+//! Cards accepted a short while ago, so that refusing them costs no disk. Only an aid: the store decides
+//! whatever is not here.
 
 use super::card_memory::CardMemory;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::Fingerprint;
 
-/// So many fit that 764 refreshes may be accepted a second for five minutes; twice as many cards take 13 MB. Seven eighths of a power
-/// of two fill hash tables.
+/// So many fit that 764 refreshes may be accepted a second for five minutes; twice as many cards take 13 MB.
+/// Seven eighths of a power of two fill hash tables.
 const MOST: usize = 7 << 15;
 
 #[derive(Clone, Copy)]
@@ -15,8 +16,8 @@ struct Entry {
     sign: SignStart,
 }
 
-/// The beginning of a call's fingerprint. Another call that begins alike is taken for the same and so decided by the store, which
-/// knows them apart.
+/// The beginning of a call's fingerprint. Another call that begins alike is taken for the same and so decided
+/// by the store, which knows them apart.
 type SignStart = [u8; 8];
 
 fn start_of(sign: &Fingerprint) -> SignStart {
@@ -28,8 +29,8 @@ fn start_of(sign: &Fingerprint) -> SignStart {
 pub enum Known {
     /// Nothing: the store has to decide.
     Nothing,
-    /// The call is the very one that was accepted last, as far as can be told here; that has to be answered alike and not
-    /// refused. The store decides.
+    /// The call is the very one that was accepted last, as far as is known here. It has to be answered alike
+    /// and not refused. The store decides.
     Same,
     /// Another call was accepted last, at this time.
     Other(UnixMs),

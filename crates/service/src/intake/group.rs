@@ -12,7 +12,8 @@ pub enum NotAccepted {
     QueueFull,
     /// The process stops.
     Stopping,
-    /// The store failed. Nothing was stored, or (where the disk refused what was committed) it is not known whether it stays.
+    /// The store failed. Nothing was stored, or (where the disk refused what was committed) it is not known
+    /// whether it stays.
     Store,
 }
 
@@ -28,7 +29,6 @@ pub(super) struct Group {
 /// Who waits for a group's outcome.
 pub(super) struct Callers {
     pub(super) calls: Vec<AcceptCall>,
-    /// Where each call is in the room.
     pub(super) permits: Vec<InflightPermit>,
     pub(super) replies: Vec<Reply>,
     /// When work on the group began.

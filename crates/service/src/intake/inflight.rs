@@ -1,14 +1,15 @@
-//! How many calls may be on their way to being durable: as many as get there soon. A caller that would wait longer is told to
-//! come back.
+//! How many calls may be on their way to being durable: as many as get there soon. A caller that would wait
+//! longer is told to come back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A call is durable within so long, from the queue's entrance on, as far as can be told beforehand.
+/// A call is durable within so long, from the queue's entrance on, as far as is known beforehand.
 const LONGEST: Duration = Duration::from_millis(12);
 
-/// So many always get in. Groups of fewer would take nearly as long, and more callers would have to come back.
+/// So many always get in. Groups of fewer would take nearly as long, and more callers would have to come
+/// back.
 const LEAST: usize = 256;
 
 /// The limit follows how long calls took.
@@ -47,8 +48,9 @@ impl InflightLimit {
         Some(InflightPermit { inflight: Arc::clone(self), since: Instant::now() })
     }
 
-    /// The first of the calls inside was durable after `took`, and all others came meanwhile. In [`LONGEST`] as many become
-    /// durable in proportion. The limit grows by an eighth at most, since one group may have been lucky. Called by one thread.
+    /// The first of the calls inside was durable after `took`, and all others came meanwhile. In [`LONGEST`]
+    /// as many become durable in proportion. The limit grows by an eighth at most, since one group may have
+    /// been lucky. Called by one thread.
     pub(super) fn adjust(&self, took: Duration) {
         let now = self.now.load(Ordering::Relaxed);
         let fit = (self.inside() as f64 * LONGEST.as_secs_f64() / took.as_secs_f64()) as usize;
@@ -85,7 +87,8 @@ mod tests {
         }
     }
 
-    /// How many get in once it does not change any more, where so many become durable a second and more than that come.
+    /// How many get in once it does not change any more, where so many become durable a second and more than
+    /// that come.
     fn settled(inflight: &Arc<InflightLimit>, per_second: usize) -> usize {
         let mut permits = Vec::new();
         for _ in 0..100 {

@@ -37,7 +37,7 @@ impl Syncer {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "refreshes were accepted, but their callers are told that they were not");
+                    tracing::error!(%error, "refreshes were accepted, but their callers get an error");
                     for reply in callers.into_iter().flat_map(|callers| callers.replies) {
                         let _ = reply.send(Err(NotAccepted::Store));
                     }
@@ -80,7 +80,8 @@ fn measure(telemetry: &Telemetry, permits: &[InflightPermit], began: Instant) {
     telemetry.slow.commit(permits.len(), waited, ended.duration_since(began));
 }
 
-/// The first spans of a refresh's trace: the call, from the queue's entrance on, and the commit that it shared with others.
+/// The first spans of a refresh's trace: the call, from the queue's entrance on, and the commit that it
+/// shared with others.
 fn trace(
     telemetry: &Telemetry,
     call: &AcceptCall,

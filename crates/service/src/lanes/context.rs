@@ -58,7 +58,7 @@ impl LaneContext {
         self.pacer.take_over(counting);
     }
 
-    /// What the next holder is told, as JSON.
+    /// What the next holder gets, as JSON.
     ///
     /// # Errors
     /// It cannot be written as JSON.

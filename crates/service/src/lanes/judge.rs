@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(super) enum Judgement {
     Finished(Box<Finished>),
-    /// The task as it waits from now on, and what the store is told of it.
+    /// The task as it waits from now on, and what the store keeps of it.
     RetryLater(Task, Postponed),
 }
 
@@ -58,7 +58,8 @@ fn finished(task: Task, began_at: UnixMs, ended_at: UnixMs, outcome: Result<Read
     Judgement::Finished(Box::new(Finished { task: key, card, began_at, ended_at, outcome }))
 }
 
-/// The moment the usage is of decides its period: when a cycle begins, an operator that lags still answers with the last one.
+/// The moment the usage is of decides its period: when a cycle begins, an operator that lags still answers
+/// with the last one.
 fn with_period(setup: &LaneSetup, mut reading: Reading, began_at: UnixMs) -> Reading {
     let lag = Duration::from_secs(setup.declared_lag_seconds.unwrap_or(0));
     let usage_of = match reading.as_of {

@@ -1,4 +1,4 @@
-//! Keeping one operator account under its limits: every single HTTP call asks here first.
+//! Keeping one operator account within its limits: every HTTP call asks here first.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -81,13 +81,13 @@ impl Pacer {
         Instant::now() < *self.0.held_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a reading go on only as long as calls may be made: a process that was frozen in the middle of one must not send
-    /// it when it wakes up and the lane is another node's.
+    /// Lets a reading go on only as long as calls may be made: a process that was frozen in the middle of one
+    /// must not send it when it wakes up and the lane is another node's.
     pub(super) async fn while_held<T>(&self, reading: impl Future<Output = T>) -> T {
         let mut reading = std::pin::pin!(reading);
         std::future::poll_fn(|context| match self.is_held() {
             true => reading.as_mut().poll(context),
-            // The shift ends by itself and drops it.
+            // The session ends by itself and drops it.
             false => Poll::Pending,
         })
         .await
@@ -99,8 +99,8 @@ impl Pacer {
         self.0.every_call.iter().chain(&self.0.login).map(|pace| lock(pace).counting(now)).collect()
     }
 
-    /// Goes on from what was handed over `age` ago; without it the limits are taken to be used up just now, since the
-    /// holder before may have called until its last moment.
+    /// Goes on from what was handed over `age` ago; without it the limits are taken to be used up just now,
+    /// since the holder before may have called until its last moment.
     pub(super) fn take_over(&self, handed_over: Option<(&[Vec<i64>], Duration)>) {
         let now = self.now();
         for (index, pace) in self.0.every_call.iter().chain(&self.0.login).enumerate() {
@@ -124,7 +124,7 @@ impl Pacer {
     }
 
     /// Calls that could start now; nothing where there is no limit.
-    pub(super) fn room(&self) -> Option<usize> {
+    pub(super) fn budget(&self) -> Option<usize> {
         let now = self.now();
         self.0.every_call.iter().map(|pace| lock(pace).available(now)).min()
     }
@@ -162,7 +162,7 @@ impl Pacer {
         iccids.entry(iccid.to_owned()).or_insert_with(fresh).clone()
     }
 
-    /// Starts a call in every pace if each has room now; else when to look again.
+    /// Starts a call in every pace if each allows one now; else after how long to try again.
     fn try_start(&self, paces: &[SharedPace]) -> Result<Vec<(SharedPace, Ticket)>, Duration> {
         let now = self.now();
         let mut guards: Vec<MutexGuard<'_, Pace>> = paces.iter().map(lock).collect();
@@ -180,7 +180,7 @@ fn lock(pace: &SharedPace) -> MutexGuard<'_, Pace> {
     pace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A call under way; its end is noted when this is dropped.
+/// A call under way; its end is counted when this is dropped.
 struct UnderWay {
     pacer: Pacer,
     counted: Vec<(SharedPace, Ticket)>,
@@ -201,7 +201,7 @@ impl CallGate for Pacer {
             let paces = self.paces_of(kind, iccid);
             loop {
                 if !self.is_held() {
-                    // The shift ends by itself and drops this reading.
+                    // The session ends by itself and drops this reading.
                     std::future::pending::<()>().await;
                 }
                 match self.try_start(&paces) {

@@ -1,4 +1,5 @@
-//! What a node learns of the others: new work for the lanes it works, and how long the queues of the other lanes are.
+//! What a node learns of the others: new work for the lanes it works, and how long the queues of the other
+//! lanes are.
 
 use super::registry::Counted;
 use super::settings::LaneSettings;
@@ -11,7 +12,7 @@ const COUNT_MAX: i64 = 100_000;
 /// Pause after the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Passes on what other nodes tell, until stopped. An embedded store has no other nodes.
+/// Passes on wake-ups by other nodes, until stopped. An embedded store has no other nodes.
 pub(super) async fn listen(settings: LaneSettings, stopping: CancellationToken) {
     stopping
         .run_until_cancelled(async {
@@ -19,7 +20,7 @@ pub(super) async fn listen(settings: LaneSettings, stopping: CancellationToken) 
                 match pass_on(&settings).await {
                     Ok(()) => return,
                     Err(error) => {
-                        tracing::warn!(%error, "what other nodes tell cannot be received; trying again")
+                        tracing::warn!(%error, "wake-ups by other nodes cannot be received; trying again")
                     }
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -34,12 +35,13 @@ async fn pass_on(settings: &LaneSettings) -> Result<(), StoreError> {
         match wakeups.next().await? {
             Wakeup::Work { lane, account } => settings.registry.mark_pending(&lane, &account),
             // Every lane polls, so what was missed is found.
-            Wakeup::LookEverywhere => tracing::debug!("what other nodes told may have been missed"),
+            Wakeup::LookEverywhere => tracing::debug!("wake-ups by other nodes may have been missed"),
         }
     }
 }
 
-/// Counts the queues of lanes that are worked elsewhere, for estimates and for refusing what would wait too long.
+/// Counts the queues of lanes that are worked elsewhere, for estimates and for refusing what would wait too
+/// long.
 pub(super) async fn count(settings: LaneSettings, stopping: CancellationToken) {
     while stopping.run_until_cancelled(tokio::time::sleep(settings.poll)).await.is_some() {
         for lane in settings.registry.held_elsewhere() {

@@ -1,5 +1,5 @@
-//! What every part of a process may know of the lanes: how long their queues are and how fast they go. Whoever adds work
-//! wakes its lane here.
+//! What every part of a process may know of the lanes: how long their queues are and how fast they go.
+//! Whoever adds work wakes its lane here.
 
 use simgauge_domain::fairness::tasks_until_done;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
@@ -101,7 +101,8 @@ impl LaneRegistry {
         }
     }
 
-    /// About how many seconds until the newest task of an account is read, given when its profile was read last.
+    /// About how many seconds until the newest task of an account is read, given when its profile was read
+    /// last.
     #[must_use]
     pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
         let Some(state) = self.lanes.get(lane) else { return 0 };

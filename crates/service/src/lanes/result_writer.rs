@@ -1,13 +1,13 @@
-//! One thread writes for all lanes. The results that they bring while it writes make up the next transaction. With one writer
-//! for each lane, a call that is to be accepted would wait for as many transactions.
+//! One thread writes for all lanes. The results that they bring while it writes make up the next transaction.
+//! With one writer for each lane, a call that is to be accepted would wait for as many transactions.
 
 use crate::thread;
 use simgauge_store::{Ended, LaneResults as LaneResults, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// Results in one transaction, unless a lane brings more at once. The next one to write, calls among them, waits for all of
-/// them, and a result takes about a tenth of a millisecond.
+/// Results in one transaction, unless a lane brings more at once. The next one to write, calls among them,
+/// waits for all of them, and a result takes about a tenth of a millisecond.
 const RESULTS: usize = 20;
 /// Groups that wait at most; lanes wait beyond.
 const QUEUE: usize = 256;
@@ -30,8 +30,9 @@ type Reply = oneshot::Sender<Result<(LaneResults, Vec<Ended>), NotWritten>>;
 pub(super) struct ResultWriter(mpsc::Sender<(LaneResults, Reply)>);
 
 impl ResultWriter {
-    /// Starts the thread; answers with what ends when the thread has ended. On a thread that also answers calls, each
-    /// statement of a transaction would wait for thousands of calls, and everybody else for the transaction.
+    /// Starts the thread; answers with what ends when the thread has ended. On a thread that also answers
+    /// calls, each statement of a transaction would wait for thousands of calls, and everybody else for the
+    /// transaction.
     ///
     /// # Errors
     /// The system gives no thread.

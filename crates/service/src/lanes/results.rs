@@ -25,7 +25,7 @@ pub(super) enum ReadingResult {
     Running(TaskKey),
 }
 
-/// What the lane is told.
+/// What the lane gets back.
 pub(super) enum Written {
     /// These tasks are out of the store.
     Done(Vec<TaskKey>),

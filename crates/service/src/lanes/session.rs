@@ -101,7 +101,7 @@ impl<'a> LaneSession<'a> {
         let counts = Counts {
             queue: context.settings.registry.waiting(context.lane()),
             running: self.starter.running.count(),
-            budget: context.pacer.room(),
+            budget: context.pacer.budget(),
         };
         self.status.update(&counts, &self.starter.breaker);
         let paused = self.starter.is_paused();
@@ -111,7 +111,8 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that this process was not told of, counts what waits, and finds out whether somebody paused the lane.
+    /// Looks for work that other nodes added, counts what waits, and finds out whether somebody paused the
+    /// lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
         match settings.store.is_lane_paused(lane).await {
@@ -156,7 +157,7 @@ impl<'a> LaneSession<'a> {
     }
 
     fn write(&self, result: ReadingResult) {
-        // A writer that is gone has told that the lease is lost, or the process goes down.
+        // A writer that is gone has reported that the lease is lost, or the process goes down.
         let _ = self.results.send(result);
     }
 
@@ -174,7 +175,8 @@ impl<'a> LaneSession<'a> {
         }
     }
 
-    /// Lease lost: what runs is dropped and nothing more is written. Otherwise what runs is finished and written.
+    /// Lease lost: what runs is dropped and nothing more is written. Otherwise what runs is finished and
+    /// written.
     async fn shut_down(mut self, reason: ExitReason) -> Option<(HeldLease, LaneStatus)> {
         let lane = self.context.lane();
         match reason {

@@ -18,7 +18,7 @@ pub struct LaneSettings {
     pub registry: LaneRegistry,
     pub waiters: Waiters,
     pub lease: LeaseSettings,
-    /// How often a lane looks for work that this process was not told of.
+    /// How often a lane looks for work that other nodes added.
     pub poll: Duration,
     /// When failed readings are tried again.
     pub retry: RetryRule,

@@ -29,7 +29,8 @@ impl LaneSetup {
     /// What the registry of lanes has to know of it.
     #[must_use]
     pub fn registry_entry(&self) -> LaneEntry {
-        // Where the operator states no rate, its concurrency and a guess of two readings a second each bound it.
+        // Where the operator states no rate, its concurrency and a guess of two readings a second each bound
+        // it.
         let unstated = f64::from(self.limits.max_concurrent) * 2.0;
         LaneEntry {
             lane: self.name.clone(),

@@ -76,7 +76,7 @@ impl<'a> ReadingStarter<'a> {
                 continue;
             }
             if let Err(again) = self.breaker.admit(now) {
-                self.window.give_back(task);
+                self.window.put_in_front(task);
                 return again.map_or(at_event, |at| Instant::now() + at.since(now));
             }
             // Never earlier than the acceptance, whatever the clocks of two nodes say.

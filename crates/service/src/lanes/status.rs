@@ -42,7 +42,7 @@ impl StatusTracker {
         "ok".clone_into(&mut self.status.health);
     }
 
-    /// `breaker` has heard of the failure already.
+    /// `breaker` knows of the failure already.
     pub(super) fn failed(&mut self, card: &str, error: &ReadError, breaker: &Breaker, now: UnixMs) {
         let status = &mut self.status;
         status.failed += 1;

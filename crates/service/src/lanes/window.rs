@@ -1,5 +1,5 @@
-//! The part of a lane's queue that is in memory: a bounded window of each account's waiting tasks, those put off until later,
-//! and whose turn it is.
+//! The part of a lane's queue that is in memory: a bounded window of each account's waiting tasks, those put
+//! off until later, and which account is next.
 
 use simgauge_domain::fairness::RoundRobin;
 use simgauge_domain::time::UnixMs;
@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// Tasks of one account that are read at once.
 pub(super) const WINDOW: usize = 256;
-/// Tasks put off before a lane takes up no new ones: an operator that fails for so many SIMs at once has to be waited for.
+/// Tasks put off before a lane takes up no new ones: an operator that fails for so many SIMs at once has to
+/// be waited for.
 const PUT_OFF_MAX: usize = 4096;
 
 /// Tasks in memory.
 #[derive(Default)]
 pub(super) struct Window {
-    turns: RoundRobin,
+    round_robin: RoundRobin,
     accounts: HashMap<String, Waiting>,
     put_off: BTreeMap<(UnixMs, TaskKey), Task>,
     /// Every task that is in memory or being read, so that none is taken twice.
@@ -34,10 +35,10 @@ impl Window {
             .entry(account.to_owned())
             .and_modify(|waiting| waiting.more = true)
             .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: true });
-        self.turns.join(account);
+        self.round_robin.join(account);
     }
 
-    /// The account whose tasks have to be fetched before the next turn can be given.
+    /// The account whose tasks have to be fetched before the next one can be given out.
     pub(super) fn wants(&self) -> Option<String> {
         if self.put_off.len() >= PUT_OFF_MAX {
             return None;
@@ -72,57 +73,52 @@ impl Window {
             waiting.more = more;
             if waiting.tasks.is_empty() && !more {
                 self.accounts.remove(account);
-                self.turns.leave(account);
+                self.round_robin.leave(account);
             }
         }
     }
 
-    /// The next task in turn; it stays known until [`Self::forget`] or [`Self::put_off`].
+    /// The next task; it stays known until [`Self::forget`] or [`Self::put_off`].
     pub(super) fn next(&mut self, now: UnixMs) -> Option<Task> {
-        self.ripen(now);
+        self.take_back_due(now);
         let accounts = &self.accounts;
-        let account =
-            self.turns.next(|account| accounts.get(account).is_some_and(|one| !one.tasks.is_empty()))?;
+        let account = self
+            .round_robin
+            .next(|account| accounts.get(account).is_some_and(|one| !one.tasks.is_empty()))?;
         let waiting = self.accounts.get_mut(&account)?;
         let task = waiting.tasks.pop_front();
         if waiting.tasks.is_empty() && !waiting.more {
             self.accounts.remove(&account);
-            self.turns.leave(&account);
+            self.round_robin.leave(&account);
         }
         task
     }
 
     /// Puts tasks whose time has come back in front of their accounts' queues: they have waited longest.
-    fn ripen(&mut self, now: UnixMs) {
+    fn take_back_due(&mut self, now: UnixMs) {
         while let Some(entry) = self.put_off.first_entry() {
             if entry.key().0 > now {
                 break;
             }
             let task = entry.remove();
-            let account = task.key.account.clone();
-            self.turns.join(&account);
-            self.accounts
-                .entry(account)
-                .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: false })
-                .tasks
-                .push_front(task);
+            self.put_in_front(task);
         }
     }
 
-    /// Puts a task off.
-    pub(super) fn put_off(&mut self, task: Task) {
-        self.put_off.insert((task.not_before, task.key.clone()), task);
-    }
-
-    /// Gives a task back that was not begun.
-    pub(super) fn give_back(&mut self, task: Task) {
+    /// Puts a task in front of its account's queue.
+    pub(super) fn put_in_front(&mut self, task: Task) {
         let account = task.key.account.clone();
-        self.turns.join(&account);
+        self.round_robin.join(&account);
         self.accounts
             .entry(account)
             .or_insert_with(|| Waiting { tasks: VecDeque::new(), more: false })
             .tasks
             .push_front(task);
+    }
+
+    /// Puts a task off.
+    pub(super) fn put_off(&mut self, task: Task) {
+        self.put_off.insert((task.not_before, task.key.clone()), task);
     }
 
     /// A task is done and out of the store.

@@ -1,5 +1,5 @@
-//! Keeping the outbox small. What is long over is deleted, and what has waited its whole time for a receiver that is down is
-//! given up.
+//! Keeping the outbox small. What is long over is deleted, and what has waited its whole time for a receiver
+//! that is down is given up.
 
 use super::retry_schedule::RetrySchedule;
 use super::scheduler::DeliveryScheduler;
@@ -38,7 +38,8 @@ impl<'a> OutboxCleanup<'a> {
         }
         let settings = self.settings;
         let mut more = false;
-        // Asking a receiver that is down about each notification could take longer than new ones take to come.
+        // Asking a receiver that is down about each notification could take longer than new ones take to
+        // come.
         for account in scheduler.down_for(self.retry_schedule.long(), now) {
             more |= self.give_up(lease, scheduler, &account, now).await?;
         }

@@ -1,5 +1,5 @@
-//! Names to addresses for deliveries: only addresses that passed the check are handed to the connection, so nothing can
-//! change between the two.
+//! Names to addresses for deliveries: only addresses that passed the check are handed to the connection, so
+//! nothing can change between the two.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use simgauge_domain::public_address::is_public;

@@ -18,8 +18,9 @@ impl RetrySchedule {
         }
     }
 
-    /// When to try again after the failed attempt number `attempts`; nothing: it is given up. `chance` in `0.0..1.0` spreads
-    /// attempts: a pause is between three quarters and all of its length. The last attempt is when the time is up.
+    /// When to try again after the failed attempt number `attempts`; nothing: it is given up. `chance` in
+    /// `0.0..1.0` spreads attempts: a pause is between three quarters and all of its length. The last attempt
+    /// is when the time is up.
     pub(super) fn next(
         &self,
         attempts: u32,

@@ -1,5 +1,5 @@
-//! Whose notifications may be tried now. Receivers that hang or fail share a limit of their own, so that they hold up no others,
-//! however many they are.
+//! Whose notifications may be tried now. Receivers that hang or fail share a limit of their own, so that they
+//! hold up no others, however many they are.
 
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
@@ -70,7 +70,8 @@ impl DeliveryScheduler {
         }
     }
 
-    /// The next account that may have something due and for which attempts may start: how many, and how many are under way.
+    /// The next account that may have something due and for which attempts may start: how many, and how many
+    /// are under way.
     pub(super) fn next(&mut self) -> Option<(String, usize, usize)> {
         for _ in 0..self.has_pending.len() {
             let name = self.has_pending.pop_front()?;
@@ -105,8 +106,8 @@ impl DeliveryScheduler {
         }
     }
 
-    /// Attempts that turn out to be slow count among the slow from now on, even where there are more of those then than would
-    /// be started.
+    /// Attempts that turn out to be slow count among the slow from now on, even where there are more of those
+    /// then than would be started.
     pub(super) fn mark_slow(&mut self, now: Instant) {
         for account in self.accounts.values_mut() {
             for one in account.under_way.values_mut() {

@@ -190,7 +190,11 @@ impl<'a> DeliverySession<'a> {
                 let now = self.now();
                 let next_at = self.retry_schedule.next(tries, due.waiting_since, now, rand::random());
                 tracing::warn!(
-                    account = attempt.account, card_id = %due.card, notification = due.id, attempt = tries, %error,
+                    account = attempt.account,
+                    card_id = %due.card,
+                    notification = due.id,
+                    attempt = tries,
+                    %error,
                     "a notification was not delivered"
                 );
                 let text = error.to_string();
@@ -247,8 +251,8 @@ impl<'a> DeliverySession<'a> {
         Ok(())
     }
 
-    /// Lease lost: what runs is dropped and nothing more is written. Otherwise what ends soon is written, and the rest is
-    /// delivered again.
+    /// Lease lost: what runs is dropped and nothing more is written. Otherwise what ends soon is written, and
+    /// the rest is delivered again.
     async fn shut_down(mut self, reason: ExitReason) -> Option<HeldLease> {
         // The next holder counts them.
         self.settings.telemetry.metrics.notifications_waiting.set(0);
@@ -275,7 +279,7 @@ impl<'a> DeliverySession<'a> {
             Ok(()) => {}
             Err(StoreError::LeaseLost(_)) => return None,
             Err(error) => {
-                tracing::warn!(%error, "deliveries could not be written; some notifications will arrive twice");
+                tracing::warn!(%error, "deliveries could not be written; some will be made twice");
             }
         }
         Some(self.lease)

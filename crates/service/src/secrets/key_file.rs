@@ -1,5 +1,5 @@
-//! The file with the platform's keys: one a line, 64 hex digits each. The first seals; while keys are rotated, older ones follow
-//! that open only.
+//! The file with the platform's keys: one a line, 64 hex digits each. The first seals; while keys are
+//! rotated, older ones follow that open only.
 
 use anyhow::{Context as _, bail};
 use secrecy::zeroize::Zeroizing;

@@ -1,8 +1,8 @@
 //! Changing the key that seals app secrets, while everything runs.
 //!
-//! Three steps, each of which can be repeated, and between which everything can be opened: a new key comes first in the key file and
-//! the old one stays; every secret is sealed anew, in one transaction; the old key goes. Processes that run read the file again
-//! when they meet what they cannot open, and before they seal.
+//! Three steps, each of which can be repeated, and between which everything can be opened: a new key comes
+//! first in the key file and the old one stays; every secret is sealed anew, in one transaction; the old key
+//! goes. Processes that run read the file again when they meet what they cannot open, and before they seal.
 
 use super::key_file;
 use super::sealer::{KEY_VARIABLE, Sealer};
@@ -28,7 +28,8 @@ pub async fn add_key(sealer: &Sealer, store: &Store) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Seals every secret of every app with the first key, all in one transaction; answers how many apps there are.
+/// Seals every secret of every app with the first key, all in one transaction; answers how many apps there
+/// are.
 ///
 /// # Errors
 /// A secret cannot be opened with any key, or the store failed; then nothing was changed.
@@ -70,8 +71,8 @@ pub async fn drop_old_keys(sealer: &Sealer, store: &Store) -> anyhow::Result<usi
 fn file_of(sealer: &Sealer) -> anyhow::Result<&Path> {
     sealer.file().with_context(|| {
         format!(
-            "the key comes from {}, not from a file: put a new key before the old one there, on every node, then run \
-             secrets reseal, then take the old one out",
+            "the key comes from {}, not from a file: put a new key before the old one there, on every node, \
+             then run secrets reseal, then take the old one out",
             KEY_VARIABLE
         )
     })

@@ -1,10 +1,10 @@
-//! App secrets at rest: sealed with XChaCha20-Poly1305 under the platform's key, bound to the appkey they belong to.
+//! App secrets at rest: sealed with XChaCha20-Poly1305 under the platform's key, bound to the appkey they
+//! belong to.
 
 use super::key_file::{self, SealingKey};
 use anyhow::{Context as _, bail};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use std::path::{Path, PathBuf};
@@ -61,14 +61,15 @@ impl Sealer {
             (Some(named), _) => named.to_owned(),
             (None, Some(database)) => beside(database),
             (None, None) => bail!(
-                "with PostgreSQL the key that seals app secrets must be named: set secrets.key_file or {KEY_VARIABLE}"
+                "with PostgreSQL the key that seals app secrets must be named: set secrets.key_file or \
+                 {KEY_VARIABLE}"
             ),
         };
         // On a database that many nodes share, a key made up here would be one that no other node has.
         if !path.exists() && database.is_none() {
             bail!(
-                "the key file {} does not exist; make it once, with 64 random hex digits and mode 0600, and give every \
-                 node the same",
+                "the key file {} does not exist; make it once, with 64 random hex digits and mode 0600, and \
+                 give every node the same",
                 path.display()
             );
         }

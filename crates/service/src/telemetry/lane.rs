@@ -1,4 +1,5 @@
-//! Metrics of one lane. The labels are the configured operator accounts and closed lists: no card ever is one.
+//! Metrics of one lane. The labels are the configured operator accounts and closed lists: no card ever is
+//! one.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -1,4 +1,5 @@
-//! Metrics for Prometheus. Each handle is looked up once; where calls run, counting one is an atomic addition.
+//! Metrics for Prometheus. Each handle is looked up once; where calls run, counting one is an atomic
+//! addition.
 
 use super::lane::{LaneFamilies, LaneMetrics};
 use super::process::ProcessCollector;

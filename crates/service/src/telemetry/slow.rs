@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Held(pub Duration);
 
-/// From when on something is worth a line.
+/// From which duration on something is worth a line.
 #[derive(Clone, Copy, Debug)]
 pub struct SlowLog {
     call: Duration,
@@ -51,7 +51,8 @@ impl SlowLog {
         }
     }
 
-    /// A group of refreshes was made durable. `waited` is how long its first one had been in the queue before.
+    /// A group of refreshes was made durable. `waited` is how long its first one had been in the queue
+    /// before.
     pub fn commit(&self, calls: usize, waited: Duration, took: Duration) {
         if took >= self.commit {
             tracing::warn!(calls, waited_ms = ms(waited), commit_ms = ms(took), "a group commit was slow");

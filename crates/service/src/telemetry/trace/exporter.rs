@@ -1,4 +1,5 @@
-//! Delivering spans in batches, as OTLP over HTTP. What cannot be delivered is dropped and counted: traces are an aid.
+//! Delivering spans in batches, as OTLP over HTTP. What cannot be delivered is dropped and counted: traces
+//! are an aid.
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{
@@ -87,7 +88,8 @@ pub(super) async fn export(
     }
 }
 
-/// A batch: full, or as much as came in a while, or what came before the queue was closed; and whether it was.
+/// A batch: full, or as much as came in a while, or what came before the queue was closed; and whether it
+/// was.
 async fn gather(first: Export, queue: &mut mpsc::Receiver<Export>) -> (Vec<SpanData>, bool) {
     let until = tokio::time::Instant::now() + GATHER;
     let mut batch = Vec::new();

@@ -1,4 +1,5 @@
-//! Which trace and which first span a refresh has, and whether it is traced. Every node comes to the same without asking.
+//! Which trace and which first span a refresh has, and whether it is traced. Every node comes to the same
+//! without asking.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use simgauge_domain::id::RefreshId;

@@ -1,8 +1,9 @@
-//! Traces: what became of one refresh, from the call through the lane to the operator and the notification, whichever nodes
-//! did it.
+//! Traces: what became of one refresh, from the call through the lane to the operator and the notification,
+//! whichever nodes did it.
 //!
-//! Nothing is stored for that. A refresh's id has the 128 bits of a trace's, and the id of the trace's first span is made of
-//! it, too. Spans are queued once they ended, off the path of calls. Where traces are off, that is one look at an `Option`.
+//! Nothing is stored for that. A refresh's id has the 128 bits of a trace's, and the id of the trace's first
+//! span is made of it, too. Spans are queued once they ended, off the path of calls. Where traces are off,
+//! that is one look at an `Option`.
 
 use super::exporter::{self, Export};
 use super::ids::{context, is_in, root_of};
