@@ -103,7 +103,7 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
         docs: config.docs.enabled,
     });
     let metrics = listen_for_metrics(args.metrics).await?;
-    let mut app = App::start_beside(routes, &config, listener, clock).await?;
+    let mut app = App::start_with_routes(routes, &config, listener, clock).await?;
     if let Some(listener) = metrics {
         println!("metrics: http://{}/metrics", listener.local_addr()?);
         app.serve_metrics(listener);

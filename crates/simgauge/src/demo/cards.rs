@@ -1,4 +1,5 @@
-//! The demo's cards: a hundred ordinary ones, the documentation's own two, and test cards that always end the same way.
+//! The demo's cards: a hundred ordinary ones, the documentation's own two, and test cards that always end the
+//! same way.
 
 use simgauge_domain::failure::FailureKind;
 use simgauge_operators::simulator::{Fault, Simulator};

@@ -1,5 +1,5 @@
-//! What the demo has beside the server: a simulated operator world, cards with a past, test cards, a page about them, and
-//! where it was asked for a clock that can be moved. `serve` has none of it.
+//! What the demo has beside the server: a simulated operator world, cards with a past, test cards, a page
+//! about them, and where it was asked for a clock that can be moved. `serve` has none of it.
 
 mod call;
 mod cards;

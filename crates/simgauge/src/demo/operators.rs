@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use simgauge_operators::simulator::Simulator;
 use simgauge_operators::{Catalog, Definition};
 
-/// A login at each operator that the simulator speaks and there is a definition for, then those of test cards.
+/// A login at each operator that the simulator speaks and there is a definition for, then those of test
+/// cards.
 ///
 /// # Errors
 /// A built-in definition is broken or missing.

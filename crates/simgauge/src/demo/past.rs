@@ -1,6 +1,7 @@
-//! What the demo's cards lived through before it started. Nothing of it is made up in the store: the server itself runs
-//! with its clock in the past, some cards are refreshed twice a day over the open API, the simulated operators' usage
-//! grows meanwhile, and every figure takes the way through lane, reading and booking that it always takes.
+//! What the demo's cards lived through before it started. Nothing of it is made up in the store: the server
+//! itself runs with its clock in the past, some cards are refreshed twice a day over the open API, the
+//! simulated operators' usage grows meanwhile, and every figure takes the way through lane, reading and
+//! booking that it always takes.
 
 use super::cards::{
     EID, EID_PROFILE, ICCID, MORE_CARDS, Place, TEST_CARDS, TEST_OPERATOR, Trouble, ordinary,
@@ -28,7 +29,8 @@ const WAIT_SECONDS: u8 = 8;
 /// Operators whose count does not begin anew within it; the simulator's grows on over the turn of a month.
 const STEADY: [&str; 2] = ["1nce", TEST_OPERATOR];
 
-/// Lives through so much of it, in whole days. The clock stands at the beginning before, and at the present after it.
+/// Lives through so much of it, in whole days. The clock stands at the beginning before, and at the present
+/// after it.
 ///
 /// # Errors
 /// The server does not start, or a call fails.
@@ -47,8 +49,8 @@ pub async fn live_through(
     stopped
 }
 
-/// The days pass faster than operators' limits allow for: the lanes do not pace themselves here, and one reading of a card
-/// at a time stays within what each of the simulated operators counts by the moved clock.
+/// The days pass faster than operators' limits allow for: the lanes do not pace themselves here, and one
+/// reading of a card at a time stays within what each of the simulated operators counts by the moved clock.
 fn in_the_past(length: Duration, config: &Config) -> Config {
     let limits = Limits {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 1_000, per_seconds: 1 }],
@@ -109,8 +111,8 @@ fn burst(iccid: &str, step: u64) -> u64 {
     (digits + step) * (digits + 3 * step + 1) % 97 * BURST_MAX / 97
 }
 
-/// After a restart with kept data the simulated operators go on from what was last read of them: what was used by hand and by
-/// bursts is not in their steady growth.
+/// After a restart with kept data the simulated operators go on from what was last read of them: what was
+/// used by hand and by bursts is not in their steady growth.
 ///
 /// # Errors
 /// The store failed.

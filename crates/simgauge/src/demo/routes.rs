@@ -1,4 +1,5 @@
-//! The demo's own routes: a page about its test cards, usage by hand, and the clock. Only the demo adds them to the server.
+//! The demo's own routes: a page about its test cards, usage by hand, and the clock. Only the demo adds them
+//! to the server.
 
 use super::call::SignedCalls;
 use super::cards::{EID, ICCID, MORE_CARDS, TEST_CARDS, ordinary};
