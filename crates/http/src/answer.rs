@@ -1,4 +1,4 @@
-//! Every way a call can end, and the one place where each becomes an envelope.
+//! Every way in which a call can end, and the one place where each becomes an answer.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -9,26 +9,26 @@ use simgauge_protocol::{Code, FieldError, Language};
 use simgauge_store::StoreError;
 use std::net::IpAddr;
 
-/// How long a caller should stay away from a server that is overloaded or stopping, in seconds.
-const SHED_RETRY_SECONDS: u64 = 1;
+/// `Retry-After` of a server that is overloaded or stopping, in seconds.
+const OVERLOAD_RETRY_SECONDS: u64 = 1;
 
-/// Bytes set aside for an answer; a refresh's takes about two hundred.
-const ANSWER: usize = 256;
+/// Bytes that are allocated for an answer. That of a refresh takes about two hundred.
+const ANSWER_CAPACITY: usize = 256;
 
-/// Why a call was not done: a closed list.
+/// Why a call was refused or failed: a closed list.
 #[derive(Debug)]
 pub(super) enum ApiError {
     /// The body or a field is wrong.
     Field(FieldError),
-    /// Unknown appkey or wrong sign; nobody can tell which.
+    /// The appkey is unknown or the sign is wrong. The answer does not show which.
     WrongSign { string_to_sign: String, server_time: i64 },
     /// The timestamp is outside the window.
     Timestamp { server_time: i64, window_seconds: u64 },
-    /// Rightly signed, but not in the way that the app was made for.
+    /// The sign is right, but not of the sign type that the app was created with.
     SignType { needed: SignType, server_time: i64 },
     /// The app is disabled.
     Disabled,
-    /// The address, as far as it can be told, is not on the app's allow-list.
+    /// The caller's address is not on the app's allow-list, or it is not known.
     Address(Option<IpAddr>),
     /// The app's or the account's quota is used up.
     Quota { per_second: u32, retry_after_seconds: u64 },
@@ -36,27 +36,27 @@ pub(super) enum ApiError {
     NoCard,
     /// No such refresh under this account.
     NoRefresh,
-    /// A read with a sign that was already used.
+    /// A read operation with a sign that was used before.
     Repeated,
     /// The card is cooling down.
     Cooling { retry_after_seconds: u64, next_refresh_at: i64 },
-    /// A program refreshes the card at a steady beat, and the platform does not allow it.
-    SteadyBeat { every_seconds: u64, retry_after_seconds: u64 },
-    /// The operator's lane is too far behind.
+    /// A program refreshes the card regularly, and the platform does not allow it.
+    SteadyCadence { every_seconds: u64, retry_after_seconds: u64 },
+    /// Too many tasks wait in the operator's lane.
     LaneBehind { estimated_seconds: u64 },
     /// The card's operator account is not configured on this platform.
     LaneUnknown,
-    /// Too much to do.
+    /// Too many calls are in flight.
     Overloaded,
-    /// The process stops.
+    /// The process is stopping.
     Stopping,
-    /// The path is none of ours.
+    /// There is nothing at this path.
     NoPath,
-    /// The path takes POST only.
+    /// The path accepts only POST.
     Method,
     /// The body is over the limit.
     TooLarge { limit: usize },
-    /// Our fault; the cause is in the log under the request id.
+    /// An internal error. The log has its cause, under the request id.
     Internal,
 }
 
@@ -74,7 +74,7 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
-    /// Whether it can be had without the app's secret.
+    /// Whether a caller without the app's secret can get it.
     pub(super) const fn comes_before_the_sign(&self) -> bool {
         matches!(self, Self::Field(_) | Self::WrongSign { .. })
     }
@@ -88,7 +88,7 @@ impl ApiError {
             Self::Method => Code::MethodNotAllowed,
             Self::Repeated => Code::Repeated,
             Self::TooLarge { .. } => Code::TooLarge,
-            Self::Cooling { .. } | Self::SteadyBeat { .. } | Self::Quota { .. } => Code::TooMany,
+            Self::Cooling { .. } | Self::SteadyCadence { .. } | Self::Quota { .. } => Code::TooMany,
             Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
                 Code::Unavailable
             }
@@ -96,8 +96,8 @@ impl ApiError {
         }
     }
 
-    /// What reaches an operation answers HTTP 200, since published clients throw the body away on anything else; what does
-    /// not reach one answers as HTTP wants it.
+    /// A call that reaches an operation gets HTTP 200, since published clients ignore the body of any other
+    /// answer. A call that does not reach one gets the status of HTTP.
     const fn status(&self) -> StatusCode {
         match self {
             Self::NoPath => StatusCode::NOT_FOUND,
@@ -133,32 +133,13 @@ impl ApiError {
                     "this app may call from addresses on its allow-list only, and the address cannot be told",
                 )
                 .into(),
-            Self::Quota { per_second, retry_after_seconds } => language.pick(
-                format!("调用过于频繁(每秒最多 {per_second} 次),请 {retry_after_seconds} 秒后再试"),
-                format!("too many calls ({per_second} a second at most); try again in {retry_after_seconds} s"),
-            ),
             Self::NoCard => language.pick("卡片不存在", "no such card").into(),
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
             Self::NoPath => language.pick("接口不存在", "no such operation").into(),
-            Self::Cooling { retry_after_seconds, .. } => language.pick(
-                format!("该卡片刚刷新过,请 {retry_after_seconds} 秒后再试"),
-                format!("this card was refreshed a short while ago; try again in {retry_after_seconds} s"),
-            ),
-            Self::SteadyBeat { every_seconds, retry_after_seconds } => language.pick(
-                format!(
-                    "该卡片约每 {every_seconds} 秒被程序定时刷新,平台不允许。请停止定时调用,停止 {retry_after_seconds} 秒后可再刷新"
-                ),
-                format!(
-                    "a program refreshes this card about every {every_seconds} s, which this platform does not allow; stop it, and \
-                     after {retry_after_seconds} s without calls the card can be refreshed again"
-                ),
-            ),
-            Self::LaneBehind { estimated_seconds } => language.pick(
-                format!("运营商同步排队过长(约 {estimated_seconds} 秒),请稍后再试"),
-                format!(
-                    "the queue at the operator is too long (about {estimated_seconds} s); try again later"
-                ),
-            ),
+            Self::Quota { .. }
+            | Self::Cooling { .. }
+            | Self::SteadyCadence { .. }
+            | Self::LaneBehind { .. } => self.wait_message(language),
             Self::LaneUnknown => language
                 .pick("该卡片的运营商未接入", "the operator of this card is not set up on this platform")
                 .into(),
@@ -167,11 +148,44 @@ impl ApiError {
                 format!("请求体不得超过 {limit} 字节"),
                 format!("the body must not exceed {limit} bytes"),
             ),
-            Self::WrongSign { .. }
-            | Self::Repeated
-            | Self::Method
-            | Self::Overloaded
-            | Self::Internal => self.code().default_message(language).into(),
+            Self::WrongSign { .. } | Self::Repeated | Self::Method | Self::Overloaded | Self::Internal => {
+                self.code().default_message(language).into()
+            }
+        }
+    }
+
+    /// The message of a refusal after which the caller has to wait.
+    fn wait_message(&self, language: Language) -> String {
+        match self {
+            Self::Quota { per_second, retry_after_seconds } => language.pick(
+                format!("调用过于频繁(每秒最多 {per_second} 次),请 {retry_after_seconds} 秒后再试"),
+                format!(
+                    "too many calls ({per_second} a second at most); \
+                     try again in {retry_after_seconds} s"
+                ),
+            ),
+            Self::Cooling { retry_after_seconds, .. } => language.pick(
+                format!("该卡片刚刷新过,请 {retry_after_seconds} 秒后再试"),
+                format!("this card was refreshed a short while ago; try again in {retry_after_seconds} s"),
+            ),
+            Self::SteadyCadence { every_seconds, retry_after_seconds } => language.pick(
+                format!(
+                    "该卡片约每 {every_seconds} 秒被程序定时刷新,平台不允许。\
+                     请停止定时调用,停止 {retry_after_seconds} 秒后可再刷新"
+                ),
+                format!(
+                    "a program refreshes this card about every {every_seconds} s, which this platform \
+                     does not allow; stop it, and after {retry_after_seconds} s without calls the card can \
+                     be refreshed again"
+                ),
+            ),
+            Self::LaneBehind { estimated_seconds } => language.pick(
+                format!("运营商同步排队过长(约 {estimated_seconds} 秒),请稍后再试"),
+                format!(
+                    "the queue at the operator is too long (about {estimated_seconds} s); try again later"
+                ),
+            ),
+            _ => self.code().default_message(language).into(),
         }
     }
 
@@ -205,13 +219,13 @@ impl ApiError {
                     request_id,
                 )
             }
-            Self::SteadyBeat { retry_after_seconds: seconds, .. }
+            Self::SteadyCadence { retry_after_seconds: seconds, .. }
             | Self::Quota { retry_after_seconds: seconds, .. } => {
                 let envelope = Envelope::new(code, message, Some(retry(*seconds, None, None)));
                 respond(self.status(), &envelope, Some(*seconds), request_id)
             }
             Self::LaneBehind { estimated_seconds } => {
-                // Half the wait is when the queue may have become short enough.
+                // After half of the wait the queue may be short enough.
                 let seconds = (estimated_seconds / 2).max(1);
                 let detail = retry(seconds, None, Some(*estimated_seconds));
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), Some(seconds), request_id)
@@ -221,16 +235,16 @@ impl ApiError {
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
             Self::Overloaded | Self::Stopping => {
-                let detail = retry(SHED_RETRY_SECONDS, None, None);
+                let detail = retry(OVERLOAD_RETRY_SECONDS, None, None);
                 let envelope = Envelope::new(code, message, Some(detail));
-                respond(self.status(), &envelope, Some(SHED_RETRY_SECONDS), request_id)
+                respond(self.status(), &envelope, Some(OVERLOAD_RETRY_SECONDS), request_id)
             }
             _ => respond(self.status(), &Envelope::<()>::new(code, message, None), None, request_id),
         }
     }
 }
 
-/// The answer of an operation that was done.
+/// The answer of an operation that succeeded.
 pub(super) fn done<T: Serialize>(message: &str, data: T, request_id: &str) -> Response {
     respond(StatusCode::OK, &Envelope::new(Code::Ok, message, Some(data)), None, request_id)
 }
@@ -241,8 +255,8 @@ fn respond<T: Serialize>(
     retry_after: Option<u64>,
     request_id: &str,
 ) -> Response {
-    let mut body = Vec::with_capacity(ANSWER);
-    // Our own types always serialize.
+    let mut body = Vec::with_capacity(ANSWER_CAPACITY);
+    // The protocol's types always serialize.
     let _ = serde_json::to_writer(&mut body, envelope);
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

@@ -1,4 +1,5 @@
-//! What people read of the API: the OpenAPI document, the same as a page, and a page that signs and sends a call.
+//! Pages about the API: the OpenAPI document, the same document as a page, and a page that signs and sends a
+//! call.
 
 use crate::answer::ApiError;
 use crate::gate::asked_language;
@@ -16,19 +17,20 @@ use simgauge_protocol::{Language, OperationName, openapi};
 use std::sync::{Arc, LazyLock};
 use utoipa_swagger_ui::Config as SwaggerConfig;
 
-/// Everything from here and no inline script.
-const STRICT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
-                      form-action 'none'; frame-ancestors 'none'";
-/// Swagger UI puts styles on its elements and pictures into its style sheet.
-const SWAGGER: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                       font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Content policy: everything from this server, and nothing inline.
+const STRICT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Content policy of Swagger UI, which has inline styles, and pictures in its style sheet.
+const SWAGGER: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                       img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+                       form-action 'none'; frame-ancestors 'none'";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi::document);
 static DOCUMENT_TEXT: LazyLock<Bytes> = LazyLock::new(|| DOCUMENT.to_string().into());
 
-/// The pages; what they show is the same for everybody.
+/// The routes of the pages. Their content is the same for everybody.
 pub(super) fn routes() -> Router<ApiState> {
-    // Calls without a sign are of no use, so Swagger UI offers none; the page that signs does.
+    // Swagger UI cannot sign calls, so it offers none. The page that signs does.
     let swagger = SwaggerConfig::new(["../openapi.json"]).supported_submit_methods::<_, &str>([]);
     let swagger = Arc::new(swagger);
     let index = Arc::clone(&swagger);
@@ -63,7 +65,7 @@ fn served(kind: &str, policy: &'static str, body: impl Into<axum::body::Body>) -
     if let Ok(kind) = HeaderValue::from_str(kind) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
-    // A new version of the program has new pages.
+    // Not cached, since a new version of the program has new pages.
     for (name, value) in [
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, policy),
@@ -101,7 +103,7 @@ async fn sign_page(Query(query): Query<SignQuery>, headers: HeaderMap) -> Respon
         t: language.pick(&ZH, &EN),
         operations: OperationName::ALL
             .into_iter()
-            .map(|operation| Offered::new(operation, language))
+            .map(|operation| OperationChoice::new(operation, language))
             .collect(),
     };
     match page.render() {
@@ -118,18 +120,18 @@ async fn sign_page(Query(query): Query<SignQuery>, headers: HeaderMap) -> Respon
 struct SignPage {
     lang: &'static str,
     t: &'static Texts,
-    operations: Vec<Offered>,
+    operations: Vec<OperationChoice>,
 }
 
-/// An operation to choose.
-struct Offered {
+/// An operation that can be chosen on the page.
+struct OperationChoice {
     path: &'static str,
     summary: String,
-    /// Its example without the fields that every call carries.
+    /// Its example without the fields that every call has.
     fields: String,
 }
 
-impl Offered {
+impl OperationChoice {
     fn new(operation: OperationName, language: Language) -> Self {
         let described = &DOCUMENT["paths"][operation.path()]["post"];
         let example = &described["requestBody"]["content"]["application/json"]["examples"]["least"]["value"];
@@ -151,7 +153,7 @@ impl Offered {
     }
 }
 
-/// The page's words.
+/// The texts of the page.
 struct Texts {
     title: &'static str,
     pages: &'static str,
@@ -206,19 +208,23 @@ static EN: Texts = Texts {
     other_lang: "zh",
     other_name: "中文",
     intro: "Signs a request in this browser and sends it: a first call needs no program.",
-    insecure: "Browsers offer WebCrypto, which signing needs, on https and on localhost only. Open this page over https, or on \
-               the server's own machine as http://localhost; or use simgauge sign on the command line.",
+    insecure: "Browsers offer WebCrypto, which signing needs, on https and on localhost only. Open this page over \
+               https, or on the server's own machine as http://localhost; or use simgauge sign on the \
+               command line.",
     no_script: "This page needs JavaScript.",
     operation: "Operation",
     secret: "Secret",
-    kept: "The secret stays in the memory of this page: it is neither stored nor sent, and gone when the page is reloaded.",
+    kept: "The secret stays in the memory of this page: it is neither stored nor sent, and gone \
+           when the page is reloaded.",
     fields: "Fields (JSON)",
-    added: "appkey, timestamp, nonce and sign are added. Any other field may stand here; it is signed like the rest.",
+    added: "appkey, timestamp, nonce and sign are added. Any other field may stand here; \
+            it is signed like the rest.",
     send: "Sign and send",
     no_object: "The fields must be one JSON object.",
     unreachable: "No answer came",
     string_to_sign: "String to sign",
     sent: "Body that was sent",
     answer: "Answer",
-    clock: "This device's clock is {seconds} s off the server's; the next call is signed with the server's time.",
+    clock: "This device's clock is {seconds} s off the server's; the next call is signed with the \
+            server's time.",
 };

@@ -1,5 +1,6 @@
-//! From a signed body to a caller. The order is fixed: the body, its common fields, the operation's fields (400), appkey and
-//! sign, timestamp (401), the app's leave and the caller's address (403), the quotas (429).
+//! From a signed body to a caller. The checks have a fixed order: the body, its common fields and the
+//! operation's fields (400), appkey, sign and timestamp (401), whether the app is enabled and the caller's
+//! address is allowed (403), the quotas (429).
 
 use crate::answer::ApiError;
 use crate::state::ApiState;
@@ -13,32 +14,33 @@ use simgauge_service::apps::AppEntry;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// What unknown appkeys are verified against, so that they take as long as known ones.
-const NOBODYS_SECRET: &str = "there is no such app, and this is nobody's secret";
+/// The secret that signs are verified with where there is none. It opens nothing.
+const NO_SECRET: &str = "there is no such app, and this is nobody's secret";
 
-/// Who calls, once the gate let them in.
+/// A caller whose call passed all checks.
 pub(super) struct Caller<'b> {
     pub(super) account: Arc<str>,
     pub(super) appkey: Arc<str>,
     pub(super) language: Language,
-    /// The sign as it was sent: hex digits in either letter case.
+    /// The sign as it was sent: hex digits in upper or lower case.
     pub(super) sign: &'b str,
     pub(super) fingerprint: Fingerprint,
-    /// When the call was let in.
+    /// When the call was checked.
     pub(super) at: UnixMs,
 }
 
-/// What of a call stands outside its body.
+/// What a call says outside its body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Origin {
-    /// The language it asks for.
+    /// The language that it asks for.
     pub(super) language: Option<Language>,
-    /// The caller's address, where it can be told.
+    /// The caller's address, where it is known.
     pub(super) address: Option<IpAddr>,
 }
 
-/// Out of the request where it stands: a copy of all its headers would cost more than what is looked for in them.
+/// Read from the request in place: copying all headers would cost more than reading these two.
 impl FromRequestParts<ApiState> for Origin {
     type Rejection = Infallible;
 
@@ -55,7 +57,7 @@ pub fn asked_language(headers: &HeaderMap) -> Option<Language> {
     Language::from_accept_language(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
-/// Lets a body in, or says why not. `read` takes the operation's own fields out of it.
+/// Checks a call. `read` takes the operation's own fields out of its body.
 pub(super) fn enter<'b, T>(
     state: &ApiState,
     body: &'b Body<'_>,
@@ -67,7 +69,9 @@ pub(super) fn enter<'b, T>(
     let now = state.services.clock.now();
     let server_time = now.seconds();
     let app = state.services.apps.get(common.appkey);
-    let right = is_right(app.as_deref(), body, common.sign, now);
+    let right = is_right(secrets_of(app.as_deref(), now), |secret| {
+        sign::verify(body, Scope::Request, secret, common.sign)
+    });
     let (true, Some(app)) = (right, app) else {
         let canonical = sign::canonical(body, Scope::Request, Form::default());
         return Err(ApiError::WrongSign {
@@ -75,7 +79,7 @@ pub(super) fn enter<'b, T>(
             server_time,
         });
     };
-    // Told to nobody who does not have the secret.
+    // Only a caller that has the secret gets to know this.
     if app.sign_type != common.sign_type {
         return Err(ApiError::SignType { needed: app.sign_type, server_time });
     }
@@ -97,7 +101,7 @@ pub(super) fn enter<'b, T>(
         account: app.account.clone(),
         appkey: app.appkey.clone(),
         language: origin.language.unwrap_or(app.language),
-        // Verified just now, so it is hex digits.
+        // The sign is right, so it is hex digits.
         fingerprint: sign::fingerprint(common.sign).ok_or(ApiError::Internal)?,
         sign: common.sign,
         at: now,
@@ -105,17 +109,20 @@ pub(super) fn enter<'b, T>(
     Ok((caller, fields))
 }
 
-/// Whether a sign is that of the app's secret, or of the one before. Whatever is wrong, two secrets were tried: an unknown appkey, or
-/// one that was not rotated, takes no less time than a known one.
-fn is_right(app: Option<&AppEntry>, body: &Body<'_>, sign: &str, now: UnixMs) -> bool {
-    let verify = |secret: Option<&str>| {
-        sign::verify(body, Scope::Request, secret.unwrap_or(NOBODYS_SECRET), sign) && secret.is_some()
-    };
-    verify(app.map(AppEntry::secret)) || verify(app.and_then(|app| app.old_secret(now)))
+/// The secrets of an app: its own and, for some time after a rotation, the one before.
+fn secrets_of(app: Option<&AppEntry>, now: UnixMs) -> [Option<&str>; 2] {
+    [app.map(AppEntry::secret), app.and_then(|app| app.old_secret(now))]
 }
 
-/// Lets the body of a read in, once: a read that was captured cannot be sent again. (An identical refresh is answered alike
-/// instead.)
+/// Whether a sign is right with one of these secrets. A wrong sign is always verified twice, also where there
+/// is only one secret or none: an unknown appkey, or an app that was not rotated, then takes as long as any
+/// other.
+fn is_right(secrets: [Option<&str>; 2], mut verify: impl FnMut(&str) -> bool) -> bool {
+    secrets.into_iter().any(|secret| verify(secret.unwrap_or(NO_SECRET)) && secret.is_some())
+}
+
+/// Checks a call of a read operation, whose sign is good only once: a captured call cannot be sent again. (An
+/// identical refresh gets the same answer instead.)
 pub(super) fn enter_once<'b, T>(
     state: &ApiState,
     body: &'b Body<'_>,
@@ -123,10 +130,13 @@ pub(super) fn enter_once<'b, T>(
     read: impl FnOnce(&'b Body<'_>) -> Result<T, FieldError>,
 ) -> Result<(Caller<'b>, T), ApiError> {
     let (caller, fields) = enter(state, body, origin, read)?;
-    if state.replay.is_first(&caller.fingerprint) { Ok((caller, fields)) } else { Err(ApiError::Repeated) }
+    if !state.replay.is_first(&caller.fingerprint, Instant::now()) {
+        return Err(ApiError::Repeated);
+    }
+    Ok((caller, fields))
 }
 
-/// The language to refuse in where none was asked for: the account's, once the sign has shown that the caller has the secret. To
+/// The language of a refusal where the call asks for none. It is the account's, where the sign was right. To
 /// anybody else an appkey that exists must look like one that does not.
 pub(super) fn language_to_refuse_in(state: &ApiState, body: &Body<'_>, error: &ApiError) -> Language {
     if error.comes_before_the_sign() {
@@ -142,10 +152,8 @@ mod tests {
     use simgauge_service::apps::AppDirectory;
     use simgauge_service::secrets::Sealer;
     use simgauge_store::{Store, StoredQuota};
-    use std::hint::black_box;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
-    const CALLS: usize = 4_001;
     const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
     async fn directory(dir: &std::path::Path) -> AppDirectory {
@@ -175,14 +183,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_let_in() {
+    async fn which_signs_are_right() {
         let dir = tempfile::tempdir().expect("folder");
         let apps = directory(dir.path()).await;
         let right = |appkey: &str, secret: &str, now| {
             let bytes = body(appkey, secret);
             let body = Body::parse(&bytes).expect("body");
             let sent = request::Caller::read(&body).expect("fields").sign;
-            is_right(apps.get(appkey).as_deref(), &body, sent, now)
+            let app = apps.get(appkey);
+            is_right(secrets_of(app.as_deref(), now), |secret| {
+                sign::verify(&body, Scope::Request, secret, sent)
+            })
         };
         assert!(right("plain", "an app's secret", NOW));
         assert!(!right("plain", "another", NOW));
@@ -190,35 +201,40 @@ mod tests {
         let later = NOW.after(Duration::from_secs(1));
         assert!(right("rotated", "its new secret", later) && !right("rotated", "an app's secret", later));
         for app in ["plain", "rotated", "nobody"] {
-            assert!(!right(app, NOBODYS_SECRET, NOW), "{app}: what nobody has opens nothing");
+            assert!(!right(app, NO_SECRET, NOW), "{app}: the secret of no app opens nothing");
         }
     }
 
-    /// Whoever measures cannot tell an unknown appkey from a wrong sign, nor from one of an app that was rotated.
+    /// An unknown appkey cannot be told from a wrong sign by the time it takes, nor from a wrong sign of a
+    /// rotated app.
+    #[test]
+    fn every_wrong_sign_is_verified_twice() {
+        for (secrets, expected) in [
+            ([None, None], [NO_SECRET, NO_SECRET]),
+            ([Some("own"), None], ["own", NO_SECRET]),
+            ([Some("own"), Some("before")], ["own", "before"]),
+        ] {
+            let mut verified = Vec::new();
+            let right = is_right(secrets, |secret| {
+                verified.push(secret.to_owned());
+                false
+            });
+            assert!(!right);
+            assert_eq!(verified, expected);
+        }
+    }
+
     #[tokio::test]
-    async fn unknown_appkeys_and_wrong_signs_take_as_long() {
+    async fn unknown_and_rotated_apps_have_their_secrets() {
         let dir = tempfile::tempdir().expect("folder");
         let apps = directory(dir.path()).await;
-        let kinds = ["plain", "rotated", "nobody"].map(|appkey| (appkey, body(appkey, "wrong")));
-        let mut times = [(); 3].map(|()| Vec::with_capacity(CALLS));
-        // In turns, so that whatever else the machine does hits all alike.
-        for _ in 0..CALLS {
-            for ((appkey, bytes), times) in kinds.iter().zip(&mut times) {
-                let body = Body::parse(bytes).expect("body");
-                let sent = request::Caller::read(&body).expect("fields").sign;
-                let began = Instant::now();
-                assert!(!is_right(black_box(apps.get(appkey)).as_deref(), &body, sent, NOW));
-                times.push(began.elapsed());
-            }
-        }
-        let medians = times.map(|mut times| {
-            times.sort_unstable();
-            times[CALLS / 2]
-        });
-        for one in medians {
-            for other in medians {
-                assert!(one < other.mul_f64(1.15), "{medians:?}");
-            }
-        }
+        let secrets = |appkey: &str, now| {
+            secrets_of(apps.get(appkey).as_deref(), now).map(|secret| secret.map(str::to_owned))
+        };
+        let both = |own: &str, before: Option<&str>| [Some(own.to_owned()), before.map(str::to_owned)];
+        assert_eq!(secrets("nobody", NOW), [None, None]);
+        assert_eq!(secrets("plain", NOW), both("an app's secret", None));
+        assert_eq!(secrets("rotated", NOW), both("its new secret", Some("an app's secret")));
+        assert_eq!(secrets("rotated", NOW.after(Duration::from_secs(1))), both("its new secret", None));
     }
 }

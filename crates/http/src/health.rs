@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work.
+//! The health checks: whether the process runs, and whether it can answer calls.
 
 use crate::state::ApiState;
 use axum::extract::State;
@@ -6,18 +6,18 @@ use axum::http::StatusCode;
 use std::time::Duration;
 
 /// How long the store may take to answer a check.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Ready: not stopping, the store answers, and its schema is this program's.
+/// The process is ready when it is not stopping, the store answers, and its schema is that of this program.
 pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, &'static str) {
     if state.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    match tokio::time::timeout(PATIENCE, state.services.store.is_current()).await {
+    match tokio::time::timeout(STORE_TIMEOUT, state.services.store.is_current()).await {
         Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
         Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n"),
         Ok(Err(error)) => {

@@ -1,22 +1,22 @@
-//! `usageHistory` of either kind: a card's readings page by page, and its days.
+//! `usageHistory` of either kind of card: its readings page by page, and its daily totals.
 
 use crate::answer::{ApiError, done};
 use crate::gate::{self, Origin};
-use crate::router::Operation;
+use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
-use simgauge_protocol::request::UsageHistory;
+use simgauge_protocol::request::UsageHistory as HistoryFields;
 use simgauge_protocol::{Body, Code};
 use simgauge_service::answers;
 
-/// The operation.
+/// `usageHistory`.
 #[derive(Clone, Copy)]
-pub(super) struct History(pub(super) CardKind);
+pub(super) struct UsageHistory(pub(super) CardKind);
 
-impl Operation for History {
+impl Operation for UsageHistory {
     async fn run(
         self,
         state: &ApiState,
@@ -25,10 +25,11 @@ impl Operation for History {
         request_id: &str,
     ) -> Result<Response, ApiError> {
         let (caller, fields) =
-            gate::enter_once(state, body, origin, |body| UsageHistory::read(body, self.0))?;
+            gate::enter_once(state, body, origin, |body| HistoryFields::read(body, self.0))?;
         let store = &state.services.store;
-        // Another account's card does not exist.
-        let card = store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
+        // For its caller, a card of another account does not exist.
+        let card =
+            store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
         let before = UnixMs(fields.before.unwrap_or(i64::MAX));
         let readings = store.readings(card.id, before, fields.page_size).await?;
         let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! `/metrics`, on a listener of its own: whoever may read the numbers need not be whoever may call.
+//! `/metrics`, on a listener of its own, since not everyone who may call may read the metrics.
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -8,10 +8,10 @@ use simgauge_service::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// OpenMetrics, which Prometheus reads as well as its own text format.
+/// The OpenMetrics text format. Prometheus reads it as well as its own.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Serves the metrics until stopped.
+/// Serves the metrics until the process stops.
 ///
 /// # Errors
 /// The listener failed.

@@ -1,19 +1,19 @@
-//! `/api/v3/refresh/get`: how a refresh stands.
+//! `/api/v3/refresh/get`: the state of a refresh.
 
 use crate::answer::{ApiError, done};
 use crate::gate::{self, Origin};
-use crate::router::Operation;
+use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::id::RefreshId;
 use simgauge_protocol::{Body, Code, request};
 use simgauge_service::answers;
 
-/// The operation.
+/// `refresh/get`.
 #[derive(Clone, Copy)]
-pub(super) struct Get;
+pub(super) struct GetRefresh;
 
-impl Operation for Get {
+impl Operation for GetRefresh {
     async fn run(
         self,
         state: &ApiState,

@@ -1,15 +1,15 @@
-//! Signs of reads that were already used: a captured read cannot be sent again.
+//! Signs of read operations that were used already, so that a captured call cannot be sent again.
 
 use simgauge_protocol::sign::Fingerprint;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Signs remembered in each of two generations; beyond it the older generation is forgotten early rather than memory used
-/// without bound.
+/// How many signs each of the two generations remembers. With more, the older generation is forgotten early,
+/// so that memory stays bounded.
 const MOST: usize = 1_000_000;
 
-/// Remembers signs for at least a span.
+/// Remembers signs for at least `span`, and at most twice as long.
 pub(super) struct ReplayGuard {
     span: Duration,
     generations: Mutex<Generations>,
@@ -22,17 +22,17 @@ struct Generations {
 }
 
 impl ReplayGuard {
-    pub(super) fn new(span: Duration) -> Self {
-        let generations = Generations { young: HashSet::new(), old: HashSet::new(), since: Instant::now() };
+    pub(super) fn new(span: Duration, now: Instant) -> Self {
+        let generations = Generations { young: HashSet::new(), old: HashSet::new(), since: now };
         Self { span, generations: Mutex::new(generations) }
     }
 
     /// Whether this sign is seen for the first time.
-    pub(super) fn is_first(&self, sign: &Fingerprint) -> bool {
+    pub(super) fn is_first(&self, sign: &Fingerprint, now: Instant) -> bool {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if generations.since.elapsed() > self.span || generations.young.len() >= MOST {
+        if now.duration_since(generations.since) > self.span || generations.young.len() >= MOST {
             generations.old = std::mem::take(&mut generations.young);
-            generations.since = Instant::now();
+            generations.since = now;
         }
         !generations.old.contains(sign) && generations.young.insert(*sign)
     }
@@ -44,21 +44,21 @@ mod tests {
 
     #[test]
     fn a_sign_is_first_once() {
-        let guard = ReplayGuard::new(Duration::from_secs(600));
-        assert!(guard.is_first(&[1; 20]));
-        assert!(!guard.is_first(&[1; 20]));
-        assert!(guard.is_first(&[2; 20]));
+        let now = Instant::now();
+        let guard = ReplayGuard::new(Duration::from_secs(600), now);
+        assert!(guard.is_first(&[1; 20], now));
+        assert!(!guard.is_first(&[1; 20], now));
+        assert!(guard.is_first(&[2; 20], now));
     }
 
     #[test]
     fn it_is_remembered_for_at_least_the_span() {
-        let guard = ReplayGuard::new(Duration::ZERO);
-        assert!(guard.is_first(&[1; 20]));
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(!guard.is_first(&[1; 20]), "the generation before still knows it");
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(guard.is_first(&[2; 20]));
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(guard.is_first(&[1; 20]), "and then it is forgotten");
+        let began = Instant::now();
+        let after = |seconds| began + Duration::from_secs(seconds);
+        let guard = ReplayGuard::new(Duration::from_secs(600), began);
+        assert!(guard.is_first(&[1; 20], after(600)));
+        assert!(!guard.is_first(&[1; 20], after(1_200)), "the older generation has it");
+        assert!(guard.is_first(&[2; 20], after(1_801)));
+        assert!(guard.is_first(&[1; 20], after(2_402)), "forgotten, as both generations are newer");
     }
 }

@@ -1,9 +1,15 @@
-//! Every route on one page, and what surrounds all of them: the limit of the body, shedding load, request ids.
+//! All routes of the open API, and what every call goes through: the limit of its body, the limit of calls in
+//! flight, its request id.
 
 use crate::answer::ApiError;
+use crate::card::{GetCard, ListCards};
 use crate::gate::{self, Origin};
+use crate::history::UsageHistory;
+use crate::operation::Operation;
+use crate::refresh::GetRefresh;
+use crate::refresh_usage::RefreshUsage;
 use crate::state::ApiState;
-use crate::{card, docs, health, history, refresh};
+use crate::{docs, health};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -14,10 +20,10 @@ use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
 use simgauge_service::telemetry::Held;
 use std::time::Instant;
 
-/// Largest body, in bytes.
-pub(super) const BODY_MAX: usize = 16 * 1024;
+/// The largest body, in bytes.
+const BODY_MAX: usize = 16 * 1024;
 
-/// The open API, the two health checks and, where wanted, the pages that describe the API.
+/// The open API, the two health checks and, with `docs`, the pages that describe the API.
 pub fn router(state: ApiState, docs: bool) -> Router {
     let operations = OperationName::ALL
         .into_iter()
@@ -35,21 +41,21 @@ pub fn router(state: ApiState, docs: bool) -> Router {
         .with_state(state)
 }
 
-/// An operation, and where it stands among all of them.
+/// An operation and its index in the list of all operations.
 #[derive(Clone, Copy)]
 struct Named {
-    /// As small as can be: it is part of every call's future.
+    /// In one byte, since it is part of every call's future.
     index: u8,
     operation: OperationName,
 }
 
 fn operation_route(name: Named) -> MethodRouter<ApiState> {
     match name.operation {
-        OperationName::RefreshUsage(kind) => post(move |s, o, b| call(s, o, b, name, card::Refresh(kind))),
-        OperationName::GetCard(kind) => post(move |s, o, b| call(s, o, b, name, card::Get(kind))),
-        OperationName::ListCards(kind) => post(move |s, o, b| call(s, o, b, name, card::List(kind))),
-        OperationName::UsageHistory(kind) => post(move |s, o, b| call(s, o, b, name, history::History(kind))),
-        OperationName::GetRefresh => post(move |s, o, b| call(s, o, b, name, refresh::Get)),
+        OperationName::RefreshUsage(kind) => post(move |s, o, b| call(s, o, b, name, RefreshUsage(kind))),
+        OperationName::GetCard(kind) => post(move |s, o, b| call(s, o, b, name, GetCard(kind))),
+        OperationName::ListCards(kind) => post(move |s, o, b| call(s, o, b, name, ListCards(kind))),
+        OperationName::UsageHistory(kind) => post(move |s, o, b| call(s, o, b, name, UsageHistory(kind))),
+        OperationName::GetRefresh => post(move |s, o, b| call(s, o, b, name, GetRefresh)),
     }
 }
 
@@ -63,19 +69,7 @@ pub fn health_router(state: ApiState) -> Router {
         .with_state(state)
 }
 
-/// An operation of the open API.
-pub(super) trait Operation: Copy + Send + 'static {
-    /// Does it: from the parsed body to an answer.
-    fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> impl Future<Output = Result<Response, ApiError>> + Send;
-}
-
-/// Answers a call, and tells those who watch how it went.
+/// Answers a call, and counts and logs how it ended.
 async fn call(
     State(state): State<ApiState>,
     origin: Origin,
@@ -101,7 +95,7 @@ async fn call(
     response
 }
 
-/// Answers a call; a refusal comes with the language to say it in.
+/// Answers a call. A refusal comes with the language of its message.
 async fn answered(
     state: &ApiState,
     origin: Origin,
@@ -118,14 +112,14 @@ async fn answered(
         if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
             refused(ApiError::TooLarge { limit: BODY_MAX })
         } else {
-            // The caller went away in the middle of the body.
+            // The connection ended in the middle of the body.
             refused(ApiError::Field(FieldError::Body("the body broke off".into(), "请求体不完整")))
         }
     })?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
     operation.run(state, &parsed, origin, request_id).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
-            tracing::error!(request_id, "a call ended with our own fault");
+            tracing::error!(request_id, "a call ended with an internal error");
         } else {
             tracing::debug!(request_id, ?error, "a call was refused");
         }
@@ -143,20 +137,20 @@ mod tests {
     use super::*;
     use simgauge_domain::card_kind::CardKind;
 
-    /// What axum's box holds beside the call itself: the parts of the request (axum 0.8, by `-Zprint-type-sizes`).
-    const BESIDE: usize = 288;
-    /// The most that the system's allocator keeps at hand for each thread (glibc's `tcache`); more than that costs a search.
-    const AT_HAND: usize = 1032;
+    /// The largest future of a refresh, in bytes. Every call allocates its future, so what few calls need
+    /// belongs in a box of its own (as [`RefreshUsage`] does for calls that wait). Such a part in the future
+    /// itself would more than double it.
+    const MOST: usize = 768;
 
     fn size<F: Future>(_: impl Fn(State<ApiState>, Origin, Result<Bytes, BytesRejection>) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
-    fn a_refresh_takes_no_more_memory_than_is_at_hand() {
-        let operation = OperationName::RefreshUsage(CardKind::Sim);
-        let name = Named { index: 0, operation };
-        let size = size(|state, origin, body| call(state, origin, body, name, card::Refresh(CardKind::Sim)));
-        assert!(size + BESIDE <= AT_HAND, "{size} bytes");
+    fn the_future_of_a_refresh_is_small() {
+        let name = Named { index: 0, operation: OperationName::RefreshUsage(CardKind::Sim) };
+        let operation = RefreshUsage(CardKind::Sim);
+        let size = size(|state, origin, body| call(state, origin, body, name, operation));
+        assert!(size <= MOST, "{size} bytes");
     }
 }

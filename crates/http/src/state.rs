@@ -1,4 +1,4 @@
-//! What the open API works with.
+//! What all operations of the open API share.
 
 use crate::overload_delay::OverloadDelay;
 use crate::replay::ReplayGuard;
@@ -6,42 +6,42 @@ use simgauge_domain::origin::Proxies;
 use simgauge_service::services::Services;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// What the API needs. Cheap to clone.
+/// The state of the open API. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState(Arc<Inner>);
 
 /// The parts of [`ApiState`].
 pub struct Inner {
     pub services: Services,
-    /// Whose word on a caller's address counts.
+    /// The proxies whose report of a caller's address is believed.
     pub proxies: Proxies,
-    /// How far a timestamp may be off.
+    /// How far the timestamp of a call may be off, either way.
     pub timestamp_window: Duration,
-    /// Set once the process stops.
+    /// Set when the process stops.
     pub stopping: CancellationToken,
-    /// One permit for each call under way.
+    /// One permit for each call in flight.
     pub slots: Arc<Semaphore>,
-    /// Callers that were turned away and are not told yet.
+    /// Delays the answer to callers that are refused as overload.
     pub overload_delay: OverloadDelay,
     pub(crate) replay: ReplayGuard,
     pub(crate) request_ids: RequestIds,
 }
 
-/// What of the open API can be set.
+/// The settings of the open API.
 pub struct ApiSettings {
     pub proxies: Proxies,
     pub timestamp_window: Duration,
-    /// Calls under way at once; further ones are refused as overload.
+    /// Calls in flight at once. Further ones are refused as overload.
     pub max_in_flight: usize,
-    /// Refused callers that are kept waiting at once.
+    /// Refused callers whose answers are delayed at once.
     pub max_delayed: usize,
 }
 
-/// Ids of calls: a prefix of this process and a count.
+/// Makes ids of calls: a random prefix of this process and a count.
 pub(crate) struct RequestIds {
     process: u32,
     next: AtomicU64,
@@ -58,7 +58,7 @@ impl ApiState {
     pub fn new(services: Services, settings: ApiSettings, stopping: CancellationToken) -> Self {
         Self(Arc::new(Inner {
             services,
-            replay: ReplayGuard::new(settings.timestamp_window * 2),
+            replay: ReplayGuard::new(settings.timestamp_window * 2, Instant::now()),
             proxies: settings.proxies,
             timestamp_window: settings.timestamp_window,
             stopping,

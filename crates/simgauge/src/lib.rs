@@ -1,4 +1,4 @@
-//! The refresh button of a SIM platform: the program as a library, so that tests can start it whole.
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 pub mod cli;

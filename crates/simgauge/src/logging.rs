@@ -1,7 +1,6 @@
 //! Log lines: text for people or JSON for machines, on standard error.
 
-use crate::config::Log;
-use crate::config::LogFormat;
+use crate::config::{LogConfig, LogFormat};
 use anyhow::Context as _;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _};
@@ -11,16 +10,16 @@ use tracing_subscriber::EnvFilter;
 ///
 /// # Errors
 /// The filter is malformed.
-pub fn start(log: &Log) -> anyhow::Result<()> {
+pub fn start(log: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
-    // Colours are for eyes; in a file they are noise.
+    // Colours only for a terminal.
     let colours = io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || OneLine { colours })
         .with_ansi(colours)
         .with_target(false);
-    // A second start, as tests make it, keeps the first.
+    // Where logging was started before, as in tests, that logging stays.
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -28,9 +27,11 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Standard error, where an event stays one line of plain text whatever it quotes. The formatter hands it over event by event.
+/// Standard error. Each event stays one line of plain text, whatever it quotes. The formatter writes one
+/// event at a time.
 struct OneLine {
-    /// Whether the formatter colours: its escape sequences then pass. (It has made those of values harmless.)
+    /// Whether the formatter uses colours. Its escape sequences are then kept. (Those in values were escaped
+    /// by the formatter.)
     colours: bool,
 }
 
@@ -46,8 +47,8 @@ impl io::Write for OneLine {
     }
 }
 
-/// An event without what would end its line, drive a terminal or turn its reading order; written as JSON writes it, so that an event
-/// in JSON stays JSON.
+/// An event whose characters that would end its line, control a terminal or change the direction of text are
+/// escaped. The escapes are those of JSON, so that an event in JSON stays JSON.
 fn one_line(event: &str, colours: bool) -> Cow<'_, str> {
     let harmful = |c: char| match c {
         '\u{1b}' => !colours,

@@ -1,20 +1,32 @@
-//! From the configuration to operators that can be asked. Whatever is wrong stops the start and is named.
+//! From the configured operator accounts to lanes.
 
 use crate::config::{Config, OperatorAccountConfig};
 use anyhow::{Context as _, bail};
+use simgauge_console::OperatorFacts;
 use simgauge_operators::{Catalog, Operator, OperatorAccount, Timeouts};
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::LaneSetup;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Every configured operator account.
+/// The lanes of all configured operator accounts.
 ///
 /// # Errors
 /// A definition is broken or unknown, a secret or setting is missing.
 pub fn operators_of(config: &Config, clock: &Clock) -> anyhow::Result<Vec<LaneSetup>> {
     let catalog = Catalog::load(config.definitions_dir())?;
     config.operator_accounts.iter().map(|account| set_up(account, config, &catalog, clock)).collect()
+}
+
+/// What the console shows of each operator account without asking the operator.
+pub fn operator_facts(config: &Config, setups: &[LaneSetup]) -> BTreeMap<String, OperatorFacts> {
+    let accounts = config.operator_accounts.iter().zip(setups);
+    let facts = accounts.map(|(account, setup)| {
+        let definition = account.definition.clone();
+        (account.name.clone(), OperatorFacts { definition, limits: setup.limits.clone() })
+    });
+    facts.collect()
 }
 
 fn set_up(
@@ -32,7 +44,7 @@ fn set_up(
             known.join(", ")
         );
     };
-    let mut secrets = std::collections::BTreeMap::new();
+    let mut secrets = BTreeMap::new();
     for (name, source) in &account.secrets {
         let secret =
             source.read().with_context(|| format!("operator_account {:?}, secret {name:?}", account.name))?;

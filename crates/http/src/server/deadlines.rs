@@ -1,9 +1,9 @@
-//! Until when a connection has to have done what it is at.
+//! The deadline of a connection.
 //!
-//! One timer for each connection looks at one number; what happens on the connection only changes that number, so that a call
-//! costs no timer.
+//! Each connection has one timer, which looks at one number. Events on the connection only change that
+//! number, so that a call does not need a timer of its own.
 
-use super::Limits;
+use super::limits::ConnectionLimits;
 use axum::body::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::io;
@@ -14,29 +14,34 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// While we are the ones who take our time.
+/// No deadline: the time is spent on our side.
 const NEVER: u64 = u64::MAX;
 
-/// What a connection is at: a request.
-const ASKED: u8 = 0;
-/// An answer that can be written at once.
+/// Phase of a connection: a request is being read or answered.
+const REQUEST: u8 = 0;
+/// Phase: an answer is there and can be written at once.
 const ANSWERED: u8 = 1;
-/// What is left of an answer, or nothing: the next byte begins a head.
+/// Phase: the rest of an answer is being written, or nothing happens. The next byte that is read begins a
+/// head.
 const IDLE: u8 = 2;
 
 /// A connection's deadline, in milliseconds since it began.
 pub(super) struct Deadlines {
     began: Instant,
-    limits: Limits,
+    limits: ConnectionLimits,
     at_ms: AtomicU64,
-    /// One of the three above.
+    /// One of the three phases.
     phase: AtomicU8,
 }
 
 impl Deadlines {
-    pub(super) fn begin(limits: Limits) -> Self {
-        let deadlines =
-            Self { began: Instant::now(), limits, at_ms: AtomicU64::new(NEVER), phase: AtomicU8::new(ASKED) };
+    pub(super) fn begin(limits: ConnectionLimits) -> Self {
+        let deadlines = Self {
+            began: Instant::now(),
+            limits,
+            at_ms: AtomicU64::new(NEVER),
+            phase: AtomicU8::new(REQUEST),
+        };
         deadlines.set(limits.head);
         deadlines
     }
@@ -50,18 +55,18 @@ impl Deadlines {
         self.at_ms.store(self.now_ms().saturating_add(span), Ordering::Relaxed);
     }
 
-    fn heard(&self) {
-        if self.phase.swap(ASKED, Ordering::Relaxed) != ASKED {
+    fn bytes_read(&self) {
+        if self.phase.swap(REQUEST, Ordering::Relaxed) != REQUEST {
             self.set(self.limits.head);
         }
     }
 
-    /// A head was read. Where it came together with the one before, nothing was heard of it.
+    /// A head is complete. Where it came together with the request before, no byte was read for it alone.
     pub(super) fn head_ended(&self) {
-        self.phase.store(ASKED, Ordering::Relaxed);
+        self.phase.store(REQUEST, Ordering::Relaxed);
     }
 
-    /// The body did not come with the head.
+    /// The body does not come with the head.
     fn waits_for_body(&self) {
         self.set(self.limits.body);
     }
@@ -75,8 +80,8 @@ impl Deadlines {
         self.set(self.limits.idle);
     }
 
-    /// A part of an answer was taken off us, or nothing can be at the moment. Most are taken as soon as they are there, which
-    /// needs no other deadline.
+    /// A part of an answer was written, or cannot be written at the moment. Most answers are written at once,
+    /// which needs no new deadline.
     fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
         match self.phase.load(Ordering::Relaxed) {
             ANSWERED => self.phase.store(IDLE, Ordering::Relaxed),
@@ -86,16 +91,16 @@ impl Deadlines {
         written
     }
 
-    /// Returns once the deadline has passed. A deadline that came nearer meanwhile is noticed after the shortest limit at the
-    /// latest, so a connection lives for at most twice as long as it may.
+    /// Returns when the deadline has passed. A deadline that was moved nearer is noticed after the shortest
+    /// limit at the latest, so a connection lives at most twice as long as it may.
     pub(super) async fn passed(&self) {
-        let look_every = self.limits.head.min(self.limits.body).min(self.limits.idle);
+        let check_interval = self.limits.head.min(self.limits.body).min(self.limits.idle);
         loop {
             let left = self.at_ms.load(Ordering::Relaxed).saturating_sub(self.now_ms());
             if left == 0 {
                 return;
             }
-            tokio::time::sleep(look_every.min(Duration::from_millis(left))).await;
+            tokio::time::sleep(check_interval.min(Duration::from_millis(left))).await;
         }
     }
 }
@@ -104,7 +109,7 @@ impl Deadlines {
 pub(super) struct Timed<T> {
     inner: T,
     deadlines: Arc<Deadlines>,
-    /// Of a body: whether it was waited for.
+    /// Only for a body: whether it was waited for.
     waited: bool,
 }
 
@@ -123,7 +128,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.inner).poll_read(context, buffer));
         if buffer.filled().len() > before {
-            self.deadlines.heard();
+            self.deadlines.bytes_read();
         }
         Poll::Ready(read)
     }
@@ -195,9 +200,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_taken_at_once_has_time_again_with_each_part() {
+    fn a_slow_receiver_gets_more_time_with_each_part() {
         let second = Duration::from_secs(1);
-        let limits = Limits { connections: 1, head: second, body: second, idle: second };
+        let limits = ConnectionLimits { connections: 1, head: second, body: second, idle: second };
         let deadlines = Deadlines::begin(limits);
         let write = |written: Poll<()>| {
             deadlines.at_ms.store(0, Ordering::Relaxed);
@@ -208,7 +213,7 @@ mod tests {
         assert_eq!([write(Poll::Pending), write(Poll::Ready(()))], [false, true]);
         deadlines.answered();
         assert_eq!([write(Poll::Ready(())), write(Poll::Ready(()))], [false, true]);
-        // What is written during a request is an earlier answer.
+        // Bytes that are written during a request belong to an earlier answer.
         deadlines.head_ended();
         assert!(!write(Poll::Ready(())));
     }

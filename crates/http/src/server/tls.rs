@@ -1,4 +1,4 @@
-//! TLS on the listener: a certificate and its key out of two files, read again when they change.
+//! TLS on the listener. The certificate and its key are in two files, which are read again when they change.
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the files are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// `[server.tls]`
 #[derive(Clone, Debug, Deserialize)]
@@ -27,14 +27,14 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// The files, where there are some.
+    /// The files, where some are configured.
     #[must_use]
     pub fn files(&self) -> Option<&Self> {
         (!self.cert.as_os_str().is_empty()).then_some(self)
     }
 }
 
-/// What the listener proves itself with. Cheap to clone; clones change together.
+/// The certificate of the listener. Cheap to clone; all clones share the current certificate.
 #[derive(Clone)]
 pub struct Tls {
     files: TlsFiles,
@@ -42,7 +42,7 @@ pub struct Tls {
     acceptor: TlsAcceptor,
 }
 
-/// The certificate that new connections get.
+/// The certificate for new connections.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
@@ -52,14 +52,14 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// What tells one state of a file from another.
+/// Modification time and length of a file, by which a change is noticed.
 type Stamp = (Option<SystemTime>, u64);
 
 impl Tls {
     /// Reads the files.
     ///
     /// # Errors
-    /// One of them is missing or holds something else, or they do not belong together.
+    /// A file is missing or is not PEM, or the key does not fit the certificate. The message names the file.
     pub fn load(files: &TlsFiles) -> anyhow::Result<Self> {
         let current = Arc::new(Current(RwLock::new(Arc::new(read(files)?))));
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -74,10 +74,11 @@ impl Tls {
         &self.acceptor
     }
 
-    /// Takes up new files until stopped. Files that do not fit are logged, once, and change nothing.
+    /// Reads changed files until the process stops. Files that cannot be used are logged once and change
+    /// nothing.
     pub async fn keep_fresh(self, stopping: CancellationToken) {
         let mut seen = self.stamps();
-        while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+        while stopping.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
             let stamps = self.stamps();
             if stamps == seen {
                 continue;
@@ -91,7 +92,7 @@ impl Tls {
                     let error = format!("{error:#}");
                     tracing::error!(
                         error,
-                        "the TLS certificate has changed but cannot be used; the one before stays"
+                        "the TLS certificate has changed but cannot be used; the previous one stays"
                     );
                 }
             }
@@ -108,7 +109,7 @@ fn stamp(path: &Path) -> Stamp {
     std::fs::metadata(path).map_or((None, 0), |metadata| (metadata.modified().ok(), metadata.len()))
 }
 
-/// Errors name the files, never what is in them.
+/// Errors name the files and never quote them.
 fn read(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     let TlsFiles { cert, key } = files;
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn files_that_cannot_be_used_are_named() {
         let dir = tempfile::tempdir().expect("folder");
         let files = TlsFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
         let failed = || format!("{:#}", Tls::load(&files).err().expect("refused"));

@@ -1,8 +1,11 @@
-//! The server put together: started with a configuration and a listener, stopped gracefully.
+//! The server as a whole: what it consists of, how it starts, and how it stops.
 
 mod background;
-mod server;
+mod listeners;
+mod running;
+mod services;
 mod store;
+mod workers;
 
-pub use server::App;
+pub use running::App;
 pub use store::{open_existing_store, open_store};

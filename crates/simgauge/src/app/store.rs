@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context as _, bail};
-use simgauge_store::Store;
+use simgauge_store::{Store, StoreError};
 use std::fs::File;
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use std::path::Path;
 /// # Errors
 /// It cannot be reached, or is newer than this program.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    // Database errors can carry the URL, and with it a password: they are named here and never printed whole.
+    // Errors of the database can contain the URL, and with it a password.
     let store = Store::connect(&config.store.url, config.store.connections).await.map_err(|error| {
         anyhow::anyhow!("the store cannot be opened: {}", without_url(&error, &config.store.url))
     })?;
@@ -19,27 +19,28 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// Opens a store that is there already: in the wrong folder, or without its configuration, most commands would otherwise make
-/// an empty one and find nothing wrong with it.
+/// Opens a store that exists. In the wrong folder, or without the configuration, most commands would
+/// otherwise create an empty store.
 ///
 /// # Errors
 /// As [`open_store`], and where an SQLite file is missing.
 pub async fn open_existing_store(config: &Config) -> anyhow::Result<Store> {
-    let file = simgauge_store::sqlite_file(&config.store.url);
-    if let Some(file) = file.filter(|file| !file.is_file()) {
-        anyhow::bail!(
-            "there is no store at {} (store.url): name the server's configuration with --config, or begin with `simgauge account create`",
+    if let Some(file) = config.store.sqlite_file().filter(|file| !file.is_file()) {
+        bail!(
+            "there is no store at {} (store.url): name the server's configuration with --config, or begin \
+             with `simgauge account create`",
             std::path::absolute(&file).unwrap_or(file).display()
         );
     }
     open_store(config).await
 }
 
-fn without_url(error: &simgauge_store::StoreError, url: &str) -> String {
+fn without_url(error: &StoreError, url: &str) -> String {
     error.to_string().replace(url, "(store.url)")
 }
 
-/// Makes sure that no other process serves this SQLite file: a lane's lease left by a crash can then be taken at once.
+/// Makes sure that no other process serves this SQLite file, so that a lease that a crash left behind can be
+/// taken over at once.
 pub(super) fn lock_database(database: &Path) -> anyhow::Result<File> {
     let mut name = database.file_name().context("store.url names no file")?.to_owned();
     name.push(".lock");

@@ -7,17 +7,17 @@ use crate::app::open_store;
 use crate::config::Config;
 use crate::demo;
 use crate::demo::DEMO;
-use crate::demo::DemoRoutes;
+use crate::demo::DemoState;
 use crate::demo::EID;
 use crate::demo::ICCID;
 use crate::demo::MORE_CARDS;
 use crate::demo::SECRET;
 use crate::demo::SignedCalls;
 use crate::demo::TEST_CARDS;
-use crate::demo::furnish;
-use crate::demo::live_through;
+use crate::demo::make_history;
 use crate::demo::operator_accounts;
-use crate::demo::resume;
+use crate::demo::restore_usage;
+use crate::demo::seed;
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;
@@ -93,7 +93,7 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
     }
 
     let calls = SignedCalls { url: format!("http://{}", listener.local_addr()?), clock: clock.clone() };
-    let routes = demo::routes(DemoRoutes {
+    let routes = demo::routes(DemoState {
         calls: calls.clone(),
         simulator: simulator.clone(),
         store: store.clone(),
@@ -103,7 +103,7 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
         docs: config.docs.enabled,
     });
     let metrics = listen_for_metrics(args.metrics).await?;
-    let mut app = App::start_beside(routes, &config, listener, clock).await?;
+    let mut app = App::start_with_routes(routes, &config, listener, clock).await?;
     if let Some(listener) = metrics {
         println!("metrics: http://{}/metrics", listener.local_addr()?);
         app.serve_metrics(listener);
@@ -136,10 +136,10 @@ async fn build_the_world(
     };
     let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0").await?, world, clock.as_fn()).await?;
     config.operator_accounts = operator_accounts(&simulator)?;
-    furnish(store, &config.sealer()?, config, began).await?;
+    seed(store, &config.sealer()?, config, began).await?;
     match left {
-        Some(_) => resume(store, config, &simulator).await?,
-        None => live_through(past, config, clock, &simulator).await?,
+        Some(_) => restore_usage(store, config, &simulator).await?,
+        None => make_history(past, config, clock, &simulator).await?,
     }
     Ok(simulator)
 }

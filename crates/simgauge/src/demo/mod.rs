@@ -1,23 +1,25 @@
-//! What the demo has beside the server: a simulated operator world, cards with a past, test cards, a page about them, and
-//! where it was asked for a clock that can be moved. `serve` has none of it.
+//! What the demo adds to the server: simulated operators, cards with a history, test cards, a page about
+//! them, and (where it was asked for) a clock that can be moved. `serve` has none of it.
 
-mod call;
-mod cards;
-mod furnish;
+mod controls;
+mod history;
+mod names;
 mod operators;
-mod past;
+mod page;
 mod routes;
+mod seed;
+mod signed_calls;
+mod state;
+mod test_cards;
 
-pub use call::SignedCalls;
-pub use cards::{EID, ICCID, MORE_CARDS, TEST_CARDS, TestCard};
-pub use furnish::furnish;
+pub use history::{make_history, restore_usage};
+pub use names::{DEMO, EID, ICCID, MORE_CARDS, SECRET};
 pub use operators::{operator_accounts, simulated_account};
-pub use past::{live_through, resume};
-pub use routes::{DemoRoutes, routes};
+pub use routes::routes;
+pub use seed::seed;
+pub use signed_calls::SignedCalls;
+pub use state::DemoState;
+pub use test_cards::{TEST_CARDS, TestCard};
 
-/// The account and the appkey of the demo.
-pub const DEMO: &str = "demo";
-/// The secret of the demo's app.
-pub const SECRET: &str = "demo-secret";
-/// What the demo sets differently from the defaults.
+/// The settings in which the demo differs from the defaults.
 pub const DEFAULTS: &str = include_str!("demo.default.toml");

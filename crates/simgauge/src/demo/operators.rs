@@ -1,13 +1,13 @@
-//! The demo's logins at simulated operators.
+//! The demo's accounts at simulated operators.
 
-use super::cards::{Place, TEST_CARDS, TEST_OPERATOR};
-use crate::config::OperatorAccountConfig;
-use crate::config::SecretSource;
+use super::names::TEST_OPERATOR;
+use super::test_cards::{Place, TEST_CARDS};
+use crate::config::{OperatorAccountConfig, SecretSource};
 use anyhow::Context as _;
 use simgauge_operators::{Catalog, Definition};
 use simgauge_simulator::Simulator;
 
-/// A login at each operator that the simulator speaks and there is a definition for, then those of test cards.
+/// An account at each operator that has a definition and is simulated, then the accounts of test cards.
 ///
 /// # Errors
 /// A built-in definition is broken or missing.
@@ -28,7 +28,7 @@ pub fn operator_accounts(simulator: &Simulator) -> anyhow::Result<Vec<OperatorAc
     Ok(common.chain(own).collect())
 }
 
-/// A login at one operator of a simulator: `root` is its URL with a slash at the end.
+/// An account at one operator of a simulator. `root` is the simulator's URL with a slash at its end.
 #[must_use]
 pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccountConfig {
     let base_url = format!("{root}{}", definition.name());
@@ -39,7 +39,7 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();
-    // The simulator takes any value; what follows the base URL needs none.
+    // The simulator accepts any value. A setting that follows from the base URL needs none.
     let settings = definition
         .settings()
         .iter()
@@ -61,17 +61,19 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
     }
 }
 
-/// The demo's login at an operator.
+/// The name of the demo's account at an operator.
 pub(super) fn account_name(definition: &str) -> String {
     format!("demo-{}", definition.replace('_', "-"))
 }
 
-/// The copy of an operator in the simulator that an account talks to: the last part of its base URL.
+/// The simulated operator of an account: the last part of its base URL.
 pub(super) fn simulated_operator(account: &OperatorAccountConfig) -> Option<&str> {
     account.base_url.as_deref()?.rsplit('/').next()
 }
 
-/// The logins that are not there for one test card.
-pub(super) fn common(accounts: &[OperatorAccountConfig]) -> impl Iterator<Item = &OperatorAccountConfig> {
+/// The accounts that are not for one test card alone.
+pub(super) fn common_accounts(
+    accounts: &[OperatorAccountConfig],
+) -> impl Iterator<Item = &OperatorAccountConfig> {
     accounts.iter().filter(|account| account.name == account_name(&account.definition))
 }

@@ -1,8 +1,8 @@
-//! The demo's account, app, cards and packages. What is there from an earlier start stays.
+//! The demo's account, app, admin, cards and packages. What an earlier start created stays as it is.
 
-use super::cards::{EID, EID_PROFILE, ICCID, MORE_CARDS, TEST_CARDS, TEST_OPERATOR, ordinary};
-use super::operators::{account_name, common as logins};
-use super::{DEMO, SECRET};
+use super::names::{DEMO, EID, EID_PROFILE, ICCID, MORE_CARDS, SECRET, TEST_OPERATOR, ordinary_iccid};
+use super::operators::{account_name, common_accounts};
+use super::test_cards::TEST_CARDS;
 use crate::config::Config;
 use simgauge_admin::password;
 use simgauge_domain::card_kind::CardKind;
@@ -14,11 +14,11 @@ use std::time::Duration;
 const GB: u64 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A package to be sold: its card, code, name, total, and for how many days from the beginning.
-type Sold = (&'static str, &'static str, &'static str, Option<u64>, u32);
+/// A package: its card, code, name, total, and for how many days from the beginning it is valid.
+type PackageRow = (&'static str, &'static str, &'static str, Option<u64>, u32);
 
-/// Of each kind one: roomy, of a cloud eSIM, used up and gone beyond, unlimited, several at once.
-const PACKAGES: &[Sold] = &[
+/// One of each kind: with bytes left, of a cloud eSIM, used up with overage, unlimited, several on one card.
+const PACKAGES: &[PackageRow] = &[
     (ICCID, "CN-10GB-30D", "10 GB, 30 days", Some(10 * GB), 30),
     (EID, "CN-20GB-30D", "20 GB, 30 days", Some(20 * GB), 30),
     ("8986099000000000200", "CN-10GB-30D", "10 GB, 30 days", Some(10 * GB), 30),
@@ -29,18 +29,18 @@ const PACKAGES: &[Sold] = &[
     ("8986000000000000000", "CN-8GB-30D", "8 GB, 30 days", Some(8 * GB), 30),
 ];
 
-/// Makes what is not there yet; `now` is when it begins.
+/// Creates what does not exist yet. `now` is when the demo's history begins.
 ///
 /// # Errors
 /// The store failed.
-pub async fn furnish(store: &Store, sealer: &Sealer, config: &Config, now: UnixMs) -> anyhow::Result<()> {
-    let there = |result: Result<(), StoreError>| match result {
+pub async fn seed(store: &Store, sealer: &Sealer, config: &Config, now: UnixMs) -> anyhow::Result<()> {
+    let created = |result: Result<(), StoreError>| match result {
         Ok(()) | Err(StoreError::Exists(_)) => Ok(()),
         Err(error) => Err(error),
     };
-    there(store.create_account(DEMO, "zh", now).await)?;
-    there(store.create_app(DEMO, DEMO, "the demo's app", &sealer.seal(SECRET, DEMO)?, now).await)?;
-    // Hashing takes a while on purpose, and what is there stays.
+    created(store.create_account(DEMO, "zh", now).await)?;
+    created(store.create_app(DEMO, DEMO, "the demo's app", &sealer.seal(SECRET, DEMO)?, now).await)?;
+    // Checked first, since hashing a password is slow on purpose.
     if store.admin(DEMO).await?.is_none() {
         store.create_admin(DEMO, &password::hash(&SECRET.into())?, AdminRole::Full, now).await?;
     }
@@ -72,9 +72,9 @@ fn cards(config: &Config) -> Vec<ImportRow> {
         card(CardKind::Sim, ICCID, ICCID, &common, "the documentation's own example"),
         card(CardKind::CloudEsim, EID, EID_PROFILE, &common, "the documentation's own example"),
     ];
-    let operators: Vec<_> = logins(&config.operator_accounts).collect();
+    let operators: Vec<_> = common_accounts(&config.operator_accounts).collect();
     for (n, operator) in (0..MORE_CARDS).zip(operators.iter().cycle()) {
-        let iccid = ordinary(n);
+        let iccid = ordinary_iccid(n);
         cards.push(card(CardKind::Sim, &iccid, &iccid, &operator.name, &format!("demo card {n}")));
     }
     for test in TEST_CARDS {

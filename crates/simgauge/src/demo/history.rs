@@ -1,12 +1,12 @@
-//! What the demo's cards lived through before it started. Nothing of it is made up in the store: the server itself runs
-//! with its clock in the past, some cards are refreshed twice a day over the open API, the simulated operators' usage
-//! grows meanwhile, and every figure takes the way through lane, reading and booking that it always takes.
+//! The history of the demo's cards.
+//!
+//! It is not written to the store directly. The server itself runs with its clock in the past, some cards are
+//! refreshed twice a day over the open API, and the simulated operators' usage grows meanwhile. So all usage
+//! goes through lane, reading and booking as always.
 
-use super::cards::{
-    EID, EID_PROFILE, ICCID, MORE_CARDS, Place, TEST_CARDS, TEST_OPERATOR, Trouble, ordinary,
-};
-use super::operators::{common, simulated_operator};
-use super::{DEMO, SECRET};
+use super::names::{DEMO, EID, EID_PROFILE, ICCID, MORE_CARDS, SECRET, TEST_OPERATOR, ordinary_iccid};
+use super::operators::{common_accounts, simulated_operator};
+use super::test_cards::{Behavior, Place, TEST_CARDS};
 use crate::app::App;
 use crate::config::Config;
 use anyhow::Context as _;
@@ -19,20 +19,21 @@ use simgauge_store::Store;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often cards are refreshed in it.
-const EVERY: Duration = Duration::from_secs(12 * 3_600);
-/// What a card uses at most between two refreshes, beside the steady growth of the simulator.
+/// The time between two refreshes of a card.
+const INTERVAL: Duration = Duration::from_secs(12 * 3_600);
+/// The most that a card uses between two refreshes, in addition to the steady growth of the simulator.
 const BURST_MAX: u64 = 250_000_000;
-/// How long an answer is held for the refresh to end; a simulated operator answers within milliseconds.
+/// How long a call waits for its refresh to end. A simulated operator answers within milliseconds.
 const WAIT_SECONDS: u8 = 8;
-/// Operators whose count does not begin anew within it; the simulator's grows on over the turn of a month.
+/// Operators whose count does not begin anew with a month. The simulator's usage keeps growing when a month
+/// ends.
 const STEADY: [&str; 2] = ["1nce", TEST_OPERATOR];
 
-/// Lives through so much of it, in whole days. The clock stands at the beginning before, and at the present after it.
+/// Makes a history of this length. The clock is at the present afterwards.
 ///
 /// # Errors
 /// The server does not start, or a call fails.
-pub async fn live_through(
+pub async fn make_history(
     length: Duration,
     config: &Config,
     clock: &Clock,
@@ -40,15 +41,16 @@ pub async fn live_through(
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let app = App::start(&in_the_past(length, config), listener, clock.clone()).await?;
-    let refreshed = refresh_over_and_over(length, &app, &with_a_past(config), clock, simulator).await;
+    let refreshed = refresh_over_and_over(length, &app, &sims_with_history(config), clock, simulator).await;
     let stopped = app.stop().await;
     clock.set_offset_ms(0);
-    refreshed.context("the demo's past")?;
+    refreshed.context("the demo's history")?;
     stopped
 }
 
-/// The days pass faster than operators' limits allow for: the lanes do not pace themselves here, and one reading of a card
-/// at a time stays within what each of the simulated operators counts by the moved clock.
+/// The configuration of the server for its time in the past. The days pass faster than the operators' limits
+/// allow, so lanes keep no limits here. With one reading of a card at a time, each simulated operator still
+/// counts no violation by the moved clock.
 fn in_the_past(length: Duration, config: &Config) -> Config {
     let limits = Limits {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 1_000, per_seconds: 1 }],
@@ -72,9 +74,9 @@ async fn refresh_over_and_over(
     simulator: &Simulator,
 ) -> anyhow::Result<()> {
     let client = Client::builder(format!("http://{}", app.address()), DEMO, SECRET.into()).build()?;
-    let steps = length.as_secs() / EVERY.as_secs();
+    let steps = length.as_secs() / INTERVAL.as_secs();
     for step in 0..steps {
-        let ago = length.as_secs() - step * EVERY.as_secs();
+        let ago = length.as_secs() - step * INTERVAL.as_secs();
         clock.set_offset_ms(-i64::try_from(ago * 1_000)?);
         for (operator, iccid) in sims {
             simulator.inject(operator, iccid, burst(iccid, step));
@@ -88,33 +90,33 @@ async fn refresh_over_and_over(
     Ok(())
 }
 
-/// Simulated operator and ICCID of each.
-fn with_a_past(config: &Config) -> Vec<(String, String)> {
+/// The simulated operator and the ICCID of each SIM that has a history.
+fn sims_with_history(config: &Config) -> Vec<(String, String)> {
     let of = |operator: &str, iccid: &str| (operator.to_owned(), iccid.to_owned());
     let mut sims = vec![of(TEST_OPERATOR, ICCID), of(TEST_OPERATOR, EID_PROFILE)];
-    // The first ordinary cards are dealt out to the operators in turn.
-    let first_ordinary = common(&config.operator_accounts).zip(0..MORE_CARDS);
+    // The ordinary cards are distributed over the operators in turn, so that each has one of the first.
+    let first_ordinary = common_accounts(&config.operator_accounts).zip(0..MORE_CARDS);
     let steady = first_ordinary.filter(|(account, _)| STEADY.contains(&account.definition.as_str()));
-    sims.extend(steady.map(|(account, n)| of(&account.definition, &ordinary(n))));
+    sims.extend(steady.map(|(account, n)| of(&account.definition, &ordinary_iccid(n))));
     let known = TEST_CARDS.iter().filter(|card| {
-        matches!(card.place, Place::Common | Place::Own) && !matches!(card.trouble, Trouble::UnknownSim)
+        matches!(card.place, Place::Common | Place::Own) && !matches!(card.behavior, Behavior::UnknownSim)
     });
     sims.extend(known.map(|card| of(&card.simulated_operator(), card.iccid)));
     sims
 }
 
-/// What a card uses in a step: different for each, and the same in every demo.
+/// What a card uses in a step: different for each card, and the same in every demo.
 fn burst(iccid: &str, step: u64) -> u64 {
     let digits = iccid.bytes().fold(7_u64, |sum, digit| sum * 31 % 65_521 + u64::from(digit));
     (digits + step) * (digits + 3 * step + 1) % 97 * BURST_MAX / 97
 }
 
-/// After a restart with kept data the simulated operators go on from what was last read of them: what was used by hand and by
-/// bursts is not in their steady growth.
+/// After a restart with kept data, sets the simulated operators' usage to what was last read. Usage by hand
+/// and from the history is not part of their steady growth.
 ///
 /// # Errors
 /// The store failed.
-pub async fn resume(store: &Store, config: &Config, simulator: &Simulator) -> anyhow::Result<()> {
+pub async fn restore_usage(store: &Store, config: &Config, simulator: &Simulator) -> anyhow::Result<()> {
     const PAGE: i64 = 500;
     let mut after = String::new();
     loop {

@@ -1,80 +1,64 @@
-//! The demo's cards: a hundred ordinary ones, the documentation's own two, and test cards that always end the same way.
+//! Test cards: refreshes of them always end the same way.
 
+use super::names::TEST_OPERATOR;
 use simgauge_domain::failure::FailureKind;
+use simgauge_simulator::{Fault, FaultSpan, Simulator};
 use simgauge_protocol::{Code, Language};
-use simgauge_simulator::{Fault, Simulator};
 use std::time::Duration;
 
-/// The documentation's own card.
-pub const ICCID: &str = "8988308650100524999";
-/// The documentation's own cloud eSIM.
-pub const EID: &str = "11111111111111111111111111";
-/// Its profile.
-pub const EID_PROFILE: &str = "8988308650100525004";
-/// Ordinary cards beside those two.
-pub const MORE_CARDS: u32 = 100;
-/// The operator that test cards are of.
-pub const TEST_OPERATOR: &str = "cisco_control_center";
-
-/// The number of an ordinary card.
-#[must_use]
-pub fn ordinary(n: u32) -> String {
-    format!("89860000000000{n:05}")
-}
-
-/// A card with a fixed end, for people who write a client.
+/// A test card, for people who write a client.
 #[derive(Debug)]
 pub struct TestCard {
-    /// Its number; the last digits remind of what happens.
+    /// Its number. The last digits hint at what happens.
     pub iccid: &'static str,
-    /// One word for what happens.
+    /// A short name for what happens.
     pub name: &'static str,
-    /// Where it is read.
+    /// Its operator account.
     pub place: Place,
-    /// What the operator does when it is asked about it.
-    pub trouble: Trouble,
+    /// What the operator answers about it.
+    pub behavior: Behavior,
     /// How a refresh of it ends.
     pub end: End,
-    /// When.
+    /// When it ends.
     pub takes: Takes,
     zh: &'static str,
     en: &'static str,
 }
 
-/// Where a test card is read.
+/// The operator account of a test card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// With the ordinary cards of its operator.
+    /// That of the ordinary cards of its operator.
     Common,
-    /// At an operator account of its own: what holds up or breaks its lane must not concern other cards.
+    /// An account of its own, so that a slow or paused lane does not concern other cards.
     Own,
-    /// At an operator account that is not configured.
+    /// An account that is not configured.
     NotConfigured,
-    /// Nowhere: the demo has no such card.
+    /// None: the demo does not have this card.
     Nowhere,
 }
 
-/// What the simulated operator does with a test card.
+/// What the simulated operator answers about a test card.
 #[derive(Debug)]
-pub enum Trouble {
-    /// Answers well.
-    None,
-    /// This, always.
+pub enum Behavior {
+    /// Usage.
+    Works,
+    /// Always this fault.
     Fault(Fault),
-    /// Does not know it.
+    /// That it does not know the SIM.
     UnknownSim,
 }
 
 /// How a refresh ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Succeeds, with more used than before.
+    /// It succeeds, with more usage than before.
     Grown,
-    /// Succeeds, with as much used as before.
+    /// It succeeds, with the same usage as before.
     Unchanged,
-    /// Is accepted and fails.
+    /// It is accepted and fails.
     Failed(FailureKind),
-    /// Is not accepted: the call answers this code.
+    /// It is not accepted: the answer has this code.
     Refused(Code),
 }
 
@@ -85,22 +69,22 @@ pub enum Takes {
     AtOnce,
     /// After about so many seconds.
     Seconds(u64),
-    /// When the deadline of attempts is reached.
+    /// At the deadline of attempts.
     Deadline,
 }
 
-/// How long the operator of the slow card takes.
+/// How long the operator takes for the slow card.
 const SLOW: Duration = Duration::from_secs(4);
-/// What the operator of the limited card asks for.
+/// The `Retry-After` of the operator for the rate-limited card.
 const RETRY_AFTER_SECONDS: u64 = 3;
 
-/// Every test card, in the order they are shown.
+/// All test cards, in the order in which they are shown.
 pub static TEST_CARDS: &[TestCard] = &[
     TestCard {
         iccid: "8986099000000000200",
         name: "success",
         place: Place::Common,
-        trouble: Trouble::None,
+        behavior: Behavior::Works,
         end: End::Grown,
         takes: Takes::AtOnce,
         zh: "运营商立即应答,用量增加",
@@ -110,7 +94,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000202",
         name: "slow",
         place: Place::Own,
-        trouble: Trouble::Fault(Fault::Delay(SLOW)),
+        behavior: Behavior::Fault(Fault::Delay(SLOW)),
         end: End::Grown,
         takes: Takes::Seconds(SLOW.as_secs()),
         zh: "运营商应答很慢:先看到 queued 和 running,然后成功",
@@ -120,17 +104,17 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000304",
         name: "unchanged",
         place: Place::Common,
-        trouble: Trouble::Fault(Fault::Unchanged),
+        behavior: Behavior::Fault(Fault::Unchanged),
         end: End::Unchanged,
         takes: Takes::AtOnce,
         zh: "刷新成功,但用量与上次相同(before 等于 after)",
-        en: "it succeeds with the figure of the last time: before equals after",
+        en: "it succeeds with the same usage as last time: before equals after",
     },
     TestCard {
         iccid: "8986099000000000401",
         name: "auth",
         place: Place::Own,
-        trouble: Trouble::Fault(Fault::Status(401)),
+        behavior: Behavior::Fault(Fault::Status(401)),
         end: End::Failed(FailureKind::Auth),
         takes: Takes::AtOnce,
         zh: "运营商拒绝平台的登录凭据,不再重试",
@@ -140,7 +124,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000404",
         name: "unknown",
         place: Place::Common,
-        trouble: Trouble::UnknownSim,
+        behavior: Behavior::UnknownSim,
         end: End::Failed(FailureKind::NotFound),
         takes: Takes::AtOnce,
         zh: "平台有这张卡,但运营商不认识它,不再重试",
@@ -150,7 +134,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000429",
         name: "limit",
         place: Place::Own,
-        trouble: Trouble::Fault(Fault::RateLimited { retry_after: Some(RETRY_AFTER_SECONDS) }),
+        behavior: Behavior::Fault(Fault::RateLimited { retry_after: Some(RETRY_AFTER_SECONDS) }),
         end: End::Failed(FailureKind::RateLimited),
         takes: Takes::Deadline,
         zh: "运营商一直应答 429,按其 Retry-After 重试到期限为止",
@@ -160,7 +144,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000502",
         name: "nonsense",
         place: Place::Own,
-        trouble: Trouble::Fault(Fault::Nonsense),
+        behavior: Behavior::Fault(Fault::Nonsense),
         end: End::Failed(FailureKind::BadAnswer),
         takes: Takes::Deadline,
         zh: "运营商用 200 应答一个网页,不可信,重试到期限为止",
@@ -170,7 +154,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000000503",
         name: "down",
         place: Place::Own,
-        trouble: Trouble::Fault(Fault::Status(503)),
+        behavior: Behavior::Fault(Fault::Status(503)),
         end: End::Failed(FailureKind::Temporary),
         takes: Takes::Deadline,
         zh: "运营商停机,重试到期限为止",
@@ -180,7 +164,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000009503",
         name: "not-set-up",
         place: Place::NotConfigured,
-        trouble: Trouble::None,
+        behavior: Behavior::Works,
         end: End::Refused(Code::Unavailable),
         takes: Takes::AtOnce,
         zh: "这张卡的运营商账号未在本平台配置:不接受,也不占用冷却时间",
@@ -190,7 +174,7 @@ pub static TEST_CARDS: &[TestCard] = &[
         iccid: "8986099000000009404",
         name: "no-card",
         place: Place::Nowhere,
-        trouble: Trouble::None,
+        behavior: Behavior::Works,
         end: End::Refused(Code::NotFound),
         takes: Takes::AtOnce,
         zh: "该账户没有这张卡",
@@ -199,7 +183,7 @@ pub static TEST_CARDS: &[TestCard] = &[
 ];
 
 impl TestCard {
-    /// The name of its operator account, where it is read at all.
+    /// The name of its operator account, where it has one. `common` is that of the ordinary cards.
     #[must_use]
     pub fn operator_account(&self, common: &str) -> Option<String> {
         match self.place {
@@ -209,7 +193,7 @@ impl TestCard {
         }
     }
 
-    /// The copy of its operator that the simulator runs for it.
+    /// The simulated operator that answers for it.
     #[must_use]
     pub fn simulated_operator(&self) -> String {
         match self.place {
@@ -218,20 +202,19 @@ impl TestCard {
         }
     }
 
-    /// Makes the simulated operator do what it has to.
+    /// Makes the simulated operator answer as it has to.
     pub fn set_up(&self, simulator: &Simulator) {
         let operator = self.simulated_operator();
-        match &self.trouble {
-            Trouble::None => {}
-            Trouble::Fault(fault) => {
-                let forever = simgauge_simulator::FaultSpan::Forever;
-                simulator.set_fault(&operator, Some(self.iccid), fault.clone(), forever);
+        match &self.behavior {
+            Behavior::Works => {}
+            Behavior::Fault(fault) => {
+                simulator.set_fault(&operator, Some(self.iccid), fault.clone(), FaultSpan::Forever);
             }
-            Trouble::UnknownSim => simulator.set_unknown(&operator, self.iccid, true),
+            Behavior::UnknownSim => simulator.set_unknown(&operator, self.iccid, true),
         }
     }
 
-    /// What happens, in a sentence.
+    /// What happens, in one sentence.
     #[must_use]
     pub fn story(&self, language: Language) -> &'static str {
         language.pick(self.zh, self.en)
@@ -239,7 +222,7 @@ impl TestCard {
 }
 
 impl End {
-    /// In the words of the API.
+    /// The end in the words of the API.
     #[must_use]
     pub fn text(self) -> String {
         match self {
@@ -252,7 +235,7 @@ impl End {
 }
 
 impl Takes {
-    /// In words; `deadline` is how long attempts are made.
+    /// When the refresh ends, in words. `deadline` is how long attempts are made.
     #[must_use]
     pub fn text(self, deadline: Duration, language: Language) -> String {
         let about = |seconds: u64| match language {

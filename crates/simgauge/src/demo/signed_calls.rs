@@ -1,22 +1,23 @@
-//! Calls of the open API as lines to paste.
+//! Calls of the open API as `curl` commands to copy.
 
-use super::{DEMO, SECRET};
+use super::names::{DEMO, SECRET};
 use serde_json::{Value, json};
 use simgauge_protocol::Body;
 use simgauge_protocol::sign::{self, Scope};
 use simgauge_service::clock::Clock;
 
-/// Makes signed calls for the demo's app.
+/// Makes calls that are signed by the demo's app.
 #[derive(Clone, Debug)]
 pub struct SignedCalls {
-    /// Where the demo listens: `http://127.0.0.1:8080`.
+    /// The URL of the demo, such as `http://127.0.0.1:8080`.
     pub url: String,
-    /// What time the server takes it to be.
+    /// The clock of the server.
     pub clock: Clock,
 }
 
 impl SignedCalls {
-    /// An operation as a `curl` line; good for one call of a read, and for as long as the timestamp is.
+    /// A command that calls an operation. It is good as long as its timestamp is; that of a read operation is
+    /// good once.
     #[must_use]
     pub fn curl(&self, operation: &str, field: &str, number: &str) -> String {
         let mut body = json!({
@@ -25,7 +26,7 @@ impl SignedCalls {
             "nonce": rand::random_range(10_000..=99_999),
             field: number,
         });
-        // Made here, so it parses.
+        // Built here, so it parses.
         let text = body.to_string();
         let sign = Body::parse(text.as_bytes())
             .map(|body| sign::sign(&body, Scope::Request, SECRET))
@@ -34,25 +35,24 @@ impl SignedCalls {
         self.post(&format!("api/v3/{operation}"), &body)
     }
 
-    /// Any path of the demo as a `curl` line.
-    #[must_use]
+    /// A command that posts to any path of the demo.
     fn post(&self, path: &str, body: &Value) -> String {
         format!("curl -s {}/{path} -H 'Content-Type: application/json' -d '{body}'", self.url)
     }
 
-    /// Uses up 100 MB of a card at its operator.
+    /// A command that uses 100 MB of a card at its operator.
     #[must_use]
     pub fn add_usage(&self, iccid: &str) -> String {
         self.post("demo/usage", &json!({"iccid": iccid, "addBytes": 100_000_000}))
     }
 
-    /// Moves the clock on by five minutes.
+    /// A command that moves the clock on by five minutes.
     #[must_use]
     pub fn advance(&self) -> String {
         self.post("demo/clock", &json!({"advanceSeconds": 300}))
     }
 
-    /// The environment in which the client commands speak to the demo.
+    /// The environment variables with which the client commands use the demo.
     #[must_use]
     pub fn environment(&self) -> String {
         format!("SIMGAUGE_URL={} SIMGAUGE_APPKEY={DEMO} SIMGAUGE_SECRET={SECRET}", self.url)

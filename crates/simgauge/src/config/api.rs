@@ -1,0 +1,97 @@
+//! `[api]`, `[docs]`, `[refresh]` and `[usage]`: what callers notice.
+
+use super::check;
+use anyhow::bail;
+use serde::Deserialize;
+use simgauge_domain::retry::RetryRule;
+use simgauge_service::intake::SteadyBeat;
+use simgauge_store::StoredQuota;
+use std::time::Duration;
+
+/// `[api]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig {
+    pub timestamp_window_seconds: u64,
+    pub app_reload_seconds: u64,
+    pub quota_per_second: u32,
+    pub quota_burst: u32,
+}
+
+impl ApiConfig {
+    /// The quota of accounts that have none of their own.
+    #[must_use]
+    pub fn account_quota(&self) -> StoredQuota {
+        StoredQuota { per_second: self.quota_per_second, burst: self.quota_burst }
+    }
+
+    #[must_use]
+    pub fn timestamp_window(&self) -> Duration {
+        Duration::from_secs(self.timestamp_window_seconds)
+    }
+
+    #[must_use]
+    pub fn app_reload(&self) -> Duration {
+        Duration::from_secs(self.app_reload_seconds.max(1))
+    }
+
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        if !(1..=86_400).contains(&self.timestamp_window_seconds) {
+            bail!("api.timestamp_window_seconds must be between 1 and 86400");
+        }
+        Ok(())
+    }
+}
+
+/// `[docs]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocsConfig {
+    pub enabled: bool,
+}
+
+/// `[refresh]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshConfig {
+    pub sim_cooldown_seconds: u64,
+    pub cloud_esim_cooldown_seconds: u64,
+    pub deadline_seconds: u64,
+    pub first_pause_seconds: f64,
+    pub longest_pause_seconds: f64,
+    pub max_wait_seconds: u64,
+    pub accept_queue: usize,
+    pub steady_beat: SteadyBeat,
+}
+
+impl RefreshConfig {
+    #[must_use]
+    pub fn retry_rule(&self) -> RetryRule {
+        RetryRule {
+            first_pause: Duration::from_secs_f64(self.first_pause_seconds),
+            longest_pause: Duration::from_secs_f64(self.longest_pause_seconds),
+            deadline: Duration::from_secs(self.deadline_seconds),
+        }
+    }
+
+    /// The longest estimated wait with which a refresh is accepted; `None` where any is.
+    #[must_use]
+    pub fn max_wait(&self) -> Option<Duration> {
+        (self.max_wait_seconds > 0).then(|| Duration::from_secs(self.max_wait_seconds))
+    }
+
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        check::spans(&[
+            ("refresh.first_pause_seconds", self.first_pause_seconds),
+            ("refresh.longest_pause_seconds", self.longest_pause_seconds),
+        ])
+    }
+}
+
+/// `[usage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageConfig {
+    pub time_zone: String,
+    pub keep_readings_days: u32,
+}
