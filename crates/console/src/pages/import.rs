@@ -11,10 +11,10 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
-use simgauge_admin::human;
-use simgauge_admin::import::run::{Mode, Progress, Summary, import};
+use simgauge_admin::import::{CardImportSummary, ImportError, ImportOptions, Mode, Progress};
+use simgauge_admin::{Administration, human};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{Session, Store};
+use simgauge_store::Session;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +53,7 @@ struct Job {
 #[derive(Clone, Default)]
 struct Stand {
     progress: Progress,
-    end: Option<Result<Summary, String>>,
+    end: Option<Result<CardImportSummary, String>>,
 }
 
 impl Job {
@@ -236,21 +236,25 @@ async fn begin(
     Ok(Redirect::to(&path).into_response())
 }
 
-async fn run(state: ConsoleState, store: Store, job: Arc<Job>) {
+async fn run(state: ConsoleState, administration: Administration, job: Arc<Job>) {
     let operators: Vec<String> = state.operators.keys().cloned().collect();
     let progress = |progress| job.set(|stand| stand.progress = progress);
     let imported = async {
-        let from = File::open(&*job.upload)?;
-        import(Box::new(from), &store, &operators, job.mode, job.errors.to_path_buf(), SHOWN_ROWS, &progress)
-            .await
+        let from = File::open(&*job.upload).map_err(ImportError::Unreadable)?;
+        let options = ImportOptions {
+            errors_path: job.errors.to_path_buf(),
+            shown_rows: SHOWN_ROWS,
+            progress: &progress,
+        };
+        administration.import_cards(Box::new(from), &operators, job.mode, options).await
     };
     // Without the paths of our own files: the error names the line of the file and what is wrong there.
     let end = imported.await.map_err(|error| {
         tracing::warn!(%error, file = job.name, "an import broke off");
-        error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        error.with_causes()
     });
     if let Ok(summary) = &end {
-        let (rows, stored, bad) = (summary.rows, summary.imported, summary.bad);
+        let (rows, stored, bad) = (summary.file.rows, summary.file.imported, summary.file.bad);
         tracing::info!(
             admin = job.admin,
             file = job.name,
@@ -304,9 +308,10 @@ pub(crate) async fn job(
     let t = read.texts();
     let summary = stand.end.as_ref().and_then(|end| end.as_ref().ok()).cloned();
     let progress = stand.progress;
-    let (rows, bad) =
-        summary.as_ref().map_or((progress.rows, progress.bad), |summary| (summary.rows, summary.bad));
-    let good = summary.as_ref().map_or(progress.rows - progress.bad, |summary| summary.imported);
+    let (rows, bad) = summary
+        .as_ref()
+        .map_or((progress.rows, progress.bad), |summary| (summary.file.rows, summary.file.bad));
+    let good = summary.as_ref().map_or(progress.rows - progress.bad, |summary| summary.file.imported);
     let mut warnings = Vec::new();
     let bad_rows: Vec<BadRow> = summary
         .as_ref()
@@ -316,7 +321,7 @@ pub(crate) async fn job(
             for (number, count) in odd.into_iter().filter(|(_, count)| *count > 0) {
                 warnings.push(fill(&t.named("check_digits", number), &[&human::count(count)]));
             }
-            let rows = summary.first_bad.iter();
+            let rows = summary.file.first_bad.iter();
             rows.map(|(line, reason)| BadRow { line: line.to_string(), reason: reason.clone() }).collect()
         })
         .unwrap_or_default();
@@ -330,7 +335,7 @@ pub(crate) async fn job(
         bad: human::count(bad),
         good_count: good,
         bad_count: bad,
-        seconds: summary.as_ref().map(|summary| format!("{:.1}", summary.seconds)).unwrap_or_default(),
+        seconds: summary.as_ref().map(|summary| format!("{:.1}", summary.file.seconds)).unwrap_or_default(),
         failed: stand.end.as_ref().and_then(|end| end.as_ref().err()).cloned(),
         warnings,
         more_bad: bad > u64::try_from(bad_rows.len()).unwrap_or(0),

@@ -1,7 +1,7 @@
 //! `simgauge package`: the platform's own packages on cards.
 
 mod import;
-mod parse;
+use simgauge_admin::package_fields as parse;
 #[cfg(test)]
 mod tests;
 
