@@ -38,7 +38,8 @@ impl std::fmt::Display for Actor {
     }
 }
 
-/// Administrative actions of one actor. Every change writes its audit entry in its own transaction. Cheap to clone.
+/// Administrative actions of one actor. Every change writes its audit entry in its own transaction. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Administration {
     pub(crate) store: Store,
@@ -54,7 +55,8 @@ impl Administration {
         Self { store, actor, clock, apps: None }
     }
 
-    /// Reads this directory again after every change of an app, so that the process that made the change goes by it at once.
+    /// Reads this directory again after every change of an app, so that the process that made the change goes
+    /// by it at once.
     #[must_use]
     pub fn with_app_directory(self, apps: AppDirectory) -> Self {
         Self { apps: Some(apps), ..self }
@@ -78,7 +80,10 @@ impl Administration {
     }
 
     /// Refuses an account that does not exist: an empty list would look like an account that has nothing.
-    pub(crate) async fn require_account(&self, account: Option<&str>) -> Result<(), AdminError> {
+    ///
+    /// # Errors
+    /// The account does not exist.
+    pub async fn require_account(&self, account: Option<&str>) -> Result<(), AdminError> {
         match account {
             Some(name) if !self.store.accounts().await?.iter().any(|known| known.name == name) => {
                 Err(AdminError::NoAccount(name.to_owned()))

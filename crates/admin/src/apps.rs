@@ -49,7 +49,7 @@ impl Administration {
         let (secret, sealed) = fresh_secret(&appkey, sealer)?;
         self.store.create_app(&appkey, &account, &label, &sealed, self.now()).await?;
         if sign_type != SignType::Sha1 {
-            // Nobody has the secret yet, so nobody signs in the wrong way meanwhile.
+            // No program has the secret yet, so none signs in the wrong way meanwhile.
             self.store.set_app_sign_type(&appkey, sign_type.as_str()).await?;
         }
         self.reload_apps().await?;
@@ -64,7 +64,8 @@ impl Administration {
         Ok(self.store.apps().await?)
     }
 
-    /// Replaces an app's secret by a random one. The old one stays good for `keep_old`; none: it ends at once.
+    /// Replaces an app's secret by a random one. The old one stays good for `keep_old`; none: it ends at
+    /// once.
     ///
     /// # Errors
     /// The app does not exist.

@@ -25,7 +25,8 @@ impl Administration {
         Ok(self.store.audit_after(seq, PAGE).await?)
     }
 
-    /// Checks the whole chain of entries, past an anchor where one was kept. Answers where the chain ends, or what is wrong.
+    /// Checks the whole chain of entries, past an anchor where one was kept. Answers where the chain ends, or
+    /// what is wrong.
     ///
     /// # Errors
     /// The store failed.

@@ -6,7 +6,7 @@ use simgauge_domain::target_policy::TargetError;
 use simgauge_store::{PackageError, StoreError};
 use std::error::Error as _;
 
-/// Why an administrative action was not done. The texts are whole sentences for whoever asked for the action.
+/// Why an administrative action was not done. The texts are for the person who asked for it.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// Something of that kind and name exists.
@@ -80,7 +80,8 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    /// The error and its causes in one line: `the import broke off; nothing was stored: the file cannot be read: ...`.
+    /// The error and its causes in one line: `the import broke off; nothing was stored: the file cannot be
+    /// read: ...`.
     #[must_use]
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();

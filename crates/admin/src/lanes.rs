@@ -1,11 +1,21 @@
-//! Pausing and resuming the lanes of operator accounts.
+//! The lanes of operator accounts: listing, pausing and resuming them.
 
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::names;
+use simgauge_store::LaneRow;
 
 impl Administration {
-    /// Stops all calls to an operator account on every node. `note` says why; a lane that is paused keeps its first note.
+    /// Every lane that was ever worked.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn lanes(&self) -> Result<Vec<LaneRow>, AdminError> {
+        Ok(self.store.lanes().await?)
+    }
+
+    /// Stops all calls to an operator account on every node. `note` says why; a lane that is paused keeps its
+    /// first note.
     ///
     /// # Errors
     /// The note is too long or holds control characters.

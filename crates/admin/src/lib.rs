@@ -18,6 +18,8 @@ pub mod password;
 mod reconcile;
 mod refresh;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{AccountOverview, NotifyApp, NotifyChange};
 pub use administration::{Actor, Administration};

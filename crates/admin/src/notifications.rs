@@ -19,7 +19,8 @@ impl Administration {
         Ok(self.store.notifications(account, state, limit).await?)
     }
 
-    /// Delivers a notification again, in its old place among those of its card. One that waits is tried at once.
+    /// Delivers a notification again, in its old place among those of its card. One that waits is tried at
+    /// once.
     ///
     /// # Errors
     /// The notification does not exist.

@@ -1,4 +1,5 @@
-//! The fields of a package as people write them: totals, times, codes and names. Errors say what a field must be.
+//! The fields of a package as people write them: totals, times, codes and names. Errors say what a field must
+//! be.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};

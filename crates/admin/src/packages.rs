@@ -5,7 +5,8 @@ use crate::error::AdminError;
 use simgauge_store::{CardView, NewPackage};
 
 impl Administration {
-    /// Adds a package to a card. What was used before stays where it is booked. Answers the card as it is now.
+    /// Adds a package to a card. What was used before stays where it is booked. Answers the card as it is
+    /// now.
     ///
     /// # Errors
     /// The card does not exist, has a package of that code, or the package would end before it begins.
@@ -14,8 +15,8 @@ impl Administration {
         self.card(&new.card).await
     }
 
-    /// Changes a package's total; none: unlimited. More is a top-up; of less, what is booked beyond it becomes overage.
-    /// Answers the card as it is now.
+    /// Changes a package's total; none: unlimited. More is a top-up; of less, what is booked beyond it
+    /// becomes overage. Answers the card as it is now.
     ///
     /// # Errors
     /// The card does not exist, or has no such package.
@@ -38,7 +39,8 @@ impl Administration {
         self.card(card).await
     }
 
-    /// Removes a package that was entered by mistake; what was booked on it becomes overage. Answers the card as it is now.
+    /// Removes a package that was entered by mistake; what was booked on it becomes overage. Answers the card
+    /// as it is now.
     ///
     /// # Errors
     /// The card does not exist, or has no such package.

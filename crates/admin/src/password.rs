@@ -40,8 +40,8 @@ pub fn is_right(password: &SecretString, hash: &str) -> bool {
     password.len() <= MAX_BYTES && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
-/// A hash of no password, with the usual parameters. Log-ins with an unknown name are checked against it, so that they take as
-/// long as others.
+/// A hash of no password, with the usual parameters. Log-ins with an unknown name are checked against it, so
+/// that they take as long as others.
 pub const UNKNOWN_ADMIN: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAx$6uQwyXqZbX1aFzB0F2YqWqT5sQ3n0VvJp8o8m1kq2yE";
 

@@ -1,4 +1,4 @@
-//! Whether the books agree with the readings, and the readings with the last usage that operators told.
+//! Whether the books agree with the readings, and the readings with the usage that operators last reported.
 
 use crate::administration::Administration;
 use crate::error::AdminError;
@@ -10,8 +10,8 @@ use std::time::Duration;
 const PAGE: i64 = 50;
 /// Readings that explain a difference.
 const EXPLAINING_READINGS: usize = 10;
-/// How often a card that does not agree is checked in all. A card and its sums are not read in one transaction, and a server
-/// may be booking meanwhile.
+/// How often a card that does not agree is checked in all. A card and its sums are not read in one
+/// transaction, and a server may be booking meanwhile.
 const CHECKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -38,7 +38,8 @@ pub struct Difference {
 pub enum DifferenceKind {
     /// Bytes on packages and overage, all that was ever booked, and all that was ever counted.
     Books { ledger_bytes: i128, booked_bytes: i64, counted_bytes: i64 },
-    /// What was counted since the operator's count last began anew, and the usage that the operator last told.
+    /// What was counted since the operator's count last began anew, and the usage that the operator last
+    /// reported.
     Operator { iccid: String, operator_account: String, counted_bytes: i64, operator_bytes: u64 },
 }
 
@@ -71,8 +72,8 @@ enum Left {
 }
 
 impl Administration {
-    /// Begins to check that packages, books, readings and operators agree. At most `limit` differences are answered; the others
-    /// are only counted.
+    /// Begins to check that packages, books, readings and operators agree. At most `limit` differences are
+    /// answered; the others are only counted.
     ///
     /// # Errors
     /// The account or the card does not exist.
@@ -164,8 +165,9 @@ fn differences(card: &CardView, sums: &CardSums) -> Vec<DifferenceKind> {
     books.into_iter().chain(profiles).collect()
 }
 
-/// The current count of a profile and the usage that the operator last told in it; none before the first reading. Bundles that
-/// ended are no longer in the operator's own usage but stay in the count, so with bundles it is the sum over all of them.
+/// The current count of a profile and the usage that the operator last reported in it; none before the first
+/// reading. Bundles that ended are no longer in the operator's own usage but stay in the count, so with
+/// bundles it is the sum over all of them.
 fn last_usage(profile: &ProfileView) -> Option<(u32, u64)> {
     let (cycle, of_bundles) = profile.counted?;
     Some((cycle, if profile.bundles.is_empty() { profile.used? } else { of_bundles }))

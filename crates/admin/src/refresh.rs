@@ -1,4 +1,4 @@
-//! Refreshing a card by hand.
+//! Refreshing a card on behalf of a person.
 
 use crate::administration::Administration;
 use crate::error::AdminError;
@@ -22,8 +22,8 @@ pub enum RefreshOutcome {
 }
 
 impl Administration {
-    /// Refreshes a card as a call of the open API would: same cooldown, same queue, same history. In the history, the actor
-    /// stands in the place of an appkey; no app can have such a one.
+    /// Refreshes a card as a call of the open API would: same cooldown, same queue, same history. In the
+    /// history, the actor is in the place of the appkey. No app can have such an appkey.
     ///
     /// # Errors
     /// The card does not exist any more, or too much is asked of this process at once.

@@ -14,8 +14,9 @@ pub struct KeyRotation {
 }
 
 impl Administration {
-    /// Replaces the key: adds a new one, seals every secret with it and drops the old one. Can be repeated after a failure.
-    /// `only_node` says that no other process has a copy of the key file; it is needed on PostgreSQL.
+    /// Replaces the key: adds a new one, seals every secret with it and drops the old one. Can be repeated
+    /// after a failure. `only_node` says that no other process has a copy of the key file; it is needed on
+    /// PostgreSQL.
     ///
     /// # Errors
     /// Other processes may need the old key, the keys are in no file, or a secret cannot be opened.

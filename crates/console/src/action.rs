@@ -1,5 +1,5 @@
-//! What an admin can do in the console. Every change goes through [`perform`], which logs who made it; `simgauge-admin` makes
-//! it and writes its audit entry.
+//! What an admin can do in the console. Every change goes through [`perform`], which logs who made it;
+//! `simgauge-admin` makes it and writes its audit entry.
 
 use crate::page::PageError;
 use crate::state::ConsoleState;
@@ -93,7 +93,8 @@ pub(super) fn acting(state: &ConsoleState, admin: &str) -> Administration {
 /// Performs and logs an action of an admin who may act.
 ///
 /// # Errors
-/// The server failed, or too much is asked of it at once. What the admin can do something about is an [`Outcome`].
+/// The server failed, or too much is asked of it at once. What the admin can do something about is an
+/// [`Outcome`].
 pub(super) async fn perform(
     state: &ConsoleState,
     who: &Session,

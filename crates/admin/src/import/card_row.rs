@@ -209,7 +209,8 @@ mod tests {
             ),
             (
                 format!("{ICCID},,acme,main,ACTIVE,,"),
-                "status must be one of ACTIVATION_READY_NAME, NON_ACTIVATED_NAME, ACTIVATED_NAME, DEACTIVATED_NAME, RETIRED_NAME",
+                "status must be one of ACTIVATION_READY_NAME, NON_ACTIVATED_NAME, ACTIVATED_NAME, \
+                 DEACTIVATED_NAME, RETIRED_NAME",
             ),
             (format!("{ICCID},,acme,main,,{},", "x".repeat(201)), "label must have at most 200 characters"),
             (format!("{ICCID},,acme,main,,a\u{7}b,"), "a cell holds a control character"),

@@ -78,8 +78,8 @@ impl CardRows {
     }
 }
 
-/// Reads a card file as an import does, up to the store: how many rows it would hand over, and how many it refuses. For tests
-/// that try many files.
+/// Reads a card file as an import does, up to the store: how many rows it would hand over, and how many it
+/// refuses. For tests that try many files.
 ///
 /// # Errors
 /// An import does not take the first line.
@@ -101,8 +101,9 @@ struct Checker {
     header: Header,
     operator_accounts: Arc<[String]>,
     splitter: Splitter,
-    /// A hash of each card and profile so far: 8 to 18 bytes a row instead of the numbers themselves. In ten million rows,
-    /// two different ones share a hash with a chance of about 3 in a million. Then the later one is refused as a duplicate.
+    /// A hash of each card and profile so far: 8 to 18 bytes a row instead of the numbers themselves. In ten
+    /// million rows, two different ones share a hash with a chance of about 3 in a million. Then the later
+    /// one is refused as a duplicate.
     seen: HashSet<u64>,
     hasher: RandomState,
 }

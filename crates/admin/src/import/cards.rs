@@ -35,11 +35,12 @@ pub enum Mode {
 }
 
 impl Administration {
-    /// Imports cards from a CSV file. `operator_accounts` are those that rows may name; where there are none, any.
+    /// Imports cards from a CSV file. `operator_accounts` are those that rows may name; where there are none,
+    /// any.
     ///
     /// # Errors
-    /// The file cannot be read or has no header, refused rows cannot be written, or the store failed. The error says what was
-    /// stored until then.
+    /// The file cannot be read or has no header, refused rows cannot be written, or the store failed. The
+    /// error says what was stored until then.
     pub async fn import_cards(
         &self,
         from: Box<dyn Read + Send>,

@@ -8,7 +8,8 @@ use std::io::BufRead;
 /// The columns of a card file, in the order in which an export writes them.
 pub const COLUMNS: [&str; 7] =
     ["iccid", "eid", "account", "operator_account", "status", "label", "profile_iccid"];
-/// Columns that a file of refused rows has in addition. They are skipped, so that the mended file can be imported as it is.
+/// Columns that a file of refused rows has in addition. They are skipped, so that the mended file can be
+/// imported as it is.
 const IGNORED: [&str; 2] = ["line", "reason"];
 /// The columns that a card file must have.
 pub const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
@@ -104,7 +105,8 @@ fn starts_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r')
 }
 
-/// Puts `'` before a cell that a spreadsheet would run as a formula, and before one that looks as if it had been guarded.
+/// Puts `'` before a cell that a spreadsheet would run as a formula, and before one that looks as if it had
+/// been guarded.
 pub fn guard_formula(cell: &str) -> Cow<'_, str> {
     let mut chars = cell.chars();
     let guarded = match chars.next() {

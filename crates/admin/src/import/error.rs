@@ -4,7 +4,8 @@ use simgauge_store::StoreError;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an import did not run to its end. Rows that are refused are no error: they are counted and written to a file.
+/// Why an import did not run to its end. Rows that are refused are no error: they are counted and written to
+/// a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("the file is empty")]

@@ -1,5 +1,5 @@
-//! A CSV file, read line by line. No cell of a card has a line break in it, so each line is parsed by itself. Line numbers are
-//! exact, and a quote that is never closed spoils its own line and not the rest of the file.
+//! A CSV file, read line by line. No cell of a card has a line break in it, so each line is parsed by itself.
+//! Line numbers are exact, and a quote that is never closed spoils its own line and not the rest of the file.
 
 use csv_core::{ReadRecordResult, Reader};
 use std::io::{self, BufRead};

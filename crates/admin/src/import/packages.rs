@@ -18,12 +18,12 @@ const REQUIRED: [&str; 4] = ["card", "code", "name", "total_bytes"];
 const PROGRESS_ROWS: u64 = 50;
 
 impl Administration {
-    /// Imports packages from a CSV file. Times without an offset are local times of `zone`. A package that its card has
-    /// already is refused and stays as it is, so that an import that broke off can be run again.
+    /// Imports packages from a CSV file. Times without an offset are local times of `zone`. A package that
+    /// its card has already is refused and stays as it is, so that an import that broke off can be run again.
     ///
     /// # Errors
-    /// The file cannot be read or has no header, refused rows cannot be written, or the store failed. The error says how many
-    /// rows were stored until then.
+    /// The file cannot be read or has no header, refused rows cannot be written, or the store failed. The
+    /// error says how many rows were stored until then.
     pub async fn import_packages(
         &self,
         from: Box<dyn Read + Send>,
@@ -73,8 +73,8 @@ impl Administration {
     }
 }
 
-/// The package of a line, or why it cannot be taken; none where every cell is empty, since spreadsheets leave such lines at the
-/// end. Whether its card exists is checked by the store.
+/// The package of a line, or why it cannot be taken; none where every cell is empty, since spreadsheets leave
+/// such lines at the end. Whether its card exists is checked by the store.
 fn read_row(
     header: &Header,
     splitter: &mut Splitter,

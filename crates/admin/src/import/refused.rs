@@ -1,5 +1,5 @@
-//! Rows that an import refuses, and the file that holds them: line, reason and the row's own cells, so that it can be mended
-//! and imported again.
+//! Rows that an import refuses, and the file that holds them: line, reason and the row's own cells, so that
+//! it can be mended and imported again.
 
 use super::cells::guard_formula;
 use super::error::ImportError;
