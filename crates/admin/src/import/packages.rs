@@ -37,14 +37,14 @@ impl Administration {
         loop {
             let taken = async {
                 let Some(line) = lines.next().map_err(ImportError::Unreadable)? else { return Ok(false) };
-                let new = match read_row(&header, &mut splitter, &line, zone) {
-                    Ok(Some(new)) => Ok(new),
+                let refusal = match read_row(&header, &mut splitter, &line, zone) {
+                    Ok(Some(new)) => self.store_row(&new).await?,
                     Ok(None) => return Ok(true),
-                    Err(reason) => Err(reason),
+                    Err(reason) => Some(reason),
                 };
-                match self.add_row(new).await? {
-                    Ok(()) => tally.add(1, Vec::new())?,
-                    Err(reason) => tally.add(0, vec![RefusedRow::of_line(&line, reason)])?,
+                match refusal {
+                    None => tally.add(1, Vec::new())?,
+                    Some(reason) => tally.add(0, vec![RefusedRow::of_line(&line, reason)])?,
                 }
                 Ok::<bool, ImportError>(true)
             };
@@ -59,16 +59,12 @@ impl Administration {
         }
     }
 
-    /// Stores a row's package; a reason to refuse it is the inner error.
-    async fn add_row(&self, row: Result<NewPackage, String>) -> Result<Result<(), String>, ImportError> {
-        let new = match row {
-            Ok(new) => new,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        match self.store.add_package(&new, self.now()).await {
-            Ok(()) => Ok(Ok(())),
+    /// Stores a row's package, or answers why it is refused.
+    async fn store_row(&self, new: &NewPackage) -> Result<Option<String>, ImportError> {
+        match self.store.add_package(new, self.now()).await {
+            Ok(()) => Ok(None),
             Err(PackageError::Store(error)) => Err(error.into()),
-            Err(reason) => Ok(Err(reason.to_string())),
+            Err(reason) => Ok(Some(reason.to_string())),
         }
     }
 }

@@ -87,7 +87,7 @@ fn in_words(difference: Difference) -> String {
         ),
         DifferenceKind::Operator { iccid, operator_account, counted_bytes, operator_bytes } => format!(
             "profile {iccid} at {operator_account}: the readings of the current count add up to {}, the \
-             operator last reported {}",
+             operator's last figure is {}",
             exact(counted_bytes.into()),
             exact(operator_bytes.into()),
         ),
