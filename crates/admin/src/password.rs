@@ -1,42 +1,48 @@
 //! Passwords of admins: argon2id, with the parameters in the hash.
 
-use anyhow::bail;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Shorter passwords are refused.
-pub const SHORTEST: usize = 10;
-/// Longer ones are, too: hashing takes time for each byte.
-pub const LONGEST: usize = 256;
+/// Fewest characters of a password.
+const MIN_CHARS: usize = 10;
+/// Most bytes of a password: hashing takes time for each of them.
+const MAX_BYTES: usize = 256;
 
-/// Hashes a password for the store. Takes some 20 MB and, on purpose, tens of milliseconds.
+/// Why a password was not hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    #[error("a password must have at least {MIN_CHARS} characters and at most {MAX_BYTES} bytes")]
+    Length,
+    #[error("the system gives no random bytes")]
+    NoRandomBytes,
+}
+
+/// Hashes a password for the store. Takes about 20 MB and, on purpose, tens of milliseconds.
 ///
 /// # Errors
 /// It is too short or too long, or the system gives no random bytes.
-pub fn hash(password: &SecretString) -> anyhow::Result<String> {
+pub fn hash(password: &SecretString) -> Result<String, PasswordError> {
     let password = password.expose_secret();
-    if password.chars().count() < SHORTEST || password.len() > LONGEST {
-        bail!("a password must have at least {SHORTEST} characters and at most {LONGEST} bytes");
+    if password.chars().count() < MIN_CHARS || password.len() > MAX_BYTES {
+        return Err(PasswordError::Length);
     }
-    match Argon2::default().hash_password(password.as_bytes()) {
-        Ok(hash) => Ok(hash.to_string()),
-        Err(_) => bail!("the system gives no random bytes"),
-    }
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::NoRandomBytes)
 }
 
-/// Whether it is the password of this hash.
+/// Whether this is the password of the hash.
 #[must_use]
 pub fn is_right(password: &SecretString, hash: &str) -> bool {
     let password = password.expose_secret();
     let Ok(hash) = PasswordHash::new(hash) else { return false };
-    password.len() <= LONGEST && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+    password.len() <= MAX_BYTES && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
-/// A hash of nobody's password, of the same parameters, against which log-ins as unknown people are checked: they take as long
-/// as others.
-pub const NOBODYS: &str =
+/// A hash of no password, with the usual parameters. Log-ins with an unknown name are checked against it, so
+/// that they take as long as others.
+pub const UNKNOWN_ADMIN: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cy1zYWx0LTAx$6uQwyXqZbX1aFzB0F2YqWqT5sQ3n0VvJp8o8m1kq2yE";
 
 #[cfg(test)]
@@ -55,11 +61,11 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_hash_costs_what_a_real_one_does() {
+    fn the_hash_for_unknown_admins_costs_what_a_real_one_does() {
         let real = hash(&"correct horse".into()).expect("hashed");
         let parameters = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(parameters(NOBODYS), parameters(&real));
-        assert!(PasswordHash::new(NOBODYS).is_ok());
-        assert!(!is_right(&"demo-secret".into(), NOBODYS));
+        assert_eq!(parameters(UNKNOWN_ADMIN), parameters(&real));
+        assert!(PasswordHash::new(UNKNOWN_ADMIN).is_ok());
+        assert!(!is_right(&"demo-secret".into(), UNKNOWN_ADMIN));
     }
 }

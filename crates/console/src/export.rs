@@ -5,7 +5,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, stream};
-use simgauge_admin::import::cells::guard;
+use simgauge_admin::import::guard_formula;
 use std::io;
 
 /// Longer lists are cut; the last line says so.
@@ -66,7 +66,7 @@ pub(super) fn file(name: &str, body: Body) -> Response {
 fn line(cells: impl IntoIterator<Item = String>) -> PageResult<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer
-        .write_record(cells.into_iter().map(|cell| guard(&cell).into_owned()))
+        .write_record(cells.into_iter().map(|cell| guard_formula(&cell).into_owned()))
         .map_err(PageError::internal)?;
     writer.into_inner().map_err(|error| PageError::internal(error.error()))
 }

@@ -1,7 +1,7 @@
 //! The imports of this process.
 
 use crate::error::{PageError, PageResult};
-use simgauge_admin::import::run::{Mode, Progress, Summary};
+use simgauge_admin::import::{CardImportSummary, Mode, Progress};
 use simgauge_domain::time::UnixMs;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ pub(super) struct Job {
 pub(super) struct JobState {
     pub(super) progress: Progress,
     /// What came of it, once it has ended: a summary, or why it broke off.
-    pub(super) end: Option<Result<Summary, String>>,
+    pub(super) end: Option<Result<CardImportSummary, String>>,
 }
 
 impl Job {

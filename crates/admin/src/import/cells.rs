@@ -1,24 +1,26 @@
-//! The columns of a card file (or another that is imported like one), and cells that no spreadsheet takes for a formula.
+//! The columns of a file that is imported, and a guard for cells that a spreadsheet would run as a formula.
 
+use super::error::ImportError;
 use super::lines::{Lines, Splitter};
-use anyhow::Context as _;
 use std::borrow::Cow;
 use std::io::BufRead;
 
-/// The columns, in the order an export writes them.
+/// The columns of a card file, in the order in which an export writes them.
 pub const COLUMNS: [&str; 7] =
     ["iccid", "eid", "account", "operator_account", "status", "label", "profile_iccid"];
-/// Columns of a file of refused rows, passed over so that the mended file can be imported as it is.
+/// Columns that a file of refused rows has in addition. They are skipped, so that the mended file can be
+/// imported as it is.
 const IGNORED: [&str; 2] = ["line", "reason"];
+/// The columns that a card file must have.
 pub const REQUIRED: [&str; 3] = ["iccid", "account", "operator_account"];
 
-/// Which column stands where.
+/// The first line of a file: which column is where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The names as they were written.
     pub names: Vec<String>,
     columns: &'static [&'static str],
-    /// Of each column.
+    /// Where each of `columns` is, if the file has it.
     places: Vec<Option<usize>>,
 }
 
@@ -28,21 +30,22 @@ impl Header {
         lines: &mut Lines<impl BufRead>,
         columns: &'static [&'static str],
         required: &[&str],
-    ) -> anyhow::Result<Self> {
-        let first = lines.next().context("the file cannot be read")?.context("the file is empty")?;
-        let names = Splitter::new()
-            .split(&first)
-            .map(|cells| cells.into_iter().map(str::to_owned).collect())
-            .map_err(|reason| anyhow::anyhow!("line {}: {reason}", first.number))?;
-        Self::read(names, columns, required).with_context(|| format!("line {}", first.number))
+    ) -> Result<Self, ImportError> {
+        let first = lines.next().map_err(ImportError::Unreadable)?.ok_or(ImportError::Empty)?;
+        let mut splitter = Splitter::new();
+        let names = splitter.split(&first).map_err(str::to_owned);
+        let names = names.map(|cells| cells.into_iter().map(str::to_owned).collect());
+        names
+            .and_then(|names| Self::read(names, columns, required))
+            .map_err(|why| ImportError::Header { line: first.number, why })
     }
 
-    /// Reads the cells of the first line.
+    /// Reads the cells of the first line, or says what is wrong with them.
     pub fn read(
         names: Vec<String>,
         columns: &'static [&'static str],
         required: &[&str],
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, String> {
         let mut places = vec![None; columns.len()];
         for (place, name) in names.iter().enumerate() {
             let name = name.trim().to_ascii_lowercase();
@@ -51,21 +54,22 @@ impl Header {
                     continue;
                 }
                 let hint = if name.contains([';', '\t']) { "; separate columns by commas" } else { "" };
-                anyhow::bail!("unknown column {name:?}; the columns are: {}{hint}", columns.join(", "));
+                let known = columns.join(", ");
+                return Err(format!("unknown column {name:?}; the columns are: {known}{hint}"));
             };
             if places[column].replace(place).is_some() {
-                anyhow::bail!("the column {name:?} stands twice");
+                return Err(format!("the column {name:?} stands twice"));
             }
         }
         let header = Self { names, columns, places };
         let missing: Vec<&str> =
             required.iter().copied().filter(|name| header.place(name).is_none()).collect();
         if !missing.is_empty() {
-            anyhow::bail!(
+            return Err(format!(
                 "the first line must name the columns; missing: {} (all columns: {})",
                 missing.join(", "),
                 columns.join(", ")
-            );
+            ));
         }
         Ok(header)
     }
@@ -75,7 +79,7 @@ impl Header {
         self.places.get(column).copied().flatten()
     }
 
-    /// Whether a row has the columns' cells, of plain text.
+    /// Checks that a row has a cell for each column, all of plain text.
     pub fn fits(&self, cells: &[&str]) -> Result<(), String> {
         if cells.len() != self.names.len() {
             return Err(format!(
@@ -101,8 +105,9 @@ fn starts_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r')
 }
 
-/// Puts `'` before what a spreadsheet would run as a formula, and before what would be taken for such a guard.
-pub fn guard(cell: &str) -> Cow<'_, str> {
+/// Puts `'` before a cell that a spreadsheet would run as a formula, and before one that looks as if it had
+/// been guarded.
+pub fn guard_formula(cell: &str) -> Cow<'_, str> {
     let mut chars = cell.chars();
     let guarded = match chars.next() {
         Some('\'') => chars.next().is_some_and(|next| next == '\'' || starts_formula(next)),
@@ -112,7 +117,7 @@ pub fn guard(cell: &str) -> Cow<'_, str> {
     if guarded { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 
-/// Takes off what [`guard`] has put on.
+/// Undoes [`guard_formula`].
 fn unguard(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if rest.starts_with(|c| c == '\'' || starts_formula(c)) => rest,
@@ -124,7 +129,7 @@ fn unguard(cell: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn header(line: &str) -> anyhow::Result<Header> {
+    fn header(line: &str) -> Result<Header, String> {
         Header::read(line.split(',').map(str::to_owned).collect(), &COLUMNS, &REQUIRED)
     }
 
@@ -145,7 +150,7 @@ mod tests {
             ("iccid;eid;account", "separate columns by commas"),
             ("8988308650100524999,,acme,main", "unknown column \"8988308650100524999\""),
         ] {
-            let error = header(line).expect_err(line).to_string();
+            let error = header(line).expect_err(line);
             assert!(error.contains(says), "{error}");
         }
     }
@@ -155,10 +160,10 @@ mod tests {
         for cell in
             ["", "x", "'", "''", "'x", "=1+1", "+1", "-1", "@a", "'=1", "''=1", "'''", "'-", "\tx", "卡"]
         {
-            let guarded = guard(cell);
+            let guarded = guard_formula(cell);
             assert!(!guarded.starts_with(starts_formula), "{guarded}");
             assert_eq!(unguard(&guarded), cell, "{guarded}");
         }
-        assert_eq!(guard("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(guard_formula("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
     }
 }

@@ -1,12 +1,12 @@
-//! Reading a CSV file line by line. A card has no cell with a line break in it, so that each line is parsed by itself:
-//! line numbers are exact, and a quote that is never closed spoils its own line and not the rest of the file.
+//! A CSV file, read line by line. No cell of a card has a line break in it, so each line is parsed by itself.
+//! Line numbers are exact, and a quote that is never closed spoils its own line and not the rest of the file.
 
 use csv_core::{ReadRecordResult, Reader};
 use std::io::{self, BufRead};
 
 /// Longer lines are refused.
 const LINE_MAX: usize = 64 * 1024;
-/// More cells than any file has columns.
+/// Most cells of a line; no file has so many columns.
 const CELLS_MAX: usize = 64;
 
 /// The lines of a file.
@@ -21,7 +21,7 @@ pub struct Lines<R> {
 pub struct Line {
     /// From 1.
     pub number: u64,
-    /// What stands there; cut off where it is too long.
+    /// Its content; cut off where it is too long.
     pub bytes: Vec<u8>,
     /// Whether it was cut off.
     pub too_long: bool,
@@ -37,10 +37,10 @@ impl<R: BufRead> Lines<R> {
         self.read
     }
 
-    /// The next line with something in it.
+    /// The next line that is not blank.
     pub fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
-            let Some(mut line) = self.any()? else { return Ok(None) };
+            let Some(mut line) = self.read_line()? else { return Ok(None) };
             if line.number == 1 && line.bytes.starts_with(b"\xef\xbb\xbf") {
                 line.bytes.drain(..3);
             }
@@ -53,7 +53,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    fn any(&mut self) -> io::Result<Option<Line>> {
+    fn read_line(&mut self) -> io::Result<Option<Line>> {
         let mut line = Line { number: self.number + 1, bytes: Vec::with_capacity(128), too_long: false };
         loop {
             let available = match self.from.fill_buf() {
@@ -92,7 +92,7 @@ impl Splitter {
         Self { reader: Reader::new(), input: Vec::new(), output: Vec::new(), ends: [0; CELLS_MAX] }
     }
 
-    /// The cells of a line, or why it has none.
+    /// The cells of a line, or why it cannot be split.
     pub fn split(&mut self, line: &Line) -> Result<Vec<&str>, &'static str> {
         if line.too_long {
             return Err("the line is longer than 64 KiB");

@@ -1,27 +1,19 @@
-//! Cards from a CSV file: what the command line and the console share.
+//! Imports of CSV files.
 
-pub mod cells;
-pub mod check;
-pub mod errors;
-pub mod lines;
-pub mod rows;
-pub mod run;
+mod card_row;
+mod card_rows;
+mod cards;
+mod cells;
+mod error;
+mod lines;
+mod packages;
+mod refused;
+mod tally;
 
-/// Reads a card file as an import does, up to the store: how many rows it would hand over, and how many it refuses. For tests that
-/// try many files.
-///
-/// # Errors
-/// The first line is none that an import takes.
-#[doc(hidden)]
-pub fn dry_run(file: &[u8], operator_accounts: &[String]) -> anyhow::Result<(usize, usize)> {
-    let rows = rows::Rows::open(Box::new(std::io::Cursor::new(file.to_vec())))?;
-    let (mut good, mut refused) = (0, 0);
-    rows.each(operator_accounts.into(), |chunk| {
-        if let Ok(chunk) = chunk {
-            good += chunk.good.len();
-            refused += chunk.refused.len();
-        }
-        true
-    });
-    Ok((good, refused))
-}
+pub use card_row::Warnings;
+pub use card_rows::{CHUNK_ROWS, dry_run};
+pub use cards::{CardImportSummary, Mode};
+pub use cells::{COLUMNS, guard_formula};
+pub use error::ImportError;
+pub use refused::ErrorsFile;
+pub use tally::{ImportOptions, ImportSummary, Progress};

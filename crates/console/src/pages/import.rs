@@ -15,9 +15,9 @@ use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
-use simgauge_admin::human;
-use simgauge_admin::import::run::{Mode, Summary, import};
-use simgauge_store::{Session, Store};
+use simgauge_admin::import::{CardImportSummary, ImportError, ImportOptions, Mode};
+use simgauge_admin::{Administration, human};
+use simgauge_store::Session;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,21 +164,23 @@ async fn begin(state: &ConsoleState, session: &Session, upload: Upload, mode: Mo
     Ok(Redirect::to(&path).into_response())
 }
 
-async fn run(state: ConsoleState, store: Store, job: Arc<Job>) {
+async fn run(state: ConsoleState, administration: Administration, job: Arc<Job>) {
     let operators: Vec<String> = state.operators.keys().cloned().collect();
     let progress = |progress| job.update(|state| state.progress = progress);
     let errors = job.errors.to_path_buf();
     let imported = async {
-        let from = Box::new(File::open(&*job.upload.path)?);
-        import(from, &store, &operators, job.mode, errors, SHOWN_ROWS, &progress).await
+        let from = File::open(&*job.upload.path).map_err(ImportError::Unreadable)?;
+        let options = ImportOptions { errors_path: errors, shown_rows: SHOWN_ROWS, progress: &progress };
+        administration.import_cards(Box::new(from), &operators, job.mode, options).await
     };
     let (admin, file) = (job.admin.as_str(), job.upload.name.as_str());
     // Without the paths of our own files: the error names the line of the file and what is wrong there.
     let end = imported.await.map_err(|error| {
         tracing::warn!(%error, file, "an import broke off");
-        error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        error.with_causes()
     });
-    if let Ok(Summary { rows, imported: stored, bad, .. }) = &end {
+    if let Ok(summary) = &end {
+        let (rows, stored, bad) = (summary.file.rows, summary.file.imported, summary.file.bad);
         tracing::info!(admin, file, mode = mode_name(job.mode), rows, stored, bad, "an import ended");
     }
     job.update(|state| state.end = Some(end));
@@ -231,10 +233,10 @@ pub(crate) async fn job(
         None => (None, None),
     };
     let (rows, bad, good) = match &summary {
-        Some(summary) => (summary.rows, summary.bad, summary.imported),
+        Some(summary) => (summary.file.rows, summary.file.bad, summary.file.imported),
         None => (progress.rows, progress.bad, progress.rows - progress.bad),
     };
-    let first_bad = summary.iter().flat_map(|summary| &summary.first_bad);
+    let first_bad = summary.iter().flat_map(|summary| &summary.file.first_bad);
     let bad_rows: Vec<BadRow> =
         first_bad.map(|(line, reason)| BadRow { line: line.to_string(), reason: reason.clone() }).collect();
     html(&JobPage {
@@ -248,7 +250,7 @@ pub(crate) async fn job(
         bad: human::count(bad),
         good_count: good,
         bad_count: bad,
-        seconds: summary.as_ref().map(|summary| format!("{:.1}", summary.seconds)).unwrap_or_default(),
+        seconds: summary.as_ref().map(|summary| format!("{:.1}", summary.file.seconds)).unwrap_or_default(),
         failed,
         warnings: summary.map(|summary| check_digit_warnings(&summary, t)).unwrap_or_default(),
         more_bad: bad > u64::try_from(bad_rows.len()).unwrap_or(0),
@@ -260,7 +262,7 @@ pub(crate) async fn job(
     })
 }
 
-fn check_digit_warnings(summary: &Summary, t: Texts) -> Vec<String> {
+fn check_digit_warnings(summary: &CardImportSummary, t: Texts) -> Vec<String> {
     let digits = &summary.warnings;
     [("iccid", digits.iccid_check_digits), ("eid", digits.eid_check_digits)]
         .into_iter()

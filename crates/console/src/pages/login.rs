@@ -94,7 +94,8 @@ async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> Pa
         return Err(PageError::Busy);
     };
     let admin = state.services.store.admin(name).await?;
-    let hash = admin.as_ref().map_or_else(|| password::NOBODYS.to_owned(), |admin| admin.password.clone());
+    let hash =
+        admin.as_ref().map_or_else(|| password::UNKNOWN_ADMIN.to_owned(), |admin| admin.password.clone());
     let right = tokio::task::spawn_blocking(move || password::is_right(&password, &hash))
         .await
         .map_err(PageError::internal)?;

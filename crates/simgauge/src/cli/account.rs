@@ -1,18 +1,16 @@
 //! `simgauge account`: customers of the platform.
 
-pub mod notify;
+mod notify;
 
-use super::app::quota_as_json;
-use super::human;
 use super::input::{self, Quota};
-use super::output::{Output, Table};
-use serde_json::json;
-use simgauge_domain::target_policy::TargetPolicy;
-use simgauge_domain::target_policy::shown;
+use super::output::{Output, or_dash};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
+use simgauge_admin::{AccountOverview, Administration, human};
+use simgauge_domain::names;
+use simgauge_domain::target_policy::{TargetPolicy, shown};
 use simgauge_domain::time::UnixMs;
-use simgauge_service::clock::Clock;
-use simgauge_store::{NotifySettings, Store, StoredQuota};
-use std::collections::HashMap;
+use simgauge_protocol::Language;
 use std::process::ExitCode;
 
 /// Customers of the platform.
@@ -21,15 +19,15 @@ pub enum AccountCommand {
     /// Create an account.
     Create {
         /// Its name: 1 to 64 letters, digits, '_', '-' or '.'.
-        #[arg(value_parser = input::name)]
+        #[arg(value_parser = names::name)]
         name: String,
         /// The language of its messages, where a call does not ask for one.
-        #[arg(long, default_value = "zh", value_parser = ["zh", "en"])]
-        language: String,
+        #[arg(long, default_value = "zh", value_parser = language())]
+        language: Language,
     },
     /// List the accounts.
     List,
-    /// Say where an account is told what happens to its cards, and of what. What is not given stays as it is.
+    /// Set where an account is notified of what happens to its cards. What is not given stays as it is.
     Notify(notify::NotifyArgs),
     /// Limit the calls of all apps of an account together.
     Quota {
@@ -41,65 +39,65 @@ pub enum AccountCommand {
     },
 }
 
+fn language() -> impl TypedValueParser<Value = Language> {
+    let names = PossibleValuesParser::new(["zh", "en"]);
+    names.try_map(|name| Language::parse(&name).ok_or("there is no such language"))
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// The account exists already, or the store failed.
+/// The account exists already or does not exist, its address cannot be one, or the store failed.
 pub async fn run(
     command: AccountCommand,
-    store: &Store,
+    admin: &Administration,
     policy: TargetPolicy,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::Create { name, language } => {
-            store.create_account(&name, &language, Clock::default().now()).await?;
-            output.print(&json!({ "name": name, "language": language }), || {
+            admin.create_account(&name, language).await?;
+            output.print(&json!({ "name": name, "language": language.as_str() }), || {
                 format!("account {name} created; next: simgauge app create --account {name}")
             })?;
         }
-        AccountCommand::List => {
-            let accounts = store.accounts().await?;
-            let mut settings: HashMap<String, NotifySettings> = store
-                .all_notify_settings()
-                .await?
-                .into_iter()
-                .map(|settings| (settings.account.clone(), settings))
-                .collect();
-            let mut table = Table::new(&["ACCOUNT", "LANGUAGE", "CREATED", "QUOTA", "NOTIFIED AT", "OF"]);
-            let mut list = Vec::new();
-            for account in accounts {
-                let created_at = UnixMs(account.created_at).seconds();
-                let settings = settings.remove(&account.name);
-                let quota = StoredQuota::of(account.per_second, account.burst);
-                list.push(json!({
-                    "name": account.name,
-                    "language": account.language,
-                    "createdAt": created_at,
-                    "quota": quota_as_json(quota),
-                    "notify": settings.as_ref().map(notify::as_json),
-                }));
-                let url = settings.as_ref().and_then(|settings| settings.url.as_deref()).map(shown);
-                let of = settings.as_ref().map(notify::in_words).unwrap_or_default();
-                table.row([
-                    account.name,
-                    account.language,
-                    human::time(created_at),
-                    input::quota_in_words(quota, "as configured"),
-                    url.unwrap_or_else(|| "-".to_owned()),
-                    of,
-                ]);
-            }
-            output.print(&list, || table.or("no accounts; create one with: simgauge account create NAME"))?;
-        }
-        AccountCommand::Notify(args) => notify::run(args, store, policy, output).await?,
+        AccountCommand::List => output.list(
+            &admin.accounts().await?,
+            as_json,
+            ["ACCOUNT", "LANGUAGE", "CREATED", "QUOTA", "NOTIFIED AT", "OF"],
+            cells,
+            "no accounts; create one with: simgauge account create NAME",
+        )?,
+        AccountCommand::Notify(args) => notify::run(args, admin, policy, output).await?,
         AccountCommand::Quota { name, quota } => {
             let quota = quota.stored();
-            store.set_account_quota(&name, quota).await?;
-            output.print(&json!({ "name": name, "quota": quota_as_json(quota) }), || {
+            admin.set_account_quota(&name, quota).await?;
+            output.print(&json!({ "name": name, "quota": input::quota_as_json(quota) }), || {
                 format!("account {name}: {}", input::quota_in_words(quota, "as configured"))
             })?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(overview: &AccountOverview) -> Value {
+    json!({
+        "name": overview.account.name,
+        "language": overview.account.language,
+        "createdAt": UnixMs(overview.account.created_at).seconds(),
+        "quota": input::quota_as_json(overview.account.quota),
+        "notify": overview.notify.as_ref().map(notify::as_json),
+    })
+}
+
+fn cells(overview: &AccountOverview) -> [String; 6] {
+    let AccountOverview { account, notify } = overview;
+    [
+        account.name.clone(),
+        account.language.clone(),
+        human::time(UnixMs(account.created_at).seconds()),
+        input::quota_in_words(account.quota, "as configured"),
+        or_dash(notify.as_ref().and_then(|notify| notify.url.as_deref()).map(shown)),
+        notify.as_ref().map(notify::in_words).unwrap_or_default(),
+    ]
 }

@@ -1,19 +1,20 @@
-//! Who sits at the command line, for the audit.
+//! Who uses the command line, for the audit.
 
+use simgauge_admin::Actor;
 use std::os::unix::fs::MetadataExt as _;
 
-/// `cli:USER`: the owner of this process, whatever the environment says; with `sudo`, also who it was before.
+/// The owner of this process, whatever the environment says. With `sudo`, also who called it.
 #[must_use]
-pub fn name() -> String {
+pub fn actor() -> Actor {
     let user = std::fs::metadata("/proc/self").map(|process| process.uid()).ok();
     let name = user.map_or("unknown".to_owned(), |uid| {
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         name_of(uid, &users).unwrap_or_else(|| format!("uid {uid}"))
     });
-    match std::env::var("SUDO_USER") {
-        Ok(before) if !before.is_empty() => format!("cli:{name} (sudo {before})"),
-        _ => format!("cli:{name}"),
-    }
+    Actor::command_line(match std::env::var("SUDO_USER") {
+        Ok(caller) if !caller.is_empty() => format!("{name} (sudo {caller})"),
+        _ => name,
+    })
 }
 
 fn name_of(uid: u32, passwd: &str) -> Option<String> {
@@ -33,6 +34,6 @@ mod tests {
         let passwd = "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/sh\n";
         assert_eq!(name_of(1000, passwd).as_deref(), Some("alice"));
         assert_eq!(name_of(7, passwd), None);
-        assert!(name().starts_with("cli:") && name().len() > 4);
+        assert!(actor().to_string().starts_with("cli:") && actor().to_string().len() > 4);
     }
 }

@@ -1,18 +1,16 @@
 //! `simgauge admin`: the people who may use the console.
 
-use super::human;
-use super::output::{Output, Table};
+use super::output::Output;
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
-use simgauge_admin::password;
+use serde_json::{Value, json};
+use simgauge_admin::{AdminError, Administration, human};
 use simgauge_domain::names;
-use simgauge_service::clock::Clock;
-use simgauge_store::{AdminRole, Store};
+use simgauge_store::{Admin, AdminRole};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
-/// More on standard input is no password.
+/// Most bytes of the line that holds a password.
 const LINE_MAX: u64 = 4096;
 
 /// People who may use the console.
@@ -39,7 +37,8 @@ pub enum AdminCommand {
         /// The admin.
         name: String,
     },
-    /// Replace an admin's password and end their sessions. Asks for the new one, or reads it from standard input.
+    /// Replace an admin's password and end their sessions. Asks for the new one, or reads it from standard
+    /// input.
     Password {
         /// The admin.
         name: String,
@@ -53,57 +52,70 @@ fn role(name: &str) -> Result<AdminRole, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// There is no such admin, or one already; the password is too short; or the store failed.
-pub async fn run(command: AdminCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+/// The admin does not exist or exists already, the password is too short or too long, or the store failed.
+pub async fn run(command: AdminCommand, admin: &Administration, output: &Output) -> anyhow::Result<ExitCode> {
     match command {
         AdminCommand::Create { name, role } => {
-            if store.admin(&name).await?.is_some() {
-                bail!("admin {name} exists already");
+            if admin.has_admin(&name).await? {
+                return Err(AdminError::Exists(format!("admin {name}")).into());
             }
-            let hash = password::hash(&asked_password()?)?;
-            store.create_admin(&name, &hash, role, Clock::default().now()).await?;
+            admin.create_admin(&name, &ask_password()?, role).await?;
             output.print(&json!({ "name": name, "role": role.as_str() }), || {
                 format!("admin {name} created; they log in at /console")
             })?;
         }
         AdminCommand::Password { name } => {
-            if store.admin(&name).await?.is_none() {
-                bail!("admin {name} does not exist");
+            if !admin.has_admin(&name).await? {
+                return Err(AdminError::Missing(format!("admin {name}")).into());
             }
-            let hash = password::hash(&asked_password()?)?;
-            store.set_admin_password(&name, &hash).await?;
+            admin.set_admin_password(&name, &ask_password()?).await?;
             output.print(&json!({ "name": name }), || format!("admin {name} has a new password"))?;
         }
-        AdminCommand::Disable { name } => switch(store, &name, true, output).await?,
-        AdminCommand::Enable { name } => switch(store, &name, false, output).await?,
-        AdminCommand::List => list(store, output).await?,
+        AdminCommand::Disable { name } => set_disabled(admin, &name, true, output).await?,
+        AdminCommand::Enable { name } => set_disabled(admin, &name, false, output).await?,
+        AdminCommand::List => output.list(
+            &admin.admins().await?,
+            as_json,
+            ["ADMIN", "ROLE", "STATE", "CREATED"],
+            cells,
+            "no admins; create one with: simgauge admin create NAME",
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn switch(store: &Store, name: &str, disabled: bool, output: &Output) -> anyhow::Result<()> {
-    store.set_admin_disabled(name, disabled).await?;
-    output.print(&json!({ "name": name, "disabled": disabled }), || {
-        format!("admin {name} {}", if disabled { "disabled" } else { "enabled" })
+const fn state(disabled: bool) -> &'static str {
+    if disabled { "disabled" } else { "enabled" }
+}
+
+async fn set_disabled(
+    admin: &Administration,
+    name: &str,
+    disabled: bool,
+    output: &Output,
+) -> anyhow::Result<()> {
+    admin.set_admin_disabled(name, disabled).await?;
+    output
+        .print(&json!({ "name": name, "disabled": disabled }), || format!("admin {name} {}", state(disabled)))
+}
+
+fn as_json(admin: &Admin) -> Value {
+    json!({
+        "name": admin.name,
+        "role": admin.role.as_str(),
+        "disabled": admin.disabled,
+        "createdAt": admin.created_at.seconds(),
     })
 }
 
-async fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
-    let mut table = Table::new(&["ADMIN", "ROLE", "STATE", "CREATED"]);
-    let mut list = Vec::new();
-    for admin in store.admins().await? {
-        let created_at = admin.created_at.seconds();
-        list.push(json!({
-            "name": admin.name, "role": admin.role.as_str(), "disabled": admin.disabled, "createdAt": created_at,
-        }));
-        let state = if admin.disabled { "disabled" } else { "enabled" };
-        table.row([admin.name, admin.role.as_str().to_owned(), state.to_owned(), human::time(created_at)]);
-    }
-    output.print(&list, || table.or("no admins; create one with: simgauge admin create NAME"))
+fn cells(admin: &Admin) -> [String; 4] {
+    let created = human::time(admin.created_at.seconds());
+    [admin.name.clone(), admin.role.as_str().to_owned(), state(admin.disabled).to_owned(), created]
 }
 
-/// A password from the terminal, typed twice, or the first line of standard input. Never an argument, which others can see.
-fn asked_password() -> anyhow::Result<SecretString> {
+/// A password from the terminal, typed twice, or the first line of standard input. It is never an argument,
+/// since other users can see arguments.
+fn ask_password() -> anyhow::Result<SecretString> {
     if std::io::stdin().is_terminal() {
         let ask = |prompt: &str| rpassword::prompt_password(prompt).context("the password cannot be read");
         let first: SecretString = ask("Password: ")?.into();

@@ -1,15 +1,12 @@
 //! `simgauge audit`: who did what.
 
-use super::human;
-use super::output::{self, Output, Table};
+use super::output::{self, Output};
 use serde_json::{Value, json};
-use simgauge_domain::audit::{ChainError, ChainPosition};
+use simgauge_admin::{Administration, human};
+use simgauge_domain::audit::{ChainPosition, ChainError};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{AuditEntry, Store};
+use simgauge_store::AuditEntry;
 use std::process::ExitCode;
-
-/// Entries that are read at once.
-const PAGE: i64 = 1000;
 
 /// Who did what.
 #[derive(Debug, clap::Subcommand)]
@@ -20,8 +17,8 @@ pub enum AuditCommand {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Check that no entry was changed, removed or inserted; exit code 1 where one was. Prints where the chain ends: keep that
-    /// elsewhere, and give it the next time.
+    /// Check that no entry was changed, removed or inserted; exit code 1 where one was. Prints where the
+    /// chain ends: keep that elsewhere, and give it the next time.
     Verify {
         /// What an earlier `verify` printed: the chain must still lead there.
         #[arg(long, value_name = "SEQ:HASH", value_parser = anchor)]
@@ -51,40 +48,41 @@ fn anchor(text: &str) -> Result<ChainPosition, String> {
 ///
 /// # Errors
 /// The store failed.
-pub async fn run(command: AuditCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+pub async fn run(command: AuditCommand, admin: &Administration, output: &Output) -> anyhow::Result<ExitCode> {
     match command {
-        AuditCommand::List { limit } => {
-            let entries = store.audit_newest(limit.into()).await?;
-            let list: Vec<Value> = entries.iter().map(as_json).collect();
-            output.print(&list, || table(&entries))?;
-        }
-        AuditCommand::Verify { anchor } => match store.verify_audit(anchor).await? {
-            Ok(end) => {
-                let mark = (end.seq > 0).then(|| format!("{}:{}", end.seq, end.hash));
-                output.print(
-                    &json!({ "valid": true, "entries": end.seq, "anchor": mark }),
-                    || match &mark {
-                        Some(mark) => {
-                            format!("{} entries, as they were written; keep elsewhere: {mark}", end.seq)
-                        }
-                        None => "no entries yet".to_owned(),
-                    },
-                )?;
-            }
-            Err(broken) => {
-                let why = in_words(broken);
-                output.print(&json!({ "valid": false, "problem": why }), || why.clone())?;
-                return Ok(ExitCode::FAILURE);
-            }
-        },
+        AuditCommand::List { limit } => output.list(
+            &admin.newest_audit_entries(limit).await?,
+            as_json,
+            ["SEQ", "AT", "WHO", "DID", "TO", "DETAIL"],
+            cells,
+            "nobody did anything yet",
+        )?,
+        AuditCommand::Verify { anchor } => return verify(anchor, admin, output).await,
         AuditCommand::Export { mut after } => loop {
-            let page = store.audit_after(after, PAGE).await?;
+            let page = admin.audit_entries_after(after).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             let lines: String = page.iter().map(|entry| format!("{}\n", as_json(entry))).collect();
             output::write(lines.as_bytes())?;
         },
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(anchor: Option<ChainPosition>, admin: &Administration, output: &Output) -> anyhow::Result<ExitCode> {
+    let end = match admin.verify_audit(anchor).await? {
+        Ok(end) => end,
+        Err(broken) => {
+            let why = in_words(broken);
+            output.print(&json!({ "valid": false, "problem": why }), || why.clone())?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mark = (end.seq > 0).then(|| format!("{}:{}", end.seq, end.hash));
+    output.print(&json!({ "valid": true, "entries": end.seq, "anchor": mark }), || match &mark {
+        Some(mark) => format!("{} entries, as they were written; keep elsewhere: {mark}", end.seq),
+        None => "no entries yet".to_owned(),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -101,24 +99,26 @@ fn in_words(broken: ChainError) -> String {
 
 fn as_json(entry: &AuditEntry) -> Value {
     json!({
-        "seq": entry.seq, "at": UnixMs(entry.at).seconds(), "atMs": entry.at, "actor": entry.actor, "action": entry.action,
-        "subject": entry.subject, "detail": entry.detail, "hash": entry.hash,
+        "seq": entry.seq,
+        "at": UnixMs(entry.at).seconds(),
+        "atMs": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
+        "hash": entry.hash,
     })
 }
 
-fn table(entries: &[AuditEntry]) -> String {
-    let mut table = Table::new(&["SEQ", "AT", "WHO", "DID", "TO", "DETAIL"]);
-    for entry in entries {
-        table.row([
-            entry.seq.to_string(),
-            human::time(UnixMs(entry.at).seconds()),
-            entry.actor.clone(),
-            entry.action.clone(),
-            entry.subject.clone(),
-            entry.detail.clone(),
-        ]);
-    }
-    table.or("nobody did anything yet")
+fn cells(entry: &AuditEntry) -> [String; 6] {
+    [
+        entry.seq.to_string(),
+        human::time(UnixMs(entry.at).seconds()),
+        entry.actor.clone(),
+        entry.action.clone(),
+        entry.subject.clone(),
+        entry.detail.clone(),
+    ]
 }
 
 #[cfg(test)]

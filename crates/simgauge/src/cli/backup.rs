@@ -10,7 +10,8 @@ use std::process::ExitCode;
 /// Where to.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
-    /// A file that does not exist yet. The key that seals app secrets is not in it: keep a copy of the key file, too.
+    /// A file that does not exist yet. The key that seals app secrets is not in it: keep a copy of the key
+    /// file, too.
     file: PathBuf,
 }
 

@@ -1,26 +1,29 @@
 //! Every command on one page, and what each of them gets.
 
-use super::account::AccountCommand;
-use super::admin::AdminCommand;
+use super::account::{self, AccountCommand};
+use super::admin::{self, AdminCommand};
+use super::app::{self, AppCommand};
+use super::audit::{self, AuditCommand};
+use super::card::{self, CardCommand};
+use super::notification::{self, NotificationCommand};
+use super::on_store::{on_store, operator_account_names};
 use super::operator::{self, OperatorCommand};
-use super::usage::UsageArgs;
+use super::package::{self, PackageCommand};
+use super::secrets::{self, SecretsCommand};
+use super::usage::{self, UsageArgs};
 use super::{
-    Output, account, actor, admin, app, audit, backup, card, completions, demo, health, man, migrate,
-    notification, openapi, package, refresh, secrets, serve, sign, simulate, usage, verify,
+    Output, backup, completions, demo, health, man, migrate, openapi, refresh, serve, sign, simulate, verify,
 };
-use crate::app::open_existing_store;
-use crate::app::open_store;
+use crate::app::{open_existing_store, open_store};
 use crate::config::Config;
-use clap::{Parser, Subcommand};
-use simgauge_operators::Catalog;
-use simgauge_service::clock::Clock;
-use simgauge_store::Store;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const SETTINGS: &str = "Every setting can also come from the environment, as SIMGAUGE__SECTION__NAME (such as \
-    SIMGAUGE__SERVER__LISTEN=127.0.0.1:8080), which counts more than the file. SIMGAUGE_URL, SIMGAUGE_APPKEY, \
-    SIMGAUGE_SECRET and SIMGAUGE_SIGN_TYPE say where and as whom `refresh` and `usage` call; SIMGAUGE_KEY holds the key that seals app secrets.";
+const SETTINGS: &str = "Every setting can also come from the environment, as SIMGAUGE__SECTION__NAME (such \
+    as SIMGAUGE__SERVER__LISTEN=127.0.0.1:8080), which counts more than the file. SIMGAUGE_URL, \
+    SIMGAUGE_APPKEY, SIMGAUGE_SECRET and SIMGAUGE_SIGN_TYPE say where and as whom `refresh` and `usage` \
+    call; SIMGAUGE_KEY holds the key that seals app secrets.";
 
 /// The refresh button of a SIM platform.
 #[derive(Debug, Parser)]
@@ -44,35 +47,14 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's schema up to date, or move a store from SQLite to PostgreSQL.
     Migrate(migrate::MigrateArgs),
-    /// Write a consistent copy of an SQLite store, also while it is served. A store of an older program is migrated first.
+    /// Write a consistent copy of an SQLite store, also while it is served. A store of an older program is
+    /// migrated first.
     Backup(backup::BackupArgs),
-    /// Admins: the people who may use the console.
-    #[command(subcommand)]
-    Admin(AdminCommand),
-    /// Accounts: the customers of the platform.
-    #[command(subcommand)]
-    Account(AccountCommand),
-    /// Apps: appkeys and their secrets.
-    #[command(subcommand)]
-    App(app::AppCommand),
-    /// Secrets: the key that seals apps' secrets.
-    #[command(subcommand)]
-    Secrets(secrets::SecretsCommand),
-    /// The audit: who did what, and whether it is still as it was written.
-    #[command(subcommand)]
-    Audit(audit::AuditCommand),
-    /// Cards: what customers refresh.
-    #[command(subcommand)]
-    Card(card::CardCommand),
-    /// Packages: the data plans that the platform sells on cards.
-    #[command(subcommand)]
-    Package(package::PackageCommand),
+    #[command(flatten)]
+    Store(StoreCommand),
     /// Operators: accounts with their lanes, and definitions of their APIs.
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// Notifications: what accounts are told, and what could not be delivered.
-    #[command(subcommand)]
-    Notification(notification::NotificationCommand),
     /// Simulate operators as a server of its own.
     SimulateOperator(simulate::SimulateArgs),
     /// Refresh a card over the open API.
@@ -94,7 +76,36 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// The whole program. In the library, so that what it is made of is compiled there once, and not once more for the binary.
+/// Commands on the configured store.
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Admins: the people who may use the console.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Accounts: the customers of the platform.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Apps: appkeys and their secrets.
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Secrets: the key that seals apps' secrets.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// The audit: who did what, and whether it is still as it was written.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Cards: what customers refresh.
+    #[command(subcommand)]
+    Card(CardCommand),
+    /// Packages: the data plans that the platform sells on cards.
+    #[command(subcommand)]
+    Package(PackageCommand),
+    /// Notifications: what accounts are notified of, and what could not be delivered.
+    #[command(subcommand)]
+    Notification(NotificationCommand),
+}
+
+/// The whole program. It is in the library so that the binary does not compile its parts a second time.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -126,99 +137,45 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, config()?).await,
         Command::Migrate(args) => migrate::run(args, &config()?, &output).await,
         Command::Backup(args) => backup::run(args, &config()?, &output).await,
+        Command::Store(command) => run_on_store(command, &config()?, &output).await,
+        Command::Operator(command) => operator::run(command, &config()?, &output).await,
         Command::SimulateOperator(args) => simulate::run(args).await,
         Command::Refresh(args) => refresh::run(args, &output).await,
         Command::Usage(UsageArgs::Show(args)) => usage::run(args, &output).await,
         Command::Usage(UsageArgs::Reconcile(args)) => {
             let store = open_existing_store(&config()?).await?;
-            closing(&store, usage::reconcile::run(args, &store, &output)).await
+            on_store(store, async |admin| usage::reconcile::run(args, admin, &output).await).await
         }
         Command::Openapi => openapi::run(),
         Command::Sign(args) => sign::run(args, &output).await,
         Command::Verify(args) => verify::run(args, &output).await,
         Command::Health(args) => health::run(&args).await,
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
-        Command::Operator(command) => {
-            let config = config()?;
-            let catalog = || Catalog::load(config.definitions_dir());
-            match command {
-                OperatorCommand::Definitions => operator::definitions(&catalog()?, &output),
-                OperatorCommand::Show { name } => operator::show(&name, &catalog()?, &output),
-                OperatorCommand::Check(args) => operator::check::run(args, &config, &output).await,
-                OperatorCommand::List => {
-                    let store = open_existing_store(&config).await?;
-                    closing(&store, operator::list(&store, &operator_accounts(&config), &output)).await
-                }
-            }
-        }
-        Command::Account(command) => {
-            let config = config()?;
-            let store = acting(match command {
-                AccountCommand::Create { .. } => open_store(&config).await?,
-                _ => open_existing_store(&config).await?,
-            });
-            closing(&store, account::run(command, &store, config.notify.target_policy(), &output)).await
-        }
-        Command::Admin(command) => {
-            let config = config()?;
-            let store = acting(match command {
-                AdminCommand::Create { .. } => open_store(&config).await?,
-                _ => open_existing_store(&config).await?,
-            });
-            closing(&store, admin::run(command, &store, &output)).await
-        }
-        Command::Notification(command) => {
-            let store = acting(open_existing_store(&config()?).await?);
-            closing(&store, notification::run(command, &store, &output)).await
-        }
-        Command::App(command) => {
-            let config = config()?;
-            let store = acting(open_existing_store(&config).await?);
-            let sealer = config.sealer()?;
-            let seal = |secret: &str, appkey: &str| sealer.seal(secret, appkey);
-            closing(&store, app::run(command, &store, &seal, &output)).await
-        }
-        Command::Audit(command) => {
-            let store = open_existing_store(&config()?).await?;
-            closing(&store, audit::run(command, &store, &output)).await
-        }
-        Command::Secrets(command) => {
-            let config = config()?;
-            let store = acting(open_existing_store(&config).await?);
-            let sealer = config.sealer()?;
-            closing(&store, secrets::run(command, &sealer, &store, &output)).await
-        }
-        Command::Card(command) => {
-            let config = config()?;
-            let store = acting(open_existing_store(&config).await?);
-            let names = operator_accounts(&config);
-            closing(&store, card::run(command, &store, &names, &config.card_rules(), &output)).await
-        }
-        Command::Package(command) => {
-            let config = config()?;
-            let zone = config.zone()?;
-            let store = acting(open_existing_store(&config).await?);
-            closing(&store, package::run(command, &store, &zone, &output)).await
-        }
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
 }
 
-/// The store in the hands of whoever runs this command: what they change is audited.
-fn acting(store: Store) -> Store {
-    store.acting_as(&actor::name(), Clock::default().as_fn())
-}
-
-fn operator_accounts(config: &Config) -> Vec<String> {
-    config.operator_accounts.iter().map(|account| account.name.clone()).collect()
-}
-
-/// Closes the store whatever became of the command: SQLite then leaves one file and no log beside it.
-async fn closing(
-    store: &Store,
-    work: impl Future<Output = anyhow::Result<ExitCode>>,
-) -> anyhow::Result<ExitCode> {
-    let result = work.await;
-    store.close().await;
-    result
+async fn run_on_store(command: StoreCommand, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let store = match &command {
+        // Where there is no store yet, these begin one.
+        StoreCommand::Account(AccountCommand::Create { .. })
+        | StoreCommand::Admin(AdminCommand::Create { .. }) => open_store(config).await?,
+        _ => open_existing_store(config).await?,
+    };
+    on_store(store, async |admin| match command {
+        StoreCommand::Admin(command) => admin::run(command, admin, output).await,
+        StoreCommand::Account(command) => {
+            account::run(command, admin, config.notify.target_policy(), output).await
+        }
+        StoreCommand::App(command) => app::run(command, admin, &config.sealer()?, output).await,
+        StoreCommand::Secrets(command) => secrets::run(command, admin, &config.sealer()?, output).await,
+        StoreCommand::Audit(command) => audit::run(command, admin, output).await,
+        StoreCommand::Card(command) => {
+            let names = operator_account_names(config);
+            card::run(command, admin, &names, &config.card_rules(), output).await
+        }
+        StoreCommand::Package(command) => package::run(command, admin, &config.zone()?, output).await,
+        StoreCommand::Notification(command) => notification::run(command, admin, output).await,
+    })
+    .await
 }

@@ -1,8 +1,7 @@
-//! `simgauge completions`: what a shell needs to complete its command lines.
+//! `simgauge completions`: a script with which a shell completes command lines.
 
-use super::command::Cli;
 use super::output;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use std::process::ExitCode;
 
@@ -13,10 +12,10 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the script.
-pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+/// Prints the script that completes `program`.
+pub(super) fn run(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "simgauge", &mut script);
+    clap_complete::generate(args.shell, &mut program, "simgauge", &mut script);
     output::write(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,10 @@
-//! What the client commands share: where the server is, who calls, which card, and how a failed call is told.
+//! What the client commands share: where the server is, who calls, which card, and how a failed call is
+//! printed.
 
-use super::human;
 use super::input::{self, Secret};
 use super::output::Output;
 use serde_json::json;
+use simgauge_admin::human;
 use simgauge_client::answer::CardAnswer;
 use simgauge_client::{Client, ClientError, Code, Language, SignType};
 use std::error::Error as _;
@@ -11,7 +12,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// A person waits: give up sooner than a program would.
+/// A person waits, so retries end sooner than a program's.
 const RETRY_BUDGET: Duration = Duration::from_secs(5);
 
 /// Where the server is and who calls.
@@ -34,7 +35,7 @@ impl Connection {
     /// A client of that server.
     ///
     /// # Errors
-    /// The address is none.
+    /// The address cannot be one.
     pub fn client(&self) -> Result<Client, ClientError> {
         Client::builder(&self.url, &self.appkey, self.secret.secret.clone())
             .retry_budget(RETRY_BUDGET)
@@ -66,7 +67,7 @@ impl CardNumber {
     }
 }
 
-/// Tells why a call failed: on standard error, or as JSON on standard output.
+/// Prints why a call failed: on standard error, or as JSON on standard output.
 pub(super) fn report(error: &ClientError, now: i64, output: &Output) -> anyhow::Result<ExitCode> {
     if output.json {
         output.print(&as_json(error), String::new)?;
@@ -116,8 +117,8 @@ fn in_words(error: &ClientError, now: i64) -> String {
         }
     }
     if let Some(string) = refusal.string_to_sign() {
-        let _ =
-            write!(text, "\nthe server signed: {string}\nso the appkey, or the secret, is not the right one");
+        let hint = "so the appkey, or the secret, is not the right one";
+        let _ = write!(text, "\nthe server signed: {string}\n{hint}");
     }
     if refusal.known_code() == Some(Code::Unauthorized)
         && let Some(server_time) = refusal.server_time()

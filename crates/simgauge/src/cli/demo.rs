@@ -1,23 +1,13 @@
-//! `simgauge demo`: the whole thing on one machine and without an operator: embedded store, operator simulator, an account
-//! with an app, cards that have a past, test cards, the server.
+//! `simgauge demo`: everything on one machine and without an operator: embedded store, operator
+//! simulator, an account with an app, cards that have a past, test cards, the server.
 
 use super::serve::{listen, listen_for_metrics, stop_signal};
-use crate::app::App;
-use crate::app::open_store;
+use crate::app::{App, open_store};
 use crate::config::Config;
-use crate::demo;
-use crate::demo::DEMO;
-use crate::demo::DemoState;
-use crate::demo::EID;
-use crate::demo::ICCID;
-use crate::demo::MORE_CARDS;
-use crate::demo::SECRET;
-use crate::demo::SignedCalls;
-use crate::demo::TEST_CARDS;
-use crate::demo::make_history;
-use crate::demo::operator_accounts;
-use crate::demo::restore_usage;
-use crate::demo::seed;
+use crate::demo::{
+    self, DEMO, DemoState, EID, ICCID, MORE_CARDS, SECRET, SignedCalls, TEST_CARDS, make_history,
+    operator_accounts, restore_usage, seed,
+};
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;
@@ -36,8 +26,8 @@ use tokio::net::TcpListener;
 
 /// How fast every card's usage grows: a person sees it, and a package lasts for weeks.
 const GROWTH_BYTES_PER_SECOND: u64 = 2_000;
-/// How far a timestamp may be off where the clock can be moved: the caller's does not move along.
-const TRAVELLERS_WINDOW_SECONDS: u64 = 86_400;
+/// How far a timestamp may be off where the clock can be moved: the caller's does not move with it.
+const TIME_TRAVEL_WINDOW_SECONDS: u64 = 86_400;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -47,17 +37,20 @@ pub struct DemoArgs {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Keep the data in this folder; without it the demo starts afresh each time.
+    /// Keep the data in this folder; without it the demo starts anew each time.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How many days of readings some of the cards start with; it takes the start about a tenth of a second for each. Not
-    /// where --data has those of an earlier demo.
-    #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=90))]
+    /// How many days of readings some of the cards start with. Each makes the start about a tenth of a second
+    /// longer. It does not count where --data has those of an earlier demo.
+    #[arg(long, value_name = "DAYS", default_value_t = 14,
+        value_parser = clap::value_parser!(u32).range(1..=90))]
     past: u32,
-    /// Let the clock be moved: POST /demo/clock {"advanceSeconds": 300}. Timestamps up to a day off are taken then.
+    /// Let the clock be moved: POST /demo/clock {"advanceSeconds": 300}. Timestamps up to a day off are taken
+    /// then.
     #[arg(long, conflicts_with = "data")]
     time_travel: bool,
-    /// Where the account is told of refreshes and of 80 % and 100 % of a package; also http and addresses of this network.
+    /// Where the account is notified of refreshes and of 80 % and 100 % of a package; also http and addresses
+    /// of this network.
     #[arg(long, value_name = "URL")]
     notify_url: Option<String>,
     /// Serve metrics there, too.
@@ -77,19 +70,19 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
     config.store.url = format!("sqlite://{}", data.join("simgauge.db").display());
     config.secrets.key_file = data.join("simgauge.key");
     if args.time_travel {
-        config.api.timestamp_window_seconds = TRAVELLERS_WINDOW_SECONDS;
+        config.api.timestamp_window_seconds = TIME_TRAVEL_WINDOW_SECONDS;
     }
     let listener = listen(&config).await?;
     let store = open_store(&config).await?;
-    let simulator = build_the_world(DAY * args.past, &mut config, &store, &clock).await?;
+    let simulator = set_up(DAY * args.past, &mut config, &store, &clock).await?;
     for card in TEST_CARDS {
         card.set_up(&simulator);
     }
     if let Some(url) = &args.notify_url {
-        let mut settings = store.notify_settings(DEMO).await?;
+        let mut settings = store.notification_prefs(DEMO).await?;
         settings.url = Some(check(url, config.notify.target_policy())?.to_string());
         settings.thresholds = Percentages::new(vec![80, 100]).unwrap_or_default();
-        store.set_notify_settings(&settings).await?;
+        store.set_notification_prefs(&settings).await?;
     }
 
     let calls = SignedCalls { url: format!("http://{}", listener.local_addr()?), clock: clock.clone() };
@@ -117,8 +110,9 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// The operators, and the account with its cards as they stand at present: after this past, or as they were left.
-async fn build_the_world(
+/// The operators, and the account with its cards as they stand at present: after this past, or as they were
+/// left.
+async fn set_up(
     past: Duration,
     config: &mut Config,
     store: &Store,

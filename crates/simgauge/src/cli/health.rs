@@ -1,4 +1,5 @@
-//! `simgauge health`: whether a server is ready, for what has no other way to ask (a container without a shell).
+//! `simgauge health`: whether a server is ready, for what has no other way to ask (a container without a
+//! shell).
 
 use anyhow::Context as _;
 use clap::Args;
@@ -6,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long a server may take to say so; it gives its database two seconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of `health`.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub struct HealthArgs {
 pub(super) async fn run(args: &HealthArgs) -> anyhow::Result<ExitCode> {
     // The first to ask decides; any later one finds it decided.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
+    let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
     let url = format!("{}/readyz", args.url.trim_end_matches('/'));
     let response = client.get(url).send().await.context("the server cannot be reached")?;
     let ready = response.status().is_success();

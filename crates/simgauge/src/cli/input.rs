@@ -1,14 +1,14 @@
-//! What commands are given: names, secrets, bodies on standard input.
+//! Arguments that several commands take, and request bodies on standard input.
 
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
-pub use simgauge_domain::names::{label, name};
+use serde_json::{Value, json};
 use simgauge_protocol::sign::{SIGN_TYPES, SignType};
-use simgauge_store::{Store, StoredQuota};
+use simgauge_store::StoredQuota;
 use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
 
-/// More is not a request: the server takes no body over 16 KiB.
+/// Most bytes of a body. The server takes 16 KiB.
 const BODY_MAX: u64 = 1024 * 1024;
 
 /// The secret of an app.
@@ -22,7 +22,7 @@ pub struct Secret {
 /// Reads a span of time such as `24h`, `90m` or `7d`.
 ///
 /// # Errors
-/// It is none, or not a positive one.
+/// It is not a span, or not a positive one.
 pub fn span(text: &str) -> Result<Duration, String> {
     let read = || {
         let span: jiff::Span = text.parse().ok()?;
@@ -35,23 +35,10 @@ pub fn span(text: &str) -> Result<Duration, String> {
 /// Reads the name of a sign type in either letter case.
 ///
 /// # Errors
-/// It is none.
+/// There is no such sign type.
 pub fn sign_type(text: &str) -> Result<SignType, String> {
     SignType::parse(&text.to_ascii_uppercase())
         .ok_or_else(|| format!("must be one of: {}", SIGN_TYPES.join(", ").to_lowercase()))
-}
-
-/// Refuses an account that there is not: a list of nothing would look like an account that has nothing.
-///
-/// # Errors
-/// There is no such account, or the store failed.
-pub async fn known_account(store: &Store, account: Option<&str>) -> anyhow::Result<()> {
-    match account {
-        Some(name) if !store.accounts().await?.iter().any(|known| known.name == name) => {
-            bail!("there is no account {name:?}")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A limit of calls.
@@ -70,7 +57,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// As the store takes it; none: the default.
+    /// The quota for the store; none: the default.
     #[must_use]
     pub fn stored(self) -> Option<StoredQuota> {
         let burst = |per_second: u32| self.burst.unwrap_or(per_second.saturating_mul(5)).max(1);
@@ -88,10 +75,16 @@ pub fn quota_in_words(quota: Option<StoredQuota>, default: &str) -> String {
     }
 }
 
+/// A quota for programs.
+#[must_use]
+pub fn quota_as_json(quota: Option<StoredQuota>) -> Value {
+    quota.map_or(Value::Null, |quota| json!({ "perSecond": quota.per_second, "burst": quota.burst }))
+}
+
 /// A request body from standard input.
 ///
 /// # Errors
-/// Nothing is there, or too much.
+/// Standard input cannot be read, or holds too much.
 pub fn body() -> anyhow::Result<Vec<u8>> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {

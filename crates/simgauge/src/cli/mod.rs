@@ -1,5 +1,6 @@
-//! The command line: one command per file. Each has its arguments and a `run` that prints and says how it went: 0 is
-//! done, 1 refused or failed; wrong usage (2) is what the argument parser finds.
+//! The command line, one command per file. Each has its arguments and a `run` that does it, prints, and
+//! answers the exit code: 0 for done, 1 for refused or failed. Wrong usage (2) is found by the argument
+//! parser.
 
 pub mod account;
 pub mod actor;
@@ -13,10 +14,12 @@ pub mod completions;
 pub mod connection;
 pub mod demo;
 pub mod health;
+mod import_file;
 pub mod input;
 pub mod man;
 pub mod migrate;
 pub mod notification;
+mod on_store;
 pub mod openapi;
 pub mod operator;
 pub mod output;
@@ -26,8 +29,9 @@ pub mod secrets;
 pub mod serve;
 pub mod sign;
 pub mod simulate;
+#[cfg(test)]
+mod test_store;
 pub mod usage;
 pub mod verify;
 
 pub use output::Output;
-pub use simgauge_admin::human;

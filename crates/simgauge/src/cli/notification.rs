@@ -1,21 +1,20 @@
-//! `simgauge notification`: what accounts are told, and what could not be delivered.
+//! `simgauge notification`: what accounts are notified of, and what could not be delivered.
 
-use super::human;
-use super::input;
-use super::output::{Output, Table};
+use super::output::{Output, or_dash};
 use serde_json::{Value, json};
+use simgauge_admin::{Administration, human};
+use simgauge_domain::names;
 use simgauge_domain::time::UnixMs;
-use simgauge_service::clock::Clock;
-use simgauge_store::{NotificationState, NotificationView, Store};
+use simgauge_store::{NotificationState, NotificationView};
 use std::process::ExitCode;
 
-/// Notifications: what accounts are told.
+/// Notifications: what accounts are notified of.
 #[derive(Debug, clap::Subcommand)]
 pub enum NotificationCommand {
     /// List notifications, newest first.
     List {
         /// Only those of this account.
-        #[arg(long, value_parser = input::name)]
+        #[arg(long, value_parser = names::name)]
         account: Option<String>,
         /// Only those in this state.
         #[arg(long, value_parser = state)]
@@ -24,7 +23,8 @@ pub enum NotificationCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
     },
-    /// Deliver notifications again, each in its old place among those of its card. One that waits is tried at once.
+    /// Deliver notifications again, each in its old place among those of its card. One that waits is tried at
+    /// once.
     #[command(group = clap::ArgGroup::new("which").required(true).args(["id", "dead"]))]
     Replay {
         /// The notification.
@@ -33,7 +33,7 @@ pub enum NotificationCommand {
         #[arg(long)]
         dead: bool,
         /// With --dead: only those of this account.
-        #[arg(long, value_parser = input::name, conflicts_with = "id")]
+        #[arg(long, value_parser = names::name, conflicts_with = "id")]
         account: Option<String>,
     },
 }
@@ -45,24 +45,28 @@ fn state(text: &str) -> Result<NotificationState, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// There is no such notification, or the store failed.
-pub async fn run(command: NotificationCommand, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+/// The notification or account does not exist, or the store failed.
+pub async fn run(
+    command: NotificationCommand,
+    admin: &Administration,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     match command {
-        NotificationCommand::List { account, state, limit } => {
-            input::known_account(store, account.as_deref()).await?;
-            let found = store.notifications(account.as_deref(), state, limit).await?;
-            let list: Vec<Value> = found.iter().map(as_json).collect();
-            output.print(&list, || table(&found).or("no notifications"))?;
-        }
+        NotificationCommand::List { account, state, limit } => output.list(
+            &admin.notifications(account.as_deref(), state, limit).await?,
+            as_json,
+            ["ID", "ACCOUNT", "CARD", "EVENT", "CREATED", "STATE", "ATTEMPTS", "LAST ERROR"],
+            cells,
+            "no notifications",
+        )?,
         NotificationCommand::Replay { id: Some(id), .. } => {
-            store.replay_notification(&id, Clock::default().now()).await?;
+            admin.replay_notification(&id).await?;
             output.print(&json!({ "replayed": 1 }), || {
                 format!("notification {id} waits to be delivered again")
             })?;
         }
         NotificationCommand::Replay { id: None, account, .. } => {
-            input::known_account(store, account.as_deref()).await?;
-            let count = store.replay_dead(account.as_deref(), Clock::default().now()).await?;
+            let count = admin.replay_dead_notifications(account.as_deref()).await?;
             output.print(&json!({ "replayed": count }), || match count {
                 0 => "no notification is dead".to_owned(),
                 1 => "1 notification waits to be delivered again".to_owned(),
@@ -89,24 +93,19 @@ fn as_json(one: &NotificationView) -> Value {
     })
 }
 
-fn table(found: &[NotificationView]) -> Table {
-    let mut table =
-        Table::new(&["ID", "ACCOUNT", "CARD", "EVENT", "CREATED", "STATE", "ATTEMPTS", "LAST ERROR"]);
-    for one in found {
-        let state = match (one.state, one.next_at) {
-            (NotificationState::Waiting, None) => "waiting for an older one".to_owned(),
-            (state, _) => state.as_str().to_owned(),
-        };
-        table.row([
-            one.id.clone(),
-            one.account.clone(),
-            one.card.clone(),
-            one.event.clone(),
-            human::time(one.created_at.seconds()),
-            state,
-            one.attempts.to_string(),
-            one.last_error.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
-    }
-    table
+fn cells(one: &NotificationView) -> [String; 8] {
+    let state = match (one.state, one.next_at) {
+        (NotificationState::Waiting, None) => "waiting for an older one",
+        (state, _) => state.as_str(),
+    };
+    [
+        one.id.clone(),
+        one.account.clone(),
+        one.number.clone(),
+        one.event.clone(),
+        human::time(one.created_at.seconds()),
+        state.to_owned(),
+        one.attempts.to_string(),
+        or_dash(one.last_error.clone()),
+    ]
 }

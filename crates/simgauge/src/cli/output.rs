@@ -1,6 +1,9 @@
 //! What commands print: lines and tables for people, or JSON for programs.
 
 use serde::Serialize;
+use serde_json::Value;
+use simgauge_admin::human;
+use simgauge_domain::time::UnixMs;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -13,10 +16,31 @@ pub struct Output {
 }
 
 impl Output {
+    /// Prints a list: each item as JSON for programs, or a table for people, or `empty` where there is no
+    /// item.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn list<T, const COLUMNS: usize>(
+        &self,
+        items: &[T],
+        json: impl Fn(&T) -> Value,
+        header: [&str; COLUMNS],
+        cells: impl Fn(&T) -> [String; COLUMNS],
+        empty: &str,
+    ) -> anyhow::Result<()> {
+        let list: Vec<Value> = items.iter().map(json).collect();
+        self.print(&list, || {
+            let mut table = Table::new(&header);
+            items.iter().for_each(|item| table.row(cells(item)));
+            table.or(empty)
+        })
+    }
+
     /// Prints `value` as JSON, or `text` for people.
     ///
     /// # Errors
-    /// Standard output takes nothing more; a reader that has gone is no error.
+    /// Standard output cannot be written; a reader that has gone is no error.
     pub fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let mut out = if self.json { serde_json::to_string_pretty(value)? } else { text() };
         if !out.ends_with('\n') {
@@ -29,12 +53,37 @@ impl Output {
 /// Writes to standard output.
 ///
 /// # Errors
-/// It takes nothing more; a reader that has gone is no error.
+/// It cannot be written; a reader that has gone is no error.
 pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
     match io::stdout().write_all(bytes) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// A cell for a value that may be missing.
+pub(super) fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+/// A cell for a time that may be missing.
+pub(super) fn time_or_dash(at: Option<UnixMs>) -> String {
+    or_dash(at.map(|at| human::time(at.seconds())))
+}
+
+/// A cell for bytes of which there may be no limit.
+pub(super) fn bytes_or_unlimited(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "unlimited".to_owned(), human::bytes)
+}
+
+/// A field for a note that may be empty.
+pub(super) fn unless_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// A field for what a refresh changed, where it succeeded and both usages are known.
+pub(super) fn difference(succeeded: bool, before: Option<u64>, after: Option<u64>) -> Option<String> {
+    before.zip(after).filter(|_| succeeded).map(|(before, after)| human::change(before, after))
 }
 
 /// Columns of text, aligned.
@@ -69,7 +118,6 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// No line yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -91,7 +139,6 @@ impl Fields {
         }
     }
 
-    /// The lines.
     #[must_use]
     pub fn text(&self) -> String {
         aligned(&self.rows)
@@ -117,14 +164,28 @@ fn aligned(rows: &[Vec<String>]) -> String {
     out
 }
 
-/// Text from elsewhere must not steer the terminal.
+/// Text without control characters, which could control the terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Columns that a terminal uses: East Asian characters take two.
+/// East Asian and pictographic characters.
+const WIDE: [(char, char); 9] = [
+    ('\u{1100}', '\u{115f}'),
+    ('\u{2e80}', '\u{a4cf}'),
+    ('\u{ac00}', '\u{d7a3}'),
+    ('\u{f900}', '\u{faff}'),
+    ('\u{fe30}', '\u{fe6f}'),
+    ('\u{ff00}', '\u{ff60}'),
+    ('\u{ffe0}', '\u{ffe6}'),
+    ('\u{1f300}', '\u{1faff}'),
+    ('\u{20000}', '\u{3fffd}'),
+];
+
+/// Columns that a terminal uses for a text; wide characters take two.
 fn width(text: &str) -> usize {
-    text.chars().map(|c| if matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}') { 2 } else { 1 }).sum()
+    let is_wide = |c: &char| WIDE.iter().any(|(first, last)| (first..=last).contains(&c));
+    text.chars().count() + text.chars().filter(is_wide).count()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! `simgauge refresh`: has a card read from its operator now, and shows what came of it.
+//! `simgauge refresh`: reads a card's usage from its operator now, and shows what became of it.
 
 use super::connection::{CardNumber, Connection, report};
-use super::human;
-use super::output::{Fields, Output};
+use super::output::{Fields, Output, difference};
 use serde::Serialize;
+use simgauge_admin::human;
 use simgauge_client::answer::{RefreshAnswer, RefreshReport, RefreshState};
 use simgauge_client::{Client, ClientError, RefreshOptions};
 use simgauge_protocol::request::WAIT_MAX_SECONDS;
@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 pub struct RefreshArgs {
     #[command(flatten)]
     card: CardNumber,
-    /// Wait for the refresh to end and show the usage before and after. SECONDS (0 to 8) is how long the server may hold
-    /// its answer; after that it is asked again and again until --timeout. Exit code 1 where the refresh failed or has not
-    /// ended by then.
+    /// Wait for the refresh to end and show the usage before and after. SECONDS (0 to 8) is how long the
+    /// server may hold its answer; after that it is asked again and again until --timeout. Exit code 1 where
+    /// the refresh failed or has not ended by then.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "8",
         value_parser = clap::value_parser!(u8).range(0..=WAIT_MAX_SECONDS))]
     wait: Option<u8>,
@@ -43,7 +43,7 @@ struct Followed {
 /// Runs the command.
 ///
 /// # Errors
-/// The answer cannot be printed; that a call failed is told and is exit code 1.
+/// The answer cannot be printed. A call that failed is printed and is exit code 1.
 pub async fn run(args: RefreshArgs, output: &Output) -> anyhow::Result<ExitCode> {
     let now = || Clock::default().now().seconds();
     let followed = match args.connection.client() {
@@ -52,7 +52,7 @@ pub async fn run(args: RefreshArgs, output: &Output) -> anyhow::Result<ExitCode>
     };
     let followed = match followed {
         Ok(followed) => followed,
-        // Such a platform has done it and tells no more.
+        // The platform accepted it and answers no more than that.
         Err(ClientError::NoData { message }) => {
             output.print(&serde_json::json!({ "message": message }), || message.clone())?;
             return Ok(ExitCode::SUCCESS);
@@ -113,7 +113,7 @@ fn has_ended(report: &RefreshReport) -> bool {
     matches!(report.state, RefreshState::Succeeded | RefreshState::Failed)
 }
 
-/// Asks until the refresh has ended; nothing where it has not by the deadline.
+/// Asks until the refresh has ended; none where it has not by the deadline.
 async fn poll(
     client: &Client,
     refresh_id: &str,
@@ -143,10 +143,7 @@ fn in_words(followed: &Followed, waited: bool, now: i64) -> String {
                 .line("state", format!("succeeded in {seconds} s"))
                 .line("used before", amount(report.before))
                 .line("used after", amount(report.after))
-                .maybe(
-                    "difference",
-                    report.before.zip(report.after).map(|(before, after)| human::change(before, after)),
-                )
+                .maybe("difference", difference(true, report.before, report.after))
                 .maybe("total", usage.and_then(|usage| usage.total_bytes).map(human::bytes_exact))
                 .maybe("remaining", usage.and_then(|usage| usage.remaining_bytes).map(human::bytes_exact))
         }

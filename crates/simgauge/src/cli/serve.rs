@@ -1,8 +1,7 @@
 //! `simgauge serve`: the server, until it is told to stop.
 
 use crate::app::App;
-use crate::config::Config;
-use crate::config::Role;
+use crate::config::{Config, Role};
 use crate::logging;
 use anyhow::Context as _;
 use clap::Args;
@@ -32,7 +31,8 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
         tracing::info!(address = %listener.local_addr()?, "serving metrics");
         app.serve_metrics(listener);
     }
-    tracing::info!(address = %app.address(), role = ?config.server.role, store = app.store().dialect(), "serving");
+    let (role, store) = (config.server.role, app.store().dialect());
+    tracing::info!(address = %app.address(), ?role, store, "serving");
     stop_signal().await?;
     tracing::info!("stopping: what runs is finished, what waits is kept");
     app.stop().await?;
@@ -48,7 +48,10 @@ pub(super) async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 pub(super) async fn listen_for_metrics(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address} for metrics; set metrics.listen to another address, or to \"\" for none")
+        format!(
+            "cannot listen on {address} for metrics; set metrics.listen to another address, or to \"\" for \
+             none"
+        )
     })?;
     Ok(Some(listener))
 }

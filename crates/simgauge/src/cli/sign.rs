@@ -18,7 +18,8 @@ pub struct SignArgs {
     /// Sign as a notification: appkey takes no part.
     #[arg(long)]
     notification: bool,
-    /// Sign in this way: sha-1 or hmac-sha256, which adds a field `signType` to the body where it does not stand in it.
+    /// Sign in this way: sha-1 or hmac-sha256, which adds a field `signType` to the body where it does not
+    /// stand in it.
     #[arg(long, value_parser = input::sign_type)]
     sign_type: Option<SignType>,
 }

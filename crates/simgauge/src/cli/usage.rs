@@ -4,9 +4,9 @@ mod history;
 pub mod reconcile;
 
 use super::connection::{CardNumber, Connection, report};
-use super::human;
-use super::output::{Fields, Output, Table};
+use super::output::{Fields, Output, Table, bytes_or_unlimited, difference, or_dash, unless_empty};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use simgauge_admin::human;
 use simgauge_client::answer::{CardAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
 use simgauge_service::clock::Clock;
 use std::process::ExitCode;
@@ -36,11 +36,11 @@ pub struct ShowArgs {
     connection: Connection,
 }
 
-// By hand, since what the first form needs must not be asked of the second, also where the environment gives a part of it.
+// Written by hand: the second form must not ask for what the first form needs, even where the environment
+// gives a part of it.
 impl Args for UsageArgs {
     fn augment_args(command: Command) -> Command {
-        let about =
-            "Check that every card's packages, books and readings agree with its operators' last figures.";
+        let about = "Check that every card's packages, books and readings agree with what its operators last reported.";
         let reconcile = reconcile::ReconcileArgs::augment_args(Command::new("reconcile")).about(about);
         ShowArgs::augment_args(command)
             .subcommand(reconcile)
@@ -70,7 +70,7 @@ impl FromArgMatches for UsageArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// The answer cannot be printed; that a call failed is told and is exit code 1.
+/// The answer cannot be printed. A call that failed is printed and is exit code 1.
 pub async fn run(args: ShowArgs, output: &Output) -> anyhow::Result<ExitCode> {
     let now = Clock::default().now().seconds();
     let shown = async {
@@ -94,7 +94,7 @@ fn in_words(card: &CardAnswer, now: i64) -> String {
         .maybe("iccid", card.iccid.as_deref())
         .maybe("eid", card.eid.as_deref())
         .line("status", &card.card_status)
-        .maybe("label", Some(card.label.as_str()).filter(|label| !label.is_empty()));
+        .maybe("label", unless_empty(&card.label));
     fields = match &card.usage {
         Some(usage) => usage_lines(fields, usage),
         None => fields.line("used", "not read yet"),
@@ -111,9 +111,9 @@ fn in_words(card: &CardAnswer, now: i64) -> String {
             package.code.clone(),
             package.name.clone(),
             human::bytes(package.used_bytes),
-            package.total_bytes.map_or_else(|| "unlimited".to_owned(), human::bytes),
-            package.remaining_bytes.map_or_else(|| "unlimited".to_owned(), human::bytes),
-            package.valid_to.map_or_else(|| "-".to_owned(), human::time),
+            bytes_or_unlimited(package.total_bytes),
+            bytes_or_unlimited(package.remaining_bytes),
+            or_dash(package.valid_to.map(human::time)),
         ]);
     }
     if !card.packages.is_empty() {
@@ -122,7 +122,6 @@ fn in_words(card: &CardAnswer, now: i64) -> String {
     let mut profiles = Table::new(&["PROFILE", "STATUS", "USED", "TOTAL", "AGE"]);
     for profile in &card.profiles {
         let usage = profile.usage.as_ref();
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         profiles.row([
             profile.iccid.clone(),
             or_dash(profile.status.clone()),
@@ -169,15 +168,11 @@ fn refresh_lines(fields: Fields, refresh: &RefreshReport, now: i64) -> Fields {
         RefreshState::Succeeded => "succeeded at",
         RefreshState::Failed => "failed at",
     };
-    let change = refresh
-        .before
-        .zip(refresh.after)
-        .filter(|_| refresh.state == RefreshState::Succeeded)
-        .map(|(before, after)| human::change(before, after));
+    let succeeded = refresh.state == RefreshState::Succeeded;
     fields
         .line("last refresh", format!("{state} {at}"))
         .line("", &refresh.refresh_id)
-        .maybe("difference", change)
+        .maybe("difference", difference(succeeded, refresh.before, refresh.after))
         .maybe("reason", refresh.reason.as_deref())
         .maybe("", refresh.reason_text.as_deref())
 }

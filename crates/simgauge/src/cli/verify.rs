@@ -18,7 +18,8 @@ pub struct VerifyArgs {
     /// Verify as a notification: appkey takes no part.
     #[arg(long)]
     notification: bool,
-    /// Demand that it is signed in this way: sha-1 or hmac-sha256. Without, the body's field `signType` says how.
+    /// Demand that it is signed in this way: sha-1 or hmac-sha256. Without, the body's field `signType` says
+    /// how.
     #[arg(long, value_parser = input::sign_type)]
     sign_type: Option<SignType>,
 }

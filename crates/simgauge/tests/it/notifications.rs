@@ -11,6 +11,7 @@ use simgauge::app::App;
 use simgauge::cli::Output;
 use simgauge::cli::notification::{self, NotificationCommand};
 use simgauge::config::Config;
+use simgauge_admin::{Actor, Administration};
 use simgauge_client::verify_notification;
 use simgauge_store::{NotificationState, NotificationView};
 use std::collections::{HashMap, HashSet};
@@ -348,7 +349,8 @@ async fn dead_after_a_day_and_replayed() {
     let dead = server.told("acme", all_in(NotificationState::Dead, 2)).await;
     assert!(dead[0].last_error.as_deref().unwrap().contains("503"), "{dead:?}");
     receiver.set(Mode::Answer(200));
-    let run = async |command| notification::run(command, server.store(), &Output { json: true }).await;
+    let admin = Administration::new(server.store(), Actor::command_line("tester"), server.clock.clone());
+    let run = async |command| notification::run(command, &admin, &Output { json: true }).await;
     run(NotificationCommand::List { account: None, state: Some(NotificationState::Dead), limit: 10 })
         .await
         .unwrap();

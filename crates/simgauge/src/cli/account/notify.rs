@@ -1,34 +1,33 @@
-//! `simgauge account notify`: where an account is told what happens to its cards, and of what.
+//! `simgauge account notify`: where an account is notified of what happens to its cards.
 
-use crate::cli::input;
 use crate::cli::output::{Fields, Output};
-use anyhow::bail;
+use anyhow::anyhow;
 use serde_json::{Value, json};
-use simgauge_domain::target_policy::TargetPolicy;
-use simgauge_domain::target_policy::check;
-use simgauge_domain::target_policy::shown;
+use simgauge_admin::{AdminError, Administration, NotifyApp, NotifyChange};
+use simgauge_domain::names;
+use simgauge_domain::target_policy::{TargetPolicy, shown};
 use simgauge_domain::threshold::Percentages;
-use simgauge_store::{App, NotifySettings, Store};
+use simgauge_store::NotificationPrefs;
 
 /// The arguments of `account notify`.
 #[derive(Debug, clap::Args)]
 pub struct NotifyArgs {
     /// The account.
-    #[arg(value_parser = input::name)]
+    #[arg(value_parser = names::name)]
     name: String,
     /// Where notifications are posted: https and a public address, unless the configuration allows others.
     #[arg(long, conflicts_with = "off")]
     url: Option<String>,
-    /// Tell nothing any more. What waits is given up, and can be replayed.
+    /// Send no notifications any more. What waits is given up, and can be replayed.
     #[arg(long)]
     off: bool,
     /// The app of the account whose secret signs; "oldest" for its oldest enabled one, which is the default.
     #[arg(long, value_name = "APPKEY")]
     app: Option<String>,
-    /// Percentages of a total that are told when usage reaches them, such as 50,80,100; "none" for none.
+    /// Notify when usage reaches these percentages of a total, such as 50,80,100; "none" for none.
     #[arg(long, value_name = "LIST", value_parser = percentages)]
     thresholds: Option<Percentages>,
-    /// Tell when nothing newer than so many hours is known after a refresh; 0 for never.
+    /// Notify when nothing newer than so many hours is known after a refresh; 0 for never.
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(0..=8760))]
     stale_hours: Option<u32>,
 }
@@ -45,38 +44,17 @@ fn percentages(text: &str) -> Result<Percentages, String> {
 
 pub(super) async fn run(
     args: NotifyArgs,
-    store: &Store,
+    admin: &Administration,
     policy: TargetPolicy,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let mut settings = store.notify_settings(&args.name).await?;
-    if let Some(url) = args.url {
-        settings.url = Some(check(&url, policy)?.to_string());
-    }
-    if args.off {
-        settings.url = None;
-    }
-    if let Some(app) = args.app {
-        let is_disabled = |known: &App| known.appkey == app && known.disabled != 0;
-        if store.apps().await?.iter().any(is_disabled) {
-            bail!("app {app} is disabled and cannot sign; first: simgauge app enable {app}");
-        }
-        settings.app = (app != "oldest").then_some(app);
-    }
-    settings.thresholds = args.thresholds.unwrap_or(settings.thresholds);
-    if let Some(hours) = args.stale_hours {
-        settings.stale_hours = (hours > 0).then_some(hours);
-    }
-    if settings.url.is_some() && settings.app.is_none() {
-        let signs = |app: &App| app.account == settings.account && app.disabled == 0;
-        if !store.apps().await?.iter().any(signs) {
-            bail!(
-                "account {0} has no enabled app whose secret could sign; first: simgauge app create --account {0}",
-                args.name
-            );
-        }
-    }
-    store.set_notify_settings(&settings).await?;
+    let change = NotifyChange {
+        url: if args.off { Some(None) } else { args.url.map(Some) },
+        app: args.app.map(|app| if app == "oldest" { NotifyApp::Oldest } else { NotifyApp::Appkey(app) }),
+        thresholds: args.thresholds,
+        stale_hours: args.stale_hours,
+    };
+    let settings = admin.set_notify(&args.name, change, policy).await.map_err(with_next_step)?;
     output.print(&as_json(&settings), || {
         Fields::new()
             .line("account", settings.account.as_str())
@@ -87,7 +65,17 @@ pub(super) async fn run(
     })
 }
 
-pub(super) fn as_json(settings: &NotifySettings) -> Value {
+/// An error with the command that removes its cause.
+fn with_next_step(error: AdminError) -> anyhow::Error {
+    let next = match &error {
+        AdminError::AppDisabled(app) => format!("simgauge app enable {app}"),
+        AdminError::NoSigningApp(account) => format!("simgauge app create --account {account}"),
+        _ => return error.into(),
+    };
+    anyhow!("{error}; first: {next}")
+}
+
+pub(super) fn as_json(settings: &NotificationPrefs) -> Value {
     json!({
         "account": settings.account,
         "url": settings.url.as_deref().map(shown),
@@ -97,8 +85,8 @@ pub(super) fn as_json(settings: &NotifySettings) -> Value {
     })
 }
 
-/// What is told, in a few words; nothing where nothing is.
-pub(super) fn in_words(settings: &NotifySettings) -> String {
+/// What is notified, in a few words.
+pub(super) fn in_words(settings: &NotificationPrefs) -> String {
     if settings.url.is_none() {
         return "-".to_owned();
     }
@@ -111,6 +99,7 @@ pub(super) fn in_words(settings: &NotifySettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::test_store::TestStore;
     use simgauge_domain::time::UnixMs;
 
     fn args(url: Option<&str>) -> NotifyArgs {
@@ -126,14 +115,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_given_stays() {
-        let dir = tempfile::tempdir().expect("folder");
-        let url = format!("sqlite://{}", dir.path().join("store.db").display());
-        let store = Store::connect(&url, 2).await.expect("store");
-        store.migrate().await.expect("migrated");
-        store.create_account("acme", "en", UnixMs(0)).await.expect("account");
+        let TestStore { store, admin, dir: _dir } = TestStore::with_accounts(&["acme"]).await;
         let output = Output { json: true };
-        let set = async |args| run(args, &store, TargetPolicy::default(), &output).await;
-        let now = async || store.notify_settings("acme").await.expect("settings");
+        let set = async |args| run(args, &admin, TargetPolicy::default(), &output).await;
+        let now = async || store.notification_prefs("acme").await.expect("settings");
 
         let error = set(args(Some("https://example.com/hook"))).await.expect_err("no app");
         assert!(error.to_string().contains("no enabled app"), "{error}");

@@ -1,20 +1,13 @@
 //! `simgauge card export`: cards as the CSV file that an import takes.
 
-use crate::cli::human;
-use crate::cli::input::known_account;
 use crate::cli::output::{Fields, Output};
 use anyhow::Context as _;
 use serde_json::json;
-use simgauge_admin::import::cells::{COLUMNS, guard};
-use simgauge_domain::card_kind::CardKind;
-use simgauge_store::{CardView, ProfileView, Store};
+use simgauge_admin::{AdminError, Administration, human};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Cards read at a time.
-const PAGE: i64 = 2_000;
 
 /// The arguments of `card export`.
 #[derive(Debug, clap::Args)]
@@ -27,32 +20,30 @@ pub struct ExportArgs {
     output: Option<PathBuf>,
 }
 
-/// What an export wrote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Written {
-    pub(super) cards: u64,
-    pub(super) rows: u64,
-}
-
-pub(super) async fn run(args: ExportArgs, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    args: ExportArgs,
+    admin: &Administration,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let account = args.account.as_deref();
-    known_account(store, account).await?;
     let Some(path) = args.output else {
-        return match export(store, account, io::stdout()).await {
-            // Whoever reads has seen enough.
+        return match admin.export_cards(account, io::stdout()).await {
+            // The reader has what it wants.
             Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
-            other => other.map(|_| ExitCode::SUCCESS),
+            other => Ok(other.map(|_| ExitCode::SUCCESS)?),
         };
     };
+    // An unknown account is refused before anything is written.
+    admin.require_account(account).await?;
     // Under another name until it is complete: half an export looks like a whole one.
     let part = part_of(&path);
     let file = File::create(&part).with_context(|| format!("{} cannot be created", part.display()))?;
-    let written = match export(store, account, file).await {
+    let written = match admin.export_cards(account, file).await {
         Ok(written) => written,
         Err(error) => {
             // The first error is the one to tell.
             let _ = std::fs::remove_file(&part);
-            return Err(error.context(format!("export to {}", path.display())));
+            return Err(error).with_context(|| format!("export to {}", path.display()));
         }
     };
     std::fs::rename(&part, &path).with_context(|| format!("{} cannot be created", path.display()))?;
@@ -72,44 +63,7 @@ fn part_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let is_one = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(is_one)
-            || cause
-                .downcast_ref::<csv::Error>()
-                .is_some_and(|error| matches!(error.kind(), csv::ErrorKind::Io(error) if is_one(error)))
-    })
-}
-
-/// Writes every card of the account, or of all.
-pub(super) async fn export(store: &Store, account: Option<&str>, to: impl Write) -> anyhow::Result<Written> {
-    let mut writer = csv::Writer::from_writer(BufWriter::with_capacity(256 * 1024, to));
-    writer.write_record(COLUMNS)?;
-    let mut written = Written::default();
-    let mut after = String::new();
-    loop {
-        let page = store.cards_after(account, &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.number);
-        for card in &page {
-            written.cards += 1;
-            for profile in &card.profiles {
-                written.rows += 1;
-                writer.write_record(record(card, profile).map(guard).iter().map(AsRef::as_ref))?;
-            }
-        }
-    }
-    writer.flush()?;
-    Ok(written)
-}
-
-/// A row: the columns' order is that of [`COLUMNS`].
-fn record<'a>(card: &'a CardView, profile: &'a ProfileView) -> [&'a str; COLUMNS.len()] {
-    let (iccid, eid, profile_iccid) = match card.kind {
-        CardKind::CloudEsim => (profile.iccid.as_str(), card.number.as_str(), ""),
-        CardKind::Sim if profile.iccid == card.number => (card.number.as_str(), "", ""),
-        CardKind::Sim => (card.number.as_str(), "", profile.iccid.as_str()),
-    };
-    [iccid, eid, &card.account, &profile.operator_account, &card.status, &card.label, profile_iccid]
+fn is_broken_pipe(error: &AdminError) -> bool {
+    let AdminError::Output(error) = error else { return false };
+    matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,5 +1,5 @@
-//! `simgauge operator check`: definitions against themselves and their fixtures, or one operator account against the real
-//! operator.
+//! `simgauge operator check`: definitions against themselves and their fixtures, or one operator account
+//! against the real operator.
 
 use crate::cli::Output;
 use crate::config::Config;

@@ -1,17 +1,15 @@
 //! Packages in a real store.
 
-use super::import::{Summary, import};
 use super::{PackageCommand, listed, run};
 use crate::cli::output::Output;
+use crate::cli::test_store::TestStore;
 use clap::Parser;
-use indicatif::ProgressBar;
 use serde_json::json;
+use simgauge_admin::import::{ImportOptions, ImportSummary};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
-use simgauge_domain::time::UnixMs;
-use simgauge_store::{ImportRow, Store};
+use simgauge_store::ImportRow;
 use std::io::Cursor;
-use tempfile::TempDir;
 
 const ICCID: &str = "898600D6991330004146";
 const EID: &str = "11111111111111111111111111";
@@ -22,19 +20,14 @@ struct Program {
     command: PackageCommand,
 }
 
-struct House {
-    store: Store,
+struct Packages {
+    on: TestStore,
     zone: TimeZone,
-    dir: TempDir,
 }
 
-impl House {
+impl Packages {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().expect("folder");
-        let url = format!("sqlite://{}", dir.path().join("store.db").display());
-        let store = Store::connect(&url, 2).await.expect("store");
-        store.migrate().await.expect("migrated");
-        store.create_account("acme", "en", UnixMs(0)).await.expect("account");
+        let on = TestStore::with_accounts(&["acme"]).await;
         let row = |number: &str, kind, iccid: &str| ImportRow {
             number: number.into(),
             kind,
@@ -45,65 +38,67 @@ impl House {
             operator_account: "main".into(),
         };
         let rows = [row(ICCID, CardKind::Sim, ICCID), row(EID, CardKind::CloudEsim, "8986001234567890123")];
-        let mut cards = store.import().await.expect("import");
+        let mut cards = on.store.import().await.expect("import");
         assert!(cards.add(&rows).await.expect("rows").iter().all(Result::is_ok));
         cards.commit().await.expect("commit");
-        Self { store, zone: TimeZone::get("Asia/Shanghai").expect("zone"), dir }
+        Self { on, zone: TimeZone::get("Asia/Shanghai").expect("zone") }
     }
 
     async fn run(&self, line: &str) -> Result<(), String> {
         let words = line.split_whitespace().map(|word| word.replace('_', " "));
         let program = Program::try_parse_from(std::iter::once("package".to_owned()).chain(words))
             .map_err(|error| error.to_string())?;
-        let done = run(program.command, &self.store, &self.zone, &Output { json: true }).await;
+        let done = run(program.command, &self.on.admin, &self.zone, &Output { json: true }).await;
         done.map(|_| ()).map_err(|error| format!("{error:#}"))
     }
 
-    async fn import(&self, text: &str) -> Summary {
+    async fn import(&self, text: &str) -> ImportSummary {
         let from = Box::new(Cursor::new(text.as_bytes().to_vec()));
-        let errors = self.dir.path().join("errors.csv");
-        import(from, &self.store, &self.zone, errors, &ProgressBar::hidden()).await.expect("import")
+        let errors_path = self.on.dir.path().join("errors.csv");
+        let options = ImportOptions { errors_path, shown_rows: 5, progress: &|_| {} };
+        self.on.admin.import_packages(from, &self.zone, options).await.expect("import")
     }
 
     async fn listed(&self, number: &str) -> serde_json::Value {
-        listed(&self.store.card_of_any(number).await.expect("read").expect("card"))
+        listed(&self.on.store.card_of_any(number).await.expect("read").expect("card"))
     }
 }
 
 #[tokio::test]
 async fn a_package_from_its_first_day_to_its_last() {
-    let house = House::new().await;
+    let test = Packages::new().await;
     let add = format!(
-        "add --iccid {} --code p1 --name May_10_GB --total 10GB --valid-from 2026-05-01 --valid-to 2026-06-01_00:00:00",
+        "add --iccid {} --code p1 --name May_10_GB --total 10GB --valid-from 2026-05-01 \
+         --valid-to 2026-06-01_00:00:00",
         ICCID.to_ascii_lowercase()
     );
-    house.run(&add).await.expect("added");
-    house.run(&format!("add --eid {EID} --code p1 --name x --total unlimited")).await.expect("added");
-    house.run(&format!("list --iccid {ICCID}")).await.expect("listed");
+    test.run(&add).await.expect("added");
+    test.run(&format!("add --eid {EID} --code p1 --name x --total unlimited")).await.expect("added");
+    test.run(&format!("list --iccid {ICCID}")).await.expect("listed");
     let first = json!({
         "code": "p1", "name": "May 10 GB", "usedBytes": 0, "totalBytes": 10_000_000_000_u64,
         "remainingBytes": 10_000_000_000_u64, "validFrom": 1_777_564_800, "validTo": 1_780_243_200,
     });
     let all = json!({ "card": ICCID, "account": "acme", "packages": [first], "overageBytes": 0 });
-    assert_eq!(house.listed(ICCID).await, all);
-    let card = house.store.card_of_any(ICCID).await.expect("read").expect("card");
+    assert_eq!(test.listed(ICCID).await, all);
+    let card = test.on.store.card_of_any(ICCID).await.expect("read").expect("card");
     let text = super::in_words(&card);
     assert!(
         text.contains("p1    May 10 GB  0 B   10.0 GB") && text.ends_with("overage: 0 bytes\n"),
         "{text}"
     );
 
-    house.run(&format!("set-total --iccid {ICCID} --code p1 --total 20GiB")).await.expect("topped up");
-    assert_eq!(house.listed(ICCID).await["packages"][0]["totalBytes"], 21_474_836_480_u64);
-    house.run(&format!("cover-overage --iccid {ICCID} --code p1")).await.expect("nothing to cover");
-    house.run(&format!("remove --iccid {ICCID} --code p1")).await.expect("removed");
-    assert_eq!(house.listed(ICCID).await["packages"], json!([]));
+    test.run(&format!("set-total --iccid {ICCID} --code p1 --total 20GiB")).await.expect("topped up");
+    assert_eq!(test.listed(ICCID).await["packages"][0]["totalBytes"], 21_474_836_480_u64);
+    test.run(&format!("cover-overage --iccid {ICCID} --code p1")).await.expect("nothing to cover");
+    test.run(&format!("remove --iccid {ICCID} --code p1")).await.expect("removed");
+    assert_eq!(test.listed(ICCID).await["packages"], json!([]));
 }
 
 #[tokio::test]
 async fn mistakes_are_named() {
-    let house = House::new().await;
-    house.run(&format!("add --iccid {ICCID} --code p1 --name x --total 1")).await.expect("added");
+    let test = Packages::new().await;
+    test.run(&format!("add --iccid {ICCID} --code p1 --name x --total 1")).await.expect("added");
     for (line, says) in [
         ("add --iccid 8988 --code p --name x --total 1".to_owned(), "there is no physical card 8988"),
         (format!("add --eid {ICCID} --code p --name x --total 1"), "is not the number of a cloud eSIM"),
@@ -115,7 +110,8 @@ async fn mistakes_are_named() {
         (format!("add --iccid {ICCID} --code p --name x --total 1 --valid-from May"), "--valid-from must be"),
         (
             format!(
-                "add --iccid {ICCID} --code p --name x --total 1 --valid-from 2026-05-02 --valid-to 2026-05-01"
+                "add --iccid {ICCID} --code p --name x --total 1 --valid-from 2026-05-02 \
+                 --valid-to 2026-05-01"
             ),
             "\"p\" would end before it begins",
         ),
@@ -124,14 +120,14 @@ async fn mistakes_are_named() {
         (format!("remove --iccid {ICCID} --code q"), "no package \"q\""),
         ("list".to_owned(), "--iccid"),
     ] {
-        let error = house.run(&line).await.expect_err(&line);
+        let error = test.run(&line).await.expect_err(&line);
         assert!(error.contains(says), "{line}: {error}");
     }
 }
 
 #[tokio::test]
 async fn a_file_of_packages() {
-    let house = House::new().await;
+    let test = Packages::new().await;
     let text = format!(
         "\u{feff}card,code,name,total_bytes,valid_from,valid_to\r\n\
          {ICCID},p1,\"May, all of it\",10GB,2026-05-01,2026-06-01\r\n\
@@ -148,9 +144,9 @@ async fn a_file_of_packages() {
          ,,,,,\r\n\
          {ICCID},p3,last,1073741824,2026-05-01T00:00:00Z,"
     );
-    let summary = house.import(&text).await;
+    let summary = test.import(&text).await;
     assert_eq!((summary.rows, summary.imported, summary.bad), (12, 3, 9));
-    let errors = std::fs::read_to_string(house.dir.path().join("errors.csv")).expect("errors");
+    let errors = std::fs::read_to_string(test.on.dir.path().join("errors.csv")).expect("errors");
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines[0], "line,reason,card,code,name,total_bytes,valid_from,valid_to");
     for (at, says) in [
@@ -170,12 +166,12 @@ async fn a_file_of_packages() {
         let packages = listed["packages"].as_array().expect("packages").clone();
         packages.iter().map(|one| one["code"].as_str().expect("code").to_owned()).collect()
     };
-    assert_eq!(codes(house.listed(ICCID).await), ["p1", "p3"]);
-    assert_eq!(house.listed(EID).await["packages"][0]["totalBytes"], json!(null));
+    assert_eq!(codes(test.listed(ICCID).await), ["p1", "p3"]);
+    assert_eq!(test.listed(EID).await["packages"][0]["totalBytes"], json!(null));
 
     // The errors file can be mended and imported; what is there already stays as it is.
     let mended = errors.replace("2026-05-02,2026-05-01", "2026-05-02,2026-05-03");
-    let summary = house.import(&mended).await;
+    let summary = test.import(&mended).await;
     assert_eq!((summary.imported, summary.bad), (1, 8));
-    assert_eq!(codes(house.listed(ICCID).await), ["p2", "p1", "p3"]);
+    assert_eq!(codes(test.listed(ICCID).await), ["p2", "p1", "p3"]);
 }

@@ -1,8 +1,8 @@
 //! `simgauge usage --history`: what was read of a card, newest first, and its days.
 
 use crate::cli::connection::CardNumber;
-use crate::cli::human;
 use crate::cli::output::Table;
+use simgauge_admin::human;
 use simgauge_client::answer::{HistoryAnswer, ReadingAnswer};
 use simgauge_client::{Client, ClientError, HistoryQuery};
 

@@ -1,24 +1,14 @@
-//! `simgauge usage reconcile`: whether the books agree with the readings, and the readings with the operators' last figures.
+//! `simgauge usage reconcile`: whether the books agree with the readings, and the readings with the usage
+//! that operators last reported.
 
 use super::history;
-use crate::cli::human;
-use crate::cli::input::known_account;
 use crate::cli::output::Output;
-use anyhow::bail;
-use serde::Serialize;
+use serde_json::{Value, json};
+use simgauge_admin::{Administration, Difference, DifferenceKind, ReconcileScope, ReconcileTotals, human};
 use simgauge_client::answer::ReadingAnswer;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardSums, CardView, ProfileView, Store};
+use simgauge_store::ReadingView;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// Cards looked at together: their sums are worked out in memory.
-const PAGE: i64 = 50;
-/// Readings told with a difference.
-const TOLD_READINGS: usize = 10;
-/// A card and its sums are not read in one transaction, and a server may be booking: what does not agree is looked at again.
-const LOOKS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// The arguments of `usage reconcile`.
 #[derive(Debug, clap::Args)]
@@ -29,215 +19,86 @@ pub struct ReconcileArgs {
     /// Only this card, by ICCID or EID.
     #[arg(long, value_name = "NUMBER")]
     card: Option<String>,
-    /// Tell at most so many differences; the rest is only counted.
+    /// Show at most so many differences; the rest is only counted.
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
-}
-
-/// A sum that is not what it has to be.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Difference {
-    card: String,
-    account: String,
-    #[serde(flatten)]
-    what: What,
-    /// The newest readings, newest first.
-    readings: Vec<ReadingAnswer>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "kind")]
-enum What {
-    /// Bytes on packages and overage, all that was ever booked, and all that was ever counted: three times the same.
-    Books { ledger_bytes: i128, booked_bytes: i64, counted_bytes: i64 },
-    /// What was counted since the operator's count last began anew, and the operator's own figure.
-    Operator { iccid: String, operator_account: String, counted_bytes: i64, operator_bytes: u64 },
-}
-
-/// How it went.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    cards: u64,
-    profiles: u64,
-    differing_cards: u64,
-    difference_count: u64,
-    differences: Vec<Difference>,
 }
 
 /// Runs the command: exit code 0 says that everything agrees, 1 that something does not.
 ///
 /// # Errors
-/// There is no such card or account, or the store failed.
-pub async fn run(args: ReconcileArgs, store: &Store, output: &Output) -> anyhow::Result<ExitCode> {
-    known_account(store, args.account.as_deref()).await?;
-    let mut summary = Summary::default();
-    match &args.card {
-        Some(number) => {
-            let number = number.to_ascii_uppercase();
-            let card = store.card_of_any(&number).await?;
-            let Some(card) = card.filter(|card| args.account.as_ref().is_none_or(|own| *own == card.account))
-            else {
-                bail!(
-                    "there is no card {number}{}",
-                    if args.account.is_some() { " of this account" } else { "" }
-                );
-            };
-            summary.add(vec![card], store, args.limit, output).await?;
-        }
-        None => {
-            let mut after = String::new();
-            loop {
-                let page = store.cards_after(args.account.as_deref(), &after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after.clone_from(&last.number);
-                summary.add(page, store, args.limit, output).await?;
+/// The card or account does not exist, or the store failed.
+pub async fn run(args: ReconcileArgs, admin: &Administration, output: &Output) -> anyhow::Result<ExitCode> {
+    let scope = ReconcileScope { account: args.account, card: args.card };
+    let mut reconciliation = admin.reconcile(scope, args.limit).await?;
+    let mut differences = Vec::new();
+    let mut shown = 0;
+    while let Some(page) = reconciliation.next_page().await? {
+        shown += count(page.len());
+        for difference in page {
+            // For people at once; for programs at the end, as one document.
+            if output.json {
+                differences.push(as_json(difference));
+            } else {
+                output.print(&(), || in_words(difference))?;
             }
         }
     }
-    output.print(&summary, || summary.in_words(args.limit))?;
-    Ok(ExitCode::from(u8::from(summary.difference_count > 0)))
-}
-
-impl Summary {
-    async fn add(
-        &mut self,
-        cards: Vec<CardView>,
-        store: &Store,
-        limit: usize,
-        output: &Output,
-    ) -> anyhow::Result<()> {
-        let numbers: Vec<&str> = cards.iter().map(|card| card.number.as_str()).collect();
-        let mut sums = store.sums(&numbers).await?;
-        for card in &cards {
-            self.cards += 1;
-            self.profiles += count(card.profiles.iter().filter(|profile| profile.counted.is_some()).count());
-            let found = differences(card, &sums.remove(&card.number).unwrap_or_default());
-            let found = if found.is_empty() { found } else { again(store, card, found).await? };
-            self.differing_cards += u64::from(!found.is_empty());
-            for what in found {
-                let told = self.difference_count < count(limit);
-                self.difference_count += 1;
-                if told {
-                    self.tell(explained(store, card, what).await?, output)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// For people at once, for programs at the end, as one document.
-    fn tell(&mut self, difference: Difference, output: &Output) -> anyhow::Result<()> {
-        if output.json {
-            self.differences.push(difference);
-            return Ok(());
-        }
-        output.print(&(), || difference.in_words())
-    }
-
-    fn in_words(&self, limit: usize) -> String {
-        let were = if self.profiles == 1 { "was" } else { "were" };
-        let looked = format!(
-            "{} with {} that {were} read",
-            counted(self.cards, "card"),
-            counted(self.profiles, "profile")
-        );
-        if self.difference_count == 0 {
-            return format!("{looked}: all agree");
-        }
-        let differences = counted(self.difference_count, "difference");
-        let untold = self.difference_count.saturating_sub(count(limit));
-        let rest = if untold > 0 { format!(" ({} not shown)", human::count(untold)) } else { String::new() };
-        format!("{looked}: {differences} on {}{rest}", counted(self.differing_cards, "card"))
-    }
-}
-
-/// `1 card`, `2 cards`.
-fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", human::count(number), if number == 1 { "" } else { "s" })
-}
-
-impl Difference {
-    fn in_words(&self) -> String {
-        let exact = |bytes: i128| {
-            let sign = if bytes < 0 { "-" } else { "" };
-            format!("{sign}{} bytes", human::count(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)))
-        };
-        let what = match &self.what {
-            What::Books { ledger_bytes, booked_bytes, counted_bytes } => format!(
-                "packages and overage hold {}, the books add up to {}, the readings to {}",
-                exact(*ledger_bytes),
-                exact((*booked_bytes).into()),
-                exact((*counted_bytes).into()),
-            ),
-            What::Operator { iccid, operator_account, counted_bytes, operator_bytes } => format!(
-                "profile {iccid} at {operator_account}: the readings of the current count add up to {}, the operator's last \
-                 figure is {}",
-                exact((*counted_bytes).into()),
-                exact((*operator_bytes).into()),
-            ),
-        };
-        let readings = history::readings(&self.readings).or("no readings");
-        format!("card {} of {}: {what}\n{readings}\n", self.card, self.account)
-    }
-}
-
-/// What does not agree on a card.
-fn differences(card: &CardView, sums: &CardSums) -> Vec<What> {
-    let packages = card.packages.iter().map(|own| i128::from(own.package.booked));
-    let ledger_bytes = packages.sum::<i128>() + i128::from(card.overage);
-    let agree = ledger_bytes == i128::from(sums.booked) && sums.booked == sums.counted;
-    let books = (!agree).then_some(What::Books {
-        ledger_bytes,
-        booked_bytes: sums.booked,
-        counted_bytes: sums.counted,
+    let totals = reconciliation.totals();
+    let summary = json!({
+        "cards": totals.cards,
+        "profiles": totals.profiles,
+        "differingCards": totals.differing_cards,
+        "differenceCount": totals.differences,
+        "differences": differences,
     });
-    let profiles = card.profiles.iter().filter_map(|profile| {
-        let (cycle, figure) = last_figure(profile)?;
-        let key = (profile.iccid.clone(), i64::from(cycle));
-        let counted_bytes = sums.by_cycle.get(&key).copied().unwrap_or_default();
-        (i128::from(counted_bytes) != i128::from(figure)).then(|| What::Operator {
-            iccid: profile.iccid.clone(),
-            operator_account: profile.operator_account.clone(),
-            counted_bytes,
-            operator_bytes: figure,
-        })
-    });
-    books.into_iter().chain(profiles).collect()
+    output.print(&summary, || totals_in_words(totals, shown))?;
+    Ok(ExitCode::from(u8::from(totals.differences > 0)))
 }
 
-/// The current count of a profile and the operator's last figure in it; nothing before it was read. Bundles that ended are
-/// no longer in the operator's own figure but stay in the count, so that with bundles the sum over all of them is it.
-fn last_figure(profile: &ProfileView) -> Option<(u32, u64)> {
-    let (cycle, of_bundles) = profile.counted?;
-    Some((cycle, if profile.bundles.is_empty() { profile.used? } else { of_bundles }))
-}
-
-/// What still does not agree when nothing was just being booked.
-async fn again(store: &Store, card: &CardView, mut found: Vec<What>) -> anyhow::Result<Vec<What>> {
-    for _ in 1..LOOKS {
-        tokio::time::sleep(PAUSE).await;
-        let Some(card) = store.card_of_any(&card.number).await? else { return Ok(Vec::new()) };
-        let sums = store.sums(&[&card.number]).await?.remove(&card.number).unwrap_or_default();
-        found = differences(&card, &sums);
-        if found.is_empty() {
-            break;
-        }
+fn as_json(difference: Difference) -> Value {
+    let Difference { card, account, kind, readings } = difference;
+    let readings = answers(readings);
+    match kind {
+        DifferenceKind::Books { ledger_bytes, booked_bytes, counted_bytes } => json!({
+            "card": card, "account": account, "kind": "books", "ledgerBytes": ledger_bytes,
+            "bookedBytes": booked_bytes, "countedBytes": counted_bytes, "readings": readings,
+        }),
+        DifferenceKind::Operator { iccid, operator_account, counted_bytes, operator_bytes } => json!({
+            "card": card, "account": account, "kind": "operator", "iccid": iccid,
+            "operatorAccount": operator_account, "countedBytes": counted_bytes,
+            "operatorBytes": operator_bytes, "readings": readings,
+        }),
     }
-    Ok(found)
 }
 
-async fn explained(store: &Store, card: &CardView, what: What) -> anyhow::Result<Difference> {
-    let profile = match &what {
-        What::Books { .. } => None,
-        What::Operator { iccid, .. } => Some(iccid.as_str()),
+fn in_words(difference: Difference) -> String {
+    let exact = |bytes: i128| {
+        let sign = if bytes < 0 { "-" } else { "" };
+        format!("{sign}{} bytes", human::count(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)))
     };
-    // The card's profiles are read about equally often.
-    let wanted = TOLD_READINGS * profile.map_or(1, |_| card.profiles.len().clamp(1, 50));
-    let readings = store.readings(&card.number, UnixMs(i64::MAX), i64::try_from(wanted)?).await?;
-    let readings = readings.into_iter().filter(|reading| profile.is_none_or(|iccid| reading.iccid == iccid));
-    let readings = readings.take(TOLD_READINGS).map(|reading| ReadingAnswer {
+    let Difference { card, account, kind, readings } = difference;
+    let what = match kind {
+        DifferenceKind::Books { ledger_bytes, booked_bytes, counted_bytes } => format!(
+            "packages and overage hold {}, the books add up to {}, the readings to {}",
+            exact(ledger_bytes),
+            exact(booked_bytes.into()),
+            exact(counted_bytes.into()),
+        ),
+        DifferenceKind::Operator { iccid, operator_account, counted_bytes, operator_bytes } => format!(
+            "profile {iccid} at {operator_account}: the readings of the current count add up to {}, the \
+             operator's last figure is {}",
+            exact(counted_bytes.into()),
+            exact(operator_bytes.into()),
+        ),
+    };
+    let readings = history::readings(&answers(readings)).or("no readings");
+    format!("card {card} of {account}: {what}\n{readings}\n")
+}
+
+/// Readings as the open API answers them.
+fn answers(readings: Vec<ReadingView>) -> Vec<ReadingAnswer> {
+    let answers = readings.into_iter().map(|reading| ReadingAnswer {
         iccid: reading.iccid,
         synced_at: reading.synced_at.seconds(),
         as_of: reading.as_of.map(UnixMs::seconds),
@@ -245,12 +106,29 @@ async fn explained(store: &Store, card: &CardView, what: What) -> anyhow::Result
         delta_bytes: reading.delta,
         kind: reading.kind.as_str().to_owned(),
     });
-    Ok(Difference {
-        card: card.number.clone(),
-        account: card.account.clone(),
-        readings: readings.collect(),
-        what,
-    })
+    answers.collect()
+}
+
+fn totals_in_words(totals: ReconcileTotals, shown: u64) -> String {
+    let were = if totals.profiles == 1 { "was" } else { "were" };
+    let checked = format!(
+        "{} with {} that {were} read",
+        counted(totals.cards, "card"),
+        counted(totals.profiles, "profile")
+    );
+    if totals.differences == 0 {
+        return format!("{checked}: all agree");
+    }
+    let differences = counted(totals.differences, "difference");
+    let not_shown = totals.differences.saturating_sub(shown);
+    let rest =
+        if not_shown > 0 { format!(" ({} not shown)", human::count(not_shown)) } else { String::new() };
+    format!("{checked}: {differences} on {}{rest}", counted(totals.differing_cards, "card"))
+}
+
+/// `1 card`, `2 cards`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", human::count(number), if number == 1 { "" } else { "s" })
 }
 
 fn count(number: usize) -> u64 {

@@ -1,6 +1,7 @@
-//! What a row must be. Reasons are for the person who mends the file.
+//! What a row of a card file must be. Reasons are for the person who mends the file.
 
 use super::cells::Header;
+use serde::Serialize;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::names;
 use simgauge_protocol::request::CARD_STATUSES;
@@ -9,8 +10,9 @@ use std::ops::AddAssign;
 
 const DEFAULT_STATUS: &str = "ACTIVATED_NAME";
 
-/// What is odd about accepted rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many of the accepted rows look wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Warnings {
     /// ICCIDs that do not end in a Luhn check digit.
     pub iccid_check_digits: u64,
@@ -25,7 +27,7 @@ impl AddAssign for Warnings {
     }
 }
 
-/// Reads a row, or says why it cannot be taken. Whether its account exists is the store's to say.
+/// Reads a row, or says why it cannot be taken. Whether its account exists is checked by the store.
 pub fn check(
     header: &Header,
     cells: &[&str],
@@ -87,7 +89,7 @@ fn iccid(column: &str, text: &str) -> Result<String, String> {
 }
 
 fn number_reason(column: &str, text: &str, must: &str) -> String {
-    // What spreadsheets make of long numbers.
+    // Spreadsheets turn long numbers into `8.98831E+18`.
     if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'E' | b'e' | b'+'))
         && text.contains(['.', '+'])
     {
@@ -126,8 +128,8 @@ fn eid_check_digits(eid: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cells::{COLUMNS, REQUIRED};
     use super::*;
-    use crate::import::cells::{COLUMNS, REQUIRED};
 
     const ICCID: &str = "8988308650100524999";
     const EID: &str = "89049032123451234512345678901235";
@@ -207,7 +209,8 @@ mod tests {
             ),
             (
                 format!("{ICCID},,acme,main,ACTIVE,,"),
-                "status must be one of ACTIVATION_READY_NAME, NON_ACTIVATED_NAME, ACTIVATED_NAME, DEACTIVATED_NAME, RETIRED_NAME",
+                "status must be one of ACTIVATION_READY_NAME, NON_ACTIVATED_NAME, ACTIVATED_NAME, \
+                 DEACTIVATED_NAME, RETIRED_NAME",
             ),
             (format!("{ICCID},,acme,main,,{},", "x".repeat(201)), "label must have at most 200 characters"),
             (format!("{ICCID},,acme,main,,a\u{7}b,"), "a cell holds a control character"),

@@ -1,8 +1,9 @@
-//! What people write for a package: amounts, times, codes and names.
+//! The fields of a package as people write them: totals, times, codes and names. Errors say what a field must
+//! be.
 
-use crate::cli::input;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use simgauge_domain::names;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::units::{Base, Unit, split_unit};
@@ -10,12 +11,12 @@ use simgauge_operators::units::{Base, Unit, split_unit};
 const TOTAL_MUST: &str = "must be bytes, an amount such as 10GB or 1.5GiB, or unlimited";
 const TIME_MUST: &str = "must be a time such as 2026-05-01, 2026-05-01 08:30:00 or 2026-05-01T00:00:00+08:00";
 
-/// Bytes in a package; `None` means unlimited.
+/// Bytes in a package; none: unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total(pub Option<u64>);
 
 /// Reads an amount: bytes, decimal units (10GB), binary ones (10GiB), or `unlimited`.
-pub(super) fn total(text: &str) -> Result<Total, String> {
+pub fn total(text: &str) -> Result<Total, String> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("unlimited") {
         return Ok(Total(None));
@@ -35,8 +36,8 @@ pub(super) fn total(text: &str) -> Result<Total, String> {
     Ok(Total(Some(bytes)))
 }
 
-/// The same for a new package, which has something in it.
-pub(super) fn filled_total(text: &str) -> Result<Total, String> {
+/// Reads the amount of a new package, which has at least one byte.
+pub fn filled_total(text: &str) -> Result<Total, String> {
     match total(text)? {
         Total(Some(0)) => Err("must not be 0: a package has at least one byte".to_owned()),
         total => Ok(total),
@@ -48,7 +49,7 @@ fn too_much() -> String {
 }
 
 /// Reads a time: RFC 3339, or local date (its first instant), or local date and time.
-pub(super) fn time(text: &str, zone: &TimeZone) -> Result<UnixMs, String> {
+pub fn time(text: &str, zone: &TimeZone) -> Result<UnixMs, String> {
     let text = text.trim();
     let wrong = |_| TIME_MUST.to_owned();
     let at = match text.parse::<Timestamp>() {
@@ -72,7 +73,7 @@ fn local(text: &str) -> Result<DateTime, jiff::Error> {
 }
 
 /// Checks a code: 1 to 64 characters without white space, so that it can be written in a command.
-pub(super) fn code(text: &str) -> Result<String, String> {
+pub fn code(text: &str) -> Result<String, String> {
     let good = |c: char| !c.is_whitespace() && !c.is_control();
     if (1..=64).contains(&text.chars().count()) && text.chars().all(good) {
         Ok(text.to_owned())
@@ -82,11 +83,11 @@ pub(super) fn code(text: &str) -> Result<String, String> {
 }
 
 /// Checks a name to show.
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub fn name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("must not be empty".to_owned());
     }
-    input::label(text)
+    names::label(text)
 }
 
 #[cfg(test)]

@@ -1,0 +1,62 @@
+//! Refreshing a card on behalf of a person.
+
+use crate::administration::Administration;
+use crate::error::AdminError;
+use simgauge_domain::id::RefreshId;
+use simgauge_service::intake::{Accepter, NotAccepted};
+use simgauge_store::{AcceptCall, AcceptOutcome, CardView};
+
+/// What became of a refresh that a person asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    Accepted,
+    /// The card was refreshed too short a while ago.
+    Cooling,
+    /// The queue of the card's operator account is too long.
+    QueueTooLong {
+        /// How long the refresh would take, in seconds.
+        estimate_seconds: u64,
+    },
+    /// The card's operator account is not in the configuration.
+    OperatorNotConfigured(String),
+}
+
+impl Administration {
+    /// Refreshes a card as a call of the open API would: same cooldown, same queue, same history. In the
+    /// history, the actor is in the place of the appkey. No app can have such an appkey.
+    ///
+    /// # Errors
+    /// The card does not exist any more, or too much is asked of this process at once.
+    pub async fn refresh_card(
+        &self,
+        card: &CardView,
+        accepter: &Accepter,
+    ) -> Result<RefreshOutcome, AdminError> {
+        // No request was signed. The sign has to differ from every other one.
+        let mut sign = [0_u8; 20];
+        getrandom::fill(&mut sign).map_err(|_| AdminError::NoRandomBytes)?;
+        let call = AcceptCall {
+            account: card.account.as_str().into(),
+            appkey: self.actor.to_string().into(),
+            kind: card.kind,
+            number: card.number.clone(),
+            sign: hex::encode_upper(sign),
+            id: RefreshId::new(self.now(), 0),
+        };
+        match accepter.accept(call).await {
+            Ok(AcceptOutcome::Accepted { .. } | AcceptOutcome::Same(_)) => Ok(RefreshOutcome::Accepted),
+            Ok(AcceptOutcome::Cooling { .. }) => Ok(RefreshOutcome::Cooling),
+            Ok(AcceptOutcome::NotFound) => {
+                Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
+            }
+            Ok(AcceptOutcome::Refused { estimate: Some(estimate_seconds), .. }) => {
+                Ok(RefreshOutcome::QueueTooLong { estimate_seconds })
+            }
+            Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
+                Ok(RefreshOutcome::OperatorNotConfigured(lane))
+            }
+            Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),
+            Err(NotAccepted::Store) => Err(AdminError::StoreFailed),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `simgauge operator definitions` and `operator show`: the definitions of operators' APIs.
+
+use crate::cli::output::{Fields, Output};
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use simgauge_admin::human;
+use simgauge_domain::limits::{Limits, Scope};
+use simgauge_operators::catalog::Origin;
+use simgauge_operators::{Catalog, Definition};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// `operator definitions`: the definitions by name.
+///
+/// # Errors
+/// The list cannot be printed.
+pub(super) fn list(catalog: &Catalog, output: &Output) -> anyhow::Result<ExitCode> {
+    let definitions: Vec<&Arc<Definition>> = catalog.iter().collect();
+    output.list(
+        &definitions,
+        |definition| {
+            json!({
+                "name": definition.name(),
+                "title": definition.title(),
+                "origin": origin(catalog, definition),
+                "acceptsEid": definition.accepts_eid(),
+                "declaredLagSeconds": definition.declared_lag_seconds(),
+            })
+        },
+        ["DEFINITION", "OPERATOR", "FROM"],
+        |definition| {
+            let (name, title) = (definition.name().to_owned(), definition.title().to_owned());
+            [name, title, origin(catalog, definition)]
+        },
+        "no definitions",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `operator show`: what an operator account has to give, the operator's limits, and the definition's text.
+///
+/// # Errors
+/// There is no definition of that name.
+pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Result<ExitCode> {
+    let definition = catalog.get(name).with_context(|| {
+        let names: Vec<&str> = catalog.iter().map(|definition| definition.name()).collect();
+        format!("there is no definition {name:?}; there are: {}", names.join(", "))
+    })?;
+    let settings: Vec<Value> = definition
+        .settings()
+        .iter()
+        .map(|(name, setting)| json!({ "name": name, "about": setting.about, "default": setting.default }))
+        .collect();
+    let json = json!({
+        "name": definition.name(),
+        "title": definition.title(),
+        "origin": origin(catalog, definition),
+        "sources": definition.sources(),
+        "settings": settings,
+        "secrets": definition.secrets(),
+        "needsBaseUrl": definition.needs_base_url(),
+        "limits": definition.limits(),
+        "declaredLagSeconds": definition.declared_lag_seconds(),
+        "freshness": definition.freshness(),
+        "acceptsEid": definition.accepts_eid(),
+        "source": definition.source(),
+    });
+    output.print(&json, || format!("{}\n{}", head(catalog, definition), definition.source()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn origin(catalog: &Catalog, definition: &Definition) -> String {
+    match catalog.origin(definition.name()) {
+        Some(Origin::File(path)) => path.display().to_string(),
+        Some(Origin::BuiltIn) | None => "built in".to_owned(),
+    }
+}
+
+/// A summary in front of the text, as comments, so that the whole output is a definition again.
+fn head(catalog: &Catalog, definition: &Definition) -> String {
+    let mut fields = Fields::new()
+        .line("# definition", definition.name())
+        .line("# operator", definition.title())
+        .line("# from", origin(catalog, definition));
+    if definition.needs_base_url() {
+        fields = fields.line("# an account gives", "base_url");
+    }
+    for (name, setting) in definition.settings() {
+        let default =
+            setting.default.as_ref().map_or_else(String::new, |default| format!(" [default: {default}]"));
+        fields = fields.line("# setting", format!("{name}: {}{default}", setting.about));
+    }
+    for (name, about) in definition.secrets() {
+        fields = fields.line("# secret", format!("{name}: {about}"));
+    }
+    for limit in limits(definition.limits()) {
+        fields = fields.line("# limit", limit);
+    }
+    fields
+        .maybe(
+            "# declared lag",
+            definition.declared_lag_seconds().map(|seconds| format!("up to {}", human::duration(seconds))),
+        )
+        .text()
+}
+
+fn limits(limits: &Limits) -> Vec<String> {
+    let mut lines: Vec<String> = limits
+        .buckets
+        .iter()
+        .map(|bucket| {
+            let scope = match bucket.scope {
+                Scope::Credential => "for each operator account",
+                Scope::Host => "to one host",
+                Scope::Iccid => "about one SIM",
+                Scope::Login => "to log in",
+            };
+            format!("{} calls in {} {scope}", bucket.limit, human::duration(bucket.per_seconds.into()))
+        })
+        .collect();
+    lines.push(format!("{} calls at once", limits.max_concurrent));
+    if limits.min_refresh_seconds > 0 {
+        lines.push(format!(
+            "{} between readings of one SIM",
+            human::duration(limits.min_refresh_seconds.into())
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_definition_is_one() {
+        let catalog = Catalog::builtin().expect("built in");
+        for definition in catalog.iter() {
+            let text = format!("{}\n{}", head(&catalog, definition), definition.source());
+            Definition::parse("shown", &text).expect("still a definition");
+        }
+        assert!(show("nonsense", &catalog, &Output::default()).is_err());
+    }
+}
