@@ -99,7 +99,8 @@ async fn deeds_are_written_down_and_what_failed_is_not(
     Broken::Inserted(0)
 )]
 #[case::one_replaced_by_a_copy(
-    "UPDATE audit SET action = 'app.enable', hash = (SELECT hash FROM audit AS other WHERE other.seq = 3) WHERE seq = 2",
+    "UPDATE audit SET action = 'app.enable', hash = (SELECT hash FROM audit AS other WHERE other.seq = 3) \
+     WHERE seq = 2",
     Broken::Changed(2)
 )]
 #[case::the_head("UPDATE audit_head SET seq = 3", Broken::Inserted(4))]

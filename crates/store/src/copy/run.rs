@@ -27,9 +27,9 @@ pub struct CopiedTable {
 type Progress<'a> = &'a mut (dyn FnMut(&'static str, u64) + Send);
 
 impl Store {
-    /// Copies everything of this store into an empty (or half-copied) one, and compares counts and sums: from SQLite to
-    /// PostgreSQL, and out of a store of the first edition from either to either. What is there already stays, so it can be
-    /// run again. Nobody may write to either meanwhile.
+    /// Copies everything of this store into an empty (or half-copied) one, and compares counts and sums: from
+    /// SQLite to PostgreSQL, and out of a store of the first edition from either to either. What is there
+    /// already stays, so it can be run again. Nobody may write to either meanwhile.
     ///
     /// # Errors
     /// The stores are not of these kinds, one of them failed, or a row of the source is damaged.

@@ -72,7 +72,8 @@ impl Statements {
         self.insert.sql()
     }
 
-    /// The count of rows, then the sum of each numeric column and the total length of each text column, as a JSON array.
+    /// The count of rows, then the sum of each numeric column and the total length of each text column, as a
+    /// JSON array.
     pub(super) fn source_sums(&'static self) -> Sql {
         self.source_sums.sql()
     }
@@ -201,14 +202,16 @@ fn profiles(name: &str, dialect: Dialect) -> String {
         ),
         Dialect::Postgres => (
             format!(
-                "(SELECT place, iccid FROM unnest(string_to_array({name}, ',')) WITH ORDINALITY AS one(iccid, place))"
+                "(SELECT place, iccid FROM unnest(string_to_array({name}, ',')) WITH ORDINALITY AS \
+                 one(iccid, place))"
             ),
             "string_agg(CAST(known.id AS TEXT), ',' ORDER BY part.place)",
         ),
     };
     format!(
         "(SELECT CASE WHEN count(*) = count(known.id) THEN COALESCE({ids}, '') END FROM {parts} AS part \
-         LEFT JOIN (SELECT profile.id, profile.iccid, card.number FROM profile JOIN card ON card.id = profile.card) \
+         LEFT JOIN (SELECT profile.id, profile.iccid, card.number FROM profile JOIN card ON card.id = \
+         profile.card) \
          AS known ON known.number = copied.card AND known.iccid = part.iccid)"
     )
 }
@@ -255,7 +258,8 @@ fn sums(table: &'static Table, edition: Edition, name: &str, value: impl Fn(&Col
             (_, "bigint") => format!("{value} % 1000000007"),
             // Ids and ICCIDs differ in length, not in how many there are.
             (Kind::Profiles, _) => format!(
-                "CASE WHEN {value} = '' THEN 0 ELSE 1 + length({value}) - length(replace({value}, ',', '')) END"
+                "CASE WHEN {value} = '' THEN 0 ELSE 1 + length({value}) - length(replace({value}, ',', '')) \
+                 END"
             ),
             _ => format!("length({value})"),
         };

@@ -12,8 +12,8 @@ use simgauge_domain::metering::delta::{Last, ReadingKind};
 use simgauge_domain::reading::{PeriodKind, ProfileStatus};
 use simgauge_domain::refresh::RefreshState;
 
-/// `name: Kind`: the first edition has the column, too. `name: Kind = "expression"`: it comes from that expression there.
-/// `name: Kind = new`: the new store gives it.
+/// `name: Kind`: the first edition has the column, too. `name: Kind = "expression"`: it comes from that
+/// expression there. `name: Kind = new`: the new store gives it.
 macro_rules! columns {
     ($($name:ident: $kind:ident $(($check:expr))? $(= $from:tt)?),+ $(,)?) => {
         &[$(Column {
