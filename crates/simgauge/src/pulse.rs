@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::refresh::{Accepter, Waiters};
-use simgauge_store::{Pulse, Store};
+use simgauge_store::{Activity, Store};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -20,19 +20,19 @@ pub async fn keep(
     waiters: Waiters,
     stopping: CancellationToken,
 ) {
-    let mut written = Pulse::default();
+    let mut written = Activity::default();
     let mut rounds = 0_u64;
     loop {
         let goes_on = stopping.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some();
         let (succeeded, failed) = waiters.ended_so_far();
-        let now = Pulse { accepted: accepter.accepted(), succeeded, failed };
-        let done = Pulse {
+        let now = Activity { accepted: accepter.accepted(), succeeded, failed };
+        let done = Activity {
             accepted: now.accepted - written.accepted,
             succeeded: now.succeeded - written.succeeded,
             failed: now.failed - written.failed,
         };
         if !done.is_empty() {
-            match store.add_pulse(&node, done, clock.now()).await {
+            match store.add_activity(&node, done, clock.now()).await {
                 Ok(()) => written = now,
                 Err(error) => {
                     tracing::warn!(%error, "the minute's counts could not be written; trying again")
@@ -43,7 +43,7 @@ pub async fn keep(
             return;
         }
         if rounds.is_multiple_of(512)
-            && let Err(error) = store.forget_pulse(before(&clock)).await
+            && let Err(error) = store.forget_activity(before(&clock)).await
         {
             tracing::warn!(%error, "old minutes could not be forgotten; trying again later");
         }

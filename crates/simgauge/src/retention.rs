@@ -1,6 +1,7 @@
 //! Folding old readings into daily totals, once a day.
 
 use crate::clock::Clock;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Store, StoreError};
@@ -52,10 +53,10 @@ pub async fn prune_once(
     breath: Duration,
 ) -> Result<usize, StoreError> {
     let keep_from = UnixMs(now.0 - i64::from(keep_days) * 86_400_000);
-    let mut after = String::new();
+    let mut after = CardId(0);
     let mut gone = 0;
     loop {
-        let (last, count) = store.prune_readings(&after, zone, keep_from).await?;
+        let (last, count) = store.prune_readings(after, zone, keep_from).await?;
         gone += count;
         match last {
             Some(last) => after = last,

@@ -99,8 +99,8 @@ impl AppDirectory {
         for app in self.store.apps().await? {
             let known = known.get(app.appkey.as_str());
             let account: Arc<str> = app.account.as_str().into();
-            let quota = StoredQuota::of(app.account_per_second, app.account_burst);
-            let account_quota = Bucket::of(Some(quota.unwrap_or(self.account_quota)), buckets.get(&account));
+            let account_quota =
+                Bucket::of(Some(app.account_quota.unwrap_or(self.account_quota)), buckets.get(&account));
             if let Some(bucket) = &account_quota {
                 buckets.insert(account.clone(), Arc::clone(bucket));
             }
@@ -143,7 +143,7 @@ impl AppDirectory {
         let Some(sign_type) = SignType::parse(&app.sign_type) else {
             return wrong("its sign type is not known");
         };
-        let quota = StoredQuota::of(app.per_second, app.burst);
+        let quota = app.quota;
         Ok(AppEntry {
             appkey: app.appkey.as_str().into(),
             account,

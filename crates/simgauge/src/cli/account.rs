@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::notify::{TargetPolicy, shown};
 use serde_json::json;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{NotifySettings, Store, StoredQuota};
+use simgauge_store::{NotificationPrefs, Store};
 use std::collections::HashMap;
 use std::process::ExitCode;
 
@@ -59,8 +59,8 @@ pub async fn run(
         }
         AccountCommand::List => {
             let accounts = store.accounts().await?;
-            let mut settings: HashMap<String, NotifySettings> = store
-                .all_notify_settings()
+            let mut settings: HashMap<String, NotificationPrefs> = store
+                .all_notification_prefs()
                 .await?
                 .into_iter()
                 .map(|settings| (settings.account.clone(), settings))
@@ -70,7 +70,7 @@ pub async fn run(
             for account in accounts {
                 let created_at = UnixMs(account.created_at).seconds();
                 let settings = settings.remove(&account.name);
-                let quota = StoredQuota::of(account.per_second, account.burst);
+                let quota = account.quota;
                 list.push(json!({
                     "name": account.name,
                     "language": account.language,

@@ -165,7 +165,7 @@ async fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
     for app in store.apps().await? {
         let created_at = UnixMs(app.created_at).seconds();
         let disabled = app.disabled != 0;
-        let quota = StoredQuota::of(app.per_second, app.burst);
+        let quota = app.quota;
         let allow: Vec<&str> = app.allow.split(',').filter(|network| !network.is_empty()).collect();
         let old_until = app.old_until.map(UnixMs).filter(|until| now < *until).map(UnixMs::seconds);
         list.push(json!({

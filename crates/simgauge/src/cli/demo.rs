@@ -77,10 +77,10 @@ pub(super) async fn run(args: DemoArgs, config_file: Option<&Path>) -> anyhow::R
         card.set_up(&simulator);
     }
     if let Some(url) = &args.notify_url {
-        let mut settings = store.notify_settings(DEMO).await?;
+        let mut settings = store.notification_prefs(DEMO).await?;
         settings.url = Some(check(url, config.notify.target_policy())?.to_string());
         settings.thresholds = Percentages::new(vec![80, 100]).unwrap_or_default();
-        store.set_notify_settings(&settings).await?;
+        store.set_notification_prefs(&settings).await?;
     }
 
     let calls = SignedCalls { url: format!("http://{}", listener.local_addr()?), clock: clock.clone() };

@@ -100,7 +100,7 @@ fn table(found: &[NotificationView]) -> Table {
         table.row([
             one.id.clone(),
             one.account.clone(),
-            one.card.clone(),
+            one.number.clone(),
             one.event.clone(),
             human::time(one.created_at.seconds()),
             state,

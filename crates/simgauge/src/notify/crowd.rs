@@ -1,6 +1,7 @@
 //! Whose notifications may be tried now. Receivers that hang or fail have places of their own, so that however many of them
 //! there are, they take none of the living ones'.
 
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -24,7 +25,7 @@ enum Manner {
 #[derive(Default)]
 struct Account {
     /// Attempts under way, by card.
-    under_way: HashMap<String, UnderWay>,
+    under_way: HashMap<CardId, UnderWay>,
     manner: Manner,
     down_since: Option<UnixMs>,
     hungry: bool,
@@ -91,15 +92,15 @@ impl Crowd {
     }
 
     /// Whether an attempt about this card is under way.
-    pub(super) fn is_under_way(&self, account: &str, card: &str) -> bool {
-        self.accounts.get(account).is_some_and(|account| account.under_way.contains_key(card))
+    pub(super) fn is_under_way(&self, account: &str, card: CardId) -> bool {
+        self.accounts.get(account).is_some_and(|account| account.under_way.contains_key(&card))
     }
 
     /// An attempt begins.
-    pub(super) fn began(&mut self, account: &str, card: &str, began: Instant) {
+    pub(super) fn began(&mut self, account: &str, card: CardId, began: Instant) {
         let entry = self.accounts.entry(account.to_owned()).or_default();
         let slow = entry.manner != Manner::Quick;
-        if entry.under_way.insert(card.to_owned(), UnderWay { began, slow }).is_none() {
+        if entry.under_way.insert(card, UnderWay { began, slow }).is_none() {
             *(if slow { &mut self.slow } else { &mut self.quick }) += 1;
         }
     }
@@ -120,9 +121,9 @@ impl Crowd {
     }
 
     /// An attempt ended: whether the receiver was found down, and how long it took.
-    pub(super) fn ended(&mut self, account: &str, card: &str, down: bool, took: Duration, now: UnixMs) {
+    pub(super) fn ended(&mut self, account: &str, card: CardId, down: bool, took: Duration, now: UnixMs) {
         let Some(entry) = self.accounts.get_mut(account) else { return };
-        if let Some(one) = entry.under_way.remove(card) {
+        if let Some(one) = entry.under_way.remove(&card) {
             *(if one.slow { &mut self.slow } else { &mut self.quick }) -= 1;
         }
         entry.manner = match (down, took > SLOW) {
@@ -151,6 +152,7 @@ impl Crowd {
 mod tests {
     use super::*;
 
+    const X: CardId = CardId(9);
     const NOW: UnixMs = UnixMs(0);
     const FAST: Duration = Duration::from_millis(5);
 
@@ -160,8 +162,8 @@ mod tests {
         for name in ["a", "b", "c"] {
             crowd.look_at(name);
             assert_eq!(crowd.next(), Some((name.to_owned(), EACH.min(8), 0)));
-            crowd.began(name, "x", Instant::now());
-            crowd.ended(name, "x", true, FAST, NOW);
+            crowd.began(name, X, Instant::now());
+            crowd.ended(name, X, true, FAST, NOW);
         }
         for name in ["a", "b", "c", "living"] {
             crowd.look_at(name);
@@ -169,11 +171,11 @@ mod tests {
         }
         for name in ["a", "b"] {
             assert_eq!(crowd.next(), Some((name.to_owned(), 1, 0)), "one at a time");
-            crowd.began(name, "x", Instant::now());
+            crowd.began(name, X, Instant::now());
         }
         assert_eq!(crowd.next(), Some(("living".to_owned(), EACH, 0)), "both places of the dead are taken");
         assert_eq!(crowd.next(), None);
-        crowd.ended("a", "x", false, FAST, NOW);
+        crowd.ended("a", X, false, FAST, NOW);
         assert_eq!(crowd.next(), Some(("c".to_owned(), 1, 0)));
         crowd.look_at("a");
         assert_eq!(crowd.next(), Some(("a".to_owned(), EACH, 0)), "it lives again");
@@ -184,13 +186,13 @@ mod tests {
         let mut crowd = Crowd::new(5);
         crowd.look_at("a");
         let (_, room, _) = crowd.next().expect("room");
-        (0..room).for_each(|card| crowd.began("a", &card.to_string(), Instant::now()));
+        (0_i64..).take(room).for_each(|card| crowd.began("a", CardId(card), Instant::now()));
         crowd.look_at("a");
         assert_eq!(crowd.next(), None, "four is enough");
         crowd.look_at("b");
         assert_eq!(crowd.next(), Some(("b".to_owned(), 1, 0)), "the fifth place");
-        assert!(crowd.is_under_way("a", "0") && !crowd.is_under_way("b", "0"));
-        crowd.ended("a", "0", false, Duration::from_secs(9), NOW);
+        assert!(crowd.is_under_way("a", CardId(0)) && !crowd.is_under_way("b", CardId(0)));
+        crowd.ended("a", CardId(0), false, Duration::from_secs(9), NOW);
         assert_eq!(crowd.next(), Some(("a".to_owned(), 1, 3)), "slow by now: one place among those");
     }
 
@@ -200,13 +202,13 @@ mod tests {
         let began = Instant::now();
         crowd.look_at("a");
         crowd.next();
-        crowd.began("a", "x", began);
+        crowd.began("a", X, began);
         crowd.look_at("b");
         crowd.set_aside(began + SLOW);
         assert_eq!(crowd.next(), None);
         crowd.set_aside(began + SLOW + FAST);
         assert_eq!(crowd.next(), Some(("b".to_owned(), 1, 0)));
-        crowd.ended("a", "x", true, SLOW * 5, NOW);
+        crowd.ended("a", X, true, SLOW * 5, NOW);
         assert_eq!((crowd.quick, crowd.slow), (0, 0));
     }
 
@@ -216,13 +218,13 @@ mod tests {
         for at in [100, 200, 300] {
             crowd.look_at("a");
             crowd.next();
-            crowd.began("a", "x", Instant::now());
-            crowd.ended("a", "x", true, FAST, UnixMs(at));
+            crowd.began("a", X, Instant::now());
+            crowd.ended("a", X, true, FAST, UnixMs(at));
         }
         assert_eq!(crowd.down_for(Duration::from_millis(200), UnixMs(300)), ["a"]);
         assert!(crowd.down_for(Duration::from_millis(201), UnixMs(300)).is_empty());
-        crowd.began("a", "x", Instant::now());
-        crowd.ended("a", "x", false, FAST, UnixMs(400));
+        crowd.began("a", X, Instant::now());
+        crowd.ended("a", X, false, FAST, UnixMs(400));
         assert!(crowd.accounts.is_empty(), "nothing to remember");
     }
 }

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
 use simgauge_protocol::sign::SignType;
-use simgauge_store::{DELIVERY_LANE, DueNotification, Lease, Outcome, Receiver, Settled, StoreError};
+use simgauge_store::{DueNotification, Lease, LeaseKind, Outcome, Receiver, Settled, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a stop waits for attempts under way; what is cut off is delivered again.
 const WIND_UP: Duration = Duration::from_secs(2);
-/// Nobody says anything of this lane.
+/// The name of the outbox's lease; there is one.
+const OUTBOX: &str = "notify";
+/// Nobody says anything of this lease.
 const NO_STATUS: &str = "{}";
 
 /// Delivers whenever the lease can be had, until stopped.
@@ -35,7 +37,11 @@ pub async fn deliver(settings: NotifySettings, stopping: CancellationToken) {
         let now = settings.clock.now();
         let held_until = Instant::now() + settings.lease;
         let until = now.after(settings.lease);
-        match settings.store.lease(DELIVERY_LANE, &settings.node, now, until, settings.alone).await {
+        match settings
+            .store
+            .lease(LeaseKind::Outbox, OUTBOX, &settings.node, now, until, settings.alone)
+            .await
+        {
             Ok(Some((lease, _))) => {
                 let mut shift = Shift::new(&settings, &sender, lease, held_until);
                 let over = shift.work(&stopping).await;
@@ -171,9 +177,9 @@ impl<'a> Shift<'a> {
                 self.crowd.look_at(&account);
             }
             let fresh: Vec<DueNotification> =
-                due.into_iter().filter(|one| !self.crowd.is_under_way(&account, &one.card)).collect();
+                due.into_iter().filter(|one| !self.crowd.is_under_way(&account, one.card)).collect();
             for one in fresh.into_iter().take(room) {
-                self.crowd.began(&account, &one.card, Instant::now());
+                self.crowd.began(&account, one.card, Instant::now());
                 self.start(account.clone(), one, Arc::clone(&receiver));
             }
         }
@@ -226,7 +232,7 @@ impl<'a> Shift<'a> {
                 let now = self.now();
                 let next_at = self.patience.next(tries, due.waiting_since, now, rand::random());
                 tracing::warn!(
-                    account = attempted.account, card = due.card, notification = due.id, attempt = tries, %error,
+                    account = attempted.account, card = due.number, notification = due.id, attempt = tries, %error,
                     "a notification was not delivered"
                 );
                 let text = error.to_string();
@@ -240,7 +246,7 @@ impl<'a> Shift<'a> {
         let settled = Settled {
             id: due.id.clone(),
             account: attempted.account.clone(),
-            card: due.card.clone(),
+            card: due.card,
             tries: 1,
             outcome,
         };
@@ -276,7 +282,7 @@ impl<'a> Shift<'a> {
             self.settings.telemetry.metrics.notified(&settled.outcome);
             let Attempted { account, due, result, took } = attempted;
             let down = result.is_err_and(|error| error.is_down());
-            self.crowd.ended(&account, &due.card, down, took, now);
+            self.crowd.ended(&account, due.card, down, took, now);
             // What this one held back may be due.
             self.crowd.look_at(&account);
         }

@@ -48,7 +48,7 @@ impl Shift<'_> {
         let more = i64::try_from(overdue.len()).is_ok_and(|count| count == GIVE_UP_CHUNK);
         let settled: Vec<Settled> = overdue
             .into_iter()
-            .filter(|one| !self.crowd.is_under_way(account, &one.card))
+            .filter(|one| !self.crowd.is_under_way(account, one.card))
             .map(|one| Settled {
                 id: one.id,
                 account: account.to_owned(),

@@ -6,7 +6,7 @@ use crate::notify::{TargetPolicy, check, shown};
 use anyhow::bail;
 use serde_json::{Value, json};
 use simgauge_domain::threshold::Percentages;
-use simgauge_store::{App, NotifySettings, Store};
+use simgauge_store::{App, NotificationPrefs, Store};
 
 /// The arguments of `account notify`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub(super) async fn run(
     policy: TargetPolicy,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let mut settings = store.notify_settings(&args.name).await?;
+    let mut settings = store.notification_prefs(&args.name).await?;
     if let Some(url) = args.url {
         settings.url = Some(check(&url, policy)?.to_string());
     }
@@ -74,7 +74,7 @@ pub(super) async fn run(
             );
         }
     }
-    store.set_notify_settings(&settings).await?;
+    store.set_notification_prefs(&settings).await?;
     output.print(&as_json(&settings), || {
         Fields::new()
             .line("account", settings.account.as_str())
@@ -85,7 +85,7 @@ pub(super) async fn run(
     })
 }
 
-pub(super) fn as_json(settings: &NotifySettings) -> Value {
+pub(super) fn as_json(settings: &NotificationPrefs) -> Value {
     json!({
         "account": settings.account,
         "url": settings.url.as_deref().map(shown),
@@ -96,7 +96,7 @@ pub(super) fn as_json(settings: &NotifySettings) -> Value {
 }
 
 /// What is told, in a few words; nothing where nothing is.
-pub(super) fn in_words(settings: &NotifySettings) -> String {
+pub(super) fn in_words(settings: &NotificationPrefs) -> String {
     if settings.url.is_none() {
         return "-".to_owned();
     }
@@ -131,7 +131,7 @@ mod tests {
         store.create_account("acme", "en", UnixMs(0)).await.expect("account");
         let output = Output { json: true };
         let set = async |args| run(args, &store, TargetPolicy::default(), &output).await;
-        let now = async || store.notify_settings("acme").await.expect("settings");
+        let now = async || store.notification_prefs("acme").await.expect("settings");
 
         let error = set(args(Some("https://example.com/hook"))).await.expect_err("no app");
         assert!(error.to_string().contains("no enabled app"), "{error}");

@@ -7,6 +7,7 @@ use crate::cli::output::Output;
 use anyhow::bail;
 use serde::Serialize;
 use simgauge_client::answer::ReadingAnswer;
+use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{CardSums, CardView, ProfileView, Store};
 use std::process::ExitCode;
@@ -108,12 +109,12 @@ impl Summary {
         limit: usize,
         output: &Output,
     ) -> anyhow::Result<()> {
-        let numbers: Vec<&str> = cards.iter().map(|card| card.number.as_str()).collect();
-        let mut sums = store.sums(&numbers).await?;
+        let ids: Vec<CardId> = cards.iter().map(|card| card.id).collect();
+        let mut sums = store.sums(&ids).await?;
         for card in &cards {
             self.cards += 1;
             self.profiles += count(card.profiles.iter().filter(|profile| profile.counted.is_some()).count());
-            let found = differences(card, &sums.remove(&card.number).unwrap_or_default());
+            let found = differences(card, &sums.remove(&card.id).unwrap_or_default());
             let found = if found.is_empty() { found } else { again(store, card, found).await? };
             self.differing_cards += u64::from(!found.is_empty());
             for what in found {
@@ -195,8 +196,7 @@ fn differences(card: &CardView, sums: &CardSums) -> Vec<What> {
     });
     let profiles = card.profiles.iter().filter_map(|profile| {
         let (cycle, figure) = last_figure(profile)?;
-        let key = (profile.iccid.clone(), i64::from(cycle));
-        let counted_bytes = sums.by_cycle.get(&key).copied().unwrap_or_default();
+        let counted_bytes = sums.by_cycle.get(&(profile.id, cycle)).copied().unwrap_or_default();
         (i128::from(counted_bytes) != i128::from(figure)).then(|| What::Operator {
             iccid: profile.iccid.clone(),
             operator_account: profile.operator_account.clone(),
@@ -219,7 +219,7 @@ async fn again(store: &Store, card: &CardView, mut found: Vec<What>) -> anyhow::
     for _ in 1..LOOKS {
         tokio::time::sleep(PAUSE).await;
         let Some(card) = store.card_of_any(&card.number).await? else { return Ok(Vec::new()) };
-        let sums = store.sums(&[&card.number]).await?.remove(&card.number).unwrap_or_default();
+        let sums = store.sums(&[card.id]).await?.remove(&card.id).unwrap_or_default();
         found = differences(&card, &sums);
         if found.is_empty() {
             break;
@@ -235,7 +235,7 @@ async fn explained(store: &Store, card: &CardView, what: What) -> anyhow::Result
     };
     // The card's profiles are read about equally often.
     let wanted = TOLD_READINGS * profile.map_or(1, |_| card.profiles.len().clamp(1, 50));
-    let readings = store.readings(&card.number, UnixMs(i64::MAX), i64::try_from(wanted)?).await?;
+    let readings = store.readings(card.id, UnixMs(i64::MAX), i64::try_from(wanted)?).await?;
     let readings = readings.into_iter().filter(|reading| profile.is_none_or(|iccid| reading.iccid == iccid));
     let readings = readings.take(TOLD_READINGS).map(|reading| ReadingAnswer {
         iccid: reading.iccid,

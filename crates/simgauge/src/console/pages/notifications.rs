@@ -65,7 +65,7 @@ fn row(one: NotificationView, eyes: Eyes<'_>) -> Row {
         is_waiting: one.state == NotificationState::Waiting,
         id: one.id,
         account: one.account,
-        card: one.card,
+        card: one.number,
         body: one.body,
     }
 }
@@ -164,7 +164,7 @@ pub(in crate::console) async fn export(State(state): State<ConsoleState>, look: 
                     vec![
                         one.id,
                         one.account,
-                        one.card,
+                        one.number,
                         one.event,
                         one.state.as_str().to_owned(),
                         one.created_at.seconds().to_string(),

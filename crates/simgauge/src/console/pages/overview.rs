@@ -11,7 +11,7 @@ use crate::human;
 use askama::Template;
 use axum::extract::State;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::Pulse;
+use simgauge_store::Activity;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -59,7 +59,7 @@ impl Ages {
         }
         let points: Vec<f64> =
             (0..SAMPLES).map(|n| (f64::from(n) + rand::random::<f64>()) / f64::from(SAMPLES)).collect();
-        let figures = state.api.store.sample_figures(operator, &points).await?;
+        let figures = state.api.store.sample_usage_times(operator, &points).await?;
         let age = age_of(&figures, state.api.clock.now());
         // Names come from the configuration and from what the store knows of lanes: a few.
         known.insert(operator.to_owned(), (Instant::now(), age));
@@ -111,12 +111,12 @@ pub(in crate::console) async fn page(State(state): State<ConsoleState>, look: Lo
     let now = state.api.clock.now();
     let eyes = Eyes { t: look.texts(), now, zone: &state.api.zone };
     let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-    let minutes = state.api.store.pulse_since(from).await?;
-    let hour = minutes.iter().fold(Pulse::default(), |sum, (_, pulse)| sum.plus(*pulse));
+    let minutes = state.api.store.activity_since(from).await?;
+    let hour = minutes.iter().fold(Activity::default(), |sum, (_, activity)| sum.plus(*activity));
     let ended = hour.succeeded + hour.failed;
     let success = (ended > 0).then(|| percent(hour.succeeded, ended));
     let last_whole = UnixMs((now.0.div_euclid(MINUTE_MS) - 1) * MINUTE_MS);
-    let last = minutes.iter().find(|(at, _)| *at == last_whole).map_or(0, |(_, pulse)| pulse.accepted);
+    let last = minutes.iter().find(|(at, _)| *at == last_whole).map_or(0, |(_, activity)| activity.accepted);
     let lanes = lanes(&state, eyes).await?;
     let dead = state.api.store.count_dead_notifications(DEAD_MAX).await?;
     let waiting: u64 = lanes.iter().map(|lane| lane.waiting_count).sum();
@@ -150,7 +150,7 @@ pub(in crate::console) async fn events(State(state): State<ConsoleState>, look: 
         async move {
             let now = state.api.clock.now();
             let from = UnixMs((now.0.div_euclid(MINUTE_MS) - MINUTES + 1) * MINUTE_MS);
-            let minutes = state.api.store.pulse_since(from).await?;
+            let minutes = state.api.store.activity_since(from).await?;
             let lanes = lanes(&state, Eyes { t: texts, now, zone: &state.api.zone }).await?;
             let dead = state.api.store.count_dead_notifications(DEAD_MAX).await?;
             Ok(shown(&minutes, &lanes, dead))
@@ -158,7 +158,7 @@ pub(in crate::console) async fn events(State(state): State<ConsoleState>, look: 
     })
 }
 
-fn shown(minutes: &[(UnixMs, Pulse)], lanes: &[LaneRowView], dead: u64) -> String {
+fn shown(minutes: &[(UnixMs, Activity)], lanes: &[LaneRowView], dead: u64) -> String {
     let minutes: Vec<_> =
         minutes.iter().map(|(at, pulse)| (at.0, pulse.accepted, pulse.succeeded, pulse.failed)).collect();
     let lanes: Vec<_> = lanes
@@ -175,7 +175,7 @@ fn mean(of_hour: u64) -> f64 {
     mean
 }
 
-fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, eyes: Eyes<'_>) -> Chart {
+fn chart(minutes: &[(UnixMs, Activity)], from: UnixMs, eyes: Eyes<'_>) -> Chart {
     let t = eyes.t;
     let columns = (0..MINUTES)
         .map(|n| {
@@ -183,7 +183,7 @@ fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, eyes: Eyes<'_>) -> Chart {
             let pulse = minutes
                 .iter()
                 .find(|(minute, _)| *minute == at)
-                .map_or(Pulse::default(), |(_, pulse)| *pulse);
+                .map_or(Activity::default(), |(_, activity)| *activity);
             let clock = eyes.when(at).at.chars().skip(11).take(5).collect::<String>();
             let title = t.fill(
                 "overview.minute",
@@ -200,7 +200,7 @@ fn chart(minutes: &[(UnixMs, Pulse)], from: UnixMs, eyes: Eyes<'_>) -> Chart {
     Chart::new(t.get("overview.chart").to_owned(), columns, human::count)
 }
 
-fn concerns(lanes: &[LaneRowView], hour: Pulse, dead: u64, eyes: Eyes<'_>) -> Vec<Concern> {
+fn concerns(lanes: &[LaneRowView], hour: Activity, dead: u64, eyes: Eyes<'_>) -> Vec<Concern> {
     let t: Texts = eyes.t;
     let mut found = Vec::new();
     let mut say = |tone, text: String, href: &str| found.push(Concern { tone, text, href: href.to_owned() });
