@@ -13,7 +13,8 @@ use std::time::Duration;
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
-/// A store whose log can be put out of reach of whoever would bring it onto the disk; SQLite itself goes on, since it has it open.
+/// A store whose log can be put out of reach of whoever would bring it onto the disk; SQLite itself goes on,
+/// since it has it open.
 struct Shaky {
     store: Store,
     log: PathBuf,

@@ -1,4 +1,5 @@
-//! The two databases behind one trait. Everything else in the crate says what it wants in [`Sql`] and gets rows.
+//! The two databases behind one trait. Everything else in the crate says what it wants in [`Sql`] and gets
+//! rows.
 
 mod database;
 pub(crate) mod postgres;
