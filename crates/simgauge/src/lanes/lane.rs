@@ -68,7 +68,10 @@ pub(super) async fn run(context: LaneContext, stopping: CancellationToken) {
     while !stopping.is_cancelled() {
         let now = settings.clock.now();
         let held_until = Instant::now() + settings.lease;
-        match settings.store.lease(LeaseKind::Lane, lane, &settings.node, now, now.after(settings.lease), settings.alone).await
+        match settings
+            .store
+            .lease(LeaseKind::Lane, lane, &settings.node, now, now.after(settings.lease), settings.alone)
+            .await
         {
             Ok(Some((lease, before))) => {
                 tracing::debug!(lane, epoch = lease.epoch, "lane taken");

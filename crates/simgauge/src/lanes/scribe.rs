@@ -53,7 +53,9 @@ impl Scribe {
 }
 
 /// What lanes brought, up to about [`NOTES`]; nothing once there are no lanes any more.
-async fn next_group(queue: &mut mpsc::Receiver<(LaneResults, Reply)>) -> Option<(Vec<LaneResults>, Vec<Reply>)> {
+async fn next_group(
+    queue: &mut mpsc::Receiver<(LaneResults, Reply)>,
+) -> Option<(Vec<LaneResults>, Vec<Reply>)> {
     let (first, reply) = queue.recv().await?;
     let mut count = first.count();
     let (mut notes, mut replies) = (vec![first], vec![reply]);
