@@ -145,15 +145,18 @@ impl Window {
 mod tests {
     use super::*;
     use simgauge_domain::id::RefreshId;
+    use simgauge_domain::ids::{CardId, ProfileId};
 
     fn task(account: &str, n: u32, not_before: i64) -> Task {
         Task {
             key: TaskKey {
                 account: account.into(),
                 refresh: RefreshId::new(UnixMs(1), n.into()),
-                iccid: n.to_string(),
+                profile: ProfileId(n.into()),
             },
-            card: n.to_string(),
+            card: CardId(n.into()),
+            number: n.to_string(),
+            iccid: n.to_string(),
             eid: None,
             attempts: 0,
             first_attempt_at: None,
@@ -189,13 +192,13 @@ mod tests {
         window.look_again("a");
         let again = vec![task("a", 0, 0), task("a", 1, 0), task("a", 2, 0)];
         window.fetched("a", again, 100, UnixMs(5));
-        assert_eq!(window.next(UnixMs(5)).expect("task").card, "1");
-        assert_eq!(window.next(UnixMs(5)).expect("task").card, "2");
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "2");
         assert_eq!(window.next(UnixMs(5)), None);
         window.forget(&first.key);
         window.look_again("a");
         window.fetched("a", vec![task("a", 0, 0)], 100, UnixMs(5));
-        assert_eq!(window.next(UnixMs(5)).expect("task").card, "0");
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
     }
 
     #[test]
@@ -206,11 +209,11 @@ mod tests {
         first.not_before = UnixMs(50);
         window.put_off(first);
         assert_eq!(window.next_due(), Some(UnixMs(50)));
-        assert_eq!(window.next(UnixMs(50)).expect("task").card, "0");
-        assert_eq!(window.next(UnixMs(50)).expect("task").card, "1");
+        assert_eq!(window.next(UnixMs(50)).expect("task").number, "0");
+        assert_eq!(window.next(UnixMs(50)).expect("task").number, "1");
         window.look_again("a");
         window.fetched("a", vec![task("a", 7, 99)], 100, UnixMs(50));
         assert_eq!(window.next(UnixMs(98)), None);
-        assert_eq!(window.next(UnixMs(99)).expect("task").card, "7");
+        assert_eq!(window.next(UnixMs(99)).expect("task").number, "7");
     }
 }
