@@ -1,4 +1,4 @@
-//! On SQLite nobody is told that something is done before it is on the disk.
+//! On SQLite nobody is answered before what was done is on the disk.
 #![allow(clippy::unwrap_used)]
 
 use simgauge_domain::accept::AcceptRule;
@@ -80,7 +80,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) {
 }
 
 #[tokio::test]
-async fn who_calls_is_told_after_the_disk() {
+async fn who_calls_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     assert_eq!(shaky.accept("8901").await.unwrap(), 1);
     shaky.break_off();
@@ -89,7 +89,7 @@ async fn who_calls_is_told_after_the_disk() {
 }
 
 #[tokio::test]
-async fn who_writes_for_lanes_is_told_after_the_disk() {
+async fn who_writes_for_lanes_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     let lease = shaky
         .store
@@ -106,7 +106,7 @@ async fn who_writes_for_lanes_is_told_after_the_disk() {
 }
 
 #[tokio::test]
-async fn who_changes_settings_is_told_after_the_disk() {
+async fn who_changes_settings_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     shaky.break_off();
     refused(shaky.store.create_account("other", "en", NOW).await);

@@ -72,7 +72,7 @@ row! {
         pub epoch: i64,
         /// Until when, in Unix milliseconds.
         pub lease_until: i64,
-        /// What the holder last said of it, as JSON.
+        /// What the holder last reported of it, as JSON.
         pub status: String,
     }
 }

@@ -109,7 +109,7 @@ struct Detail<'a> {
     stale_hours: Option<u32>,
 }
 
-/// What is told of one card.
+/// The notifications about one card.
 struct Events<'a> {
     row: &'a PrefsRow,
     kind: CardKind,

@@ -43,11 +43,6 @@ impl PostgresDatabase {
         Ok(Self { pool })
     }
 
-    /// The driver's pool, for what is PostgreSQL's alone.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(crate) async fn write(&self) -> Result<PostgresTx, StoreError> {
         Ok(self.pool.begin().await?)
     }
@@ -56,7 +51,7 @@ impl PostgresDatabase {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Hears what is told on a channel (NOTIFY).
+    /// Receives the notifications of a channel (NOTIFY).
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen(channel).await?;

@@ -7,7 +7,8 @@ use crate::error::StoreError;
 use crate::store::Store;
 use simgauge_domain::time::UnixMs;
 
-/// What became of calls, committed and perhaps not on the disk yet: nobody is told before [`Store::sync`].
+/// What became of calls, committed and perhaps not on the disk yet. Callers are answered after
+/// [`Store::sync`].
 #[derive(Debug)]
 #[must_use = "nobody knows of it before it is synced"]
 pub struct NotSynced(Vec<AcceptOutcome>);
