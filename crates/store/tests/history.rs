@@ -198,7 +198,7 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     };
     let unchanged = async |store: &TestStore| {
         assert_eq!(store.daily_totals(store.card_id(EID).await, &shanghai()).await.unwrap(), days());
-        assert_eq!(sums_of(store, EID).await, expected_sums(&store).await);
+        assert_eq!(sums_of(store, EID).await, expected_sums(store).await);
         assert_eq!(sums_of(store, "8901").await.counted, 7);
         let only = store.daily_totals(store.card_id("8901").await, &shanghai()).await.unwrap();
         assert_eq!(only, [("2027-01-15".to_owned(), 7)].into());

@@ -66,7 +66,7 @@ pub(crate) async fn is_current(database: &Database) -> Result<bool, StoreError> 
 
 /// The version of a database; 0 where it is empty.
 async fn version(tx: &mut impl Tx) -> Result<i64, StoreError> {
-    if has_table(tx, FIRST_EDITION).await? {
+    if is_first_edition(tx).await? {
         return Err(StoreError::FirstEdition);
     }
     if !has_table(tx, "schema_version").await? {
@@ -77,6 +77,11 @@ async fn version(tx: &mut impl Tx) -> Result<i64, StoreError> {
         return Err(StoreError::NewerDatabase(version));
     }
     Ok(version)
+}
+
+/// Whether a program of the first edition wrote a database.
+pub(crate) async fn is_first_edition(tx: &mut impl Tx) -> Result<bool, StoreError> {
+    has_table(tx, FIRST_EDITION).await
 }
 
 async fn has_table(tx: &mut impl Tx, name: &str) -> Result<bool, StoreError> {

@@ -23,7 +23,7 @@ pub struct CopiedTable {
     pub agrees: bool,
 }
 
-/// Told of each page: the table, and how many of its rows were copied so far.
+/// Called after each page with the table and how many of its rows were copied so far.
 type Progress<'a> = &'a mut (dyn FnMut(&'static str, u64) + Send);
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
     pub async fn copy_to(
         &self,
         target: &Store,
-        progress: &mut (dyn FnMut(&'static str, u64) + Send),
+        progress: Progress<'_>,
     ) -> Result<Vec<CopiedTable>, StoreError> {
         let edition = if self.is_first_edition().await? { Edition::First } else { Edition::This };
         match (edition, &self.db, &target.db) {

@@ -1,17 +1,13 @@
 //! Recognising a store of the first edition, and what is to be done before and after its rows are copied.
 
 use super::notified_state;
-use crate::backend::{Database, Sql};
+use crate::backend::{Database, Sql, is_first_edition};
 use crate::error::StoreError;
 use crate::store::Store;
 
 /// The migrations that the last program of the first edition knew.
 const MIGRATIONS: i64 = 5;
 
-const HAS_MIGRATIONS: Sql = Sql {
-    sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
-    postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
-};
 const APPLIED: Sql = Sql::both("SELECT count(*) FROM _sqlx_migrations WHERE success");
 
 /// As the first edition did where cards' rows had to name their latest refreshes. On PostgreSQL they always
@@ -38,7 +34,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn is_first_edition(&self) -> Result<bool, StoreError> {
-        Ok(self.db.one::<i64>(HAS_MIGRATIONS, &[]).await? != Some(0))
+        is_first_edition(&mut self.db.read().await?).await
     }
 }
 
