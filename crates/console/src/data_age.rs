@@ -41,7 +41,7 @@ impl DataAges {
         }
         let points: Vec<f64> =
             (0..SAMPLES).map(|n| (f64::from(n) + rand::random::<f64>()) / f64::from(SAMPLES)).collect();
-        let age = age_of(&store.sample_figures(operator, &points).await?, now);
+        let age = age_of(&store.sample_usage_times(operator, &points).await?, now);
         // Names come from the configuration and from the store's lanes, so there are few.
         known.insert(operator.to_owned(), (Instant::now(), age));
         Ok(age)

@@ -1,4 +1,5 @@
-//! Counts per minute. Each node counts in memory and adds here every few seconds, so that nobody has to count refreshes.
+//! Counts per minute. Each node counts in memory and adds here every few seconds, so that nobody has to count
+//! refreshes.
 
 use crate::backend::{Sql, from_db, to_db};
 use crate::error::StoreError;
@@ -53,14 +54,15 @@ impl Store {
         Ok(())
     }
 
-    /// What all nodes did in each minute (its first instant) from `from` on, oldest first; minutes in which nothing happened
-    /// are left out.
+    /// What all nodes did in each minute (its first instant) from `from` on, oldest first; minutes in which
+    /// nothing happened are left out.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn activity_since(&self, from: UnixMs) -> Result<Vec<(UnixMs, Activity)>, StoreError> {
         let select = Sql::both(
-            "SELECT minute, CAST(sum(accepted) AS BIGINT), CAST(sum(succeeded) AS BIGINT), CAST(sum(failed) AS BIGINT) \
+            "SELECT minute, CAST(sum(accepted) AS BIGINT), CAST(sum(succeeded) AS BIGINT), \
+             CAST(sum(failed) AS BIGINT) \
              FROM activity WHERE minute >= $1 GROUP BY minute ORDER BY minute",
         );
         let found: Vec<(i64, i64, i64, i64)> =

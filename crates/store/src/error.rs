@@ -1,4 +1,5 @@
-//! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided elsewhere.
+//! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided
+//! elsewhere.
 
 use rusqlite::ffi;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,9 @@
-//! The only place with SQL: one [`Store`] over SQLite (embedded) or PostgreSQL (many nodes), chosen by the URL.
+//! The only place with SQL: one [`Store`] over SQLite (embedded) or PostgreSQL (many nodes), chosen by the
+//! URL.
 //!
-//! Times are passed in; nothing here reads a clock. Three tables carry a refresh: `refresh` (appended), `task` (appended,
-//! deleted when done) and `card`, whose row names its latest refresh: on PostgreSQL from its acceptance on, on SQLite from
-//! the end of its first reading on (see `backend/sqlite/deferred.rs`).
+//! Times are passed in; nothing here reads a clock. Three tables carry a refresh: `refresh` (appended),
+//! `task` (appended, deleted when done) and `card`, whose row names its latest refresh: on PostgreSQL from
+//! its acceptance on, on SQLite from the end of its first reading on (see `backend/sqlite/deferred.rs`).
 
 mod accounts;
 mod activity;

@@ -14,7 +14,7 @@ pub struct Store {
 }
 
 const PING: Sql = Sql::both("SELECT CAST(1 AS BIGINT)");
-const NOW: Sql = Sql::both("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
+const NOW: Sql = Sql::postgres("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
 
 impl Store {
     /// Opens a store: `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
@@ -28,7 +28,8 @@ impl Store {
     /// Brings the schema up to this program's version; answers how many versions were applied.
     ///
     /// # Errors
-    /// The database is newer than this program or one of the first edition, or a statement failed; then nothing changed.
+    /// The database is newer than this program or one of the first edition, or a statement failed; then
+    /// nothing changed.
     pub async fn migrate(&self) -> Result<usize, StoreError> {
         migrate(&self.db).await
     }
@@ -50,8 +51,8 @@ impl Store {
         Ok(())
     }
 
-    /// The database server's time, where the store is one that many nodes share: what counts for all of them. Nothing for
-    /// an embedded store, whose time is this machine's.
+    /// The database server's time, where the store is one that many nodes share: what counts for all of them.
+    /// Nothing for an embedded store, whose time is this machine's.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -82,8 +83,8 @@ impl Store {
         }
     }
 
-    /// Writes the write-ahead log of an embedded store back, so that the next write begins it anew. There is nothing to do on
-    /// PostgreSQL.
+    /// Writes the write-ahead log of an embedded store back, so that the next write begins it anew. There is
+    /// nothing to do on PostgreSQL.
     ///
     /// # Errors
     /// The database cannot be written.

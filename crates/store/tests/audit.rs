@@ -13,13 +13,13 @@ use support::{Database, TestStore};
 
 const T0: UnixMs = UnixMs(1_800_000_000_000);
 
-fn in_the_hands_of(store: &TestStore, name: &str) -> Store {
+fn acting_as(store: &TestStore, name: &str) -> Store {
     store.acting_as(name, Arc::new(|| T0))
 }
 
-async fn with_deeds(database: Database) -> TestStore {
+async fn with_actions(database: Database) -> TestStore {
     let store = TestStore::new(database).await;
-    let alice = in_the_hands_of(&store, "cli:alice");
+    let alice = acting_as(&store, "cli:alice");
     alice.create_account("acme", "zh", T0).await.unwrap();
     alice.create_app("k", "acme", "", b"sealed", T0).await.unwrap();
     alice.set_app_secret("k", b"new", Some(T0)).await.unwrap();
@@ -29,11 +29,11 @@ async fn with_deeds(database: Database) -> TestStore {
 
 #[rstest]
 #[tokio::test]
-async fn deeds_are_written_down_and_what_failed_is_not(
+async fn actions_are_recorded_and_failed_ones_are_not(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
-    let store = with_deeds(database).await;
-    let bob = in_the_hands_of(&store, "console:bob");
+    let store = with_actions(database).await;
+    let bob = acting_as(&store, "console:bob");
     assert!(matches!(bob.create_account("acme", "zh", T0).await, Err(StoreError::Exists(_))));
     assert!(bob.set_app_disabled("nobody", true).await.is_err());
     let mut import = bob.import().await.unwrap();
@@ -57,16 +57,16 @@ async fn deeds_are_written_down_and_what_failed_is_not(
         valid_to: None,
     };
     bob.add_package(&package, T0).await.unwrap();
-    // The server's own work is nobody's deed.
+    // What the server does by itself is not audited.
     store.set_app_disabled("k", false).await.unwrap();
     store.note("x", "", "").await.unwrap();
     let entries = store.audit_after(0, 100).await.unwrap();
-    let deeds: Vec<_> = entries
+    let actions: Vec<_> = entries
         .iter()
         .map(|one| (one.actor.as_str(), one.action.as_str(), one.subject.as_str(), one.detail.as_str()))
         .collect();
     assert_eq!(
-        deeds,
+        actions,
         [
             ("cli:alice", "account.create", "acme", "language=zh"),
             ("cli:alice", "app.create", "k", "account=acme"),
@@ -99,7 +99,8 @@ async fn deeds_are_written_down_and_what_failed_is_not(
     Broken::Inserted(0)
 )]
 #[case::one_replaced_by_a_copy(
-    "UPDATE audit SET action = 'app.enable', hash = (SELECT hash FROM audit AS other WHERE other.seq = 3) WHERE seq = 2",
+    "UPDATE audit SET action = 'app.enable', hash = (SELECT hash FROM audit AS other WHERE other.seq = 3) \
+     WHERE seq = 2",
     Broken::Changed(2)
 )]
 #[case::the_head("UPDATE audit_head SET seq = 3", Broken::Inserted(4))]
@@ -109,7 +110,7 @@ async fn tampering_is_seen(
     #[case] tampering: &'static str,
     #[case] expected: Broken,
 ) {
-    let store = with_deeds(database).await;
+    let store = with_actions(database).await;
     assert!(store.verify_audit(None).await.unwrap().is_ok());
     store.run_raw(tampering).await;
     assert_eq!(store.verify_audit(None).await.unwrap(), Err(expected));
@@ -121,14 +122,14 @@ async fn tampering_is_seen(
 async fn an_anchor_tells_of_a_chain_that_was_cut(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
-    let store = with_deeds(database).await;
+    let store = with_actions(database).await;
     let kept = store.verify_audit(None).await.unwrap().unwrap();
     store.run_raw("DELETE FROM audit WHERE seq = 4").await;
     store.run_raw("UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)").await;
     assert!(store.verify_audit(None).await.unwrap().is_ok());
     assert_eq!(store.verify_audit(Some(kept.clone())).await.unwrap(), Err(Broken::Missing(4)));
     // And goes on writing.
-    in_the_hands_of(&store, "cli:mallory").set_app_disabled("k", false).await.unwrap();
+    acting_as(&store, "cli:mallory").set_app_disabled("k", false).await.unwrap();
     assert!(store.verify_audit(None).await.unwrap().is_ok());
     assert_eq!(store.verify_audit(Some(kept)).await.unwrap(), Err(Broken::Rewritten(4)));
     let unknown = Anchor { seq: 9, hash: "00".repeat(32) };
@@ -138,23 +139,23 @@ async fn an_anchor_tells_of_a_chain_that_was_cut(
 #[rstest]
 #[tokio::test]
 async fn many_at_once_make_one_chain(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
-    let store = with_deeds(database).await;
-    let mut deeds = tokio::task::JoinSet::new();
+    let store = with_actions(database).await;
+    let mut actions = tokio::task::JoinSet::new();
     for n in 0..40 {
-        let one = in_the_hands_of(&store, &format!("cli:{n}"));
-        deeds.spawn(async move { one.set_app_disabled("k", n % 2 == 0).await.unwrap() });
+        let one = acting_as(&store, &format!("cli:{n}"));
+        actions.spawn(async move { one.set_app_disabled("k", n % 2 == 0).await.unwrap() });
     }
-    deeds.join_all().await;
+    actions.join_all().await;
     assert_eq!(store.verify_audit(None).await.unwrap().unwrap().seq, 44);
 }
 
 #[tokio::test]
 async fn the_chain_moves_along_to_postgresql() {
-    let store = with_deeds(Database::Sqlite).await;
+    let store = with_actions(Database::Sqlite).await;
     let target = TestStore::new(Database::Postgres).await;
     store.copy_to(&target, &mut |_, _| {}).await.unwrap();
     let end = store.verify_audit(None).await.unwrap();
     assert_eq!(target.verify_audit(None).await.unwrap(), end);
-    in_the_hands_of(&target, "cli:alice").set_app_disabled("k", false).await.unwrap();
+    acting_as(&target, "cli:alice").set_app_disabled("k", false).await.unwrap();
     assert_eq!(target.verify_audit(end.ok()).await.unwrap().unwrap().seq, 5);
 }

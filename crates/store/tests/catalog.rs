@@ -51,10 +51,12 @@ async fn postgres_catalog(pool: &PgPool) -> Catalog {
     let mut catalog = Catalog::new();
     let constraint = |kind: char, words: &str| {
         format!(
-            "SELECT '{words} ' || c.conrelid::regclass || ': ' || string_agg(a.attname, ', ' ORDER BY k.place) \
+            "SELECT '{words} ' || c.conrelid::regclass || ': ' || string_agg(a.attname, ', ' ORDER BY \
+             k.place) \
              FROM pg_constraint AS c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(number, place) \
              JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number \
-             WHERE c.contype = '{kind}' AND c.connamespace = 'public'::regnamespace GROUP BY c.oid, c.conrelid"
+             WHERE c.contype = '{kind}' AND c.connamespace = 'public'::regnamespace GROUP BY c.oid, \
+             c.conrelid"
         )
     };
     let statements = [
@@ -68,7 +70,8 @@ async fn postgres_catalog(pool: &PgPool) -> Catalog {
             .to_owned(),
         constraint('p', "primary key of"),
         constraint('u', "unique in"),
-        "SELECT 'foreign key ' || c.conrelid::regclass || '.' || a.attname || ' to ' || c.confrelid::regclass \
+        "SELECT 'foreign key ' || c.conrelid::regclass || '.' || a.attname || ' to ' || \
+         c.confrelid::regclass \
          || '.' || b.attname FROM pg_constraint AS c \
          JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1] \
@@ -92,8 +95,8 @@ async fn postgres_catalog(pool: &PgPool) -> Catalog {
     catalog
 }
 
-/// An index without what only one of the two says: PostgreSQL's schema, method, types and collations, and parentheses
-/// around a whole condition.
+/// An index without what only one of the two says: PostgreSQL's schema, method, types and collations, and
+/// parentheses around a whole condition.
 fn index(sql: &str) -> String {
     let words: Vec<&str> = sql.split_whitespace().collect();
     let mut text = words.join(" ");

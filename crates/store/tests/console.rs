@@ -255,15 +255,15 @@ async fn the_age_of_figures_comes_from_a_sample_where_they_are_many(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
     let store = furnished(database).await;
-    assert_eq!(store.sample_figures("main", &[0.5]).await.unwrap().len(), 12, "all of them");
-    assert!(store.sample_figures("nobody", &[0.5]).await.unwrap().is_empty());
+    assert_eq!(store.sample_usage_times("main", &[0.5]).await.unwrap().len(), 12, "all of them");
+    assert!(store.sample_usage_times("nobody", &[0.5]).await.unwrap().is_empty());
     let many: Vec<ImportRow> = (0..600)
         .map(|n| format!("8986000000000001{n:03}"))
         .map(|number| ImportRow { operator_account: "big".into(), ..row(&number, &number, "acme") })
         .collect();
     import(&store, &many).await;
     let points = [0.0, 0.25, 0.5];
-    assert_eq!(store.sample_figures("big", &points).await.unwrap().len(), 30);
+    assert_eq!(store.sample_usage_times("big", &points).await.unwrap().len(), 30);
 }
 
 #[rstest]

@@ -1,5 +1,5 @@
-//! A card's latest refresh: the card's row names it from its acceptance on (PostgreSQL) or from its first reading on
-//! (SQLite). Nobody who asks the store sees the difference.
+//! A card's latest refresh: the card's row names it from its acceptance on (PostgreSQL) or from its first
+//! reading on (SQLite). Nobody who asks the store sees the difference.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -49,7 +49,8 @@ async fn stocked(database: Database) -> TestStore {
     store
 }
 
-/// Calls for the card, at most once in 300 s; answers the refresh, if it was accepted, with how many tasks it made.
+/// Calls for the card, at most once in 300 s; answers the refresh, if it was accepted, with how many tasks it
+/// made.
 async fn refresh(store: &Store, seconds: i64) -> Option<(RefreshId, usize)> {
     let id = RefreshId::new(at(seconds), 1);
     let call = AcceptCall {

@@ -1,4 +1,4 @@
-//! On SQLite nobody is told that something is done before it is on the disk.
+//! On SQLite nobody is answered before what was done is on the disk.
 #![allow(clippy::unwrap_used)]
 
 use simgauge_domain::accept::AcceptRule;
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
-/// A store whose log can be put out of reach of whoever would bring it onto the disk; SQLite itself goes on, since it has it open.
+/// A store whose log can be put out of reach of whoever would bring it onto the disk; SQLite itself goes on,
+/// since it has it open.
 struct Shaky {
     store: Store,
     log: PathBuf,
@@ -79,7 +80,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) {
 }
 
 #[tokio::test]
-async fn who_calls_is_told_after_the_disk() {
+async fn who_calls_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     assert_eq!(shaky.accept("8901").await.unwrap(), 1);
     shaky.break_off();
@@ -88,7 +89,7 @@ async fn who_calls_is_told_after_the_disk() {
 }
 
 #[tokio::test]
-async fn who_writes_for_lanes_is_told_after_the_disk() {
+async fn who_writes_for_lanes_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     let lease = shaky
         .store
@@ -105,7 +106,7 @@ async fn who_writes_for_lanes_is_told_after_the_disk() {
 }
 
 #[tokio::test]
-async fn who_changes_settings_is_told_after_the_disk() {
+async fn who_changes_settings_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     shaky.break_off();
     refused(shaky.store.create_account("other", "en", NOW).await);

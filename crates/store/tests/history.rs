@@ -1,4 +1,5 @@
-//! What was read of a card, folded into days, and what it all adds up to: stories that every database has to live through.
+//! What was read of a card, folded into days, and what it all adds up to: stories that every database has to
+//! live through.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)] // Shared with the other stories.
@@ -89,7 +90,8 @@ async fn four_days(store: &TestStore, lease: &Lease) {
         // 15 January: A 100 at 17:00, B 40 at 18:00. The day: 140.
         (A, 1, "01", 100),
         (B, 2, "01", 40),
-        // 16 January: A +150 at 01:00 (in UTC still the 15th), -20 at 10:00, a correction; B +50 at 12:00. The day: 180.
+        // 16 January: A +150 at 01:00 (in UTC still the 15th), -20 at 10:00, a correction; B +50 at 12:00.
+        // The day: 180.
         (A, 9, "01", 250),
         (A, 18, "01", 230),
         (B, 20, "01", 90),
@@ -196,7 +198,7 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     };
     let unchanged = async |store: &TestStore| {
         assert_eq!(store.daily_totals(store.card_id(EID).await, &shanghai()).await.unwrap(), days());
-        assert_eq!(sums_of(store, EID).await, expected_sums(&store).await);
+        assert_eq!(sums_of(store, EID).await, expected_sums(store).await);
         assert_eq!(sums_of(store, "8901").await.counted, 7);
         let only = store.daily_totals(store.card_id("8901").await, &shanghai()).await.unwrap();
         assert_eq!(only, [("2027-01-15".to_owned(), 7)].into());
@@ -218,7 +220,8 @@ async fn pruning_changes_no_total(#[values(Database::Sqlite, Database::Postgres)
     assert_eq!(prune(&store, hour(100)).await, 0);
     unchanged(&store).await;
 
-    // What comes later is counted on, also on a day that has a pruned part: B's reading of the 18th is folded now.
+    // What comes later is counted on, also on a day that has a pruned part: B's reading of the 18th is folded
+    // now.
     read(&store, &lease, EID, B, 79, "01", 65).await;
     read(&store, &lease, EID, B, 120, "01", 75).await;
     assert_eq!(prune(&store, hour(120)).await, 2);

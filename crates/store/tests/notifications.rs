@@ -53,7 +53,8 @@ fn row(number: &str, account: &str) -> ImportRow {
     }
 }
 
-/// A store with account `acme`, which wants to be told, and `quiet`, which does not; and the leases of a lane and of delivery.
+/// A store with account `acme`, which wants to be told, and `quiet`, which does not; and the leases of a lane
+/// and of delivery.
 struct Scene {
     store: TestStore,
     lane: Lease,
@@ -177,7 +178,8 @@ async fn the_end_of_a_refresh_is_told_with_it(
         bodies[0],
         serde_json::json!({
             "event": "usage.refreshed", "eventId": all[0].id, "iccid": SIM, "refreshId": first.as_str(),
-            "acceptedAt": at(10).seconds(), "finishedAt": at(11).seconds(), "usedBytes": 100, "totalBytes": 1000,
+            "acceptedAt": at(10).seconds(), "finishedAt": at(11).seconds(), "usedBytes": 100, "totalBytes":
+             1000,
         })
     );
     assert_eq!((&bodies[1]["beforeBytes"], &bodies[1]["usedBytes"]), (&100.into(), &250.into()));

@@ -147,7 +147,8 @@ async fn cards_with_their_packages_and_readings_are_there(
     assert_eq!(card.refresh.as_ref().unwrap().state, RefreshState::Succeeded);
     let [profile] = card.profiles.as_slice() else { panic!("{:?}", card.profiles) };
     assert_eq!((profile.iccid.as_str(), profile.operator_account.as_str()), (METERED, "north"));
-    // 10,000 + 50,000 + 25,000 + 95,000, a correction of -10,000, then 1,000 and 19,000: what the operator counts.
+    // 10,000 + 50,000 + 25,000 + 95,000, a correction of -10,000, then 1,000 and 19,000: what the operator
+    // counts.
     assert_eq!((profile.used, profile.counted), (Some(190_000), Some((0, 190_000))));
     // 171,000 in six pruned readings, 19,000 in the one that is left.
     let readings = new.readings(card.id, EVER, 10).await.unwrap();
@@ -224,7 +225,8 @@ async fn what_waited_goes_on_waiting(
     let same = format!("SELECT count(*) FROM card WHERE id = {} AND notified_state = '{state}'", plain.id);
     assert_eq!(number(new.url(), &same).await, Some(1), "{state}");
     // A card's row names its only profile, so that accepting reads one row.
-    let linked = "SELECT count(*) FROM card JOIN profile ON profile.id = card.profile AND profile.card = card.id \
+    let linked = "SELECT count(*) FROM card JOIN profile ON profile.id = card.profile \
+                  AND profile.card = card.id \
                   AND profile.iccid = card.number AND profile.operator_account = card.operator_account";
     let only = "SELECT count(*) FROM card WHERE operator_account IS NOT NULL";
     assert_eq!(number(new.url(), linked).await, number(new.url(), only).await);

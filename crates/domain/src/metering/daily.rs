@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 /// A stored reading with what it counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
+    /// Whose SIM profile.
     pub profile: ProfileId,
     /// When asking began.
     pub began_at: UnixMs,
@@ -29,6 +30,7 @@ pub struct Counted {
 /// well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayKey {
+    /// Whose SIM profile.
     pub profile: ProfileId,
     /// The local calendar day.
     pub day: Date,

@@ -12,10 +12,12 @@ use std::time::Duration;
 /// What to migrate.
 #[derive(Debug, clap::Args)]
 pub struct MigrateArgs {
-    /// Copy everything out of this SQLite store (sqlite://FILE). Its server has to be stopped.
+    /// Copy everything out of this store: an SQLite store (sqlite://FILE), or one that a program of the first edition wrote,
+    /// on SQLite or PostgreSQL. Its server has to be stopped.
     #[arg(long, requires = "to", value_name = "URL")]
     from: Option<String>,
-    /// Copy it into this PostgreSQL store (postgres://...). Can be run again after a failure.
+    /// Copy it into this PostgreSQL store (postgres://...), out of the first edition also into an SQLite store. Can be run
+    /// again after a failure.
     #[arg(long, requires = "from", value_name = "URL")]
     to: Option<String>,
 }
@@ -28,7 +30,7 @@ pub async fn run(args: MigrateArgs, config: &Config, output: &Output) -> anyhow:
     if let (Some(from), Some(to)) = (&args.from, &args.to) {
         return copy(from, to, output).await;
     }
-    let (store, applied) = open(&config.store.url).await?;
+    let (store, applied) = open(&config.store.url, false).await?;
     store.close().await;
     output.print(&json!({ "applied": applied }), || match applied {
         0 => "the database is up to date".to_owned(),
@@ -39,24 +41,31 @@ pub async fn run(args: MigrateArgs, config: &Config, output: &Output) -> anyhow:
 }
 
 /// Opens and migrates a store; no error carries its URL, which can hold a password.
-async fn open(url: &str) -> anyhow::Result<(Store, usize)> {
+async fn open(url: &str, from_first_edition: bool) -> anyhow::Result<(Store, usize)> {
     let named = |error: simgauge_store::StoreError| {
         anyhow::anyhow!("the store cannot be used: {}", error.to_string().replace(url, "(its URL)"))
     };
     let store = Store::connect(url, 4).await.map_err(named)?;
-    let applied = store.migrate().await.map_err(named)?;
+    // There is nothing to migrate in a store that can only be copied.
+    let applied = match from_first_edition && store.is_first_edition().await.map_err(named)? {
+        true => 0,
+        false => store.migrate().await.map_err(named)?,
+    };
     Ok((store, applied))
 }
 
 async fn copy(from: &str, to: &str, output: &Output) -> anyhow::Result<ExitCode> {
-    if !from.starts_with("sqlite:") || !to.starts_with("postgres") {
-        bail!("--from takes sqlite://FILE and --to takes postgres://...");
-    }
-    if !sqlite_file(from).is_some_and(|file| file.is_file()) {
+    if from.starts_with("sqlite:") && !sqlite_file(from).is_some_and(|file| file.is_file()) {
         bail!("--from names no file");
     }
-    let (source, _) = open(from).await?;
-    let (target, _) = open(to).await?;
+    let (source, _) = open(from, true).await?;
+    let to_postgres = from.starts_with("sqlite:") && to.starts_with("postgres");
+    if !to_postgres && !source.is_first_edition().await? {
+        bail!(
+            "--from takes sqlite://FILE and --to takes postgres://..., unless --from is a store of the first edition"
+        );
+    }
+    let (target, _) = open(to, false).await?;
     // Shows itself on a terminal only.
     let bar = ProgressBar::new_spinner();
     bar.set_style(

@@ -36,9 +36,9 @@ fn telling() -> Builder {
 impl TestServer {
     /// Lets an account be told at an address, unchecked as an older configuration may have left it.
     async fn tell(&self, account: &str, url: Option<&str>) {
-        let mut settings = self.store().notify_settings(account).await.unwrap();
+        let mut settings = self.store().notification_prefs(account).await.unwrap();
         settings.url = url.map(str::to_owned);
-        self.store().set_notify_settings(&settings).await.unwrap();
+        self.store().set_notification_prefs(&settings).await.unwrap();
     }
 
     /// Waits until the notifications of an account are as wanted.

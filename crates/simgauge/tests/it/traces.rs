@@ -52,9 +52,9 @@ fn traced(collector: &Collector) -> impl Fn(&mut Config) + Send + Sync + use<> {
 async fn from_the_call_through_the_lane_to_the_operator_and_the_notification() {
     let (collector, receiver) = (Collector::start().await, Receiver::start().await);
     let server = server().configure(traced(&collector)).start().await;
-    let mut settings = server.store().notify_settings("acme").await.unwrap();
+    let mut settings = server.store().notification_prefs("acme").await.unwrap();
     settings.url = Some(receiver.url());
-    server.store().set_notify_settings(&settings).await.unwrap();
+    server.store().set_notification_prefs(&settings).await.unwrap();
     let before = u64::try_from(server.clock.now().0).unwrap() * 1_000_000;
     let id = server.refresh_sim(ICCID).await.refresh_id();
     let names =

@@ -92,7 +92,8 @@ macro_rules! select_app {
     ($rest:literal) => {
         Sql::both(concat!(
             "SELECT app.appkey, app.account, account.language, app.label, app.secret, app.disabled, \
-             app.created_at, app.allow, app.sign_type, app.old_secret, app.old_until, app.per_second, app.burst, \
+             app.created_at, app.allow, app.sign_type, app.old_secret, app.old_until, app.per_second, \
+             app.burst, \
              account.per_second AS account_per_second, account.burst AS account_burst \
              FROM app JOIN account ON account.name = app.account ",
             $rest

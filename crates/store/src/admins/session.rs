@@ -40,7 +40,8 @@ impl SessionRow {
 }
 
 impl Store {
-    /// Begins a session; `token` is hashed already. Sessions that were last seen before `stale` are forgotten.
+    /// Begins a session; `token` is hashed already. Sessions that were last seen before `stale` are
+    /// forgotten.
     ///
     /// # Errors
     /// No such admin, or the database cannot be reached.
@@ -60,7 +61,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// The session of a hashed token, unless its admin is disabled. Whether it is too old is for the caller to say.
+    /// The session of a hashed token, unless its admin is disabled. Whether it is too old is for the caller
+    /// to say.
     ///
     /// # Errors
     /// The database cannot be reached.

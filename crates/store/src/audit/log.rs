@@ -55,8 +55,8 @@ impl Store {
         self.db.all(Sql::both("SELECT * FROM audit ORDER BY seq DESC LIMIT $1"), &[limit.into()]).await
     }
 
-    /// Follows the whole chain, past an anchor where one was kept. Answers where it ends, or what is wrong with it. Entries
-    /// that are written meanwhile do no harm.
+    /// Follows the whole chain, past an anchor where one was kept. Answers where it ends, or what is wrong
+    /// with it. Entries that are written meanwhile do no harm.
     ///
     /// # Errors
     /// The database cannot be reached.

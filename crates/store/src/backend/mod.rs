@@ -1,4 +1,5 @@
-//! The two databases behind one trait. Everything else in the crate says what it wants in [`Sql`] and gets rows.
+//! The two databases behind one trait. Everything else in the crate says what it wants in [`Sql`] and gets
+//! rows.
 
 mod database;
 pub(crate) mod postgres;
@@ -12,7 +13,7 @@ mod values;
 pub use database::sqlite_file;
 pub(crate) use database::{Database, Transaction};
 pub(crate) use row::{Columns, Row, row};
-pub(crate) use schema::{is_current, migrate};
+pub(crate) use schema::{is_current, is_first_edition, migrate};
 pub(crate) use sql::{NO_ROWS, Param, Sql, bulk, keys, rows, to_json};
 pub(crate) use tx::Tx;
 pub(crate) use values::{count_from_db, from_db, maybe_from_db, refresh_id_from_db, to_db};

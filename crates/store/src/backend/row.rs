@@ -1,5 +1,5 @@
-//! Reading rows of either database. The drivers' own derives would build every struct twice more, and be waited for in
-//! every build.
+//! Reading rows of either database. The drivers' own derives would build every struct twice more, and be
+//! waited for in every build.
 
 use crate::error::StoreError;
 use rusqlite::types::FromSql;
@@ -33,7 +33,8 @@ impl Columns<'_, '_> {
     }
 }
 
-/// What a row can be read as: a [`row!`] struct, a tuple in the columns' order, or the value of its only column.
+/// What a row can be read as: a [`row!`] struct, a tuple in the columns' order, or the value of its only
+/// column.
 pub(crate) trait Row: Sized + Send + Unpin {
     fn read(columns: &Columns<'_, '_>) -> Result<Self, StoreError>;
 }

@@ -12,11 +12,7 @@ const VERSIONS: [Sql; 1] = [Sql {
 }];
 
 /// Nodes that start at the same moment take turns. The number is any; nothing else locks it.
-const LOCK: Sql = Sql {
-    // There is one writer at a time anyway.
-    sqlite: "SELECT 1",
-    postgres: "SELECT CAST(1 AS BIGINT) FROM (SELECT pg_advisory_xact_lock(7463627254)) AS locked",
-};
+const LOCK: Sql = Sql::postgres("SELECT pg_advisory_xact_lock(7463627254)");
 const HAS_TABLE: Sql = Sql {
     sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
     postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
@@ -36,7 +32,9 @@ fn newest() -> i64 {
 /// Brings a database up to the newest version; answers how many steps that took.
 pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
     let mut tx = database.write().await?;
-    tx.one::<i64>(LOCK, &[]).await?;
+    if let Transaction::Postgres(tx) = &mut tx {
+        tx.run(LOCK, &[]).await?;
+    }
     let before = version(&mut tx).await?;
     if before == 0 && !has_table(&mut tx, "schema_version").await? {
         tx.run(CREATE_VERSIONS, &[]).await?;
@@ -56,8 +54,8 @@ async fn apply(tx: &mut Transaction, version: i64, text: Sql) -> Result<(), Stor
     Ok(())
 }
 
-/// Whether a database has the version that this program was made for, or a later one: while nodes are replaced one by one,
-/// the old ones go on.
+/// Whether a database has the version that this program was made for, or a later one: while nodes are
+/// replaced one by one, the old ones go on.
 pub(crate) async fn is_current(database: &Database) -> Result<bool, StoreError> {
     match version(&mut database.read().await?).await {
         Ok(version) => Ok(version == newest()),
@@ -68,7 +66,7 @@ pub(crate) async fn is_current(database: &Database) -> Result<bool, StoreError> 
 
 /// The version of a database; 0 where it is empty.
 async fn version(tx: &mut impl Tx) -> Result<i64, StoreError> {
-    if has_table(tx, FIRST_EDITION).await? {
+    if is_first_edition(tx).await? {
         return Err(StoreError::FirstEdition);
     }
     if !has_table(tx, "schema_version").await? {
@@ -79,6 +77,11 @@ async fn version(tx: &mut impl Tx) -> Result<i64, StoreError> {
         return Err(StoreError::NewerDatabase(version));
     }
     Ok(version)
+}
+
+/// Whether a program of the first edition wrote a database.
+pub(crate) async fn is_first_edition(tx: &mut impl Tx) -> Result<bool, StoreError> {
+    has_table(tx, FIRST_EDITION).await
 }
 
 async fn has_table(tx: &mut impl Tx, name: &str) -> Result<bool, StoreError> {

@@ -17,10 +17,21 @@ impl Sql {
     pub(crate) const fn both(text: &'static str) -> Self {
         Self { sqlite: text, postgres: text }
     }
+
+    /// A statement that is never run on PostgreSQL.
+    pub(crate) const fn sqlite(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: "" }
+    }
+
+    /// A statement that is never run on SQLite.
+    pub(crate) const fn postgres(text: &'static str) -> Self {
+        Self { sqlite: "", postgres: text }
+    }
 }
 
-/// A statement over many rows that come as one JSON array of objects in `$1`. The place marked by the column list becomes
-/// a derived table of those columns. So there is one round trip and one prepared statement, however many rows.
+/// A statement over many rows that come as one JSON array of objects in `$1`. The place marked by the column
+/// list becomes a derived table of those columns. So there is one round trip and one prepared statement,
+/// however many rows.
 macro_rules! bulk {
     ($before:expr, [$($column:ident $type:ident),+ $(,)?], $after:expr) => {
         $crate::backend::Sql {
@@ -64,7 +75,8 @@ pub(crate) fn keys<T: serde::Serialize>(keys: impl IntoIterator<Item = T>) -> Re
     rows(&keys.into_iter().map(|k| Key { k }).collect::<Vec<_>>())
 }
 
-/// A parameter. Nothing has a type too, since PostgreSQL fixes a parameter's type when it prepares the statement.
+/// A parameter. Nothing has a type too, since PostgreSQL fixes a parameter's type when it prepares the
+/// statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Param<'a> {
     Int(Option<i64>),

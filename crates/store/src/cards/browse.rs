@@ -1,5 +1,5 @@
-//! Ways through the cards, each along an index from a cursor on: so a page costs the same however large the table is and
-//! however rare what somebody looks for.
+//! Ways through the cards, each along an index from a cursor on: so a page costs the same however large the
+//! table is and however rare what somebody looks for.
 
 use super::rows::{CardRow, card_columns};
 use super::view::CardView;
@@ -38,8 +38,8 @@ impl CardWalk {
 /// A place on a way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CardCursor {
-    /// What the way is ordered by before the number: label, kind, ICCID, the card's id; empty where it is ordered by number
-    /// alone.
+    /// What the way is ordered by before the number: label, kind, ICCID, the card's id; empty where it is
+    /// ordered by number alone.
     pub group: String,
     /// The card's number.
     pub number: String,

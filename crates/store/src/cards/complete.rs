@@ -23,7 +23,8 @@ const REFRESHES: Sql = bulk!(
     "SELECT refresh.* FROM ",
     [card bigint, deferred text],
     " AS wanted JOIN card ON card.id = wanted.card JOIN refresh ON refresh.id = \
-     CASE WHEN wanted.deferred > COALESCE(card.last_refresh, '') THEN wanted.deferred ELSE card.last_refresh END"
+     CASE WHEN wanted.deferred > COALESCE(card.last_refresh, '') THEN wanted.deferred ELSE \
+     card.last_refresh END"
 );
 const PACKAGES: Sql =
     bulk!("SELECT package.* FROM ", [k bigint], " AS wanted JOIN package ON package.card = wanted.k");

@@ -59,7 +59,8 @@ row! {
 
 macro_rules! profile_columns {
     () => {
-        "profile.id, profile.card, profile.iccid, profile.operator_account, profile.status, profile.raw_status, \
+        "profile.id, profile.card, profile.iccid, profile.operator_account, profile.status, \
+         profile.raw_status, \
          profile.period_kind, profile.period_key, profile.period_start, profile.period_end, profile.used, \
          profile.total, profile.as_of, profile.began_at, profile.synced_at, profile.meter"
     };

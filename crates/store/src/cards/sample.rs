@@ -17,12 +17,13 @@ const FROM: Sql = Sql::both(
 );
 
 impl Store {
-    /// When the usage of an operator account's profiles was true, as far as is known (nothing where one was never read):
-    /// of all of them where they are few, else of a sample. `points` are numbers between 0 and 1 that say where to look.
+    /// When the usage of an operator account's profiles was true, as far as is known (nothing where one was
+    /// never read): of all of them where they are few, else of a sample. `points` are numbers between 0 and 1
+    /// that say where to look.
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn sample_figures(
+    pub async fn sample_usage_times(
         &self,
         operator: &str,
         points: &[f64],

@@ -26,7 +26,7 @@ pub struct ProfileView {
     pub total: Option<u64>,
     /// The period.
     pub period: Option<Period>,
-    /// The operator's time of the figure.
+    /// The operator's own time of the usage.
     pub as_of: Option<UnixMs>,
     /// When the reading began.
     pub began_at: Option<UnixMs>,

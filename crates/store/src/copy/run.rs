@@ -23,20 +23,20 @@ pub struct CopiedTable {
     pub agrees: bool,
 }
 
-/// Told of each page: the table, and how many of its rows were copied so far.
+/// Called after each page with the table and how many of its rows were copied so far.
 type Progress<'a> = &'a mut (dyn FnMut(&'static str, u64) + Send);
 
 impl Store {
-    /// Copies everything of this store into an empty (or half-copied) one, and compares counts and sums: from SQLite to
-    /// PostgreSQL, and out of a store of the first edition from either to either. What is there already stays, so it can be
-    /// run again. Nobody may write to either meanwhile.
+    /// Copies everything of this store into an empty (or half-copied) one, and compares counts and sums: from
+    /// SQLite to PostgreSQL, and out of a store of the first edition from either to either. What is there
+    /// already stays, so it can be run again. Nobody may write to either meanwhile.
     ///
     /// # Errors
     /// The stores are not of these kinds, one of them failed, or a row of the source is damaged.
     pub async fn copy_to(
         &self,
         target: &Store,
-        progress: &mut (dyn FnMut(&'static str, u64) + Send),
+        progress: Progress<'_>,
     ) -> Result<Vec<CopiedTable>, StoreError> {
         let edition = if self.is_first_edition().await? { Edition::First } else { Edition::This };
         match (edition, &self.db, &target.db) {

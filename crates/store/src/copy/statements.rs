@@ -72,7 +72,8 @@ impl Statements {
         self.insert.sql()
     }
 
-    /// The count of rows, then the sum of each numeric column and the total length of each text column, as a JSON array.
+    /// The count of rows, then the sum of each numeric column and the total length of each text column, as a
+    /// JSON array.
     pub(super) fn source_sums(&'static self) -> Sql {
         self.source_sums.sql()
     }
@@ -172,21 +173,25 @@ fn insert(table: &'static Table, edition: Edition, dialect: Dialect) -> String {
 /// What a column becomes in the target. Null where it names a card or a profile that is not there.
 fn value(column: &Column, edition: Edition, dialect: Dialect) -> String {
     let name = format!("copied.{}", column.quoted());
-    let profile = format!(
-        "(SELECT profile.id FROM profile JOIN card ON card.id = profile.card \
-         WHERE card.number = copied.card AND profile.iccid = {name})"
-    );
     match (column.kind, edition, dialect) {
         (Kind::Blob, _, Dialect::Sqlite) => format!("unhex({name})"),
         (Kind::Blob, _, Dialect::Postgres) => format!("decode({name}, 'hex')"),
         (Kind::Card, Edition::First, _) => format!("(SELECT card.id FROM card WHERE card.number = {name})"),
-        (Kind::Profile, Edition::First, _) => profile,
+        (Kind::Profile, Edition::First, _) => profile(&name),
         (Kind::ProfileOrNone, Edition::First, _) => {
-            format!("CASE WHEN {name} = '' THEN 0 ELSE {profile} END")
+            format!("CASE WHEN {name} = '' THEN 0 ELSE {} END", profile(&name))
         }
         (Kind::Profiles, Edition::First, _) => profiles(&name, dialect),
         _ => name,
     }
+}
+
+/// The id of the profile of the row's card that has this ICCID.
+fn profile(iccid: &str) -> String {
+    format!(
+        "(SELECT profile.id FROM profile JOIN card ON card.id = profile.card \
+         WHERE card.number = copied.card AND profile.iccid = {iccid})"
+    )
 }
 
 /// Comma-separated ICCIDs as comma-separated ids, in the same order.
@@ -197,19 +202,21 @@ fn profiles(name: &str, dialect: Dialect) -> String {
                 "(SELECT key AS place, value AS iccid FROM \
                  json_each(iif({name} = '', '[]', '[\"' || replace({name}, ',', '\",\"') || '\"]')))"
             ),
-            "group_concat(known.id, ',' ORDER BY part.place)",
+            "group_concat(id, ',' ORDER BY place)",
         ),
         Dialect::Postgres => (
             format!(
-                "(SELECT place, iccid FROM unnest(string_to_array({name}, ',')) WITH ORDINALITY AS one(iccid, place))"
+                "(SELECT place, iccid FROM unnest(string_to_array({name}, ',')) \
+                 WITH ORDINALITY AS one(iccid, place))"
             ),
-            "string_agg(CAST(known.id AS TEXT), ',' ORDER BY part.place)",
+            "string_agg(CAST(id AS TEXT), ',' ORDER BY place)",
         ),
     };
+    // Looked up one by one: SQLite would read a whole join of cards and profiles for each row.
     format!(
-        "(SELECT CASE WHEN count(*) = count(known.id) THEN COALESCE({ids}, '') END FROM {parts} AS part \
-         LEFT JOIN (SELECT profile.id, profile.iccid, card.number FROM profile JOIN card ON card.id = profile.card) \
-         AS known ON known.number = copied.card AND known.iccid = part.iccid)"
+        "(SELECT CASE WHEN count(*) = count(id) THEN COALESCE({ids}, '') END \
+         FROM (SELECT place, {} AS id FROM {parts} AS part) AS known)",
+        profile("part.iccid")
     )
 }
 
@@ -255,7 +262,8 @@ fn sums(table: &'static Table, edition: Edition, name: &str, value: impl Fn(&Col
             (_, "bigint") => format!("{value} % 1000000007"),
             // Ids and ICCIDs differ in length, not in how many there are.
             (Kind::Profiles, _) => format!(
-                "CASE WHEN {value} = '' THEN 0 ELSE 1 + length({value}) - length(replace({value}, ',', '')) END"
+                "CASE WHEN {value} = '' THEN 0 ELSE 1 + length({value}) - length(replace({value}, ',', '')) \
+                 END"
             ),
             _ => format!("length({value})"),
         };

@@ -12,8 +12,8 @@ pub(super) struct Table {
     pub(super) name: &'static str,
     /// Its name in the first edition.
     pub(super) first: &'static str,
-    /// Whether only an upgrade takes it along. A copy leaves out leases, which belong to processes, sessions, which people
-    /// begin anew, and counts per minute.
+    /// Whether only an upgrade takes it along. A copy leaves out leases, which belong to processes, sessions,
+    /// which people begin anew, and counts per minute.
     pub(super) only_upgrade: bool,
     pub(super) columns: &'static [Column],
     /// A unique key by which it is paged, of columns that are never null.

@@ -1,4 +1,5 @@
-//! Leases: each lane, and the outbox, is worked by one holder at a time. A holder that lost its lease cannot write.
+//! Leases: each lane, and the outbox, is worked by one holder at a time. A holder that lost its lease cannot
+//! write.
 
 use crate::backend::{Sql, Tx, row};
 use crate::error::StoreError;
@@ -71,7 +72,7 @@ row! {
         pub epoch: i64,
         /// Until when, in Unix milliseconds.
         pub lease_until: i64,
-        /// What the holder last said of it, as JSON.
+        /// What the holder last reported of it, as JSON.
         pub status: String,
     }
 }
@@ -82,10 +83,12 @@ const CREATE: Sql = Sql::both(
 );
 const LOOK: Sql = Sql {
     sqlite: "SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = $1 AND name = $2",
-    postgres: "SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = $1 AND name = $2 FOR UPDATE",
+    postgres: "SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = $1 AND name = $2 FOR \
+               UPDATE",
 };
 const TAKE: Sql = Sql::both(
-    "UPDATE lease SET holder = $3, epoch = epoch + 1, lease_until = $4, status = '{}' WHERE kind = $1 AND name = $2",
+    "UPDATE lease SET holder = $3, epoch = epoch + 1, lease_until = $4, status = '{}' WHERE kind = $1 AND \
+     name = $2",
 );
 const RENEW: Sql =
     Sql::both("UPDATE lease SET lease_until = $4, status = $5 WHERE kind = $1 AND name = $2 AND epoch = $3");
@@ -104,8 +107,8 @@ pub(crate) async fn fence(tx: &mut impl Tx, lease: &Lease) -> Result<(), StoreEr
 }
 
 impl Store {
-    /// Takes a lease until `until`, if nobody holds it at `now`. With `seize`, also from a holder whose time is not up: only
-    /// for an embedded store whose one server process is known to be this one.
+    /// Takes a lease until `until`, if nobody holds it at `now`. With `seize`, also from a holder whose time
+    /// is not up: only for an embedded store whose one server process is known to be this one.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -148,8 +151,8 @@ impl Store {
         }
     }
 
-    /// Gives a lease back, so that another node can take it at once, with a last status for it; no error where it was lost
-    /// already.
+    /// Gives a lease back, so that another node can take it at once, with a last status for it; no error
+    /// where it was lost already.
     ///
     /// # Errors
     /// The database cannot be reached.

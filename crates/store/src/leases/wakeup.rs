@@ -1,5 +1,5 @@
-//! Telling other nodes that there is work, without a look at the queue: PostgreSQL's NOTIFY. An embedded store has one process,
-//! which tells itself.
+//! Telling other nodes that there is work, without a look at the queue: PostgreSQL's NOTIFY. An embedded
+//! store has one process, which tells itself.
 
 use crate::backend::{Database, Sql};
 use crate::error::StoreError;
@@ -9,13 +9,12 @@ use sqlx::postgres::PgListener;
 /// The channel; all nodes of one database use it.
 const CHANNEL: &str = "simgauge_task";
 
-/// Sent by the accepting transaction itself, so that it arrives with the commit and not before. Takes the rows of new tasks.
-pub(crate) const NOTIFY: Sql = Sql {
-    // An embedded store has no other nodes.
-    sqlite: "SELECT NULL WHERE $1 IS NULL",
-    postgres: "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
+/// Sent by the accepting transaction itself, so that it arrives with the commit and not before. Takes the
+/// rows of new tasks.
+pub(crate) const NOTIFY: Sql = Sql::postgres(
+    "SELECT pg_notify('simgauge_task', lane || ' ' || account) FROM \
      (SELECT DISTINCT lane, account FROM json_to_recordset($1::json) AS t(lane text, account text)) AS fresh",
-};
+);
 
 /// What a node hears.
 #[derive(Clone, Debug, PartialEq, Eq)]

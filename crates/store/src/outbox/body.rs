@@ -87,8 +87,8 @@ impl<'a> EventBody<'a> {
     }
 }
 
-/// The id of notification number `ordinal` that came with the end of a refresh. It is always the same for the same event,
-/// so that the event is notified once however often it is written.
+/// The id of notification number `ordinal` that came with the end of a refresh. It is always the same for the
+/// same event, so that the event is notified once however often it is written.
 pub(crate) fn event_id(refresh: &RefreshId, at: UnixMs, ordinal: u8) -> String {
     RefreshId::new(at, refresh.distinct() ^ (u128::from(ordinal) << 72)).to_string()
 }

@@ -12,6 +12,8 @@ use std::fmt;
 pub struct DueNotification {
     pub id: String,
     pub card: CardId,
+    /// The card's number.
+    pub number: String,
     /// A flat JSON object.
     pub body: String,
     /// When it was written, or last replayed.
@@ -47,6 +49,7 @@ row! {
     struct DueRow {
         id: String,
         card: i64,
+        number: Option<String>,
         body: String,
         waiting_since: i64,
         attempts: i64,
@@ -55,7 +58,11 @@ row! {
 
 impl DueRow {
     fn due(self) -> Result<DueNotification, StoreError> {
+        let number = self
+            .number
+            .ok_or_else(|| StoreError::Corrupt(format!("card {} of notification {}", self.card, self.id)))?;
         Ok(DueNotification {
+            number,
             attempts: count_from_db(self.attempts, format_args!("attempts of notification {}", self.id))?,
             id: self.id,
             card: CardId(self.card),
@@ -63,6 +70,16 @@ impl DueRow {
             waiting_since: UnixMs(self.waiting_since),
         })
     }
+}
+
+macro_rules! select_due {
+    ($rest:literal) => {
+        Sql::both(concat!(
+            "SELECT notification.id, notification.card, card.number, body, waiting_since, attempts \
+             FROM notification LEFT JOIN card ON card.id = notification.card WHERE notification.account = $1 ",
+            $rest
+        ))
+    };
 }
 
 impl Store {
@@ -75,7 +92,8 @@ impl Store {
             "WITH RECURSIVE hop (account) AS ( \
                  SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
                  UNION ALL \
-                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > hop.account) \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > \
+                 hop.account) \
                  FROM hop WHERE hop.account IS NOT NULL \
              ) SELECT account FROM hop WHERE account IS NOT NULL AND EXISTS \
              (SELECT 1 FROM notification AS due WHERE due.account = hop.account AND due.next_at <= $1)",
@@ -86,36 +104,39 @@ impl Store {
     /// Notifications of an account to be tried now, one for each card, longest due first.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or a row is damaged.
     pub async fn due_notifications(
         &self,
         account: &str,
         now: UnixMs,
         limit: i64,
     ) -> Result<Vec<DueNotification>, StoreError> {
-        let select = Sql::both(
-            "SELECT id, card, body, waiting_since, attempts FROM notification \
-             WHERE account = $1 AND next_at <= $2 ORDER BY next_at, seq LIMIT $3",
-        );
-        let found: Vec<DueRow> = self.db.all(select, &[account.into(), now.into(), limit.into()]).await?;
-        found.into_iter().map(DueRow::due).collect()
+        let select = select_due!("AND next_at <= $2 ORDER BY next_at, seq LIMIT $3");
+        self.waiting_notifications(select, account, now, limit).await
     }
 
     /// Notifications of an account that have waited since `since` or longer, tried or held back.
     ///
     /// # Errors
-    /// The database cannot be reached.
+    /// The database cannot be reached, or a row is damaged.
     pub async fn overdue_notifications(
         &self,
         account: &str,
         since: UnixMs,
         limit: i64,
     ) -> Result<Vec<DueNotification>, StoreError> {
-        let select = Sql::both(
-            "SELECT id, card, body, waiting_since, attempts FROM notification \
-             WHERE account = $1 AND state = 'waiting' AND waiting_since <= $2 LIMIT $3",
-        );
-        let found: Vec<DueRow> = self.db.all(select, &[account.into(), since.into(), limit.into()]).await?;
+        let select = select_due!("AND state = 'waiting' AND waiting_since <= $2 LIMIT $3");
+        self.waiting_notifications(select, account, since, limit).await
+    }
+
+    async fn waiting_notifications(
+        &self,
+        select: Sql,
+        account: &str,
+        at: UnixMs,
+        limit: i64,
+    ) -> Result<Vec<DueNotification>, StoreError> {
+        let found: Vec<DueRow> = self.db.all(select, &[account.into(), at.into(), limit.into()]).await?;
         found.into_iter().map(DueRow::due).collect()
     }
 
@@ -125,7 +146,8 @@ impl Store {
     /// The database cannot be reached.
     pub async fn count_notifications_waiting(&self, most: i64) -> Result<u64, StoreError> {
         let count = Sql::both(
-            "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'waiting' LIMIT $1) AS waiting",
+            "SELECT count(*) FROM (SELECT 1 AS one FROM notification WHERE state = 'waiting' LIMIT $1) AS \
+             waiting",
         );
         let waiting = self.db.one(count, &[most.into()]).await?.unwrap_or_default();
         from_db(waiting, "the count of waiting notifications")
@@ -137,7 +159,8 @@ impl Store {
     /// The database cannot be reached.
     pub async fn receiver(&self, account: &str) -> Result<Option<Receiver>, StoreError> {
         let select = Sql::both(
-            "SELECT account.notify_url AS url, account.language, app.appkey, app.secret, app.sign_type FROM account \
+            "SELECT account.notify_url AS url, account.language, app.appkey, app.secret, app.sign_type FROM \
+             account \
              LEFT JOIN app ON app.account = account.name AND app.disabled = 0 \
              AND (account.notify_app IS NULL OR app.appkey = account.notify_app) \
              WHERE account.name = $1 ORDER BY app.created_at, app.appkey LIMIT 1",

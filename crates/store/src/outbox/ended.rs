@@ -26,19 +26,21 @@ pub(crate) struct NewNotification<'a> {
     pub(crate) created_at: i64,
 }
 
-/// Writes what [`outbox`] gives, in that order. The transaction must hold the locks of the cards. An id that is there
-/// already is passed over: a double notification is not worth the loss of a reading.
+/// Writes what [`outbox`] gives, in that order. The transaction must hold the locks of the cards. An id that
+/// is there already is passed over: a double notification is not worth the loss of a reading.
 pub(crate) const INSERT_NOTIFICATIONS: Sql = bulk!(
     "INSERT INTO notification (id, account, card, event, body, created_at, waiting_since, next_at) \
      SELECT id, account, card, event, body, created_at, created_at, \
      CASE WHEN row_number() OVER (PARTITION BY account, card ORDER BY place) = 1 AND NOT EXISTS \
-         (SELECT 1 FROM notification AS older WHERE older.account = new_one.account AND older.card = new_one.card \
+         (SELECT 1 FROM notification AS older WHERE older.account = new_one.account AND older.card = \
+         new_one.card \
           AND older.state = 'waiting') THEN created_at END FROM ",
     [id text, account text, card bigint, event text, body text, created_at bigint, place bigint],
     " AS new_one WHERE true ORDER BY place ON CONFLICT (id) DO NOTHING"
 );
 
-/// Notifications as the parameter of [`INSERT_NOTIFICATIONS`]: those of one card in the order they are to arrive in.
+/// Notifications as the parameter of [`INSERT_NOTIFICATIONS`]: those of one card in the order they are to
+/// arrive in.
 pub(crate) fn outbox(new: &[NewNotification<'_>]) -> Result<String, StoreError> {
     #[derive(Serialize)]
     struct Row<'a> {

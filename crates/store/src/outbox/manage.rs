@@ -24,7 +24,8 @@ row! {
 }
 
 const REPLAY: Sql = bulk!(
-    "UPDATE notification SET state = 'waiting', waiting_since = $2, attempts = 0, next_at = $2, ended_at = NULL \
+    "UPDATE notification SET state = 'waiting', waiting_since = $2, attempts = 0, next_at = $2, ended_at = \
+     NULL \
      FROM ",
     [seq bigint],
     " AS wanted WHERE notification.seq = wanted.seq"
@@ -35,8 +36,8 @@ async fn replay(tx: &mut Transaction, wanted: &[ReplayRow], now: UnixMs) -> Resu
 }
 
 impl Store {
-    /// Lets a notification be delivered (again), with the time of a new one before it is given up. One that waits is tried
-    /// at once.
+    /// Lets a notification be delivered (again), with the time of a new one before it is given up. One that
+    /// waits is tried at once.
     ///
     /// # Errors
     /// No such notification, or the database cannot be reached.
@@ -75,7 +76,8 @@ impl Store {
         }
     }
 
-    /// Forgets notifications in a state that ended before `before`, some at a time; answers whether there may be more.
+    /// Forgets notifications in a state that ended before `before`, some at a time; answers whether there may
+    /// be more.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or the database cannot be reached.

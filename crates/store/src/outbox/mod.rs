@@ -1,8 +1,9 @@
-//! The outbox of notifications. A notification is written in the transaction that made the news, and delivered afterwards by
-//! one node at a time.
+//! The outbox of notifications. A notification is written in the transaction that made the news, and
+//! delivered afterwards by one node at a time.
 //!
-//! Only the oldest waiting notification of a card has a `next_at`; it holds the others back. Everything that changes which
-//! one that is happens under the card's lock: the end of a refresh has it anyway, delivery and replays take it.
+//! Only the oldest waiting notification of a card has a `next_at`; it holds the others back. Everything that
+//! changes which one that is happens under the card's lock: the end of a refresh has it anyway, delivery and
+//! replays take it.
 
 pub(crate) mod body;
 mod delivery;

@@ -87,15 +87,16 @@ impl Store {
         found.ok_or_else(|| StoreError::Missing(format!("account {account}")))?.prefs()
     }
 
-    /// Replaces what an account wants to be notified of. What waits goes to the new address; without one it dies, and can
-    /// be replayed.
+    /// Replaces what an account wants to be notified of. What waits goes to the new address; without one it
+    /// dies, and can be replayed.
     ///
     /// # Errors
     /// No such account, or the app is none of its.
     pub async fn set_notification_prefs(&self, prefs: &NotificationPrefs) -> Result<(), StoreError> {
         let own_app = Sql::both("SELECT appkey FROM app WHERE appkey = $1 AND account = $2");
         let update = Sql::both(
-            "UPDATE account SET notify_url = $2, notify_app = $3, thresholds = $4, stale_hours = $5 WHERE name = $1",
+            "UPDATE account SET notify_url = $2, notify_app = $3, thresholds = $4, stale_hours = $5 WHERE \
+             name = $1",
         );
         let thresholds: Vec<String> = prefs.thresholds.as_slice().iter().map(ToString::to_string).collect();
         let thresholds = thresholds.join(",");

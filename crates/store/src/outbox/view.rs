@@ -142,8 +142,8 @@ impl Store {
         found.into_iter().map(ViewRow::view).collect()
     }
 
-    /// Notifications before the place `before` (all where there is none), newest first: at most `limit` of at most
-    /// `look_at` that are looked at; and the place before which the list goes on, nothing at its end.
+    /// Notifications before the place `before` (all where there is none), newest first: at most `limit` of at
+    /// most `look_at` that are looked at; and the place before which the list goes on, nothing at its end.
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.

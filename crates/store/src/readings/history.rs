@@ -59,8 +59,8 @@ impl ReadingRow {
 }
 
 impl Store {
-    /// A card's readings, newest first, that began before `before`: about `limit`, a few more where several began in the
-    /// same millisecond as the last one.
+    /// A card's readings, newest first, that began before `before`: about `limit`, a few more where several
+    /// began in the same millisecond as the last one.
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.
@@ -74,8 +74,10 @@ impl Store {
             "SELECT reading.card, reading.profile, profile.iccid, reading.began_at, reading.synced_at, \
              reading.as_of, reading.used, reading.delta, reading.kind \
              FROM reading LEFT JOIN profile ON profile.id = reading.profile \
-             WHERE reading.card = $1 AND reading.began_at < $2 AND reading.began_at >= COALESCE((SELECT min(began_at) \
-             FROM (SELECT began_at FROM reading WHERE card = $1 AND began_at < $2 ORDER BY began_at DESC LIMIT $3) \
+             WHERE reading.card = $1 AND reading.began_at < $2 AND reading.began_at >= COALESCE((SELECT \
+             min(began_at) \
+             FROM (SELECT began_at FROM reading WHERE card = $1 AND began_at < $2 ORDER BY began_at DESC \
+             LIMIT $3) \
              AS page), 0) ORDER BY reading.began_at DESC, profile.iccid DESC",
         );
         let found: Vec<ReadingRow> = self.db.all(select, &[card.into(), before.into(), limit.into()]).await?;

@@ -51,9 +51,9 @@ const DELETE_READINGS: Sql = bulk!(
 );
 
 impl Store {
-    /// Folds readings of days before that of `keep_from` into daily totals, for the next cards after `after` (all: id 0).
-    /// Answers with the last card looked at, nothing where there are no more, and how many readings went. No total
-    /// changes by it.
+    /// Folds readings of days before that of `keep_from` into daily totals, for the next cards after `after`
+    /// (all: id 0). Answers with the last card looked at, nothing where there are no more, and how many
+    /// readings went. No total changes by it.
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.

@@ -53,7 +53,8 @@ impl DayRow {
 }
 
 const READINGS_OF: Sql = bulk!(
-    "SELECT reading.card, reading.profile, reading.began_at, reading.as_of, reading.delta, reading.cycle FROM ",
+    "SELECT reading.card, reading.profile, reading.began_at, reading.as_of, reading.delta, reading.cycle \
+     FROM ",
     [k bigint],
     " AS wanted JOIN reading ON reading.card = wanted.k ORDER BY reading.card"
 );

@@ -71,7 +71,8 @@ const BEFORE: Sql = select_refreshes!(
      AND ($5 = '' OR refresh.reason = $5) ORDER BY refresh.id DESC LIMIT $6"
 );
 const LOOKED_AT: Sql = Sql::both(
-    "SELECT count(*), min(id) FROM (SELECT id FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS recent",
+    "SELECT count(*), min(id) FROM (SELECT id FROM refresh WHERE id < $1 ORDER BY id DESC LIMIT $2) AS \
+     recent",
 );
 // Along the chain in which each names the one before it.
 const OF_CARD: Sql = Sql::both(
@@ -87,7 +88,8 @@ const OF_CARD: Sql = Sql::both(
      LEFT JOIN card ON card.id = refresh.card ORDER BY chain.place",
 );
 const WAITING: Sql = Sql::both(
-    "SELECT profile.iccid, task.attempts, task.not_before FROM task JOIN profile ON profile.id = task.profile \
+    "SELECT profile.iccid, task.attempts, task.not_before FROM task JOIN profile ON profile.id = \
+     task.profile \
      WHERE task.lane = $1 AND task.account = $2 AND task.refresh = $3 ORDER BY profile.iccid",
 );
 
@@ -113,7 +115,8 @@ impl Store {
         views(self.db.all(AFTER, &[after.into(), limit.into()]).await?)
     }
 
-    /// Refreshes before the id `before` (all where there is none), at most `limit` of at most `look_at` that are looked at.
+    /// Refreshes before the id `before` (all where there is none), at most `limit` of at most `look_at` that
+    /// are looked at.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -165,7 +168,8 @@ impl Store {
         views(self.db.all(OF_CARD, &params).await?)
     }
 
-    /// The readings that a refresh made in a lane and that have not ended. (One that joined an earlier refresh made none.)
+    /// The readings that a refresh made in a lane and that have not ended. (One that joined an earlier
+    /// refresh made none.)
     ///
     /// # Errors
     /// The database cannot be reached.

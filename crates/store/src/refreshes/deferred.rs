@@ -9,13 +9,15 @@ use simgauge_domain::ids::CardId;
 use std::collections::HashMap;
 
 /// What another process than the one that accepts has to look through.
-const LATEST: Sql = Sql::both(
-    "SELECT card, max(refresh) FROM task WHERE card IN (SELECT value->>'$.k' FROM json_each($1)) GROUP BY card",
+const LATEST: Sql = Sql::sqlite(
+    "SELECT card, max(refresh) FROM task WHERE card IN (SELECT value->>'$.k' FROM json_each($1)) GROUP BY \
+     card",
 );
 
 impl Store {
-    /// Begins to remember which refreshes cards' rows do not name yet: for the process that accepts on an embedded store.
-    /// Accepting does so by itself; asked beforehand, its first caller need not wait for that.
+    /// Begins to remember which refreshes cards' rows do not name yet: for the process that accepts on an
+    /// embedded store. Accepting does so by itself; asked beforehand, its first caller need not wait for
+    /// that.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -28,8 +30,8 @@ impl Store {
         database.deferred().keep(tx.connection()?)
     }
 
-    /// The latest refreshes of those cards whose rows do not name them yet. Whoever reads rows as well reads them
-    /// afterwards, and takes the later of both: a row may be updated meanwhile.
+    /// The latest refreshes of those cards whose rows do not name them yet. Whoever reads rows as well reads
+    /// them afterwards, and takes the later of both: a row may be updated meanwhile.
     pub(crate) async fn deferred(&self, cards: &[CardId]) -> Result<HashMap<CardId, RefreshId>, StoreError> {
         let Database::Sqlite(database) = &self.db else { return Ok(HashMap::new()) };
         if database.deferred().is_kept() {

@@ -129,8 +129,8 @@ const NEXT: Sql = Sql::both(
 );
 
 impl Store {
-    /// The accounts with work waiting in a lane. Jumps from account to account in the key, so the length of their queues
-    /// does not matter.
+    /// The accounts with work waiting in a lane. Jumps from account to account in the key, so the length of
+    /// their queues does not matter.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -138,7 +138,8 @@ impl Store {
         self.db.all(WAITING_ACCOUNTS, &[lane.into()]).await
     }
 
-    /// How many tasks of an account wait in a lane, and since when the oldest does; counts no further than `most`.
+    /// How many tasks of an account wait in a lane, and since when the oldest does; counts no further than
+    /// `most`.
     ///
     /// # Errors
     /// The database cannot be reached.

@@ -83,8 +83,8 @@ impl CardState {
         })
     }
 
-    /// What has a total to reach: the platform's packages; where there is none, the operator's bundles; where it lists none,
-    /// what it allows each profile.
+    /// What has a total to reach: the platform's packages; where there is none, the operator's bundles; where
+    /// it lists none, what it allows each profile.
     pub(super) fn metered_totals(&self) -> Vec<MeteredTotal> {
         if !self.ledger.packages.is_empty() {
             let own = |package: &Package| MeteredTotal {
@@ -125,8 +125,9 @@ impl CardState {
 
 pub(super) type Cards = BTreeMap<CardId, CardState>;
 
-/// The cards with their profiles and packages; the second part names the refreshes that lead to every open one: a refresh
-/// that its card's row does not name has the task that ends now, or the row names a later one that leads to it.
+/// The cards with their profiles and packages; the second part names the refreshes that lead to every open
+/// one: a refresh that its card's row does not name has the task that ends now, or the row names a later one
+/// that leads to it.
 pub(super) fn gather(
     heads: Vec<Head>,
     endings: &[Ending<'_>],
@@ -173,7 +174,8 @@ pub(super) fn gather(
     Ok((cards, next))
 }
 
-/// Adds one step of each card's chain, as far as refreshes are open: where one has ended, so have all before it.
+/// Adds one step of each card's chain, as far as refreshes are open: where one has ended, so have all before
+/// it.
 pub(super) fn link(cards: &mut Cards, chain: Vec<RefreshRow>) -> Result<Vec<RefreshId>, StoreError> {
     let mut next = Vec::new();
     for row in chain {

@@ -1,4 +1,5 @@
-//! What ended readings are worth notifying of beside the end of the refresh: thresholds reached, and usage that stays old.
+//! What ended readings are worth notifying of beside the end of the refresh: thresholds reached, and usage
+//! that stays old.
 
 use super::book::Touched;
 use super::card::{CardState, Cards, MeteredTotal};
@@ -73,7 +74,8 @@ impl PrefsRow {
     }
 }
 
-/// The notifications about the cards that were read, and what their accounts have been notified of from now on.
+/// The notifications about the cards that were read, and what their accounts have been notified of from now
+/// on.
 pub(super) fn notifications<'a>(
     prefs: &'a [PrefsRow],
     touched: &'a BTreeMap<CardId, Touched>,
@@ -107,7 +109,7 @@ struct Detail<'a> {
     stale_hours: Option<u32>,
 }
 
-/// What is told of one card.
+/// The notifications about one card.
 struct Events<'a> {
     row: &'a PrefsRow,
     kind: CardKind,

@@ -122,7 +122,8 @@ pub(super) struct OverageChange {
     pub(super) overage: i64,
 }
 
-/// What a card's row learns: its latest refresh, and where it has one profile, whose ICCID is its number, what was read.
+/// What a card's row learns: its latest refresh, and where it has one profile, whose ICCID is its number,
+/// what was read.
 #[derive(Serialize)]
 pub(super) struct CardChange<'a> {
     card: CardId,

@@ -21,7 +21,8 @@ pub(super) const START: Sql = bulk!(
 pub(super) const POSTPONE: Sql = bulk!(
     "UPDATE task SET attempts = later.attempts, first_attempt_at = later.first_attempt_at, \
      not_before = later.not_before FROM ",
-    [lane text, account text, refresh text, profile bigint, attempts bigint, first_attempt_at bigint, not_before bigint],
+    [lane text, account text, refresh text, profile bigint, attempts bigint, first_attempt_at bigint,
+    not_before bigint],
     " AS later WHERE task.lane = later.lane AND task.account = later.account \
      AND task.refresh = later.refresh AND task.profile = later.profile"
 );
@@ -50,10 +51,12 @@ pub(super) const CHAIN: Sql =
 /// Appends readings.
 pub(super) const INSERT_READINGS: Sql = bulk!(
     "INSERT INTO reading (card, profile, began_at, synced_at, as_of, period_kind, period_key, period_start, \
-     period_end, used, total, delta, kind, cycle) SELECT card, profile, began_at, synced_at, as_of, period_kind, \
+     period_end, used, total, delta, kind, cycle) SELECT card, profile, began_at, synced_at, as_of, \
+     period_kind, \
      period_key, period_start, period_end, used, total, delta, kind, cycle FROM ",
     [card bigint, profile bigint, began_at bigint, synced_at bigint, as_of bigint, period_kind text,
-     period_key text, period_start bigint, period_end bigint, used bigint, total bigint, delta bigint, kind text,
+     period_key text, period_start bigint, period_end bigint, used bigint, total bigint, delta bigint, kind
+     text,
      cycle bigint],
     " AS new_reading WHERE true ON CONFLICT (card, began_at, profile) DO NOTHING"
 );
@@ -85,7 +88,8 @@ pub(super) const UPDATE_CARDS: Sql = bulk!(
 );
 /// Takes tasks out.
 pub(super) const DELETE_TASKS: Sql = bulk!(
-    "DELETE FROM task WHERE (lane, account, refresh, profile) IN (SELECT lane, account, refresh, profile FROM ",
+    "DELETE FROM task WHERE (lane, account, refresh, profile) IN (SELECT lane, account, refresh, profile \
+     FROM ",
     [lane text, account text, refresh text, profile bigint],
     " AS done)"
 );

@@ -1,5 +1,5 @@
-//! Writing what lanes bring. Ending a reading: the reading appended, the profile moved on, the refreshes that waited for it
-//! ended, the task deleted. All in one transaction for many lanes, each fenced by its lease.
+//! Writing what lanes bring. Ending a reading: the reading appended, the profile moved on, the refreshes that
+//! waited for it ended, the task deleted. All in one transaction for many lanes, each fenced by its lease.
 
 use super::book::book;
 use super::card::{gather, link};
@@ -21,14 +21,14 @@ use simgauge_domain::ids::CardId;
 use std::collections::{BTreeSet, HashSet};
 
 impl Store {
-    /// Writes what lanes bring. The answer has, lane by lane, the refreshes that ended thereby, and nothing where the lease
-    /// was lost: then nothing of that lane was written.
+    /// Writes what lanes bring. The answer has, lane by lane, the refreshes that ended thereby, and nothing
+    /// where the lease was lost: then nothing of that lane was written.
     ///
     /// On SQLite it works on the thread that asks: give it one of its own.
     ///
     /// # Errors
-    /// The database cannot be reached; then nothing was written, or (where the disk refused what was committed) it is not known
-    /// whether it stays. Writing the same once more changes nothing.
+    /// The database cannot be reached; then nothing was written, or (where the disk refused what was
+    /// committed) it is not known whether it stays. Writing the same once more changes nothing.
     pub async fn write_results(
         &self,
         results: &[LaneResults],

@@ -1,4 +1,5 @@
-//! What accounts were notified of about cards. The first edition named profiles by ICCID there, this one does by id.
+//! What accounts were notified of about cards. The first edition named profiles by ICCID there, this one does
+//! by id.
 
 use crate::backend::{Database, Sql, bulk, keys, rows, to_json};
 use crate::error::StoreError;
@@ -32,7 +33,8 @@ struct NewState<'a> {
     notified_state: String,
 }
 
-/// Brings all of it over. Comes after the profiles, and always starts from what the source has, so that it can be repeated.
+/// Brings all of it over. Comes after the profiles, and always starts from what the source has, so that it
+/// can be repeated.
 pub(super) async fn copy(source: &Database, target: &Database) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
@@ -50,7 +52,8 @@ pub(super) async fn copy(source: &Database, target: &Database) -> Result<(), Sto
     }
 }
 
-/// The state of a card with ids in the places of ICCIDs: `profile ICCID`, `bundle ICCID CODE RUN`; `package CODE` stays.
+/// The state of a card with ids in the places of ICCIDs: `profile ICCID`, `bundle ICCID CODE RUN`; `package
+/// CODE` stays.
 fn renamed(number: &str, state: &str, ids: &ProfileIds) -> Result<String, StoreError> {
     let corrupt = |what: &str| StoreError::Corrupt(format!("said of card {number}: {what}"));
     let mut notified: Notified = serde_json::from_str(state).map_err(|error| corrupt(&error.to_string()))?;

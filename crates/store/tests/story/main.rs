@@ -4,6 +4,7 @@
 mod accept;
 mod accounts;
 mod cards;
+mod connections;
 mod leases;
 mod packages;
 mod results;

@@ -128,9 +128,9 @@ async fn others_that_answer_without_end(#[values(Who::Operator, Who::Receiver)] 
             let sealed = server.config.sealer().unwrap();
             let sealed = sealed.seal(crate::support::SECRET, &account).unwrap();
             store.create_app(&account, &account, "", &sealed, server.clock.now()).await.unwrap();
-            let mut settings = store.notify_settings(&account).await.unwrap();
+            let mut settings = store.notification_prefs(&account).await.unwrap();
             settings.url = Some(format!("http://{}/{way}", endless.address));
-            store.set_notify_settings(&settings).await.unwrap();
+            store.set_notification_prefs(&settings).await.unwrap();
         }
         rows.push(row(&card(n), &card(n), if who == Who::Receiver { &account } else { "acme" }));
     }

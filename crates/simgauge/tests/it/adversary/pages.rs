@@ -115,9 +115,9 @@ async fn furnished() -> (TestServer, Browser, Real) {
     let labelled =
         simgauge_store::ImportRow { label: MARK.into(), ..crate::support::row(ICCID, ICCID, "acme") };
     crate::support::import(store, &[labelled]).await;
-    let mut settings = store.notify_settings("acme").await.unwrap();
+    let mut settings = store.notification_prefs("acme").await.unwrap();
     settings.url = Some("https://127.0.0.1/".into());
-    store.set_notify_settings(&settings).await.unwrap();
+    store.set_notification_prefs(&settings).await.unwrap();
     server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let notification = loop {

@@ -271,9 +271,9 @@ async fn secrets_are_nowhere(
         rows.push(card);
     }
     import(server.store(), &rows).await;
-    let mut settings = server.store().notify_settings("acme").await.unwrap();
+    let mut settings = server.store().notification_prefs("acme").await.unwrap();
     settings.url = Some(receiver.url().replace("t0ken", HOOK_TOKEN));
-    server.store().set_notify_settings(&settings).await.unwrap();
+    server.store().set_notification_prefs(&settings).await.unwrap();
     let mut places = Places::default();
     debug_texts(&server, &mut places).await;
     server.stop().await;
@@ -330,7 +330,7 @@ async fn debug_texts(server: &TestServer, places: &mut Places) {
     places.add("debug: sealer", format!("{sealer:?}"));
     places.add("debug: apps", format!("{:?}", store.apps().await.unwrap()));
     places.add("debug: admins", format!("{:?}", store.admins().await.unwrap()));
-    places.add("debug: notify settings", format!("{:?}", store.all_notify_settings().await.unwrap()));
+    places.add("debug: notify settings", format!("{:?}", store.all_notification_prefs().await.unwrap()));
     let sealed = sealer.seal(SECRET, "k").unwrap();
     let damaged = sealer.open(&sealed[1..], "k").unwrap_err();
     places.add("errors", format!("{damaged:?} {damaged:#}"));

@@ -202,10 +202,10 @@ async fn deliver(server: &mut TestServer, urls: &[String]) -> Vec<NotificationVi
         let name = format!("a{n}");
         store.create_account(&name, "en", now).await.unwrap();
         store.create_app(&name, &name, "", &sealer.seal(SECRET, &name).unwrap(), now).await.unwrap();
-        let mut settings = store.notify_settings(&name).await.unwrap();
+        let mut settings = store.notification_prefs(&name).await.unwrap();
         // PostgreSQL holds no NUL, so no address has one there.
         settings.url = Some(url.replace('\0', ""));
-        store.set_notify_settings(&settings).await.unwrap();
+        store.set_notification_prefs(&settings).await.unwrap();
         let card = format!("89860000000002{n:05}");
         rows.push(row(&card, &card, &name));
     }

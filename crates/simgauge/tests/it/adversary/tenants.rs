@@ -139,9 +139,9 @@ async fn furnish_them(server: &TestServer, receiver: &Receiver) -> Theirs {
         valid_to: None,
     };
     store.add_package(&package, server.clock.now()).await.unwrap();
-    let mut settings = store.notify_settings("other").await.unwrap();
+    let mut settings = store.notification_prefs("other").await.unwrap();
     settings.url = Some(receiver.url());
-    store.set_notify_settings(&settings).await.unwrap();
+    store.set_notification_prefs(&settings).await.unwrap();
     // A second reading, so that their history has a place to go on from.
     they_refresh(server, CARD_REFRESH, &json!({ "iccid": OTHERS_ICCID, "wait": 8 })).await;
     server.travel_to(301);

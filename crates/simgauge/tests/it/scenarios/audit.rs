@@ -22,11 +22,11 @@ pub async fn audit(server: &TestServer, store: &Store, seen: &Seen, logs: &Path)
     for one in &accepted {
         let row =
             by_id.get(one.id.as_str()).unwrap_or_else(|| panic!("{one:?} was answered 200 and is lost"));
-        assert_eq!(row.card, one.card);
+        assert_eq!(row.number, one.card);
     }
     let mut by_card: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for row in &rows {
-        by_card.entry(&row.card).or_default().push(row.accepted_at.0);
+        by_card.entry(&row.number).or_default().push(row.accepted_at.0);
     }
     for (card, times) in &mut by_card {
         times.sort_unstable();

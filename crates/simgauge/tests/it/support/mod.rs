@@ -247,7 +247,6 @@ pub async fn new_postgres_database() -> String {
     format!("{base}/{name}")
 }
 
-
 /// The file of an embedded store, opened behind its back.
 pub fn sqlite_store(url: &str) -> rusqlite::Connection {
     rusqlite::Connection::open(simgauge_store::sqlite_file(url).unwrap()).unwrap()

@@ -15,11 +15,11 @@ pub(crate) type PostgresReader = PoolConnection<Postgres>;
 
 /// Longest wait for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the network. Less
-/// than a lease, so that the lock of a lease is free when the lease is.
+/// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the
+/// network. Less than a lease, so that the lock of a lease is free when the lease is.
 const IDLE_TRANSACTION_MS: &str = "5000";
-/// Our joins are of some rows with their like by key. Without statistics that are up to date (a table just filled),
-/// PostgreSQL would rather read whole tables into hashes.
+/// Our joins are of some rows with their like by key. Without statistics that are up to date (a table just
+/// filled), PostgreSQL would rather read whole tables into hashes.
 const BY_KEY: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ pub(crate) struct PostgresDatabase {
 
 impl PostgresDatabase {
     pub(crate) async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        // A node that is frozen or cut off in the middle of a transaction must not keep its locks: the others would wait
-        // for it as long as it lasts.
+        // A node that is frozen or cut off in the middle of a transaction must not keep its locks: the others
+        // would wait for it as long as it lasts.
         let options = PgConnectOptions::from_str(url)?
             .application_name("simgauge")
             .options([("idle_in_transaction_session_timeout", IDLE_TRANSACTION_MS)])
@@ -43,11 +43,6 @@ impl PostgresDatabase {
         Ok(Self { pool })
     }
 
-    /// The driver's pool, for what is PostgreSQL's alone.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(crate) async fn write(&self) -> Result<PostgresTx, StoreError> {
         Ok(self.pool.begin().await?)
     }
@@ -56,7 +51,7 @@ impl PostgresDatabase {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Hears what is told on a channel (NOTIFY).
+    /// Receives the notifications of a channel (NOTIFY).
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen(channel).await?;

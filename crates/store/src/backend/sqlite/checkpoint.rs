@@ -19,8 +19,8 @@ const TRIES: u32 = 4;
 /// How a checkpoint stands: pages in the log, and how many of them are in the file as well.
 type Pages = (i64, i64);
 
-/// The file that the log is written back into, to bring it onto the disk. SQLite does so itself only where nobody has
-/// written meanwhile. Without this everything would be brought there while the writer is held.
+/// The file that the log is written back into, to bring it onto the disk. SQLite does so itself only where
+/// nobody has written meanwhile. Without this everything would be brought there while the writer is held.
 #[derive(Debug)]
 pub(crate) struct MainFile {
     path: PathBuf,

@@ -14,8 +14,8 @@ const WRITER_CACHE_KIB: i64 = -65_536;
 const READER_CACHE_KIB: i64 = -2048;
 /// The most prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
-/// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer of a server
-/// ever lets come together.
+/// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer
+/// of a server ever lets come together.
 const WAL_PAGES: i64 = 262_144;
 
 /// The connection that writes. `create`: also where there is no such file yet.
@@ -57,8 +57,8 @@ fn open(file: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sto
     Ok(connection)
 }
 
-/// Does work that blocks on the thread that asks. Where that is a worker of a runtime, its other tasks are moved to another
-/// thread first; a runtime with one thread has none to move them to.
+/// Does work that blocks on the thread that asks. Where that is a worker of a runtime, its other tasks are
+/// moved to another thread first; a runtime with one thread has none to move them to.
 pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current() {
         Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {

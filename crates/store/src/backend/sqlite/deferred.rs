@@ -1,11 +1,12 @@
 //! Write-back of each card's latest refresh.
 //!
-//! Accepting on SQLite writes at the ends of `refresh` and `task` only. Changing the card's row as well, somewhere in the
-//! middle of a large table, would cost more than all the rest: another page of the log for every call. So the row is
-//! updated when the refresh's reading ends, which changes the card's profile anyway. Until then the refresh has a task that
-//! names it, and the latest refresh is remembered here. After a restart it is found in the tasks again. (A refresh that waits
-//! for another one's task is written into the row at once. So whoever ends a task finds all that it ends: its own refresh,
-//! and those that the row leads to.)
+//! Accepting on SQLite writes at the ends of `refresh` and `task` only. Changing the card's row as well,
+//! somewhere in the middle of a large table, would cost more than all the rest: another page of the log for
+//! every call. So the row is updated when the refresh's reading ends, which changes the card's profile
+//! anyway. Until then the refresh has a task that names it, and the latest refresh is remembered here. After
+//! a restart it is found in the tasks again. (A refresh that waits for another one's task is written into the
+//! row at once. So whoever ends a task finds all that it ends: its own refresh, and those that the row leads
+//! to.)
 //!
 //! Where more cards wait than are remembered, some rows are updated earlier.
 //!
@@ -20,12 +21,12 @@ use simgauge_domain::ids::CardId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Cards remembered at most, but for those that a start finds; each takes about 40 bytes. The surplus is written into the
-/// cards' rows.
+/// Cards remembered at most, but for those that a start finds; each takes about 40 bytes. The surplus is
+/// written into the cards' rows.
 const MOST: usize = 450_000;
 
-/// Updates the rows of all cards whose latest refresh has a task. For SQLite only.
-pub(crate) const WRITE_ALL: Sql = Sql::both(
+/// Updates the rows of all cards whose latest refresh has a task.
+pub(crate) const WRITE_ALL: Sql = Sql::sqlite(
     "UPDATE card SET last_refresh = open.id, \
      accepted_at = (SELECT accepted_at FROM refresh WHERE refresh.id = open.id) \
      FROM (SELECT card, max(refresh) AS id FROM task GROUP BY card) AS open \
@@ -99,8 +100,9 @@ impl DeferredCardUpdates {
         }
     }
 
-    /// Where `more` cards would be too many: those to be written into their rows. They lie beside each other, so that many
-    /// of them share a page where much of the store waits. (The oldest ones would be a page each in any case.)
+    /// Where `more` cards would be too many: those to be written into their rows. They lie beside each other,
+    /// so that many of them share a page where much of the store waits. (The oldest ones would be a page each
+    /// in any case.)
     fn surplus(&self, more: usize) -> Vec<(CardId, RefreshBits)> {
         let memory = self.lock();
         let Some(memory) = memory.as_ref() else { return Vec::new() };
@@ -123,8 +125,8 @@ impl DeferredCardUpdates {
         )?;
         for (number, id) in &surplus {
             let id = RefreshId::from_bits(*id);
-            // The refresh's row lies anywhere, so it is not looked up: the id tells the time, too (unless the clock was put
-            // back; who reads both believes the refresh).
+            // The refresh's row lies anywhere, so it is not looked up: the id tells the time, too (unless the
+            // clock was put back; who reads both believes the refresh).
             card.execute(params![number.0, id.as_str(), id.made_at().0])?;
         }
         Ok(Written(surplus))

@@ -1,5 +1,6 @@
-//! Bringing an embedded store's log onto the disk. SQLite is told not to wait for that (`synchronous=NORMAL`): whoever commits gives
-//! the turn to write on first and waits then, together with all who committed meanwhile.
+//! Bringing an embedded store's log onto the disk. SQLite is told not to wait for that
+//! (`synchronous=NORMAL`): whoever commits gives the turn to write on first and waits then, together with all
+//! who committed meanwhile.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -37,7 +38,8 @@ impl Log {
             return Ok(());
         }
         let all = self.committed.load(Ordering::Acquire);
-        // Opened each time: whoever closes the last connection removes the log, and the next one makes another.
+        // Opened each time: whoever closes the last connection removes the log, and the next one makes
+        // another.
         match File::open(&self.path) {
             Ok(log) => log.sync_data()?,
             // Written back into the file, which is synced thereby.

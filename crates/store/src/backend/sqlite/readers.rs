@@ -1,10 +1,6 @@
 //! The connections that read beside the writer.
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_reader};
-use super::statement;
-use crate::backend::row::Row;
-use crate::backend::sql::{Param, Sql};
-use crate::backend::tx::Tx;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -73,19 +69,5 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         lock(&self.idle).extend(self.connection.take());
-    }
-}
-
-impl Tx for Reader {
-    async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
-        blocking(|| statement::all(self.connection()?, sql.sqlite, params))
-    }
-
-    async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
-        blocking(|| statement::one(self.connection()?, sql.sqlite, params))
-    }
-
-    async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
-        blocking(|| statement::run(self.connection()?, sql.sqlite, params))
     }
 }

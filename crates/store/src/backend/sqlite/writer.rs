@@ -2,10 +2,6 @@
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_writer};
 use super::log::Log;
-use super::statement;
-use crate::backend::row::Row;
-use crate::backend::sql::{Param, Sql};
-use crate::backend::tx::Tx;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -104,8 +100,8 @@ impl SqliteTx {
         }
     }
 
-    /// Commits onto the disk: waits for it while others write. After an error of the disk it is not known whether what was
-    /// committed stays.
+    /// Commits onto the disk: waits for it while others write. After an error of the disk it is not known
+    /// whether what was committed stays.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         blocking(|| {
             let log = Arc::clone(&self.log);
@@ -114,8 +110,8 @@ impl SqliteTx {
         })
     }
 
-    /// Commits, then does what has to be done before anybody else writes. It is not on the disk before [`Log::sync`], so
-    /// that one group of calls can wait for the disk while the next one is worked on.
+    /// Commits, then does what has to be done before anybody else writes. It is not on the disk before
+    /// [`Log::sync`], so that one group of calls can wait for the disk while the next one is worked on.
     pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<(), StoreError> {
         self.connection()?.prepare_cached("COMMIT")?.execute([])?;
         self.log.committed();
@@ -136,8 +132,8 @@ impl SqliteTx {
     }
 }
 
-/// Ends what was not ended. A failed write (a full disk) can have rolled back by itself; a connection that still has a
-/// transaction after this is closed.
+/// Ends what was not ended. A failed write (a full disk) can have rolled back by itself; a connection that
+/// still has a transaction after this is closed.
 impl Drop for SqliteTx {
     fn drop(&mut self) {
         let Slot::Open(connection) = &*self.guard else { return };
@@ -148,19 +144,5 @@ impl Drop for SqliteTx {
         if rolled_back.is_err() || !connection.is_autocommit() {
             *self.guard = Slot::Missing;
         }
-    }
-}
-
-impl Tx for SqliteTx {
-    async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
-        blocking(|| statement::all(self.connection()?, sql.sqlite, params))
-    }
-
-    async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
-        blocking(|| statement::one(self.connection()?, sql.sqlite, params))
-    }
-
-    async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
-        blocking(|| statement::run(self.connection()?, sql.sqlite, params))
     }
 }

@@ -9,7 +9,7 @@ use crate::store::Store;
 
 const ACCOUNTS: Sql = Sql::both("SELECT name FROM account");
 /// Many new rows: without it, plans are made for those that were there before.
-const ANALYZE: Sql = Sql { sqlite: "SELECT 1", postgres: "ANALYZE card, profile" };
+const ANALYZE: Sql = Sql::postgres("ANALYZE card, profile");
 
 /// An open import.
 pub struct Importer {
@@ -37,8 +37,8 @@ impl Store {
 }
 
 impl Importer {
-    /// Adds rows: new cards and profiles are made, known ones get the row's status, label and operator account; the last row
-    /// about one wins. The answer has one entry a row.
+    /// Adds rows: new cards and profiles are made, known ones get the row's status, label and operator
+    /// account; the last row about one wins. The answer has one entry a row.
     ///
     /// # Errors
     /// The database cannot be reached or refused; then the import as a whole has failed.
@@ -61,7 +61,9 @@ impl Importer {
         let mut tx = self.take()?;
         let detail = format!("rows={}", self.taken);
         record(self.actor.as_ref(), &mut tx, "card.import", "", &detail).await?;
-        tx.run(ANALYZE, &[]).await?;
+        if let Transaction::Postgres(tx) = &mut tx {
+            tx.run(ANALYZE, &[]).await?;
+        }
         tx.commit().await
     }
 

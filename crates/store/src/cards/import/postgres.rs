@@ -19,7 +19,8 @@ const UPSERT_CARDS: Sql = bulk!(
      THEN nextval(pg_get_serial_sequence('profile', 'id')) END FROM ",
     [number text, kind text, account text, status text, label text, operator_account text],
     // A card that has another profile than itself stays one of many.
-    " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
+    " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = \
+     excluded.label, \
      operator_account = CASE WHEN card.profile IS NOT NULL THEN excluded.operator_account END, \
      profile = CASE WHEN excluded.profile IS NOT NULL THEN card.profile END"
 );

@@ -1,5 +1,5 @@
-//! Importing into SQLite: in key order, so that the trees are walked once, and many rows a statement, so that where the last
-//! one went is known when the next one comes.
+//! Importing into SQLite: in key order, so that the trees are walked once, and many rows a statement, so that
+//! where the last one went is known when the next one comes.
 
 use super::model::{Accounts, ImportRow, RowError};
 use crate::backend::sqlite::connection::blocking;
@@ -80,8 +80,8 @@ type CardIds = HashMap<String, i64>;
 impl<'a> Upsert<'a> {
     fn of(tx: &'a Connection, rows: usize) -> Result<Self, StoreError> {
         let values = |row: &str| vec![row; rows].join(", ");
-        // Changes nothing where the card is another account's or of the other kind. A card that has another profile than
-        // itself stays one of many.
+        // Changes nothing where the card is another account's or of the other kind. A card that has another
+        // profile than itself stays one of many.
         let card = format!(
             "INSERT INTO card (number, kind, account, status, label, operator_account, profile) VALUES {} \
              ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \

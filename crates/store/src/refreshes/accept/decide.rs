@@ -125,8 +125,8 @@ row! {
     }
 }
 
-/// Adds one step of each card's chain of refreshes; the answer names those that have to be followed further: as long as a
-/// refresh is open or young enough to matter.
+/// Adds one step of each card's chain of refreshes; the answer names those that have to be followed further:
+/// as long as a refresh is open or young enough to matter.
 pub(super) fn link(
     cards: &mut Cards<'_>,
     chain: Vec<ChainRow>,

@@ -1,5 +1,5 @@
-//! Accepting on PostgreSQL: one bulk statement per table, since every statement is a round trip. The cards are locked first,
-//! so that nodes take turns.
+//! Accepting on PostgreSQL: one bulk statement per table, since every statement is a round trip. The cards
+//! are locked first, so that nodes take turns.
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
@@ -15,12 +15,7 @@ use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A statement that runs on PostgreSQL alone.
-const fn postgres(text: &'static str) -> Sql {
-    Sql { sqlite: "", postgres: text }
-}
-
-const LOCK: Sql = postgres(
+const LOCK: Sql = Sql::postgres(
     "SELECT card.id FROM card WHERE card.number IN \
      (SELECT k FROM json_to_recordset($1::json) AS wanted(k text)) ORDER BY card.id FOR UPDATE",
 );
@@ -49,7 +44,8 @@ const UPDATE_CARDS: Sql = bulk!(
 const INSERT_REFRESHES: Sql = bulk!(
     "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, before) \
      SELECT id, card, account, appkey, sign, $2, previous, 'queued', remaining, before FROM ",
-    [id text, card bigint, account text, appkey text, sign text, previous text, remaining text, before bigint],
+    [id text, card bigint, account text, appkey text, sign text, previous text, remaining text, before
+    bigint],
     " AS new_refresh"
 );
 row! {

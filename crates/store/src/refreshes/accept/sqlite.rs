@@ -125,7 +125,8 @@ fn write<'a>(
 ) -> Result<(), StoreError> {
     let mut card = tx.prepare_cached("UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE id = ?1")?;
     let mut refresh = tx.prepare_cached(
-        "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, before) \
+        "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, \
+         before) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9)",
     )?;
     let mut task = tx.prepare_cached(

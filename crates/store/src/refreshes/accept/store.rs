@@ -7,14 +7,16 @@ use crate::error::StoreError;
 use crate::store::Store;
 use simgauge_domain::time::UnixMs;
 
-/// What became of calls, committed and perhaps not on the disk yet: nobody is told before [`Store::sync`].
+/// What became of calls, committed and perhaps not on the disk yet. Callers are answered after
+/// [`Store::sync`].
 #[derive(Debug)]
 #[must_use = "nobody knows of it before it is synced"]
 pub struct NotSynced(Vec<AcceptOutcome>);
 
 impl Store {
-    /// Decides many calls in their order and makes the accepted ones durable, all in one transaction. Calls for the same
-    /// card see each other. On an embedded store the thread that asks does the work: give it one of its own.
+    /// Decides many calls in their order and makes the accepted ones durable, all in one transaction. Calls
+    /// for the same card see each other. On an embedded store the thread that asks does the work: give it one
+    /// of its own.
     ///
     /// # Errors
     /// The database cannot be reached or refused; then nothing was stored.
@@ -29,7 +31,8 @@ impl Store {
         Ok(self.sync(vec![group])?.pop().unwrap_or_default())
     }
 
-    /// As [`Self::accept`], but without waiting for the disk, so that this can be done for several groups at once.
+    /// As [`Self::accept`], but without waiting for the disk, so that this can be done for several groups at
+    /// once.
     ///
     /// # Errors
     /// The database cannot be reached or refused; then nothing was stored.
@@ -49,7 +52,8 @@ impl Store {
         Ok(NotSynced(outcomes))
     }
 
-    /// How many groups of calls it is good to work on at once: PostgreSQL works on one while another one is on its way.
+    /// How many groups of calls it is good to work on at once: PostgreSQL works on one while another one is
+    /// on its way.
     #[must_use]
     pub fn groups_at_once(&self) -> usize {
         match &self.db {
@@ -61,7 +65,8 @@ impl Store {
     /// Waits, on the thread that asks, until groups of calls are on the disk. On PostgreSQL they are already.
     ///
     /// # Errors
-    /// The disk refused. The calls are accepted all the same, but whether that outlives a power cut is not known.
+    /// The disk refused. The calls are accepted all the same, but whether that outlives a power cut is not
+    /// known.
     pub fn sync(&self, groups: Vec<NotSynced>) -> Result<Vec<Vec<AcceptOutcome>>, StoreError> {
         if let Database::Sqlite(database) = &self.db {
             database.sync()?;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use simgauge_domain::ids::{CardId, ProfileId};
 
 pub(crate) const INSERT_TASKS: Sql = bulk!(
-    "INSERT INTO task (lane, account, refresh, profile, card) SELECT lane, account, refresh, profile, card FROM ",
+    "INSERT INTO task (lane, account, refresh, profile, card) SELECT lane, account, refresh, profile, card \
+     FROM ",
     [lane text, account text, refresh text, profile bigint, card bigint],
     " AS new_task WHERE true"
 );
