@@ -40,7 +40,8 @@ struct Measurement {
 pub(crate) struct Report {
     machine: Vec<String>,
     targets: Vec<Target>,
-    figures: Vec<Measurement>,
+    #[serde(rename = "figures")]
+    measurements: Vec<Measurement>,
     #[serde(skip)]
     section: &'static str,
     #[serde(skip)]
@@ -69,11 +70,11 @@ impl Report {
     pub(crate) fn target(
         &mut self,
         name: impl Into<String>,
-        figures: &Series,
+        series: &Series,
         unit: &'static str,
         bound: Bound,
     ) {
-        let value = figures.median();
+        let value = series.median();
         let (bound, target, met) = match bound {
             Bound::AtLeast(target) => (">=", target, value >= target),
             Bound::AtMost(target) => ("<=", target, value <= target),
@@ -82,8 +83,8 @@ impl Report {
             section: self.section,
             name: name.into(),
             value,
-            min: figures.min(),
-            max: figures.max(),
+            min: series.min(),
+            max: series.max(),
             target,
             bound,
             unit,
@@ -93,13 +94,13 @@ impl Report {
     }
 
     /// Adds a value without a target.
-    pub(crate) fn figure(&mut self, name: impl Into<String>, figures: &Series, unit: &'static str) {
-        self.figures.push(Measurement {
+    pub(crate) fn measurement(&mut self, name: impl Into<String>, series: &Series, unit: &'static str) {
+        self.measurements.push(Measurement {
             section: self.section,
             name: name.into(),
-            value: figures.median(),
-            min: figures.min(),
-            max: figures.max(),
+            value: series.median(),
+            min: series.min(),
+            max: series.max(),
             unit,
         });
     }
@@ -112,18 +113,18 @@ impl Report {
         let _ = writeln!(
             text,
             "\n{:<10} {:<52} {:>10} {:>10} {:>10}  unit",
-            "section", "figure", "min", "median", "max"
+            "section", "measurement", "min", "median", "max"
         );
-        for figure in &self.figures {
+        for measurement in &self.measurements {
             let _ = writeln!(
                 text,
                 "{:<10} {:<52} {:>10} {:>10} {:>10}  {}",
-                figure.section,
-                figure.name,
-                short(figure.min),
-                short(figure.value),
-                short(figure.max),
-                figure.unit
+                measurement.section,
+                measurement.name,
+                short(measurement.min),
+                short(measurement.value),
+                short(measurement.max),
+                measurement.unit
             );
         }
         let _ = writeln!(
@@ -154,17 +155,17 @@ impl Report {
 }
 
 /// A value with as many digits as are significant.
-fn short(figure: f64) -> String {
-    match figure.abs() {
-        size if size >= 1000.0 => grouped(figure),
-        size if size >= 100.0 => format!("{figure:.0}"),
-        size if size >= 10.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
+fn short(number: f64) -> String {
+    match number.abs() {
+        size if size >= 1000.0 => grouped(number),
+        size if size >= 100.0 => format!("{number:.0}"),
+        size if size >= 10.0 => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
     }
 }
 
-fn grouped(figure: f64) -> String {
-    let digits = format!("{figure:.0}");
+fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at) % 3 == 0 {
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_for_people() {
+    fn numbers_for_people() {
         assert_eq!([1_234_567.8, 999.6, 42.13, 0.5].map(short), ["1,234,568", "1000", "42.1", "0.50"]);
     }
 }

@@ -5,8 +5,8 @@
 pub(crate) struct Series(Vec<f64>);
 
 impl Series {
-    pub(crate) fn push(&mut self, figure: f64) {
-        self.0.push(figure);
+    pub(crate) fn push(&mut self, value: f64) {
+        self.0.push(value);
     }
 
     fn sorted(&self) -> Vec<f64> {

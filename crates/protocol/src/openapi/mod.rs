@@ -90,7 +90,7 @@ fn described(operation: OperationName) -> Value {
     if let OperationName::RefreshUsage(_) = operation {
         described["responses"]["200"]["links"] = json!({ "refresh": {
             "operationId": operation_id(OperationName::GetRefresh),
-            "description": "查询该次刷新的结果 · how this refresh stands",
+            "description": "查询该次刷新的结果 · the state of this refresh",
             "requestBody": { "refreshId": "$response.body#/data/refreshId" },
         } });
     }
@@ -166,7 +166,7 @@ fn words(operation: OperationName) -> (&'static str, &'static str) {
             ("云 eSIM 用量历史 · what was read of a cloud eSIM", HISTORY)
         }
         OperationName::GetRefresh => (
-            "查询刷新结果 · how a refresh stands",
+            "查询刷新结果 · the state of a refresh",
             "查询一次刷新的状态;失败时给出原因。\n\nThe state of one refresh; after a failure its reason.",
         ),
     }

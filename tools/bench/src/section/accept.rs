@@ -62,10 +62,10 @@ fn race(bench: &mut Bench, contenders: &mut [Box<dyn Contender>], total: u64) ->
         }
     }
     for ((contender, rates), latencies) in contenders.iter().zip(&rates).zip(&latencies) {
-        bench.report.figure(contender.name(), rates, "/s");
-        bench.report.figure(format!("{}: p99 meanwhile", contender.name()), latencies, "ms");
+        bench.report.measurement(contender.name(), rates, "/s");
+        bench.report.measurement(format!("{}: p99 meanwhile", contender.name()), latencies, "ms");
     }
-    bench.report.figure("disk: fdatasync of 4 KiB, before each", &disk, "ms");
+    bench.report.measurement("disk: fdatasync of 4 KiB, before each", &disk, "ms");
     Ok(rates)
 }
 

@@ -44,8 +44,8 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         many_rates.push(rate);
         starts.push(started.as_secs_f64());
     }
-    bench.report.figure("accepted at 100 k cards", &few_rates, "/s");
-    bench.report.figure(format!("accepted at {} M cards", many / 1_000_000), &many_rates, "/s");
+    bench.report.measurement("accepted at 100 k cards", &few_rates, "/s");
+    bench.report.measurement(format!("accepted at {} M cards", many / 1_000_000), &many_rates, "/s");
     let memory = memory_under_load(bench, &mut many_cards, many, load, bench.rounds * REQUESTS)?;
     let name = format!("rate at {} M cards / rate at 100 k", many / 1_000_000);
     bench.report.target(name, &many_rates.over(&few_rates), "x", Bound::AtLeast(0.5));

@@ -34,10 +34,10 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         p999.push(answers.since_due.percentile(0.999));
         longest.push(answers.since_due.percentile(1.0));
     }
-    bench.report.figure("half of the maximum rate", &rates, "/s");
-    bench.report.figure("p50", &p50, "ms");
-    bench.report.figure("p99.9", &p999, "ms");
-    bench.report.figure("longest", &longest, "ms");
+    bench.report.measurement("half of the maximum rate", &rates, "/s");
+    bench.report.measurement("p50", &p50, "ms");
+    bench.report.measurement("p99.9", &p999, "ms");
+    bench.report.measurement("longest", &longest, "ms");
     bench.report.target("p99 at half of the maximum rate", &p99, "ms", Bound::AtMost(10.0));
     Ok(())
 }

@@ -57,27 +57,27 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     ours.stop()?;
     operators.stop()?;
 
-    let one = |figure: f64| {
+    let one = |value: f64| {
         let mut series = Series::default();
-        series.push(figure);
+        series.push(value);
         series
     };
     let per_second = |count: u64| one(count as f64 / answers.took.as_secs_f64());
-    bench.report.figure("maximum rate while lanes work", &one(max), "/s");
-    bench.report.figure("offered", &per_second(answers.all()), "/s");
-    bench.report.figure(
+    bench.report.measurement("maximum rate while lanes work", &one(max), "/s");
+    bench.report.measurement("offered", &per_second(answers.all()), "/s");
+    bench.report.measurement(
         "offered / maximum",
         &one(answers.all() as f64 / answers.took.as_secs_f64() / max),
         "x",
     );
-    bench.report.figure("accepted", &per_second(accepted), "/s");
-    bench.report.figure("answered 503", &per_second(refused), "/s");
+    bench.report.measurement("accepted", &per_second(accepted), "/s");
+    bench.report.measurement("answered 503", &per_second(refused), "/s");
     let half = one(answers.since_sent.percentile(0.5));
-    bench.report.figure("accepted: median since the call was sent", &half, "ms");
+    bench.report.measurement("accepted: median since the call was sent", &half, "ms");
     let half = one(answers.others_since_sent.percentile(0.5));
-    bench.report.figure("others: median since the call was sent", &half, "ms");
-    bench.report.figure("resident memory", &memory.all, "MB");
-    bench.report.figure("until all of it had ended", &one(drained.took.as_secs_f64()), "s");
+    bench.report.measurement("others: median since the call was sent", &half, "ms");
+    bench.report.measurement("resident memory", &memory.all, "MB");
+    bench.report.measurement("until all of it had ended", &one(drained.took.as_secs_f64()), "s");
     let p99 = one(answers.since_sent.percentile(0.99));
     bench.report.target("accepted: p99 since the call was sent", &p99, "ms", Bound::AtMost(100.0));
     let others = answers.all() - accepted - refused;
@@ -122,9 +122,9 @@ fn watched<T>(ours: &Embedded, work: impl FnOnce() -> anyhow::Result<T>) -> anyh
         done.store(true, Ordering::Relaxed);
         let seen = watcher.join().map_err(|_| anyhow::anyhow!("the watcher died"))??;
         let mut memory = Memory { all: Series::default(), thirds: Default::default() };
-        for (at, figure) in seen.iter().enumerate() {
-            memory.all.push(*figure);
-            memory.thirds[at * 3 / seen.len()].push(*figure);
+        for (at, memory_mb) in seen.iter().enumerate() {
+            memory.all.push(*memory_mb);
+            memory.thirds[at * 3 / seen.len()].push(*memory_mb);
         }
         Ok((result?, memory))
     })

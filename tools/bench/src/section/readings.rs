@@ -23,8 +23,8 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     bench.report.begin("readings", None);
     let (documented, _) = read(bench, AS_DOCUMENTED, window)?;
     let (fast, cost) = read(bench, FAST, window)?;
-    bench.report.figure(format!("of 50 lanes at {}/s: share of the rate", FAST.rate), &fast.busy, "x");
-    bench.report.figure("the server's processor time of one reading", &cost, "us");
+    bench.report.measurement(format!("of 50 lanes at {}/s: share of the rate", FAST.rate), &fast.busy, "x");
+    bench.report.measurement("the server's processor time of one reading", &cost, "us");
     let name = format!("share of its rate that a lane keeps busy (50 at {}/s)", AS_DOCUMENTED.rate);
     bench.report.target(name, &documented.busy, "x", Bound::AtLeast(0.95));
     bench.report.target("readings over 50 lanes", &fast.rate, "/s", Bound::AtLeast(1000.0));

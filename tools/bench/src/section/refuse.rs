@@ -40,8 +40,8 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
             "{kept} refreshes are in the store and not {COOLING}: something was not refused"
         );
     }
-    bench.report.figure(bare.name(), &bare_rates, "/s");
-    bench.report.figure(ours.name(), &our_rates, "/s");
+    bench.report.measurement(bare.name(), &bare_rates, "/s");
+    bench.report.measurement(ours.name(), &our_rates, "/s");
     bench.report.target("refused / bare handler", &our_rates.over(&bare_rates), "x", Bound::AtLeast(0.85));
     Ok(())
 }
