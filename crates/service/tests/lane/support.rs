@@ -167,7 +167,7 @@ impl World {
     /// Starts the lane; it holds its lease when this returns.
     pub async fn start(&mut self) {
         let setup = self.setup.take().unwrap();
-        self.running = lanes::start(vec![setup], &self.settings, &self.stopping).unwrap();
+        self.running.spawn(lanes::start(vec![setup], &self.settings, &self.stopping).unwrap());
         let until = self.now().after(LEASE);
         let mut patience = Patience::new("the lane takes its lease");
         while self.store.lanes().await.unwrap().iter().all(|row| row.lease_until != until.0) {

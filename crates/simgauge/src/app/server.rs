@@ -238,13 +238,11 @@ fn start_workers(
     sealer: &Sealer,
 ) -> anyhow::Result<()> {
     let stopping = background.stopping().clone();
-    let mut watching = lanes::watch(settings, &stopping);
-    background.start("queue lengths", async move { while watching.join_next().await.is_some() {} });
+    background.start("queue lengths", lanes::watch(settings.clone(), stopping.clone()));
     if !config.server.role.works() {
         return Ok(());
     }
-    let mut working = lanes::start(setups, settings, &stopping)?;
-    background.start("lanes", async move { while working.join_next().await.is_some() {} });
+    background.start("lanes", lanes::start(setups, settings, &stopping)?);
     let notify = NotifySettings {
         store: settings.store.clone(),
         clock: settings.clock.clone(),
