@@ -168,7 +168,7 @@ impl HeldLease {
             Err(StoreError::LeaseLost(_)) => Err(ExitReason::LeaseLost),
             Err(error) => {
                 let lease = &self.lease.name;
-                tracing::warn!(lease, %error, "the lease could not be renewed; trying again");
+                tracing::warn!(lease, %error, "the lease could not be extended; trying again");
                 Ok(())
             }
         }

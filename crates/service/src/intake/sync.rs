@@ -37,7 +37,8 @@ impl Syncer {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "refreshes were accepted, but their callers get an error");
+                    let message = "refreshes were accepted, but their callers are told that they were not";
+                    tracing::error!(%error, "{message}");
                     for reply in callers.into_iter().flat_map(|callers| callers.replies) {
                         let _ = reply.send(Err(NotAccepted::Store));
                     }

@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::context::LaneContext;
 use super::judge::{Judgement, judge};
-use super::queue_length::waiting;
+use super::other_nodes::waiting;
 use super::results::{LaneWriter, OutcomeReporter, ReadingResult, Written};
 use super::running::SHOW_RUNNING_AFTER;
 use super::starter::ReadingStarter;
@@ -118,7 +118,7 @@ impl<'a> LaneSession<'a> {
         match settings.store.is_lane_paused(lane).await {
             Ok(paused) => self.starter.set_paused(paused),
             Err(error) => {
-                tracing::warn!(lane, %error, "whether the lane is paused is not known; nothing changes");
+                tracing::warn!(lane, %error, "whether the lane is paused is not known; it stays as it is");
             }
         }
         match waiting(&settings.store, lane).await {
@@ -128,7 +128,7 @@ impl<'a> LaneSession<'a> {
                 }
                 settings.registry.counted(lane, counted);
             }
-            Err(error) => tracing::warn!(lane, %error, "the queue could not be counted; trying again"),
+            Err(error) => tracing::warn!(lane, %error, "the queue could not be looked at; trying again"),
         }
     }
 
@@ -182,10 +182,10 @@ impl<'a> LaneSession<'a> {
         match reason {
             ExitReason::Stopping => {}
             ExitReason::Broken(error) => {
-                tracing::error!(lane, %error, "a reading broke; the lane starts anew")
+                tracing::error!(lane, %error, "a reading broke; starting the lane anew")
             }
             ExitReason::LeaseLost => {
-                tracing::warn!(lane, "the lane's lease was lost; its new holder goes on");
+                tracing::warn!(lane, "the lane's lease was lost; leaving it to its new holder");
                 self.writer.abort();
                 self.starter.running.abort().await;
                 report_broken_writer(lane, self.writer.await);

@@ -104,7 +104,7 @@ impl<'a> ReadingStarter<'a> {
                 Ok(tasks) => self.window.fetched(&account, tasks, limit, context.now()),
                 Err(error) => {
                     let lane = context.lane();
-                    tracing::warn!(lane, %error, "waiting readings could not be fetched; trying again");
+                    tracing::warn!(lane, %error, "waiting tasks could not be read; trying again");
                     return false;
                 }
             }

@@ -90,7 +90,7 @@ impl<'a> DeliverySession<'a> {
                 Ok(()) => {}
                 Err(StoreError::LeaseLost(_)) => break ExitReason::LeaseLost,
                 // What has ended is kept and written with the next poll.
-                Err(error) => tracing::warn!(%error, "the outbox could not be read or written; trying again"),
+                Err(error) => tracing::warn!(%error, "the outbox could not be worked; trying again"),
             }
         };
         self.shut_down(reason).await
@@ -259,10 +259,10 @@ impl<'a> DeliverySession<'a> {
         match reason {
             ExitReason::Stopping => {}
             ExitReason::Broken(error) => {
-                tracing::error!(%error, "an attempt to deliver broke; delivery starts anew");
+                tracing::error!(%error, "an attempt to deliver broke; starting anew");
             }
             ExitReason::LeaseLost => {
-                tracing::warn!("the lease of the outbox was lost; its new holder goes on");
+                tracing::warn!("the lease of delivery was lost; leaving it to its new holder");
                 self.attempts.shutdown().await;
                 return None;
             }
@@ -279,7 +279,7 @@ impl<'a> DeliverySession<'a> {
             Ok(()) => {}
             Err(StoreError::LeaseLost(_)) => return None,
             Err(error) => {
-                tracing::warn!(%error, "deliveries could not be written; some will be made twice");
+                tracing::warn!(%error, "delivery could not be wound up; some notifications will arrive twice");
             }
         }
         Some(self.lease)

@@ -34,7 +34,19 @@ async fn a_reading_whose_answer_comes_after_the_lease_was_lost_is_not_written() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_finds_the_lease_lost_drops_what_runs() {
+async fn a_lane_with_nothing_to_do_finds_out_with_its_heartbeat() {
+    let mut world = World::new(Plan::default()).await;
+    world.import(ACCOUNT, &[CARD]).await;
+    world.start().await;
+    seize(&world).await;
+    world.jump(Duration::from_secs(15)).await;
+    world.lane_left().await;
+    world.accept(ACCOUNT, CARD).await;
+    world.no_call().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_when_the_lease_is_found_lost_is_dropped() {
     let (mut world, id, call) = World::with_call(Plan::default()).await;
     seize(&world).await;
     world.jump(Duration::from_secs(15)).await;

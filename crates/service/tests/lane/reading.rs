@@ -1,6 +1,6 @@
 //! What becomes of one reading.
 
-use crate::support::{ACCOUNT, CARD, Plan, START, World};
+use crate::support::{ACCOUNT, CARD, Plan, START, World, ended};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
@@ -18,7 +18,7 @@ async fn a_success_is_stored_and_those_who_wait_are_told() {
         tokio::spawn(async move { waiters.wait(&store, ACCOUNT, &id, Duration::from_secs(60)).await });
     call.succeed(1_000);
     // No time passes: the wait ends because it is woken.
-    let refresh = waiting.await.unwrap().unwrap().unwrap();
+    let refresh = ended(waiting).await.unwrap().unwrap();
     assert_eq!(
         (refresh.state, refresh.after, refresh.finished_at),
         (RefreshState::Succeeded, Some(1_000), Some(START))

@@ -20,7 +20,7 @@ use simgauge_store::{
 };
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub const LANE: &str = "main";
@@ -167,7 +167,7 @@ impl World {
     /// Starts the lane; it holds its lease when this returns.
     pub async fn start(&mut self) {
         let setup = self.setup.take().unwrap();
-        self.running = lanes::start(vec![setup], &self.settings, &self.stopping).unwrap();
+        self.running.spawn(lanes::start(vec![setup], &self.settings, &self.stopping).unwrap());
         let until = self.now().after(LEASE);
         let mut patience = Patience::new("the lane takes its lease");
         while self.store.lanes().await.unwrap().iter().all(|row| row.lease_until != until.0) {
@@ -182,8 +182,12 @@ impl World {
 
     /// Waits for everything that was started to end.
     pub async fn join(&mut self) {
-        while let Some(ended) = self.running.join_next().await {
-            ended.unwrap();
+        let mut patience = Patience::new("the lane ends");
+        while !self.running.is_empty() {
+            match self.running.try_join_next() {
+                Some(ended) => ended.unwrap(),
+                None => patience.next().await,
+            }
         }
     }
 
@@ -305,6 +309,15 @@ impl World {
             patience.next().await;
         }
     }
+}
+
+/// What a task of a story answers.
+pub async fn ended<T>(task: JoinHandle<T>) -> T {
+    let mut patience = Patience::new("the task ends");
+    while !task.is_finished() {
+        patience.next().await;
+    }
+    task.await.unwrap()
 }
 
 /// Looks again and again for what must come, and gives up by the real clock.

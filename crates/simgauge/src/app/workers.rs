@@ -65,11 +65,11 @@ pub(super) fn start_lanes(
 ) -> anyhow::Result<()> {
     let stopping = background.stopping();
     let settings = lane_settings(config, services, node);
-    background.join("queue lengths", lanes::watch(&settings, &stopping));
+    background.start("queue lengths", lanes::watch(settings.clone(), stopping.clone()));
     if !config.server.role.works() {
         return Ok(());
     }
-    background.join("lanes", lanes::start(setups, &settings, &stopping)?);
+    background.start("lanes", lanes::start(setups, &settings, &stopping)?);
     let notify = NotifySettings {
         store: services.store.clone(),
         clock: services.clock.clone(),

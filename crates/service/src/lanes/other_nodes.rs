@@ -20,7 +20,7 @@ pub(super) async fn listen(settings: LaneSettings, stopping: CancellationToken) 
                 match pass_on(&settings).await {
                     Ok(()) => return,
                     Err(error) => {
-                        tracing::warn!(%error, "wake-ups by other nodes cannot be received; trying again")
+                        tracing::warn!(%error, "news of other nodes cannot be heard; trying again")
                     }
                 }
                 tokio::time::sleep(PAUSE).await;
