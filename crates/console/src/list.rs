@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) const PAGE: i64 = 50;
 /// Rows that are read at once for an export.
 pub(super) const EXPORT_BATCH: i64 = 500;
-/// Rows that one page looks at. Where a filter lets few of them through, the page offers to look on.
+/// Rows that are looked at for one page. If few of them fit the filter, the page offers to look on.
 pub(super) const SCAN_LIMIT: i64 = 5_000;
 
 /// A table that is read page by page. The value itself is its filter.
@@ -109,10 +109,10 @@ impl<L: WholeList> List for L {
 
 /// A table whose page follows what happens.
 pub(super) trait LiveList: List {
-    /// How often it is looked at.
+    /// How often its rows are read while a page is open.
     const EVERY: Duration;
 
-    /// What of a row has to be shown anew when it changes.
+    /// The part of a row whose change makes the page show itself anew.
     fn fingerprint(row: &Self::Row) -> impl Hash;
 }
 

@@ -27,8 +27,8 @@ pub(super) fn digest(of: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Sends `change` whenever `read` gives another digest than before, at first than `seen`. Sends `end` when the
-/// session has ended.
+/// Sends `change` whenever `read` gives another digest than before, at first than `seen`. Sends `end` when
+/// the session has ended.
 pub(super) fn changes<F>(
     state: &ConsoleState,
     visitor: &Arc<Visitor>,

@@ -46,7 +46,7 @@ pub(super) struct Visitor {
     pub(super) theme: Theme,
     /// Whether they came over TLS.
     pub(super) is_https: bool,
-    /// Where they come from; not known where a trusted proxy names no address.
+    /// Where they come from. Not known if a trusted proxy sends something that is not an address.
     pub(super) address: Option<IpAddr>,
     /// Their session, if they are logged in.
     pub(super) session: Option<Session>,

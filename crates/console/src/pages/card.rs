@@ -122,7 +122,7 @@ async fn card_page(
         cooling_for: cooling_until.map(|at| clock(at.since(now))).unwrap_or_default(),
         cooling_until: cooling_until.map(|at| at.0),
         now_ms: now.0,
-        // Made of the card that is shown, so that the page is told of every change since it was read.
+        // Made of the card that is shown: the page then hears of every change since it was read.
         digest: digest_of(card.refresh.as_ref()),
         kind: t.named("kind", card.kind.as_str()),
         status: context.card_status(&card.status),

@@ -108,7 +108,9 @@ async fn a_secret_is_shown_once_and_works_at_once() {
     }
     let call = async |secret: &str| {
         let body = serde_json::json!({
-            "appkey": "fresh", "timestamp": server.clock.now().seconds(), "nonce": rand::random_range(10_000..=99_999),
+            "appkey": "fresh",
+            "timestamp": server.clock.now().seconds(),
+            "nonce": rand::random_range(10_000..=99_999),
             "iccid": ICCID,
         });
         let body = crate::support::call::sign_body(body, secret);

@@ -156,7 +156,7 @@ async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitor
     elsewhere.log_in("ann", PASSWORD).await.expect(303);
 }
 
-/// What a proxy sends in `X-Forwarded-For`, and who the caller then is; nobody is known behind a malformed hop.
+/// What a proxy sends in `X-Forwarded-For`, and who the caller is: unknown behind a malformed hop.
 const FORWARDED: &[(&str, Option<&str>)] = &[
     ("198.51.100.1", Some("198.51.100.1")),
     ("1.1.1.1, 198.51.100.2", Some("198.51.100.2")),
