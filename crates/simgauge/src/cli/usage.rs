@@ -40,7 +40,8 @@ pub struct ShowArgs {
 // gives a part of it.
 impl Args for UsageArgs {
     fn augment_args(command: Command) -> Command {
-        let about = "Check that every card's packages, books and readings agree with what its operators last reported.";
+        let about = "Check that every card's packages, books and readings agree with what its operators last \
+            reported.";
         let reconcile = reconcile::ReconcileArgs::augment_args(Command::new("reconcile")).about(about);
         ShowArgs::augment_args(command)
             .subcommand(reconcile)
