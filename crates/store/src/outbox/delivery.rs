@@ -76,7 +76,8 @@ macro_rules! select_due {
     ($rest:literal) => {
         Sql::both(concat!(
             "SELECT notification.id, notification.card, card.number, body, waiting_since, attempts \
-             FROM notification LEFT JOIN card ON card.id = notification.card WHERE notification.account = $1 ",
+             FROM notification LEFT JOIN card ON card.id = notification.card \
+             WHERE notification.account = $1 ",
             $rest
         ))
     };
