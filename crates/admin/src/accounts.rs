@@ -53,10 +53,12 @@ impl Administration {
         let settings = self.store.all_notification_prefs().await?;
         let mut settings: HashMap<String, NotificationPrefs> =
             settings.into_iter().map(|settings| (settings.account.clone(), settings)).collect();
-        let accounts = self.store.accounts().await?.into_iter().map(|account| AccountOverview {
-            notify: settings.remove(&account.name),
-            account,
-        });
+        let accounts = self
+            .store
+            .accounts()
+            .await?
+            .into_iter()
+            .map(|account| AccountOverview { notify: settings.remove(&account.name), account });
         Ok(accounts.collect())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::administration::Administration;
 use crate::error::AdminError;
-use simgauge_domain::audit::{ChainPosition, ChainError};
+use simgauge_domain::audit::{ChainError, ChainPosition};
 use simgauge_store::AuditEntry;
 
 /// Entries that are read at once.
@@ -30,7 +30,10 @@ impl Administration {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn verify_audit(&self, anchor: Option<ChainPosition>) -> Result<Result<ChainPosition, ChainError>, AdminError> {
+    pub async fn verify_audit(
+        &self,
+        anchor: Option<ChainPosition>,
+    ) -> Result<Result<ChainPosition, ChainError>, AdminError> {
         Ok(self.store.verify_audit(anchor).await?)
     }
 }

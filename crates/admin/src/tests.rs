@@ -120,5 +120,5 @@ async fn what_cannot_be_done_is_named() {
     let change = NotifyChange { app: Some(NotifyApp::Appkey("k".into())), ..change };
     let error = admin.set_notify("acme", change, TargetPolicy::default()).await.expect_err("disabled");
     assert!(matches!(&error, AdminError::AppDisabled(appkey) if appkey == "k"), "{error}");
-    assert_eq!(store.notify_settings("acme").await.expect("settings").url, None);
+    assert_eq!(store.notification_prefs("acme").await.expect("settings").url, None);
 }

@@ -61,13 +61,7 @@ impl LeaseTaker {
         Self::of(LeaseKind::Outbox, OUTBOX, settings, store, clock)
     }
 
-    fn of(
-        kind: LeaseKind,
-        name: &str,
-        settings: &LeaseSettings,
-        store: &Store,
-        clock: &Clock,
-    ) -> Self {
+    fn of(kind: LeaseKind, name: &str, settings: &LeaseSettings, store: &Store, clock: &Clock) -> Self {
         Self {
             store: store.clone(),
             clock: clock.clone(),

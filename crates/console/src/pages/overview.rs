@@ -65,7 +65,10 @@ impl Overview {
     }
 
     fn minute(&self, at: UnixMs) -> Activity {
-        self.minutes.iter().find(|(minute, _)| *minute == at).map_or(Activity::default(), |(_, counts)| *counts)
+        self.minutes
+            .iter()
+            .find(|(minute, _)| *minute == at)
+            .map_or(Activity::default(), |(_, counts)| *counts)
     }
 
     fn last_whole_minute(&self) -> Activity {

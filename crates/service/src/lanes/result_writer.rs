@@ -2,7 +2,7 @@
 //! With one writer for each lane, a call that is to be accepted would wait for as many transactions.
 
 use crate::thread;
-use simgauge_store::{Ended, LaneResults as LaneResults, Store};
+use simgauge_store::{Ended, LaneResults, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 

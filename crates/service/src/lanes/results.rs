@@ -6,7 +6,7 @@ use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, LaneResults as LaneResults, Lease, Postponed, TaskKey};
+use simgauge_store::{Ended, Finished, LaneResults, Lease, Postponed, TaskKey};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -190,7 +190,8 @@ mod tests {
         let mut scheduler = DeliveryScheduler::new(5);
         scheduler.mark_pending("a");
         let (_, free, _) = scheduler.next().expect("an account");
-        (0..free).for_each(|card| scheduler.began("a", CardId(i64::try_from(card).expect("few")), Instant::now()));
+        (0..free)
+            .for_each(|card| scheduler.began("a", CardId(i64::try_from(card).expect("few")), Instant::now()));
         scheduler.mark_pending("a");
         assert_eq!(scheduler.next(), None, "four is enough");
         scheduler.mark_pending("b");

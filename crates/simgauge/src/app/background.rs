@@ -43,17 +43,6 @@ impl Background {
         self.names.insert(task.id(), name);
     }
 
-    /// Joins tasks that run already, as one service.
-    pub(super) fn join(&mut self, name: &'static str, mut tasks: JoinSet<()>) {
-        self.start(name, async move {
-            while let Some(ended) = tasks.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(service = name, %error, "a task of a background service failed");
-                }
-            }
-        });
-    }
-
     /// Sets the signal and waits for every service to end.
     ///
     /// # Errors

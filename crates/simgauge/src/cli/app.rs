@@ -12,7 +12,7 @@ use simgauge_domain::time::UnixMs;
 use simgauge_protocol::sign::SignType;
 use simgauge_service::clock::Clock;
 use simgauge_service::secrets::Sealer;
-use simgauge_store::{App};
+use simgauge_store::App;
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use super::output::{self, Output};
 use serde_json::{Value, json};
 use simgauge_admin::{Administration, human};
-use simgauge_domain::audit::{ChainPosition, ChainError};
+use simgauge_domain::audit::{ChainError, ChainPosition};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::AuditEntry;
 use std::process::ExitCode;
@@ -69,7 +69,11 @@ pub async fn run(command: AuditCommand, admin: &Administration, output: &Output)
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(anchor: Option<ChainPosition>, admin: &Administration, output: &Output) -> anyhow::Result<ExitCode> {
+async fn verify(
+    anchor: Option<ChainPosition>,
+    admin: &Administration,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let end = match admin.verify_audit(anchor).await? {
         Ok(end) => end,
         Err(broken) => {

@@ -3,8 +3,8 @@
 use super::serve::stop_signal;
 use anyhow::Context as _;
 use clap::Args;
-use simgauge_simulator::{Simulator, SimulatorConfig};
 use simgauge_service::clock::Clock;
+use simgauge_simulator::{Simulator, SimulatorConfig};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use super::names::TEST_OPERATOR;
 use simgauge_domain::failure::FailureKind;
-use simgauge_simulator::{Fault, FaultSpan, Simulator};
 use simgauge_protocol::{Code, Language};
+use simgauge_simulator::{Fault, FaultSpan, Simulator};
 use std::time::Duration;
 
 /// A test card, for people who write a client.

@@ -4,7 +4,7 @@ use super::actor::{Actor, AuditEntry, record};
 use crate::backend::{Sql, Transaction};
 use crate::error::StoreError;
 use crate::store::Store;
-use simgauge_domain::audit::{ChainPosition, ChainError, ChainVerifier};
+use simgauge_domain::audit::{ChainError, ChainPosition, ChainVerifier};
 use simgauge_domain::time::UnixMs;
 use std::sync::Arc;
 
@@ -60,7 +60,10 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub async fn verify_audit(&self, anchor: Option<ChainPosition>) -> Result<Result<ChainPosition, ChainError>, StoreError> {
+    pub async fn verify_audit(
+        &self,
+        anchor: Option<ChainPosition>,
+    ) -> Result<Result<ChainPosition, ChainError>, StoreError> {
         // In one statement, so that head and entries are of one moment.
         let beyond =
             Sql::both("SELECT min(seq) FROM audit WHERE seq > (SELECT seq FROM audit_head) OR seq < 1");

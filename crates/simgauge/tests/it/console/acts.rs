@@ -50,7 +50,7 @@ async fn the_button_goes_through_the_same_door_as_calls() {
     let page = until(&mut ann, &path, |page| page.text.contains("It was read from the operator")).await;
     assert!(page.text.contains("data-countdown=") && page.text.contains("console, ann"), "{}", page.text);
     // The history names who pressed it; no appkey can look like that.
-    let refresh = server.store().refreshes_of_card(ICCID, None, 1).await.unwrap().pop().unwrap();
+    let refresh = server.refreshes_of(ICCID, 1).await.unwrap().pop().unwrap();
     assert_eq!((refresh.appkey.as_str(), refresh.account.as_str()), ("console:ann", "acme"));
     assert_eq!(refresh.state, RefreshState::Succeeded);
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1);
@@ -59,7 +59,7 @@ async fn the_button_goes_through_the_same_door_as_calls() {
     let again = ann.submit(&path, &format!("{path}/refresh"), &[]).await.expect(303);
     assert_eq!(again.location(), format!("{path}?problem=cooling"));
     server.refresh_sim(ICCID).await.expect("429");
-    assert_eq!(server.store().refreshes_of_card(ICCID, None, 9).await.unwrap().len(), 1);
+    assert_eq!(server.refreshes_of(ICCID, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

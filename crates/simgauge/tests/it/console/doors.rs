@@ -280,7 +280,7 @@ async fn forms_of_others_are_refused_and_change_nothing() {
     ann.upload(&bobs, "cards.csv", "iccid,account,operator_account\n").await.expect(403);
     ann.get("/console").await.expect(200);
     assert!(server.store().lane_pauses().await.unwrap().is_empty());
-    assert!(server.store().refreshes_of_card(ICCID, None, 1).await.unwrap().is_empty());
+    assert!(server.refreshes_of(ICCID, 1).await.unwrap().is_empty());
     assert_eq!(server.store().app("k").await.unwrap().unwrap().disabled, 0);
     assert_eq!(server.store().apps().await.unwrap().len(), 3);
 }

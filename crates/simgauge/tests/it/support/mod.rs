@@ -13,10 +13,10 @@ use simgauge::config::OperatorAccountConfig;
 use simgauge::config::SecretSource;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::{Bucket, Limits, Scope};
-use simgauge_simulator::{Simulator, SimulatorConfig};
 use simgauge_service::clock::Clock;
 use simgauge_service::secrets::Sealer;
-use simgauge_store::{ImportRow, Store};
+use simgauge_simulator::{Simulator, SimulatorConfig};
+use simgauge_store::{ImportRow, RefreshView, Store, StoreError};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::TcpListener;
 
@@ -148,6 +148,12 @@ impl TestServer {
 
     pub fn store(&self) -> &Store {
         self.app.as_ref().unwrap().store()
+    }
+
+    /// A card's refreshes, newest first.
+    pub async fn refreshes_of(&self, number: &str, limit: i64) -> Result<Vec<RefreshView>, StoreError> {
+        let card = self.store().card_of_any(number).await?.unwrap();
+        self.store().refreshes_of_card(card.id, None, limit).await
     }
 
     pub fn app(&mut self) -> &mut App {
