@@ -77,8 +77,8 @@ pub struct Settlement {
     pub again_for: Option<usize>,
 }
 
-/// Applies the end of a reading of `profile` that began at `began_at` to a card's open refreshes. It counts for
-/// those accepted before it began (and only once for each); those accepted later keep waiting.
+/// Applies the end of a reading of `profile` that began at `began_at` to a card's open refreshes. It counts
+/// for those accepted before it began (and only once for each); those accepted later keep waiting.
 pub fn settle(
     open: &mut [OpenRefresh],
     profile: ProfileId,

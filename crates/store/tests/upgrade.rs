@@ -4,7 +4,7 @@
 mod support;
 
 use rstest::rstest;
-use simgauge_domain::audit::Anchor;
+use simgauge_domain::audit::ChainPosition;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::ProfileId;
 use simgauge_domain::metering::delta::ReadingKind;
@@ -266,7 +266,7 @@ async fn people_programs_and_the_audit_are_there(
         Database::Sqlite => "1908228975e9f6eec9e2ea293e4e415a988719d42e17428958c404c39a014767",
         Database::Postgres => "74c38052aa74877af0273fe85a2ebcceabbaf06e13ea170598b5452546c25565",
     };
-    let end = Anchor { seq: 28, hash: hash.to_owned() };
+    let end = ChainPosition { seq: 28, hash: hash.to_owned() };
     assert_eq!(new.verify_audit(Some(end.clone())).await.unwrap(), Ok(end));
 
     // The lost server's leases run out as they would have; the outbox is no lane any more.

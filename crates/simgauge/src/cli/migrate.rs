@@ -12,12 +12,12 @@ use std::time::Duration;
 /// What to migrate.
 #[derive(Debug, clap::Args)]
 pub struct MigrateArgs {
-    /// Copy everything out of this store: an SQLite store (sqlite://FILE), or one that a program of the first edition wrote,
-    /// on SQLite or PostgreSQL. Its server has to be stopped.
+    /// Copy everything out of this store: an SQLite store (sqlite://FILE), or one that a program of the first
+    /// edition wrote, on SQLite or PostgreSQL. Its server has to be stopped.
     #[arg(long, requires = "to", value_name = "URL")]
     from: Option<String>,
-    /// Copy it into this PostgreSQL store (postgres://...), out of the first edition also into an SQLite store. Can be run
-    /// again after a failure.
+    /// Copy it into this PostgreSQL store (postgres://...), out of the first edition also into an SQLite
+    /// store. Can be run again after a failure.
     #[arg(long, requires = "from", value_name = "URL")]
     to: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! What packages take from the program itself, completions and manual pages; and commands that would find nothing.
+//! What packages take from the program itself, completions and manual pages; and commands that would find
+//! nothing.
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,5 @@
-//! The demo for people who write clients: every test card ends as it is listed, time and usage are moved by hand.
+//! The demo for people who write clients: every test card ends as it is listed, time and usage are moved by
+//! hand.
 
 use crate::support::demo::Demo;
 use crate::support::receiver::Receiver;

@@ -1,10 +1,11 @@
-//! The documentation is run: its commands against the program and a demo, its configuration through the loader, its answers
-//! against real ones, its links against the files there are.
+//! The documentation is run: its commands against the program and a demo, its configuration through the
+//! loader, its answers against real ones, its links against the files there are.
 //!
-//! A block of `sh` is run as it stands, those of a page in one folder, unless `<!-- not run: REASON -->` stands before it; a
-//! block of `text` right after one is what it prints. A block of `json` names the call that answers so:
-//! `<!-- answer: card/getCardsInfo {"iccid": "..."} -->`. A block of `toml` is a configuration, an operator definition or
-//! fixtures of the definition before it. What is changed before it runs is in [`shell`]: addresses, and where files go.
+//! A block of `sh` is run as it stands, those of a page in one folder, unless `<!-- not run: REASON -->`
+//! stands before it; a block of `text` right after one is what it prints. A block of `json` names the call
+//! that answers so: `<!-- answer: card/getCardsInfo {"iccid": "..."} -->`. A block of `toml` is a
+//! configuration, an operator definition or fixtures of the definition before it. What is changed before it
+//! runs is in [`shell`]: addresses, and where files go.
 
 mod page;
 mod shell;

@@ -1,4 +1,5 @@
-//! Being told: notifications over real sockets, to receivers that live, fail, hang, redirect, or are not allowed.
+//! Being told: notifications over real sockets, to receivers that live, fail, hang, redirect, or are not
+//! allowed.
 
 use crate::support::process::Process;
 use crate::support::receiver::{Mode, Received, Receiver};

@@ -28,7 +28,8 @@ async fn queue(server: &TestServer, appkey: &str, numbers: &[String]) {
     }
 }
 
-/// How many cards the long stories take: all of them where somebody asks for it, a part of them in the daily run.
+/// How many cards the long stories take: all of them where somebody asks for it, a part of them in the daily
+/// run.
 fn scaled(daily: u32, whole: u32) -> u32 {
     if std::env::var_os("SIMGAUGE_TEST_WHOLE").is_some() { whole } else { daily }
 }
@@ -80,7 +81,8 @@ async fn one_card_of_another_account_is_among_the_next_two() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trouble_at_three_operators_does_not_slow_the_fourth() {
     let names = ["hanging", "failing", "talking-nonsense", LANE];
-    // An operator that takes as long as real ones do, so that the ratio is about lanes and not about this machine's noise.
+    // An operator that takes as long as real ones do, so that the ratio is about lanes and not about this
+    // machine's noise.
     let latency = Duration::from_millis(150);
     let server = server()
         .simulator(SimulatorConfig { latency, enforce_limits: false, ..SimulatorConfig::fixed() })
@@ -144,7 +146,8 @@ async fn p95_of_waits(server: &TestServer, rows: &[ImportRow]) -> Duration {
     times[times.len() * 95 / 100]
 }
 
-/// Two nodes, and nobody looks by himself for a minute: what one accepts the other hears of through the database.
+/// Two nodes, and nobody looks by himself for a minute: what one accepts the other hears of through the
+/// database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_accepted_at_one_node_wakes_the_lane_at_another() {
     let server = server()

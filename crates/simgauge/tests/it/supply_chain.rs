@@ -1,5 +1,6 @@
-//! What is in the tree may be: its licences and sources are those that `deny.toml` allows, and no crate of ours has unsafe code.
-//! `scripts/supply-chain` looks closer, with cargo-deny; this is what can be said without it.
+//! What is in the tree may be: its licences and sources are those that `deny.toml` allows, and no crate of
+//! ours has unsafe code. `scripts/supply-chain` looks closer, with cargo-deny; this is what can be said
+//! without it.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ fn packages() -> Vec<Value> {
     serde_json::from_value(metadata["packages"].take()).unwrap()
 }
 
-/// Whether one may choose so that only allowed licences are left: `OR` binds weaker than `AND`; `/` is how `OR` was written once.
+/// Whether one may choose so that only allowed licences are left: `OR` binds weaker than `AND`; `/` is how
+/// `OR` was written once.
 fn may_be(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut words = spaced.split_whitespace().peekable();

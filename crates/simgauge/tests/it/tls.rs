@@ -77,7 +77,8 @@ async fn a_certificate_is_used_and_replaced() {
     until_trusted(&server, &second).await;
     assert!(call(&server, &first).await.is_err());
 
-    // A key of another certificate: the one before stays. The next good one shows that the files were looked at.
+    // A key of another certificate: the one before stays. The next good one shows that the files were looked
+    // at.
     std::fs::write(&files.key, stranger.signing_key.serialize_pem()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(3);
     while Instant::now() < deadline {

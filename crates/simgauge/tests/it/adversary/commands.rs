@@ -6,7 +6,8 @@ use crate::support::{ICCID, LANE};
 use clap::Parser as _;
 use simgauge::cli::command::{Cli, run};
 
-/// Every argument that people fill in, with every text. The commands run in this process: no shell stands between.
+/// Every argument that people fill in, with every text. The commands run in this process: no shell stands
+/// between.
 ///
 /// Of the commands that refuse most texts, each text meets one in so many; what keeps texts meets all.
 pub async fn through_the_command_line(target: &mut Target, one_in: usize) {
@@ -90,7 +91,8 @@ pub async fn through_the_command_line(target: &mut Target, one_in: usize) {
             }
             target.inputs += 1;
         }
-        // What was taken is kept to the letter; what is left out are white space around it and a spreadsheet's guard.
+        // What was taken is kept to the letter; what is left out are white space around it and a
+        // spreadsheet's guard.
         if let Some(kept) = target.store.card_of_any(&card).await.unwrap() {
             let typed = text.trim();
             assert!(

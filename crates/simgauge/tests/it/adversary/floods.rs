@@ -15,7 +15,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 pub const MIB: usize = 1024 * 1024;
-/// What a server may grow by while it is flooded. What it is sent, or what that would become, is several times as much.
+/// What a server may grow by while it is flooded. What it is sent, or what that would become, is several
+/// times as much.
 const MOST_GROWTH_KIB: u64 = 48 * 1024;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PATH: &str = "/api/v3/card/refreshUsage";
@@ -139,8 +140,8 @@ async fn bodies_that_would_inflate() {
     still_well(&server, &process, before, "bodies that would inflate").await;
 }
 
-/// Lengths that lie, two ways to tell the length, and what is no HTTP at all: never two answers where one call was made, and never is
-/// what stands behind a lie taken for a call.
+/// Lengths that lie, two ways to tell the length, and what is no HTTP at all: never two answers where one
+/// call was made, and never is what stands behind a lie taken for a call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lengths_that_lie_and_what_is_no_http() {
     let mut server = server().start().await;

@@ -1,5 +1,6 @@
-//! Texts that something might run, through every way in: fields of the API, headers, the console's addresses, forms and files, the
-//! command line. None is our fault, none is run, and what is kept is kept as it was typed.
+//! Texts that something might run, through every way in: fields of the API, headers, the console's addresses,
+//! forms and files, the command line. None is our fault, none is run, and what is kept is kept as it was
+//! typed.
 
 use super::commands::through_the_command_line;
 use super::marks::{is_formula, is_raw_in, texts};
@@ -183,8 +184,8 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// Every page with every text in every part of its address; every form with it in every field. Or one text in so many, and those that
-/// a database minds.
+/// Every page with every text in every part of its address; every form with it in every field. Or one text in
+/// so many, and those that a database minds.
 async fn through_the_console(target: &mut Target, one_in: usize) {
     let mut ann = Browser::of(&target.server, "ann").await;
     let csrf = ann.get("/console").await.csrf();
@@ -220,7 +221,8 @@ async fn through_the_console(target: &mut Target, one_in: usize) {
     for (n, text) in texts().into_iter().enumerate().filter(tried) {
         let x = encoded(&text);
         for (m, page) in pages.into_iter().enumerate() {
-            // One by itself, another with each text; or all at once, where that is not too long for an address.
+            // One by itself, another with each text; or all at once, where that is not too long for an
+            // address.
             let all: Vec<String> = queries.iter().map(|name| format!("{name}={x}")).collect();
             let one = all[(n + m * 5) % all.len()].clone();
             let query = if (n + m) % 2 == 0 && x.len() < 2_000 { all.join("&") } else { one };

@@ -1,5 +1,5 @@
-//! The console's pages to people who have no business there. The routes are read from the router itself, so a new one is tried
-//! without anybody thinking of it.
+//! The console's pages to people who have no business there. The routes are read from the router itself, so a
+//! new one is tried without anybody thinking of it.
 
 use crate::console::browser::{Browser, PASSWORD, Page, admins};
 use crate::support::{ICCID, LANE, OPERATOR, TestServer, server};

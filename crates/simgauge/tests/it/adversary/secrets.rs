@@ -1,7 +1,7 @@
-//! Looking for secrets wherever they could have got to. A server lives through everything that makes, uses and refuses secrets, with every
-//! line logged that there is; then every line, every answer, the metrics, the traces, the database, its copy and what the commands
-//! said are searched for each secret as it is, in hex, in base64 and as addresses write it. Who makes a secret is shown it once: that is the
-//! one place.
+//! Looking for secrets wherever they could have got to. A server lives through everything that makes, uses
+//! and refuses secrets, with every line logged that there is; then every line, every answer, the metrics, the
+//! traces, the database, its copy and what the commands said are searched for each secret as it is, in hex,
+//! in base64 and as addresses write it. Who makes a secret is shown it once: that is the one place.
 
 use super::search::{Places, contains};
 use crate::console::browser::{Browser, PASSWORD, admins};

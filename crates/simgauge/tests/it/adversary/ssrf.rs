@@ -1,5 +1,6 @@
-//! A customer's `notify_url` as a way into the house: every way to write an address that is not public is refused when it is set, and
-//! again when something is to be delivered, as an older configuration or another program may have left it there. Nothing connects.
+//! A customer's `notify_url` as a way into the house: every way to write an address that is not public is
+//! refused when it is set, and again when something is to be delivered, as an older configuration or another
+//! program may have left it there. Nothing connects.
 
 use crate::support::receiver::{Mode, Receiver};
 use crate::support::{Database, SECRET, TestServer, import, row, server};
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Hosts that lead home, or into a network that is not public, in every way to write them. `https://HOST:PORT/` and more is made of each.
+/// Hosts that lead home, or into a network that is not public, in every way to write them.
+/// `https://HOST:PORT/` and more is made of each.
 const HOSTS: &[&str] = &[
     // This machine.
     "127.0.0.1",
@@ -193,7 +195,8 @@ fn quick(config: &mut Config) {
     config.notify.timeout_seconds = 5.0;
 }
 
-/// An account, an app and a card for each address; the addresses unchecked. Answers once every notification was tried.
+/// An account, an app and a card for each address; the addresses unchecked. Answers once every notification
+/// was tried.
 async fn deliver(server: &mut TestServer, urls: &[String]) -> Vec<NotificationView> {
     let store = server.store();
     let sealer = server.config.sealer().unwrap();

@@ -1,4 +1,5 @@
-//! Two accounts on one platform: whatever one of them sends, it learns nothing of the other and moves nothing of theirs.
+//! Two accounts on one platform: whatever one of them sends, it learns nothing of the other and moves nothing
+//! of theirs.
 
 use crate::support::call::sign_body;
 use crate::support::receiver::Receiver;
@@ -307,7 +308,8 @@ async fn naming_the_other_account_does_not_help() {
     assert_eq!(receiver.received().len(), told);
 }
 
-/// Whose appkey it is cannot be told by somebody who has not its secret, not even by the language of the answer.
+/// Whose appkey it is cannot be told by somebody who has not its secret, not even by the language of the
+/// answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_no_secret_cannot_tell_which_appkeys_exist() {
     let (server, ..) = two_accounts(Database::Sqlite).await;

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-/// `simgauge` as the commands find it: what serves is stopped once it is ready, so that the next command runs.
+/// `simgauge` as the commands find it: what serves is stopped once it is ready, so that the next command
+/// runs.
 const SIMGAUGE: &str = r#"#!/usr/bin/env bash
 arguments=("$@")
 case " $* " in
@@ -69,7 +70,8 @@ impl Shell {
         Self { dir, instead, demo: demo.to_owned() }
     }
 
-    /// Runs the blocks of a page one after another, each in a shell of its own and all in one folder; what each printed.
+    /// Runs the blocks of a page one after another, each in a shell of its own and all in one folder; what
+    /// each printed.
     pub fn run(&self, page: &Page, blocks: &[&Block]) -> Vec<String> {
         let mut script = "set -euo pipefail\n".to_owned();
         for (index, block) in blocks.iter().enumerate() {

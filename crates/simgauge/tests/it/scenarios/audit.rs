@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Every answered 200 has exactly one refresh row, and it ended; no card has two accepted within 300 s; the operator saw no
-/// violation; the books agree with what the operator said; no secret is in any log.
+/// Every answered 200 has exactly one refresh row, and it ended; no card has two accepted within 300 s; the
+/// operator saw no violation; the books agree with what the operator said; no secret is in any log.
 pub async fn audit(server: &TestServer, store: &Store, seen: &Seen, logs: &Path) {
     let rows = all_ended(store).await;
     let accepted = seen.accepted.lock().unwrap().clone();

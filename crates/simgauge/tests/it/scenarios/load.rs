@@ -32,7 +32,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts `callers` callers that refresh `cards` in turn at the nodes of these URLs; `passes` times each card at most.
+    /// Starts `callers` callers that refresh `cards` in turn at the nodes of these URLs; `passes` times each
+    /// card at most.
     pub fn start(
         server: &TestServer,
         urls: Vec<String>,

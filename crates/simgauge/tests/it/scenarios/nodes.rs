@@ -94,8 +94,8 @@ async fn a_lane_goes_on_when_its_holder_is(#[case] signal: &str) {
     let holder = nodes.remove(holder_of(&store, &nodes).await);
     // Calls go to the other node, so that only the lane is affected.
     let load = Load::start(&server, vec![nodes[0].url.clone()], &cards, 4, 1);
-    // The limit is used up, so every reading waits for leave and none is on its way. (What is on its way out of a process when
-    // it is frozen, it sends when it wakes up; nothing can keep it from that.)
+    // The limit is used up, so every reading waits for leave and none is on its way. (What is on its way out
+    // of a process when it is frozen, it sends when it wakes up; nothing can keep it from that.)
     server.simulator.wait_until(OPERATOR, |stats| stats.requests >= RATE.into()).await;
     holder.signal(signal);
     let stopped_at = Instant::now();
@@ -145,7 +145,8 @@ async fn a_graceful_stop_under_load_loses_nothing(
     assert!(node.terminate());
 }
 
-/// The time that counts is the database's: a node whose clock is two minutes off accepts and refuses as the others do.
+/// The time that counts is the database's: a node whose clock is two minutes off accepts and refuses as the
+/// others do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_a_wrong_clock_goes_by_the_databases_time() {
     use simgauge::app::App;

@@ -16,8 +16,8 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts `simgauge demo` on a free port, with a past of one day unless the arguments say otherwise; `environment` goes
-    /// over the demo's defaults.
+    /// Starts `simgauge demo` on a free port, with a past of one day unless the arguments say otherwise;
+    /// `environment` goes over the demo's defaults.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_simgauge"))

@@ -221,8 +221,8 @@ pub async fn import(store: &Store, rows: &[ImportRow]) {
     import.commit().await.unwrap();
 }
 
-/// Account `acme` (app `k`, and `off`, which is disabled) with the documentation's cards, account `other` (English, app `k2`)
-/// with one.
+/// Account `acme` (app `k`, and `off`, which is disabled) with the documentation's cards, account `other`
+/// (English, app `k2`) with one.
 pub async fn furnish(store: &Store, sealer: &Sealer, clock: &Clock) {
     for (account, language) in [("acme", "zh"), ("other", "en")] {
         store.create_account(account, language, clock.now()).await.unwrap();
