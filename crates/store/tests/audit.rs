@@ -4,7 +4,7 @@
 mod support;
 
 use rstest::rstest;
-use simgauge_domain::audit::{Anchor, Broken};
+use simgauge_domain::audit::{ChainPosition, ChainError};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{ImportRow, NewPackage, Store, StoreError};
@@ -83,32 +83,32 @@ async fn actions_are_recorded_and_failed_ones_are_not(
 }
 
 #[rstest]
-#[case::changed("UPDATE audit SET detail = 'account=other' WHERE seq = 2", Broken::Changed(2))]
-#[case::another_actor("UPDATE audit SET actor = 'cli:mallory' WHERE seq = 4", Broken::Changed(4))]
-#[case::another_time("UPDATE audit SET at = at + 1 WHERE seq = 1", Broken::Changed(1))]
-#[case::first_removed("DELETE FROM audit WHERE seq = 1", Broken::Missing(1))]
-#[case::one_removed("DELETE FROM audit WHERE seq = 3", Broken::Missing(3))]
-#[case::last_removed("DELETE FROM audit WHERE seq = 4", Broken::Missing(4))]
-#[case::all_removed("DELETE FROM audit", Broken::Missing(1))]
+#[case::changed("UPDATE audit SET detail = 'account=other' WHERE seq = 2", ChainError::Changed(2))]
+#[case::another_actor("UPDATE audit SET actor = 'cli:mallory' WHERE seq = 4", ChainError::Changed(4))]
+#[case::another_time("UPDATE audit SET at = at + 1 WHERE seq = 1", ChainError::Changed(1))]
+#[case::first_removed("DELETE FROM audit WHERE seq = 1", ChainError::Missing(1))]
+#[case::one_removed("DELETE FROM audit WHERE seq = 3", ChainError::Missing(3))]
+#[case::last_removed("DELETE FROM audit WHERE seq = 4", ChainError::Missing(4))]
+#[case::all_removed("DELETE FROM audit", ChainError::Missing(1))]
 #[case::one_inserted_after_the_last(
     "INSERT INTO audit SELECT 5, at, actor, action, subject, detail, hash FROM audit WHERE seq = 4",
-    Broken::Inserted(5)
+    ChainError::Inserted(5)
 )]
 #[case::one_inserted_before_the_first(
     "INSERT INTO audit SELECT 0, at, actor, action, subject, detail, hash FROM audit WHERE seq = 1",
-    Broken::Inserted(0)
+    ChainError::Inserted(0)
 )]
 #[case::one_replaced_by_a_copy(
     "UPDATE audit SET action = 'app.enable', hash = (SELECT hash FROM audit AS other WHERE other.seq = 3) \
      WHERE seq = 2",
-    Broken::Changed(2)
+    ChainError::Changed(2)
 )]
-#[case::the_head("UPDATE audit_head SET seq = 3", Broken::Inserted(4))]
+#[case::the_head("UPDATE audit_head SET seq = 3", ChainError::Inserted(4))]
 #[tokio::test]
 async fn tampering_is_seen(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
     #[case] tampering: &'static str,
-    #[case] expected: Broken,
+    #[case] expected: ChainError,
 ) {
     let store = with_actions(database).await;
     assert!(store.verify_audit(None).await.unwrap().is_ok());
@@ -127,13 +127,13 @@ async fn an_anchor_tells_of_a_chain_that_was_cut(
     store.run_raw("DELETE FROM audit WHERE seq = 4").await;
     store.run_raw("UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)").await;
     assert!(store.verify_audit(None).await.unwrap().is_ok());
-    assert_eq!(store.verify_audit(Some(kept.clone())).await.unwrap(), Err(Broken::Missing(4)));
+    assert_eq!(store.verify_audit(Some(kept.clone())).await.unwrap(), Err(ChainError::Missing(4)));
     // And goes on writing.
     acting_as(&store, "cli:mallory").set_app_disabled("k", false).await.unwrap();
     assert!(store.verify_audit(None).await.unwrap().is_ok());
-    assert_eq!(store.verify_audit(Some(kept)).await.unwrap(), Err(Broken::Rewritten(4)));
-    let unknown = Anchor { seq: 9, hash: "00".repeat(32) };
-    assert_eq!(store.verify_audit(Some(unknown)).await.unwrap(), Err(Broken::Missing(5)));
+    assert_eq!(store.verify_audit(Some(kept)).await.unwrap(), Err(ChainError::Rewritten(4)));
+    let unknown = ChainPosition { seq: 9, hash: "00".repeat(32) };
+    assert_eq!(store.verify_audit(Some(unknown)).await.unwrap(), Err(ChainError::Missing(5)));
 }
 
 #[rstest]

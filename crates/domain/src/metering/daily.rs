@@ -164,9 +164,12 @@ mod tests {
             posix in proptest::sample::select(vec!["UTC0", "CST-8", "CET-1CEST,M1.1.5,M1.2.5", "<-10>10"]),
         ) {
             let zone = TimeZone::posix(posix).unwrap();
-            let mut left: Vec<Counted> = drawn.into_iter().map(|(profile, began, as_of, cycle, delta)| Counted {
-                as_of: as_of.map(|hour| UnixMs(hour * HOUR)), cycle, ..reading(ProfileId(profile), began, delta)
-            }).collect();
+            let counted = |(profile, began, as_of, cycle, delta): (_, _, Option<i64>, _, _)| Counted {
+                as_of: as_of.map(|hour| UnixMs(hour * HOUR)),
+                cycle,
+                ..reading(ProfileId(profile), began, delta)
+            };
+            let mut left: Vec<Counted> = drawn.into_iter().map(counted).collect();
             let before = days(&left, &zone);
             let profiles = |readings: &[Counted]| {
                 readings.iter().map(|one| one.profile).collect::<std::collections::BTreeSet<_>>()

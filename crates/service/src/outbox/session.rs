@@ -279,7 +279,7 @@ impl<'a> DeliverySession<'a> {
             Ok(()) => {}
             Err(StoreError::LeaseLost(_)) => return None,
             Err(error) => {
-                tracing::warn!(%error, "delivery could not be wound up; some notifications will arrive twice");
+                tracing::warn!(%error, "the last deliveries could not be written; some will arrive twice");
             }
         }
         Some(self.lease)

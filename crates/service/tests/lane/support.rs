@@ -169,9 +169,9 @@ impl World {
         let setup = self.setup.take().unwrap();
         self.running.spawn(lanes::start(vec![setup], &self.settings, &self.stopping).unwrap());
         let until = self.now().after(LEASE);
-        let mut patience = Patience::new("the lane takes its lease");
+        let mut limit = Deadline::new("the lane takes its lease");
         while self.store.lanes().await.unwrap().iter().all(|row| row.lease_until != until.0) {
-            patience.next().await;
+            limit.next().await;
         }
     }
 
@@ -182,11 +182,11 @@ impl World {
 
     /// Waits for everything that was started to end.
     pub async fn join(&mut self) {
-        let mut patience = Patience::new("the lane ends");
+        let mut limit = Deadline::new("the lane ends");
         while !self.running.is_empty() {
             match self.running.try_join_next() {
                 Some(ended) => ended.unwrap(),
-                None => patience.next().await,
+                None => limit.next().await,
             }
         }
     }
@@ -218,9 +218,9 @@ impl World {
 
     async fn renewed(&self) {
         let until = self.now().after(LEASE);
-        let mut patience = Patience::new("the lane renews its lease");
+        let mut limit = Deadline::new("the lane renews its lease");
         while self.lane().await.lease_until != until.0 {
-            patience.next().await;
+            limit.next().await;
         }
     }
 
@@ -245,11 +245,11 @@ impl World {
 
     /// The next call at the operator.
     pub async fn next_call(&mut self) -> Call {
-        let mut patience = Patience::new("a call at the operator");
+        let mut limit = Deadline::new("a call at the operator");
         loop {
             match self.calls.try_recv() {
                 Ok(call) => return call,
-                Err(_) => patience.next().await,
+                Err(_) => limit.next().await,
             }
         }
     }
@@ -275,13 +275,13 @@ impl World {
 
     /// A refresh once it has ended.
     pub async fn ended(&self, account: &str, id: &RefreshId) -> RefreshView {
-        let mut patience = Patience::new("the refresh ends");
+        let mut limit = Deadline::new("the refresh ends");
         loop {
             let refresh = self.refresh(account, id).await;
             if matches!(refresh.state, RefreshState::Succeeded | RefreshState::Failed) {
                 return refresh;
             }
-            patience.next().await;
+            limit.next().await;
         }
     }
 
@@ -291,42 +291,42 @@ impl World {
 
     /// The waiting task of a card once it has failed so often.
     pub async fn put_off(&self, account: &str, card: &str, attempts: u32) -> Task {
-        let mut patience = Patience::new("the reading is put off");
+        let mut limit = Deadline::new("the reading is put off");
         loop {
             let mut waiting = self.waiting(account).await.into_iter();
             match waiting.find(|task| task.number == card && task.attempts == attempts) {
                 Some(task) => return task,
-                None => patience.next().await,
+                None => limit.next().await,
             }
         }
     }
 
     /// Waits until this process no longer works the lane.
     pub async fn lane_left(&self) {
-        let mut patience = Patience::new("the lane is left");
+        let mut limit = Deadline::new("the lane is left");
         let line = format!(r#"simgauge_lane_held{{lane="{LANE}"}} 0"#);
         while !self.telemetry.metrics.text().unwrap().lines().any(|held| held == line) {
-            patience.next().await;
+            limit.next().await;
         }
     }
 }
 
 /// What a task of a story answers.
 pub async fn ended<T>(task: JoinHandle<T>) -> T {
-    let mut patience = Patience::new("the task ends");
+    let mut limit = Deadline::new("the task ends");
     while !task.is_finished() {
-        patience.next().await;
+        limit.next().await;
     }
     task.await.unwrap()
 }
 
 /// Looks again and again for what must come, and gives up by the real clock.
-struct Patience {
+struct Deadline {
     what: &'static str,
     until: Instant,
 }
 
-impl Patience {
+impl Deadline {
     fn new(what: &'static str) -> Self {
         Self { what, until: Instant::now() + REAL_TIME }
     }

@@ -100,15 +100,13 @@ mod tests {
                 sender.send(name).expect("the test listens");
             }
         };
-        let (one, other, mut tasks) = (service("one"), service("other"), JoinSet::new());
-        tasks.spawn(service("task"));
+        let (one, other) = (service("one"), service("other"));
         background.start("one", one);
         background.start_on(&Handle::current(), "other", other);
-        background.join("tasks", tasks);
         assert_eq!(background.stop(TIMEOUT).await, Ok(()));
         let mut names: Vec<_> = std::iter::from_fn(|| ended.try_recv().ok()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["one", "other", "task"]);
+        assert_eq!(names, ["one", "other"]);
     }
 
     #[tokio::test(start_paused = true)]

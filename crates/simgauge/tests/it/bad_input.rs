@@ -24,11 +24,15 @@ fn refused(answer: &Answer, code: &str, names: &str) {
     assert!(answer.message().contains(names), "{:?} does not name {names:?}", answer.message());
 }
 
+/// As the documentation of the cloud eSIM's operation shows it.
+const SINGLE_QUOTES: &[u8] = b"{\"appkey\": \"k\", \"timestamp\": 1700000000, \"nonce\": 49890, \
+    \"sign\": \"x\", \"eid\": '11111111111111111111111111'}";
+
 #[rstest]
 #[case::empty(b"" as &[u8], "空")]
 #[case::blank(b" \r\n", "空")]
 #[case::not_json(b"appkey=k&iccid=8988308650100524999", "JSON")]
-#[case::single_quotes(b"{\"appkey\": \"k\", \"timestamp\": 1700000000, \"nonce\": 49890, \"sign\": \"x\", \"eid\": '11111111111111111111111111'}", "JSON")]
+#[case::single_quotes(SINGLE_QUOTES, "JSON")]
 #[case::array(b"[]", "JSON")]
 #[case::string(b"\"x\"", "JSON")]
 #[case::duplicate(b"{\"iccid\":\"1\",\"iccid\":\"2\"}", "iccid")]
@@ -54,7 +58,9 @@ async fn deep_nesting() {
 #[tokio::test]
 async fn each_required_field(
     #[values("appkey", "timestamp", "nonce", "sign", "iccid")] field: &str,
-    #[values(None, Some(json!(null)), Some(json!("")), Some(json!(true)), Some(json!([1])), Some(json!({"a": 1})))]
+    #[values(
+        None, Some(json!(null)), Some(json!("")), Some(json!(true)), Some(json!([1])), Some(json!({"a": 1}))
+    )]
     wrong: Option<Value>,
 ) {
     let server = server().start().await;

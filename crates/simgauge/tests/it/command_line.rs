@@ -42,7 +42,8 @@ fn bash_completes() {
     std::fs::write(&script, simgauge(&["completions", "bash"]).stdout).unwrap();
     let complete = |words: &str, at: &str| {
         // What readline does: the words so far, the word under the cursor, the one before it.
-        let ask = r#". "$0"; COMP_WORDS=($1); COMP_CWORD=$2; _simgauge simgauge "${COMP_WORDS[$2]}" "${COMP_WORDS[$2-1]}"; echo "${COMPREPLY[*]}""#;
+        let ask = r#". "$0"; COMP_WORDS=($1); COMP_CWORD=$2
+            _simgauge simgauge "${COMP_WORDS[$2]}" "${COMP_WORDS[$2-1]}"; echo "${COMPREPLY[*]}""#;
         let output = Command::new("bash").arg("-c").arg(ask).arg(&script).args([words, at]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };

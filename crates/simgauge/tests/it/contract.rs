@@ -180,7 +180,8 @@ async fn answers_carry_request_ids() {
 async fn unknown_appkey_and_wrong_sign_look_alike() {
     let server = server().start().await;
     let ask = async |appkey: &str, secret: &str| {
-        let body = json!({ "appkey": appkey, "timestamp": server.clock.now().seconds(), "nonce": 12345, "iccid": ICCID });
+        let timestamp = server.clock.now().seconds();
+        let body = json!({ "appkey": appkey, "timestamp": timestamp, "nonce": 12345, "iccid": ICCID });
         server.post("/api/v3/card/refreshUsage", sign_body(body, secret).to_string()).await
     };
     let wrong = ask("k", "not the secret").await;

@@ -134,7 +134,7 @@ async fn thresholds_and_old_usage_are_notified_once(
     store.set_notification_prefs(&settings).await.unwrap();
     let lease = lease(&store).await;
     // (second, used of 1000, hours since the operator knew) -> events beside the end of the refresh.
-    let mut told = 0;
+    let mut outcome = 0;
     let mut read = async |second: i64, used: u64, hours_old: i64| {
         let now = at(second);
         accepted(&accept(&store, &[call("8901", u32::try_from(second).unwrap(), now)], now).await[0]);
@@ -143,7 +143,7 @@ async fn thresholds_and_old_usage_are_notified_once(
         store.finish(&lease, &[finished(&task, at(second + 1), Ok(reading))]).await.unwrap();
         let mut all = store.notifications(Some("acme"), None, 100).await.unwrap();
         all.sort_by_key(|one| one.created_at);
-        let news: Vec<String> = all[told..]
+        let news: Vec<String> = all[outcome..]
             .iter()
             .filter(|one| one.event != "usage.refreshed")
             .map(|one| match one.event.as_str() {
@@ -152,7 +152,7 @@ async fn thresholds_and_old_usage_are_notified_once(
                 other => other.to_owned(),
             })
             .collect();
-        told = all.len();
+        outcome = all.len();
         let mut news = news;
         news.sort_unstable();
         news

@@ -94,8 +94,8 @@ impl TestServer {
     }
 
     /// Waits until a refresh ended, at most `patience`; answers its report.
-    pub async fn ended(&self, id: &str, patience: Duration) -> Value {
-        let deadline = Instant::now() + patience;
+    pub async fn ended(&self, id: &str, limit: Duration) -> Value {
+        let deadline = Instant::now() + limit;
         loop {
             let report = self.refresh(id).await.expect("200").clone();
             if report["state"] == "succeeded" || report["state"] == "failed" {

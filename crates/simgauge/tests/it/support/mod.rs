@@ -244,7 +244,7 @@ pub async fn furnish(store: &Store, sealer: &Sealer, clock: &Clock) {
 pub async fn new_postgres_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let admin = std::env::var("SIMGAUGE_TEST_POSTGRES")
-        .expect("SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or scripts/with-postgres");
+        .expect("SIMGAUGE_TEST_POSTGRES must name a PostgreSQL: scripts/with-postgres sets it");
     let name = format!("it_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let pool = sqlx::PgPool::connect(&admin).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
