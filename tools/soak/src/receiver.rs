@@ -94,7 +94,7 @@ impl Receiver {
     }
 
     pub(super) fn look<T>(&self, work: impl FnOnce(&Received) -> T) -> T {
-        self.shared.with(|received| work(told))
+        self.shared.with(|received| work(received))
     }
 }
 
