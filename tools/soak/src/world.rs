@@ -53,7 +53,7 @@ pub(super) struct Customer {
 }
 
 /// The customers. The second one gets notifications, the last one has a quota.
-const ACCOUNTS: [&str; 4] = ["acme", "told", "other", "hasty"];
+const ACCOUNTS: [&str; 4] = ["acme", "notified", "other", "hasty"];
 const NOTIFIED: usize = 1;
 pub(super) const HASTY: usize = 3;
 
