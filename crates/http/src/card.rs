@@ -21,7 +21,7 @@ pub(super) struct GetCard(pub(super) CardKind);
 pub(super) struct ListCards(pub(super) CardKind);
 
 impl Operation for GetCard {
-    async fn run(self, state: &ApiState, call: Call<'_>) -> Result<Response, ApiError> {
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, number) = gate::enter_once(state, call, |body| request::card_number(body, self.0))?;
         let card =
             state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
@@ -31,7 +31,7 @@ impl Operation for GetCard {
 }
 
 impl Operation for ListCards {
-    async fn run(self, state: &ApiState, call: Call<'_>) -> Result<Response, ApiError> {
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter_once(state, call, |body| ListFields::read(body, self.0))?;
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;

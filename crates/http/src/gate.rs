@@ -41,7 +41,6 @@ pub(super) struct Origin {
 }
 
 /// A call of an operation, as it came in.
-#[derive(Clone, Copy)]
 pub(super) struct Call<'c> {
     pub(super) body: &'c Body<'c>,
     pub(super) origin: Origin,
@@ -68,10 +67,10 @@ pub fn asked_language(headers: &HeaderMap) -> Option<Language> {
 /// Checks a call. `read` takes the operation's own fields out of its body.
 pub(super) fn enter<'c, T>(
     state: &ApiState,
-    call: Call<'c>,
+    call: &Call<'c>,
     read: impl FnOnce(&'c Body<'c>) -> Result<T, FieldError>,
 ) -> Result<(Caller<'c>, T), ApiError> {
-    let Call { body, origin, .. } = call;
+    let Call { body, origin, .. } = *call;
     let common = request::Caller::read(body)?;
     let fields = read(body)?;
     let now = state.services.clock.now();
@@ -133,7 +132,7 @@ fn is_right(secrets: [Option<&str>; 2], mut verify: impl FnMut(&str) -> bool) ->
 /// identical refresh gets the same answer instead.)
 pub(super) fn enter_once<'c, T>(
     state: &ApiState,
-    call: Call<'c>,
+    call: &Call<'c>,
     read: impl FnOnce(&'c Body<'c>) -> Result<T, FieldError>,
 ) -> Result<(Caller<'c>, T), ApiError> {
     let (caller, fields) = enter(state, call, read)?;

@@ -17,7 +17,7 @@ use simgauge_service::answers;
 pub(super) struct UsageHistory(pub(super) CardKind);
 
 impl Operation for UsageHistory {
-    async fn run(self, state: &ApiState, call: Call<'_>) -> Result<Response, ApiError> {
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter_once(state, call, |body| HistoryFields::read(body, self.0))?;
         let store = &state.services.store;
         // For its caller, a card of another account does not exist.

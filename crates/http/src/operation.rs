@@ -7,6 +7,9 @@ use axum::response::Response;
 
 /// An operation of the open API.
 pub(super) trait Operation: Copy + Send + 'static {
-    fn run(self, state: &ApiState, call: Call<'_>)
-    -> impl Future<Output = Result<Response, ApiError>> + Send;
+    fn run(
+        self,
+        state: &ApiState,
+        call: &Call<'_>,
+    ) -> impl Future<Output = Result<Response, ApiError>> + Send;
 }

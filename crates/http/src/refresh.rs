@@ -14,7 +14,7 @@ use simgauge_service::answers;
 pub(super) struct GetRefresh;
 
 impl Operation for GetRefresh {
-    async fn run(self, state: &ApiState, call: Call<'_>) -> Result<Response, ApiError> {
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, id) = gate::enter_once(state, call, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
         let refresh = state.services.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;

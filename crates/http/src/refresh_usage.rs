@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 pub(super) struct RefreshUsage(pub(super) CardKind);
 
 impl Operation for RefreshUsage {
-    async fn run(self, state: &ApiState, call: Call<'_>) -> Result<Response, ApiError> {
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, call, |body| RefreshFields::read(body, self.0))?;
         let accepted_call = accept(state, &caller, self.0, fields.number).await?;
         if fields.wait > 0 {

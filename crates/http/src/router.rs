@@ -118,7 +118,7 @@ async fn answered(
     })?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
     let call = Call { body: &parsed, origin, request_id };
-    operation.run(state, call).await.map_err(|error| {
+    operation.run(state, &call).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
             tracing::error!(request_id, "a call ended with an internal error");
         } else {
