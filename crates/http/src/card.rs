@@ -1,14 +1,14 @@
 //! The operations that read cards of either kind: one card, and a list.
 
 use crate::answer::{ApiError, done};
-use crate::gate::{self, Origin};
+use crate::gate::{self, Call};
 use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
+use simgauge_protocol::Code;
 use simgauge_protocol::answer::CardPage;
 use simgauge_protocol::request::{self, ListCards as ListFields};
-use simgauge_protocol::{Body, Code};
 use simgauge_service::answers;
 use simgauge_store::CardFilter;
 
@@ -21,31 +21,18 @@ pub(super) struct GetCard(pub(super) CardKind);
 pub(super) struct ListCards(pub(super) CardKind);
 
 impl Operation for GetCard {
-    async fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> Result<Response, ApiError> {
-        let (caller, number) =
-            gate::enter_once(state, body, origin, |body| request::card_number(body, self.0))?;
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (caller, number) = gate::enter_once(state, call, |body| request::card_number(body, self.0))?;
         let card =
             state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
         let answer = answers::card_answer(&state.services, card, caller.language);
-        Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
+        Ok(done(Code::Ok.default_message(caller.language), answer, call.request_id))
     }
 }
 
 impl Operation for ListCards {
-    async fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter_once(state, body, origin, |body| ListFields::read(body, self.0))?;
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter_once(state, call, |body| ListFields::read(body, self.0))?;
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;
         // One card more than the page, to know whether there is a next page.
@@ -66,6 +53,6 @@ impl Operation for ListCards {
                 .map(|card| answers::card_answer(&state.services, card, caller.language))
                 .collect(),
         };
-        Ok(done(Code::Ok.default_message(caller.language), page, request_id))
+        Ok(done(Code::Ok.default_message(caller.language), page, call.request_id))
     }
 }

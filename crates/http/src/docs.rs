@@ -208,9 +208,9 @@ static EN: Texts = Texts {
     other_lang: "zh",
     other_name: "中文",
     intro: "Signs a request in this browser and sends it: a first call needs no program.",
-    insecure: "Browsers offer WebCrypto, which signing needs, on https and on localhost only. Open this page over \
-               https, or on the server's own machine as http://localhost; or use simgauge sign on the \
-               command line.",
+    insecure: "Browsers offer WebCrypto, which signing needs, on https and on localhost only. Open this page \
+               over https, or on the server's own machine as http://localhost; or use simgauge sign on \
+               the command line.",
     no_script: "This page needs JavaScript.",
     operation: "Operation",
     secret: "Secret",

@@ -40,6 +40,13 @@ pub(super) struct Origin {
     pub(super) address: Option<IpAddr>,
 }
 
+/// A call of an operation, as it came in.
+pub(super) struct Call<'c> {
+    pub(super) body: &'c Body<'c>,
+    pub(super) origin: Origin,
+    pub(super) request_id: &'c str,
+}
+
 /// Read from the request in place: copying all headers would cost more than reading these two.
 impl FromRequestParts<ApiState> for Origin {
     type Rejection = Infallible;
@@ -58,12 +65,12 @@ pub fn asked_language(headers: &HeaderMap) -> Option<Language> {
 }
 
 /// Checks a call. `read` takes the operation's own fields out of its body.
-pub(super) fn enter<'b, T>(
+pub(super) fn enter<'c, T>(
     state: &ApiState,
-    body: &'b Body<'_>,
-    origin: Origin,
-    read: impl FnOnce(&'b Body<'_>) -> Result<T, FieldError>,
-) -> Result<(Caller<'b>, T), ApiError> {
+    call: &Call<'c>,
+    read: impl FnOnce(&'c Body<'c>) -> Result<T, FieldError>,
+) -> Result<(Caller<'c>, T), ApiError> {
+    let Call { body, origin, .. } = *call;
     let common = request::Caller::read(body)?;
     let fields = read(body)?;
     let now = state.services.clock.now();
@@ -123,13 +130,12 @@ fn is_right(secrets: [Option<&str>; 2], mut verify: impl FnMut(&str) -> bool) ->
 
 /// Checks a call of a read operation, whose sign is good only once: a captured call cannot be sent again. (An
 /// identical refresh gets the same answer instead.)
-pub(super) fn enter_once<'b, T>(
+pub(super) fn enter_once<'c, T>(
     state: &ApiState,
-    body: &'b Body<'_>,
-    origin: Origin,
-    read: impl FnOnce(&'b Body<'_>) -> Result<T, FieldError>,
-) -> Result<(Caller<'b>, T), ApiError> {
-    let (caller, fields) = enter(state, body, origin, read)?;
+    call: &Call<'c>,
+    read: impl FnOnce(&'c Body<'c>) -> Result<T, FieldError>,
+) -> Result<(Caller<'c>, T), ApiError> {
+    let (caller, fields) = enter(state, call, read)?;
     if !state.replay.is_first(&caller.fingerprint, Instant::now()) {
         return Err(ApiError::Repeated);
     }

@@ -1,15 +1,15 @@
 //! `usageHistory` of either kind of card: its readings page by page, and its daily totals.
 
 use crate::answer::{ApiError, done};
-use crate::gate::{self, Origin};
+use crate::gate::{self, Call};
 use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
+use simgauge_protocol::Code;
 use simgauge_protocol::answer::{DayAnswer, HistoryAnswer};
 use simgauge_protocol::request::UsageHistory as HistoryFields;
-use simgauge_protocol::{Body, Code};
 use simgauge_service::answers;
 
 /// `usageHistory`.
@@ -17,15 +17,8 @@ use simgauge_service::answers;
 pub(super) struct UsageHistory(pub(super) CardKind);
 
 impl Operation for UsageHistory {
-    async fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> Result<Response, ApiError> {
-        let (caller, fields) =
-            gate::enter_once(state, body, origin, |body| HistoryFields::read(body, self.0))?;
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter_once(state, call, |body| HistoryFields::read(body, self.0))?;
         let store = &state.services.store;
         // For its caller, a card of another account does not exist.
         let card = store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
@@ -42,6 +35,6 @@ impl Operation for UsageHistory {
             next_before,
             days: days.into_iter().map(|(day, used_bytes)| DayAnswer { day, used_bytes }).collect(),
         };
-        Ok(done(Code::Ok.default_message(caller.language), answer, request_id))
+        Ok(done(Code::Ok.default_message(caller.language), answer, call.request_id))
     }
 }

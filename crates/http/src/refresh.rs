@@ -1,12 +1,12 @@
 //! `/api/v3/refresh/get`: the state of a refresh.
 
 use crate::answer::{ApiError, done};
-use crate::gate::{self, Origin};
+use crate::gate::{self, Call};
 use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::id::RefreshId;
-use simgauge_protocol::{Body, Code, request};
+use simgauge_protocol::{Code, request};
 use simgauge_service::answers;
 
 /// `refresh/get`.
@@ -14,18 +14,12 @@ use simgauge_service::answers;
 pub(super) struct GetRefresh;
 
 impl Operation for GetRefresh {
-    async fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> Result<Response, ApiError> {
-        let (caller, id) = gate::enter_once(state, body, origin, request::refresh_id)?;
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (caller, id) = gate::enter_once(state, call, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
         let refresh = state.services.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
         let card = state.services.store.card_of_any(&refresh.number).await?;
         let report = answers::refresh_report(refresh, card.map(|card| card.kind), caller.language);
-        Ok(done(Code::Ok.default_message(caller.language), report, request_id))
+        Ok(done(Code::Ok.default_message(caller.language), report, call.request_id))
     }
 }

@@ -2,7 +2,7 @@
 //! ended.
 
 use crate::answer::{ApiError, done};
-use crate::gate::{self, Caller, Origin};
+use crate::gate::{self, Call, Caller};
 use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
@@ -10,7 +10,6 @@ use simgauge_domain::accept::cooling_until;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
-use simgauge_protocol::Body;
 use simgauge_protocol::answer::{RefreshAnswer, RefreshState};
 use simgauge_protocol::request::{self, RefreshUsage as RefreshFields};
 use simgauge_service::answers;
@@ -25,20 +24,18 @@ use std::time::{Duration, Instant};
 pub(super) struct RefreshUsage(pub(super) CardKind);
 
 impl Operation for RefreshUsage {
-    async fn run(
-        self,
-        state: &ApiState,
-        body: &Body<'_>,
-        origin: Origin,
-        request_id: &str,
-    ) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter(state, body, origin, |body| RefreshFields::read(body, self.0))?;
+    async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
+        let (caller, fields) = gate::enter(state, call, |body| RefreshFields::read(body, self.0))?;
         let accepted_call = accept(state, &caller, self.0, fields.number).await?;
         if fields.wait > 0 {
             // In a box: it would be the largest part of every call's future, and most calls do not wait.
-            return Box::pin(hold(state, &caller, self.0, fields, accepted_call, request_id)).await;
+            return Box::pin(hold(state, &caller, self.0, fields, accepted_call, call.request_id)).await;
         }
-        Ok(done(request::success_message(self.0), answer(state, &caller, self.0, accepted_call), request_id))
+        Ok(done(
+            request::success_message(self.0),
+            answer(state, &caller, self.0, accepted_call),
+            call.request_id,
+        ))
     }
 }
 

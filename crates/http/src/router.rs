@@ -3,7 +3,7 @@
 
 use crate::answer::ApiError;
 use crate::card::{GetCard, ListCards};
-use crate::gate::{self, Origin};
+use crate::gate::{self, Call, Origin};
 use crate::history::UsageHistory;
 use crate::operation::Operation;
 use crate::refresh::GetRefresh;
@@ -117,7 +117,8 @@ async fn answered(
         }
     })?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
-    operation.run(state, &parsed, origin, request_id).await.map_err(|error| {
+    let call = Call { body: &parsed, origin, request_id };
+    operation.run(state, &call).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
             tracing::error!(request_id, "a call ended with an internal error");
         } else {

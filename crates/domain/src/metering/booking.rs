@@ -1,7 +1,8 @@
 //! Metered packages: the platform's own, booked from the differences of a card's profiles.
 //!
 //! Overage from before a package was added or topped up stays overage: the customer bought bytes for the
-//! future, and a booking that was shown must not move by itself. A person can move it; see [`super::change`].
+//! future, and a booking that was shown must not move by itself. A person can move it, with
+//! [`Ledger::cover_overage`].
 
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
