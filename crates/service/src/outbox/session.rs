@@ -279,7 +279,8 @@ impl<'a> DeliverySession<'a> {
             Ok(()) => {}
             Err(StoreError::LeaseLost(_)) => return None,
             Err(error) => {
-                tracing::warn!(%error, "delivery could not be wound up; some notifications will arrive twice");
+                let message = "delivery could not be wound up; some notifications will arrive twice";
+                tracing::warn!(%error, "{message}");
             }
         }
         Some(self.lease)
