@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Passwords that are checked at once: each check takes some 20 MB.
 const LOG_INS_AT_ONCE: usize = 2;
@@ -37,6 +38,8 @@ pub struct Inner {
     pub(crate) log_ins: Semaphore,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) imports: ImportJobs,
+    /// What runs for them.
+    pub(crate) import_tasks: TaskTracker,
     pub(crate) data_ages: DataAges,
 }
 
@@ -67,6 +70,7 @@ impl ConsoleState {
             log_ins: Semaphore::new(LOG_INS_AT_ONCE),
             live: Arc::new(Semaphore::new(LIVE_AT_ONCE)),
             imports: ImportJobs::default(),
+            import_tasks: TaskTracker::new(),
             data_ages: DataAges::default(),
         }))
     }
@@ -74,6 +78,13 @@ impl ConsoleState {
     /// What a page of this moment is shown in.
     pub(crate) fn view(&self, t: Texts) -> ViewContext<'_> {
         ViewContext { t, now: self.services.clock.now(), zone: &self.services.zone }
+    }
+
+    /// Ends with the last import, once the process stops. An import under way then breaks off.
+    pub async fn join_imports(self) {
+        self.stopping.cancelled().await;
+        self.import_tasks.close();
+        self.import_tasks.wait().await;
     }
 }
 

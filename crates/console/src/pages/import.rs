@@ -160,7 +160,9 @@ async fn begin(state: &ConsoleState, session: &Session, upload: Upload, mode: Mo
     state.imports.add(Arc::clone(&job))?;
     perform(state, session, Action::ImportCards { file, mode: mode_name(mode) }).await?;
     let path = format!("/console/import/{}", job.id);
-    tokio::spawn(run(state.clone(), acting(state, &session.admin), job));
+    let run = run(state.clone(), acting(state, &session.admin), job);
+    let stopping = state.stopping.clone();
+    state.import_tasks.spawn(async move { stopping.run_until_cancelled(run).await });
     Ok(Redirect::to(&path).into_response())
 }
 

@@ -61,6 +61,7 @@ impl Listeners {
                 config.console.clone(),
                 self.operator_facts,
             );
+            background.start("console imports", state.clone().join_imports());
             let console = simgauge_console::router(state);
             match self.console_listener {
                 None => routes = routes.merge(console),

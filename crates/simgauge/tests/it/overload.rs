@@ -41,7 +41,8 @@ impl<'a> Standstill<'a> {
     }
 }
 
-#[tokio::test]
+// Whoever waits for the store does so on a thread: the test itself must have others.
+#[tokio::test(flavor = "multi_thread")]
 async fn who_would_wait_too_long_is_turned_away_and_uses_no_cooldown() {
     let server = server().configure(|config| config.refresh.accept_queue = 1).start().await;
     let numbers = server.add_cards(3).await;
