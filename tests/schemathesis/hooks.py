@@ -1,6 +1,6 @@
 """What schemathesis needs to know beside the document: the sign, and that a refusal comes with HTTP 200.
 
-The sign is implemented here once more, from docs/api.md and not from the server's code.
+The sign is implemented here once more, from docs/en/api.md and not from the server's code.
 """
 
 import hashlib

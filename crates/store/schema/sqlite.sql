@@ -21,7 +21,7 @@ CREATE TABLE account (
 -- secret: sealed with the platform's key; never readable from the database alone.
 -- allow: networks that the app may call from, comma-separated; empty: from anywhere.
 -- sign_type: how its calls must be signed.
--- old_secret, old_until: the secret before the last rotation, sealed, and until when it is good as well.
+-- old_secret, old_until: the secret before the last rotation, sealed, and until when it is valid.
 -- per_second, burst: how many calls; NULL: no limit of its own, 0: none.
 CREATE TABLE app (
     appkey     TEXT PRIMARY KEY,
@@ -40,16 +40,12 @@ CREATE TABLE app (
 
 -- id: given out once. Everything else names the card by it, so that its number and its account can change.
 -- number: the ICCID of a physical card, the EID of a cloud eSIM.
--- accepted_at, last_refresh: of its latest refresh; from the end of that one's first reading on. Until then
--- the refresh has
--- a task.
--- profile, operator_account, used, began_at: the profile's, where the card has one profile, whose ICCID is
--- the card's number (as
--- every physical card has). So accepting reads one row.
--- overage: bytes that no package had room for. overage_base: how many there were when the card got its first
--- package; no
--- package could have had room for those.
--- notified_state: what the account was notified of the card's thresholds and staleness, as JSON.
+-- accepted_at, last_refresh: of its latest refresh, from the end of that one's first reading on. Until then a
+-- task names the refresh.
+-- profile, operator_account, used, began_at: copied from the profile, where the card has one profile and its
+-- ICCID is the card's number (as for every physical card). So accepting reads one row.
+-- overage: bytes that no package had room for. overage_base: the overage when the card got its first package.
+-- notified_state: which thresholds and staleness of the card the account was notified of, as JSON.
 CREATE TABLE card (
     id               INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     number           TEXT NOT NULL UNIQUE,
@@ -70,9 +66,8 @@ CREATE TABLE card (
 
 CREATE INDEX card_by_account ON card (account, kind, number);
 
--- For finding cards. None of these columns changes when a card is accepted or read, so that neither pays for
--- them: SQLite
--- leaves the index alone, PostgreSQL's update stays within its page.
+-- For finding cards. Accepting and reading change none of these columns, so these indexes cost them nothing:
+-- SQLite leaves the index alone, PostgreSQL's update stays within its page.
 CREATE INDEX card_by_label ON card (label, number) WHERE label <> '';
 CREATE INDEX card_by_status ON card (status, number) WHERE status <> 'ACTIVATED_NAME';
 
@@ -103,9 +98,8 @@ CREATE TABLE profile (
 CREATE INDEX profile_by_operator ON profile (operator_account, card);
 CREATE INDEX profile_by_iccid ON profile (iccid) WHERE own_number = 0;
 
--- One accepted refresh. card: its id; like all history it has no foreign key to card or profile, so that it
--- outlives them.
--- (Also, looking the card up once more is what accepting would spend most on.)
+-- One accepted refresh. card: its id. Like all history it has no foreign key to card or profile, so that it
+-- outlives them. (Checking the key would also be the largest part of accepting.)
 -- previous: the card's refresh before it, so that a card's history needs no index here.
 -- remaining: comma-separated ids of profiles still to be read.
 CREATE TABLE refresh (
@@ -125,9 +119,8 @@ CREATE TABLE refresh (
     detail      TEXT
 ) WITHOUT ROWID;
 
--- A waiting reading; deleted when done. The key is the order in which a lane takes an account's work. No
--- foreign keys, since
--- accepting writes it.
+-- A waiting reading; deleted when done. The key is the order in which a lane takes an account's work. There
+-- are no foreign keys: they would make accepting slower.
 CREATE TABLE task (
     lane             TEXT NOT NULL,
     account          TEXT NOT NULL,
@@ -141,8 +134,8 @@ CREATE TABLE task (
 ) WITHOUT ROWID;
 
 -- Every believed answer of an operator, append-only.
--- delta: bytes that the reading counted, negative for a correction. kind: first, same_period, new_period,
--- correction, late.
+-- delta: bytes that the reading counted, negative for a correction.
+-- kind: first, same_period, new_period, correction, late.
 -- cycle: how often the operator's count had begun anew.
 CREATE TABLE reading (
     card         BIGINT NOT NULL,
@@ -162,7 +155,7 @@ CREATE TABLE reading (
     PRIMARY KEY (card, began_at, profile)
 ) WITHOUT ROWID;
 
--- The platform's own packages. total NULL: unlimited; valid_from, valid_to NULL: since ever, for ever.
+-- The platform's own packages. total NULL: unlimited. valid_from, valid_to NULL: no such bound.
 CREATE TABLE package (
     card       BIGINT NOT NULL REFERENCES card (id),
     code       TEXT NOT NULL,
@@ -175,9 +168,8 @@ CREATE TABLE package (
     PRIMARY KEY (card, code)
 ) WITHOUT ROWID;
 
--- The books, append-only: bytes put on a package, or (package NULL) on overage. profile and began_at name the
--- reading; profile is
--- 0 where somebody changed the packages.
+-- Bookings, append-only: bytes booked on a package or, where package is NULL, as overage.
+-- profile and began_at name the reading. profile is 0 where a person changed the packages.
 CREATE TABLE booking (
     card     BIGINT NOT NULL,
     began_at BIGINT NOT NULL,
@@ -188,7 +180,7 @@ CREATE TABLE booking (
     PRIMARY KEY (card, began_at, profile, line)
 ) WITHOUT ROWID;
 
--- Readings that were pruned, summed by local day.
+-- Sums of pruned readings, by local day.
 CREATE TABLE daily (
     card     BIGINT NOT NULL,
     day      TEXT NOT NULL,
@@ -199,12 +191,10 @@ CREATE TABLE daily (
     PRIMARY KEY (card, day, profile, cycle)
 ) WITHOUT ROWID;
 
--- The outbox: written in the transaction that made the event, emptied by whoever holds the outbox's lease.
--- seq: the order; a card's notifications are written under the card's lock, so theirs is the order of
--- commits.
--- waiting_since: when it was written, or last replayed; from then on its time runs.
--- next_at: when to try it; only the oldest waiting one of a card has it, the others are held back by that
--- one.
+-- The outbox: written in the transaction of the event, emptied by the holder of the outbox's lease.
+-- seq: the order. A card's notifications are written under the card's lock, so theirs is that of the commits.
+-- waiting_since: when it was written, or last replayed. The time until it is given up counts from then.
+-- next_at: when to try it. Only the oldest waiting one of a card has it; it holds the others back.
 CREATE TABLE notification (
     seq           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     id            TEXT NOT NULL UNIQUE,
@@ -237,7 +227,7 @@ CREATE TABLE lease (
     PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 
--- A lane that is here reads nothing until somebody takes it out again, whichever node works it.
+-- Paused lanes. Until its row is deleted, a lane starts no reading on any node.
 CREATE TABLE lane_pause (
     lane      TEXT PRIMARY KEY,
     paused_by TEXT NOT NULL,
@@ -254,7 +244,7 @@ CREATE TABLE admin (
     created_at BIGINT NOT NULL
 ) WITHOUT ROWID;
 
--- token: SHA-256 of what the browser's cookie holds, so that this table logs nobody in.
+-- token: SHA-256 of the browser's cookie, so that nobody can log in with this table.
 CREATE TABLE session (
     token      TEXT PRIMARY KEY,
     admin      TEXT NOT NULL REFERENCES admin (name),
@@ -272,9 +262,8 @@ CREATE TABLE activity (
     PRIMARY KEY (minute, node)
 ) WITHOUT ROWID;
 
--- Who did what, append-only. hash: SHA-256 over the hash before it and this entry, as hex; audit_head is the
--- last of them, so that
--- an entry that was cut off at the end is missed, too.
+-- Who did what, append-only. hash: SHA-256 over the hash before it and this entry, as hex. audit_head is the
+-- last hash, so that entries removed from the end are noticed, too.
 CREATE TABLE audit (
     seq     BIGINT PRIMARY KEY,
     at      BIGINT NOT NULL,

@@ -42,10 +42,10 @@ impl Store {
         is_current(&self.db).await
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database answers.
     ///
     /// # Errors
-    /// It gives none.
+    /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.db.one::<i64>(PING, &[]).await?;
         Ok(())
@@ -83,8 +83,8 @@ impl Store {
         }
     }
 
-    /// Writes the write-ahead log of an embedded store back, so that the next write begins it anew. There is
-    /// nothing to do on PostgreSQL.
+    /// Writes the write-ahead log of an embedded store back, so that the next write starts at its beginning.
+    /// On PostgreSQL there is nothing to do.
     ///
     /// # Errors
     /// The database cannot be written.

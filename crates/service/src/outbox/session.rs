@@ -191,7 +191,7 @@ impl<'a> DeliverySession<'a> {
                 let next_at = self.retry_schedule.next(tries, due.waiting_since, now, rand::random());
                 tracing::warn!(
                     account = attempt.account,
-                    card_id = %due.card,
+                    card = due.number,
                     notification = due.id,
                     attempt = tries,
                     %error,

@@ -101,7 +101,8 @@ macro_rules! select_app {
     };
 }
 
-/// Seals a secret anew, given the appkey and the secret as it is sealed; nothing where it cannot be opened.
+/// Seals a secret with the new key, given the appkey and the sealed secret; nothing where it cannot be
+/// opened.
 pub type SealAnew<'a> = &'a mut (dyn FnMut(&str, &[u8]) -> Option<Vec<u8>> + Send);
 
 impl Store {
@@ -173,10 +174,10 @@ impl Store {
             .await
     }
 
-    /// Replaces every sealed secret by what `anew` makes of it; answers how many apps there are.
+    /// Replaces every sealed secret by the result of `anew`; answers how many apps there are.
     ///
     /// # Errors
-    /// `anew` made nothing of one, or the database cannot be reached; then nothing was changed.
+    /// `anew` could not open one, or the database cannot be reached; then nothing was changed.
     pub async fn reseal_secrets(&self, anew: SealAnew<'_>) -> Result<usize, StoreError> {
         let select = Sql {
             sqlite: "SELECT appkey, secret, old_secret FROM app ORDER BY appkey",

@@ -1,4 +1,4 @@
-//! Who acts, and writing what they did.
+//! Actors, and writing their audit entries.
 
 use crate::backend::{Sql, Tx, row};
 use crate::error::StoreError;
@@ -91,7 +91,7 @@ const INSERT: Sql = Sql::both(
 );
 const MOVE_HEAD: Sql = Sql::both("UPDATE audit_head SET seq = $1, hash = $2");
 
-/// Writes an entry in the transaction of the action, where somebody is known to act. It comes last in the
+/// Writes an entry in the transaction of the action, where an actor is known. It comes last in the
 /// transaction, because the head stays locked from then on.
 pub(crate) async fn record(
     actor: Option<&Actor>,

@@ -18,7 +18,7 @@ impl Store {
         Self { db: self.db.clone(), actor: Some(Actor::new(name, clock)) }
     }
 
-    /// Writes an entry about something that was done outside the store; nothing where nobody is known to act.
+    /// Writes an entry about an action outside the store; nothing where no actor is known.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -26,7 +26,7 @@ impl Store {
         self.commit_audited(self.db.write().await?, action, subject, detail).await
     }
 
-    /// Commits a transaction, with an entry about it where somebody is known to act.
+    /// Commits a transaction, with an entry about it where an actor is known.
     pub(crate) async fn commit_audited(
         &self,
         mut tx: Transaction,
@@ -55,7 +55,7 @@ impl Store {
         self.db.all(Sql::both("SELECT * FROM audit ORDER BY seq DESC LIMIT $1"), &[limit.into()]).await
     }
 
-    /// Follows the whole chain, past an anchor where one was kept. Answers where it ends, or what is wrong
+    /// Checks the whole chain, past an anchor where one was kept. Answers where it ends, or what is wrong
     /// with it. Entries that are written meanwhile do no harm.
     ///
     /// # Errors

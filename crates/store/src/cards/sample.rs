@@ -1,4 +1,4 @@
-//! How old the usage of an operator account's profiles is, told from a sample.
+//! How old the usage of an operator account's profiles is, estimated from a sample.
 
 use crate::backend::{Sql, Tx};
 use crate::error::StoreError;

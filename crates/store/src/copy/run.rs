@@ -110,7 +110,7 @@ fn param(value: Option<&Value>) -> Param<'_> {
     }
 }
 
-/// What is not copied row by row.
+/// Data that is not copied row by row.
 async fn finish(source: &Database, target: &Database, edition: Edition) -> Result<(), StoreError> {
     let head = source.one::<(i64, String)>(Sql::both("SELECT seq, hash FROM audit_head"), &[]).await?;
     let (seq, hash) = head.ok_or_else(|| StoreError::Corrupt("audit_head has no row".to_owned()))?;

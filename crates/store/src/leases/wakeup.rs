@@ -47,7 +47,7 @@ impl Store {
 }
 
 impl Wakeups {
-    /// Waits for the next; connects again by itself.
+    /// Waits for the next one. A lost connection is opened again.
     ///
     /// # Errors
     /// The database cannot be reached; calling again tries again.

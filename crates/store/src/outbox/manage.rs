@@ -1,4 +1,4 @@
-//! Replaying notifications, and forgetting what is long over.
+//! Replaying notifications, and deleting old ones.
 
 use super::order::update_in_order;
 use super::view::NotificationState;

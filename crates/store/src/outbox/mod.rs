@@ -1,4 +1,4 @@
-//! The outbox of notifications. A notification is written in the transaction that made the news, and
+//! The outbox of notifications. A notification is written in the transaction of its event, and
 //! delivered afterwards by one node at a time.
 //!
 //! Only the oldest waiting notification of a card has a `next_at`; it holds the others back. Everything that

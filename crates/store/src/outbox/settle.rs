@@ -53,7 +53,7 @@ impl Store {
         settled: &[Settled],
         now: UnixMs,
     ) -> Result<(), StoreError> {
-        // What was delivered is delivered, whatever else was decided of it meanwhile.
+        // A delivered notification stays delivered, whatever was decided about it meanwhile.
         let update = bulk!(
             "UPDATE notification SET state = done.state, attempts = notification.attempts + done.tries, \
              next_at = done.next_at, last_error = COALESCE(done.error, notification.last_error), \

@@ -6,7 +6,7 @@ use crate::store::Store;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
 
-/// Where a notification stands.
+/// The state of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotificationState {
     /// It has to be delivered.
@@ -37,7 +37,7 @@ impl NotificationState {
     }
 }
 
-/// A notification as it stands.
+/// A notification, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationView {
     /// Its place in the order of all.
@@ -59,7 +59,7 @@ pub struct NotificationView {
     pub attempts: u32,
     /// When it is tried next; none where it has ended, or an older one of its card holds it back.
     pub next_at: Option<UnixMs>,
-    /// Where it stands.
+    /// Its state.
     pub state: NotificationState,
     /// Why the last attempt that failed did.
     pub last_error: Option<String>,

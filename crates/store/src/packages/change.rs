@@ -88,7 +88,7 @@ impl Store {
         self.change_packages(&new.card, &Change::Add(new), now).await
     }
 
-    /// Changes a package's total: more is a top-up; of less, what is booked beyond it becomes overage.
+    /// Changes a package's total: more is a top-up; with less, bytes booked beyond it become overage.
     ///
     /// # Errors
     /// [`PackageError`].
@@ -110,7 +110,7 @@ impl Store {
         self.change_packages(card, &Change::CoverOverage(code), now).await
     }
 
-    /// Removes a package that was entered by mistake; what was booked on it becomes overage.
+    /// Removes a package that was entered by mistake; bytes booked on it become overage.
     ///
     /// # Errors
     /// [`PackageError`].

@@ -1,4 +1,4 @@
-//! The latest refreshes that cards' rows do not name yet, for whoever reads cards.
+//! The latest refreshes that cards' rows do not name yet, for code that reads cards.
 
 use crate::backend::sqlite::deferred::DeferredCardUpdates;
 use crate::backend::{Database, Sql, keys, refresh_id_from_db};
@@ -16,8 +16,8 @@ const LATEST: Sql = Sql::sqlite(
 
 impl Store {
     /// Begins to remember which refreshes cards' rows do not name yet: for the process that accepts on an
-    /// embedded store. Accepting does so by itself; asked beforehand, its first caller need not wait for
-    /// that.
+    /// embedded store. Accepting does so by itself. If this is called before, the first caller need not wait
+    /// for it.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -30,8 +30,8 @@ impl Store {
         database.deferred().keep(tx.connection()?)
     }
 
-    /// The latest refreshes of those cards whose rows do not name them yet. Whoever reads rows as well reads
-    /// them afterwards, and takes the later of both: a row may be updated meanwhile.
+    /// The latest refreshes of those cards whose rows do not name them yet. A caller that reads
+    /// rows too reads them afterwards, and takes the later of both: a row may be updated meanwhile.
     pub(crate) async fn deferred(&self, cards: &[CardId]) -> Result<HashMap<CardId, RefreshId>, StoreError> {
         let Database::Sqlite(database) = &self.db else { return Ok(HashMap::new()) };
         if database.deferred().is_kept() {

@@ -48,11 +48,11 @@ pub(super) struct CardState {
 /// Something with a total that usage can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MeteredTotal {
-    /// Tells it apart from the card's others.
+    /// Distinguishes it from the card's others.
     pub(super) key: String,
     /// The package's code, where it is one.
     pub(super) code: Option<String>,
-    /// Tells counts apart that start anew.
+    /// Distinguishes counts that start anew.
     pub(super) period: String,
     pub(super) used: u64,
     pub(super) total: Option<u64>,

@@ -1,4 +1,4 @@
-//! What lanes bring: readings that are under way, put off, or ended.
+//! Results of lanes: readings that are under way, postponed, or ended.
 
 pub(crate) mod book;
 pub(crate) mod card;

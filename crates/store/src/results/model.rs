@@ -1,4 +1,4 @@
-//! What lanes bring, and what follows from it.
+//! Results of lanes, and what follows from them.
 
 use crate::leases::lease::Lease;
 use crate::refreshes::tasks::{Postponed, TaskKey};
@@ -51,7 +51,7 @@ pub(super) struct Ending<'a> {
     pub(super) one: &'a Finished,
 }
 
-/// A refresh that ended thereby.
+/// A refresh that ended with a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub id: RefreshId,

@@ -1,4 +1,4 @@
-//! The statements that write what lanes bring.
+//! The statements that write lanes' results.
 
 use crate::backend::{Sql, bulk};
 use crate::cards::rows::profile_columns;
@@ -71,7 +71,7 @@ pub(super) const UPDATE_PROFILES: Sql = bulk!(
      raw_status text, meter text],
     " AS r WHERE profile.id = r.profile"
 );
-/// Says how refreshes stand.
+/// Sets the state of refreshes.
 pub(super) const UPDATE_REFRESHES: Sql = bulk!(
     "UPDATE refresh SET state = r.state, remaining = r.remaining, after = r.after, \
      finished_at = r.finished_at, reason = r.reason, detail = r.detail FROM ",

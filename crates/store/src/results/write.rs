@@ -1,5 +1,6 @@
-//! Writing what lanes bring. Ending a reading: the reading appended, the profile moved on, the refreshes that
-//! waited for it ended, the task deleted. All in one transaction for many lanes, each fenced by its lease.
+//! Writing lanes' results. The end of a reading appends the reading, updates the profile, ends the refreshes
+//! that waited for it and deletes the task. One transaction does this for many lanes. Each is fenced by its
+//! lease.
 
 use super::book::book;
 use super::card::{gather, link};
@@ -21,14 +22,14 @@ use simgauge_domain::ids::CardId;
 use std::collections::{BTreeSet, HashSet};
 
 impl Store {
-    /// Writes what lanes bring. The answer has, lane by lane, the refreshes that ended thereby, and nothing
-    /// where the lease was lost: then nothing of that lane was written.
+    /// Writes lanes' results. The answer has, lane by lane, the refreshes that ended, and nothing where the
+    /// lease was lost: then nothing of that lane was written.
     ///
     /// On SQLite it works on the thread that asks: give it one of its own.
     ///
     /// # Errors
-    /// The database cannot be reached; then nothing was written, or (where the disk refused what was
-    /// committed) it is not known whether it stays. Writing the same once more changes nothing.
+    /// The database cannot be reached; then nothing was written. After an error of the disk it is not known
+    /// whether the commit stays. Writing the same once more changes nothing.
     pub async fn write_results(
         &self,
         results: &[LaneResults],
@@ -68,7 +69,7 @@ async fn write(tx: &mut impl Tx, results: &[LaneResults]) -> Result<Vec<Option<V
     Ok(by_lane(results, &held, ended))
 }
 
-/// Books ended readings; answers the refreshes that ended thereby.
+/// Books ended readings; answers the refreshes that ended with them.
 async fn write_endings(tx: &mut impl Tx, endings: &[Ending<'_>]) -> Result<Vec<Ended>, StoreError> {
     let ids: BTreeSet<CardId> = endings.iter().map(|ending| ending.one.card).collect();
     let ids = keys(ids)?;

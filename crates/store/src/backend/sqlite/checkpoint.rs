@@ -19,12 +19,12 @@ const TRIES: u32 = 4;
 /// How a checkpoint stands: pages in the log, and how many of them are in the file as well.
 type Pages = (i64, i64);
 
-/// The file that the log is written back into, to bring it onto the disk. SQLite does so itself only where
-/// nobody has written meanwhile. Without this everything would be brought there while the writer is held.
+/// The file that the log is written back into. It is synced here. SQLite does so itself only where
+/// nobody has written meanwhile. Without this, all of it would be synced while the writer is held.
 #[derive(Debug)]
 pub(crate) struct MainFile {
     path: PathBuf,
-    /// Never closed: whoever closes a file gives up all locks that his process has on it, SQLite's as well
+    /// Never closed: closing a file releases all locks that the process has on it, SQLite's as well
     /// (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
     open: OnceLock<ManuallyDrop<File>>,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn log_pages(readers: &Readers) -> Result<i64, StoreError> {
     Ok(log)
 }
 
-/// Writes the log back, so that the next write begins it anew.
+/// Writes the log back, so that the next write starts at its beginning.
 pub(crate) async fn checkpoint(
     readers: &Readers,
     writer: &Writer,
@@ -77,7 +77,7 @@ pub(crate) async fn checkpoint(
         Ok::<_, StoreError>(())
     })?;
     drop(reader);
-    // With nobody writing, the rest.
+    // The rest, while nobody writes.
     writer.exclusively(|connection| pages(connection, "PRAGMA wal_checkpoint(PASSIVE)")).await?;
     Ok(())
 }

@@ -14,8 +14,8 @@ const WRITER_CACHE_KIB: i64 = -65_536;
 const READER_CACHE_KIB: i64 = -2048;
 /// The most prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
-/// Pages in the write-ahead log before whoever commits has to write them back: far more than the checkpointer
-/// of a server ever lets come together.
+/// Pages in the write-ahead log after which a commit writes them back: far more than the checkpointer of a
+/// server lets it grow to.
 const WAL_PAGES: i64 = 262_144;
 
 /// The connection that writes. `create`: also where there is no such file yet.

@@ -46,7 +46,7 @@ impl SqliteDatabase {
         self.writer.begin().await
     }
 
-    /// A transaction for whoever has a thread of its own.
+    /// A transaction for a caller with a thread of its own.
     pub(crate) async fn write_direct(&self) -> Result<SqliteTx, StoreError> {
         self.writer.begin_direct().await
     }

@@ -5,7 +5,7 @@
 //! every call. So the row is updated when the refresh's reading ends, which changes the card's profile
 //! anyway. Until then the refresh has a task that names it, and the latest refresh is remembered here. After
 //! a restart it is found in the tasks again. (A refresh that waits for another one's task is written into the
-//! row at once. So whoever ends a task finds all that it ends: its own refresh, and those that the row leads
+//! row at once. So the end of a task finds all refreshes that it ends: its own, and those that the row leads
 //! to.)
 //!
 //! Where more cards wait than are remembered, some rows are updated earlier.
@@ -33,7 +33,7 @@ pub(crate) const WRITE_ALL: Sql = Sql::sqlite(
      WHERE card.id = open.card AND (card.last_refresh IS NULL OR card.last_refresh < open.id)",
 );
 
-/// The memory; empty until somebody is going to accept.
+/// The memory; none until this process accepts.
 #[derive(Clone, Debug)]
 pub(crate) struct DeferredCardUpdates(Arc<Mutex<Option<Memory>>>);
 
@@ -106,7 +106,7 @@ impl DeferredCardUpdates {
     fn surplus(&self, more: usize) -> Vec<(CardId, RefreshBits)> {
         let memory = self.lock();
         let Some(memory) = memory.as_ref() else { return Vec::new() };
-        // A start may have found far too many; nobody waits until all of them are written.
+        // A start may have found far too many. A call must not wait until all of them are written.
         let many = (memory.cards.len() + more).saturating_sub(memory.most).min(2 * more);
         let ahead = memory.cards.range(memory.sweep..);
         let around = ahead.chain(memory.cards.range(..memory.sweep));
@@ -125,8 +125,8 @@ impl DeferredCardUpdates {
         )?;
         for (number, id) in &surplus {
             let id = RefreshId::from_bits(*id);
-            // The refresh's row lies anywhere, so it is not looked up: the id tells the time, too (unless the
-            // clock was put back; who reads both believes the refresh).
+            // The refresh's row lies anywhere in its table, so it is not looked up. The id holds the time,
+            // too, unless the clock was put back. Where both are read, the refresh's own time counts.
             card.execute(params![number.0, id.as_str(), id.made_at().0])?;
         }
         Ok(Written(surplus))

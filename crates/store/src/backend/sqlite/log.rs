@@ -1,6 +1,6 @@
-//! Bringing an embedded store's log onto the disk. SQLite is told not to wait for that
-//! (`synchronous=NORMAL`): whoever commits gives the turn to write on first and waits then, together with all
-//! who committed meanwhile.
+//! Bringing an embedded store's log onto the disk. SQLite itself does not wait for that
+//! (`synchronous=NORMAL`). A commit first releases the right to write. Then it waits for the disk, together
+//! with all other commits of that time.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -38,11 +38,11 @@ impl Log {
             return Ok(());
         }
         let all = self.committed.load(Ordering::Acquire);
-        // Opened each time: whoever closes the last connection removes the log, and the next one makes
-        // another.
+        // Opened each time: SQLite removes the log with the last connection, and creates another one with the
+        // next.
         match File::open(&self.path) {
             Ok(log) => log.sync_data()?,
-            // Written back into the file, which is synced thereby.
+            // Written back into the file, which SQLite has synced then.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

@@ -1,23 +1,23 @@
 //! An embedded store: one SQLite file, one process that serves it.
 //!
 //! **Connections.** SQLite has one writer at a time, so one connection writes and others read beside it
-//! (write-ahead log). Whoever writes holds the [`WriterGuard`](writer::WriterGuard): callers wait in line for
+//! (write-ahead log). A write holds the [`WriterGuard`](writer::WriterGuard). Callers wait in line for
 //! it without blocking a thread, at most five seconds. Readers come from a small pool and cannot write. Every
 //! connection keeps its prepared statements.
 //!
 //! **Threads.** A statement runs on the thread that asks. A driver that hands statements and rows from thread
 //! to thread costs several times as much as the work itself. On a multi-threaded runtime the thread's other
 //! tasks are moved away first (`block_in_place`). The direct writer
-//! ([`SqliteTx::connection`](writer::SqliteTx::connection)) does not even do that: who accepts, imports or
-//! writes results through it has a thread of its own.
+//! ([`SqliteTx::connection`](writer::SqliteTx::connection)) does not even do that: accepting, importing
+//! and writing results, which use it, have threads of their own.
 //!
-//! **Disk.** SQLite is told not to wait for the disk at a commit (`synchronous=NORMAL`). Whoever commits lets
-//! the next writer begin and then waits for [`Log::sync`](log::Log::sync), together with all who committed
-//! meanwhile: one `fdatasync` for many. Nobody is told of a commit before that.
+//! **Disk.** SQLite does not wait for the disk at a commit (`synchronous=NORMAL`). A commit lets the next
+//! writer begin and then waits for [`Log::sync`](log::Log::sync), together with all other commits of that
+//! time: one `fdatasync` for many. No caller is answered before that.
 //!
 //! **Write-ahead log.** Commits do not write it back into the file, since every caller would wait for that.
-//! Somebody calls [`checkpoint`](database::SqliteDatabase::checkpoint) beside those who read and write. Only
-//! if nobody did for 262,144 pages does a commit write it back.
+//! A background service calls [`checkpoint`](database::SqliteDatabase::checkpoint) beside reads and writes.
+//! A commit writes it back only after 262,144 pages without a checkpoint.
 //!
 //! **Deferred card updates.** Accepting changes the ends of `refresh` and `task` only, and remembers in
 //! memory which refresh is a card's latest: see [`DeferredCardUpdates`](deferred::DeferredCardUpdates).

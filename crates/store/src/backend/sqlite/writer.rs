@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-/// The connection that writes. Whoever comes waits in line and is woken by whoever goes.
+/// The connection that writes. Callers wait in line for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     file: Arc<PathBuf>,
@@ -53,7 +53,7 @@ impl Writer {
         self.begin_with(guard)
     }
 
-    /// A transaction that has not begun.
+    /// A transaction without its `BEGIN`.
     fn connected(&self, mut guard: WriterGuard) -> Result<SqliteTx, StoreError> {
         if matches!(*guard, Slot::Missing) {
             *guard = Slot::Open(open_writer(&self.file, false)?);
@@ -68,7 +68,7 @@ impl Writer {
         Ok(tx)
     }
 
-    /// Does something while nobody writes that is not a transaction.
+    /// Does work that is not a transaction while nobody writes.
     pub(crate) async fn exclusively<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -92,7 +92,7 @@ pub(crate) struct SqliteTx {
 }
 
 impl SqliteTx {
-    /// SQLite itself, for whoever has a thread of its own.
+    /// SQLite itself, for a caller with a thread of its own.
     pub(crate) fn connection(&self) -> Result<&Connection, StoreError> {
         match &*self.guard {
             Slot::Open(connection) => Ok(connection),
@@ -100,8 +100,8 @@ impl SqliteTx {
         }
     }
 
-    /// Commits onto the disk: waits for it while others write. After an error of the disk it is not known
-    /// whether what was committed stays.
+    /// Commits and waits for the disk, while others write. After an error of the disk it is not known whether
+    /// the commit stays.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         blocking(|| {
             let log = Arc::clone(&self.log);
@@ -132,8 +132,8 @@ impl SqliteTx {
     }
 }
 
-/// Ends what was not ended. A failed write (a full disk) can have rolled back by itself; a connection that
-/// still has a transaction after this is closed.
+/// Rolls back a transaction that was not ended. A failed write (a full disk) may have rolled back by itself.
+/// A connection that still has a transaction afterwards is closed.
 impl Drop for SqliteTx {
     fn drop(&mut self) {
         let Slot::Open(connection) = &*self.guard else { return };

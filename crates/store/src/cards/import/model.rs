@@ -1,4 +1,4 @@
-//! What is imported, and why a row was not taken.
+//! Rows to import, and why a row was refused.
 
 use simgauge_domain::card_kind::CardKind;
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! What is asked of the store, and what it answers.
+//! Calls to be accepted, and their outcomes.
 
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::card_kind::CardKind;
@@ -31,7 +31,7 @@ pub struct Accepted {
     pub id: RefreshId,
     /// When it was accepted.
     pub accepted_at: UnixMs,
-    /// Where it stands.
+    /// Its state.
     pub state: RefreshState,
 }
 
