@@ -66,9 +66,10 @@ async fn everything_moves_to_postgresql_and_may_be_moved_again() {
     let source = stocked().await;
     let target = TestStore::new(Database::Postgres).await;
     for _ in 0..2 {
-        let mut outcome = 0;
-        let copied = source.copy_to(&target, &mut |_, rows| outcome = outcome.max(rows)).await.unwrap();
-        assert_eq!(outcome, 12_345);
+        let mut reported_rows = 0;
+        let copied =
+            source.copy_to(&target, &mut |_, rows| reported_rows = reported_rows.max(rows)).await.unwrap();
+        assert_eq!(reported_rows, 12_345);
         assert!(copied.iter().all(|table| table.agrees), "{copied:?}");
         assert_eq!(copied.iter().find(|table| table.name == "card").unwrap().rows, 12_345);
     }

@@ -25,14 +25,14 @@ fn ms(text: &str) -> UnixMs {
 }
 
 fn cycle(at: &str, posix: &str, day: i8) -> (String, UnixMs, UnixMs) {
-    told(billing_cycle(ms(at), &zone(posix), BillingDay::new(day).unwrap()).unwrap())
+    key_and_ends(billing_cycle(ms(at), &zone(posix), BillingDay::new(day).unwrap()).unwrap())
 }
 
 fn month(at: &str, posix: &str) -> (String, UnixMs, UnixMs) {
-    told(calendar_month(ms(at), &zone(posix)).unwrap())
+    key_and_ends(calendar_month(ms(at), &zone(posix)).unwrap())
 }
 
-fn told(period: Period) -> (String, UnixMs, UnixMs) {
+fn key_and_ends(period: Period) -> (String, UnixMs, UnixMs) {
     (period.key, period.start.unwrap(), period.end.unwrap())
 }
 
@@ -102,8 +102,8 @@ fn only_what_is_not_told_is_derived() {
     assert_eq!(key(PeriodKind::BillingCycle, None), "");
     assert_eq!(key(PeriodKind::Bundle, day), "");
     assert_eq!(key(PeriodKind::Lifetime, day), "");
-    let told = Period { start: Some(at), ..bare(PeriodKind::BillingCycle) };
-    assert_eq!(dated(told.clone(), at, &TimeZone::UTC, day), told);
+    let period = Period { start: Some(at), ..bare(PeriodKind::BillingCycle) };
+    assert_eq!(dated(period.clone(), at, &TimeZone::UTC, day), period);
 }
 
 #[test]
@@ -139,10 +139,10 @@ proptest! {
         if near_turn {
             at = UnixMs(of(at).end.unwrap().0 + nudge);
         }
-        let (key, start, end) = told(of(at));
+        let (key, start, end) = key_and_ends(of(at));
         prop_assert!(start <= at && at < end, "{at:?} is not in {start:?}..{end:?}");
-        let (next_key, next_start, _) = told(of(end));
-        let (last_key, _, last_end) = told(of(UnixMs(start.0 - 1)));
+        let (next_key, next_start, _) = key_and_ends(of(end));
+        let (last_key, _, last_end) = key_and_ends(of(UnixMs(start.0 - 1)));
         prop_assert_eq!((next_start, last_end), (end, start));
         prop_assert!(last_key < key && key < next_key, "{last_key} {key} {next_key}");
         let days = (end.0 - start.0) / 3_600_000 / 24;

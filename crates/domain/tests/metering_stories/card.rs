@@ -41,7 +41,7 @@ impl Card {
     pub(crate) fn live(&mut self, when: &str, deed: &str) -> String {
         let before = self.figures();
         let (verb, rest) = deed.split_once(' ').expect("a verb and more");
-        let mut told = match verb {
+        let mut outcome = match verb {
             "add" => {
                 self.add(rest);
                 String::new()
@@ -54,7 +54,7 @@ impl Card {
             profile => self.read(profile, self.at(when), rest),
         };
         for (code, percentage) in self.thresholds(&before) {
-            told += &format!("; {code} {percentage}%");
+            outcome += &format!("; {code} {percentage}%");
         }
         let counted: i64 = self.readings.iter().map(|reading| reading.delta).sum();
         let mirrored: u64 = self.bundles().map(|one| one.bundle.used).sum();
@@ -63,7 +63,7 @@ impl Card {
             u64::try_from(counted).expect("not negative"),
             "{when} {deed}"
         );
-        told
+        outcome
     }
 
     /// Packages, overage, the card's usage of the current period, and the days.
@@ -132,7 +132,7 @@ impl Card {
         let before: Vec<Mirrored> = last.map_or_else(Vec::new, |last| last.bundles.clone());
         let step = step(last, &reading, at);
         let mirrored = !step.last.bundles.is_empty();
-        let told = if mirrored {
+        let outcome = if mirrored {
             changes(&before, &step.last.bundles)
         } else {
             let booked = self.ledger.book(step.delta, moment(as_of, at));
@@ -148,8 +148,8 @@ impl Card {
             delta: step.delta,
         });
         self.profiles.insert(profile.to_owned(), step.last);
-        let colon = if told.is_empty() { "" } else { ": " };
-        format!("{} {:+}{colon}{told}", step.kind.as_str(), step.delta / MB)
+        let colon = if outcome.is_empty() { "" } else { ": " };
+        format!("{} {:+}{colon}{outcome}", step.kind.as_str(), step.delta / MB)
     }
 
     /// At 80 and 100 per cent of each package, in the order of their names.

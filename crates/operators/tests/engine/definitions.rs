@@ -1,4 +1,4 @@
-//! Definitions as files: mistakes are told with their place, and one more operator is one more file.
+//! Definitions as files: mistakes are reported with their place, and one more operator is one more file.
 
 use crate::support::{ICCID, SIMPLE, Stub, clock, profile};
 use secrecy::SecretString;
@@ -46,11 +46,11 @@ fn mistakes_are_told_with_line_and_column() {
     ] {
         let toml = SIMPLE.replacen(from, to, 1);
         assert_ne!(toml, SIMPLE, "{from}");
-        let (line, column, told) = mistake(&toml);
-        assert!(told.contains(message), "{to}: {told}");
+        let (line, column, error) = mistake(&toml);
+        assert!(error.contains(message), "{to}: {error}");
         let (wanted_line, wanted_column) = place(&toml, at);
-        assert_eq!(line, wanted_line, "{to}: {told}");
-        assert!(column.abs_diff(wanted_column) <= at.len() + 4, "{to}: {line}:{column} {told}");
+        assert_eq!(line, wanted_line, "{to}: {error}");
+        assert!(column.abs_diff(wanted_column) <= at.len() + 4, "{to}: {line}:{column} {error}");
     }
 }
 

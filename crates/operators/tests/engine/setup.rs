@@ -91,8 +91,8 @@ async fn a_live_check_tells_every_step_and_no_secret() {
     let operator = Operator::new(definition, given, clock()).unwrap();
     let report = check_live(&operator, ICCID, None).await;
     assert_eq!(report.outcome.as_ref().unwrap().used, 5);
-    let told = format!("{report:?} {operator:?}");
-    assert!(!told.contains("the-secret-key"), "{told}");
+    let text = format!("{report:?} {operator:?}");
+    assert!(!text.contains("the-secret-key"), "{text}");
     let step = &report.steps[0];
     assert_eq!((step.step.as_str(), step.method, step.status), ("usage", "GET", Some(200)));
     let printed = step.to_string();

@@ -169,9 +169,9 @@ impl World {
         let setup = self.setup.take().unwrap();
         self.running.spawn(lanes::start(vec![setup], &self.settings, &self.stopping).unwrap());
         let until = self.now().after(LEASE);
-        let mut limit = Deadline::new("the lane takes its lease");
+        let deadline = Deadline::new("the lane takes its lease");
         while self.store.lanes().await.unwrap().iter().all(|row| row.lease_until != until.0) {
-            limit.next().await;
+            deadline.retry().await;
         }
     }
 
@@ -182,11 +182,11 @@ impl World {
 
     /// Waits for everything that was started to end.
     pub async fn join(&mut self) {
-        let mut limit = Deadline::new("the lane ends");
+        let deadline = Deadline::new("the lane ends");
         while !self.running.is_empty() {
             match self.running.try_join_next() {
                 Some(ended) => ended.unwrap(),
-                None => limit.next().await,
+                None => deadline.retry().await,
             }
         }
     }
@@ -218,9 +218,9 @@ impl World {
 
     async fn renewed(&self) {
         let until = self.now().after(LEASE);
-        let mut limit = Deadline::new("the lane renews its lease");
+        let deadline = Deadline::new("the lane renews its lease");
         while self.lane().await.lease_until != until.0 {
-            limit.next().await;
+            deadline.retry().await;
         }
     }
 
@@ -245,11 +245,11 @@ impl World {
 
     /// The next call at the operator.
     pub async fn next_call(&mut self) -> Call {
-        let mut limit = Deadline::new("a call at the operator");
+        let deadline = Deadline::new("a call at the operator");
         loop {
             match self.calls.try_recv() {
                 Ok(call) => return call,
-                Err(_) => limit.next().await,
+                Err(_) => deadline.retry().await,
             }
         }
     }
@@ -275,13 +275,13 @@ impl World {
 
     /// A refresh once it has ended.
     pub async fn ended(&self, account: &str, id: &RefreshId) -> RefreshView {
-        let mut limit = Deadline::new("the refresh ends");
+        let deadline = Deadline::new("the refresh ends");
         loop {
             let refresh = self.refresh(account, id).await;
             if matches!(refresh.state, RefreshState::Succeeded | RefreshState::Failed) {
                 return refresh;
             }
-            limit.next().await;
+            deadline.retry().await;
         }
     }
 
@@ -291,36 +291,36 @@ impl World {
 
     /// The waiting task of a card once it has failed so often.
     pub async fn put_off(&self, account: &str, card: &str, attempts: u32) -> Task {
-        let mut limit = Deadline::new("the reading is put off");
+        let deadline = Deadline::new("the reading is put off");
         loop {
             let mut waiting = self.waiting(account).await.into_iter();
             match waiting.find(|task| task.number == card && task.attempts == attempts) {
                 Some(task) => return task,
-                None => limit.next().await,
+                None => deadline.retry().await,
             }
         }
     }
 
     /// Waits until this process no longer works the lane.
     pub async fn lane_left(&self) {
-        let mut limit = Deadline::new("the lane is left");
+        let deadline = Deadline::new("the lane is left");
         let line = format!(r#"simgauge_lane_held{{lane="{LANE}"}} 0"#);
         while !self.telemetry.metrics.text().unwrap().lines().any(|held| held == line) {
-            limit.next().await;
+            deadline.retry().await;
         }
     }
 }
 
 /// What a task of a story answers.
 pub async fn ended<T>(task: JoinHandle<T>) -> T {
-    let mut limit = Deadline::new("the task ends");
+    let deadline = Deadline::new("the task ends");
     while !task.is_finished() {
-        limit.next().await;
+        deadline.retry().await;
     }
     task.await.unwrap()
 }
 
-/// Looks again and again for what must come, and gives up by the real clock.
+/// Bounds a loop that polls for an event. It goes by the real clock.
 struct Deadline {
     what: &'static str,
     until: Instant,
@@ -331,8 +331,8 @@ impl Deadline {
         Self { what, until: Instant::now() + REAL_TIME }
     }
 
-    async fn next(&mut self) {
-        assert!(Instant::now() < self.until, "in vain: {}", self.what);
+    async fn retry(&self) {
+        assert!(Instant::now() < self.until, "not in time: {}", self.what);
         tokio::task::yield_now().await;
     }
 }

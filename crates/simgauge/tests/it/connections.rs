@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 const LIMIT: Duration = Duration::from_secs(1);
 /// A deadline may be noticed one limit late; the rest is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn strict() -> TestServer {
     server()
@@ -39,7 +39,7 @@ fn request(server: &TestServer, fields: serde_json::Value) -> String {
 /// What comes until the other end closes.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("it is closed");
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut text)).await.expect("it is closed");
     // Closed with bytes of ours unread is closed, too.
     drop(read);
     String::from_utf8_lossy(&text).into_owned()
@@ -72,7 +72,7 @@ async fn who_sends_drop_by_drop_is_cut_off(#[case] begin: &str, #[case] drops: &
             () = dripping => {}
         }
     };
-    timeout(PATIENCE, closed).await.expect("it is cut off");
+    timeout(TIMEOUT, closed).await.expect("it is cut off");
     assert!(began.elapsed() >= LIMIT - Duration::from_millis(100), "after its time, not before");
     server.refresh_sim(ICCID).await.expect("200");
 }
@@ -91,7 +91,7 @@ async fn a_connection_is_kept_for_a_while() {
     for _ in 0..3 {
         stream.write_all(request(&server, json!({ "iccid": ICCID })).as_bytes()).await.unwrap();
         let mut buffer = [0; 4096];
-        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+        let read = timeout(TIMEOUT, stream.read(&mut buffer)).await.expect("an answer").unwrap();
         answers += usize::from(buffer[..read].starts_with(b"HTTP/1.1 200 OK"));
         sleep(LIMIT / 2).await;
     }
@@ -108,7 +108,7 @@ async fn who_waits_for_us_is_not_cut_off() {
     let began = Instant::now();
     stream.write_all(request(&server, json!({ "iccid": ICCID, "wait": 8 })).as_bytes()).await.unwrap();
     let mut buffer = [0; 4096];
-    let read = timeout(2 * PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+    let read = timeout(2 * TIMEOUT, stream.read(&mut buffer)).await.expect("an answer").unwrap();
     let text = String::from_utf8_lossy(&buffer[..read]);
     assert!(text.contains("usedBytes") && began.elapsed() >= Duration::from_secs(3), "{text}");
 }
@@ -123,10 +123,10 @@ async fn who_sends_ahead_is_not_cut_off_in_our_own_time() {
     let both = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n{held}");
     stream.write_all(both.as_bytes()).await.unwrap();
     let mut buffer = [0; 4096];
-    let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+    let read = timeout(TIMEOUT, stream.read(&mut buffer)).await.expect("an answer").unwrap();
     assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK"));
     stream.write_all(b"POST /api").await.unwrap();
-    let read = timeout(2 * PATIENCE, stream.read(&mut buffer)).await.expect("an answer").unwrap();
+    let read = timeout(2 * TIMEOUT, stream.read(&mut buffer)).await.expect("an answer").unwrap();
     let text = String::from_utf8_lossy(&buffer[..read]);
     assert!(text.contains("usedBytes"), "{text}");
     // Who does not go on with the third is cut off.
@@ -143,7 +143,7 @@ async fn more_connections_than_allowed_wait() {
     let early = timeout(Duration::from_millis(500), third.read(&mut buffer)).await;
     assert!(early.is_err(), "it waits for its turn");
     drop(held);
-    let read = timeout(PATIENCE, third.read(&mut buffer)).await.expect("its turn").unwrap();
+    let read = timeout(TIMEOUT, third.read(&mut buffer)).await.expect("its turn").unwrap();
     assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK"));
 }
 

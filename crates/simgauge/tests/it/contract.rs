@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[rstest]
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_card_is_refreshed_end_to_end(#[values(Database::Sqlite, Database::Pos
     assert!((before..=before + 2).contains(&accepted_at));
     assert!((accepted_at + 300..=accepted_at + 301).contains(&data["nextRefreshAt"].as_i64().unwrap()));
 
-    let report = server.ended(data["refreshId"].as_str().unwrap(), PATIENCE).await;
+    let report = server.ended(data["refreshId"].as_str().unwrap(), TIMEOUT).await;
     assert_eq!(
         (&report["state"], &report["iccid"], &report["after"]),
         (&json!("succeeded"), &json!(ICCID), &json!(5_000_000))

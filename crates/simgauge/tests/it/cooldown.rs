@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::Duration;
 
 const PATH: &str = "/api/v3/card/refreshUsage";
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[rstest]
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_second_call_is_refused_with_the_right_seconds_also_after_a_restart(
         assert_eq!(second.headers["retry-after"], seconds.to_string());
         assert!(second.message().contains(&seconds.to_string()));
     }
-    server.ended(&first.refresh_id(), PATIENCE).await;
+    server.ended(&first.refresh_id(), TIMEOUT).await;
     server.travel_to(302);
     assert_ne!(server.refresh_sim(ICCID).await.refresh_id(), first.refresh_id());
 }
@@ -48,7 +48,7 @@ async fn of_a_hundred_parallel_calls_one_is_accepted(
     let accepted: Vec<_> = answers.iter().filter(|answer| answer.code() == "200").collect();
     assert_eq!(accepted.len(), 1);
     assert!(answers.iter().all(|answer| matches!(answer.code(), "200" | "429")));
-    server.ended(&accepted[0].refresh_id(), PATIENCE).await;
+    server.ended(&accepted[0].refresh_id(), TIMEOUT).await;
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1);
 }
 
@@ -64,7 +64,7 @@ async fn an_identical_request_is_answered_alike_and_triggers_nothing() {
         .map(|answer| answer.refresh_id())
         .collect();
     assert!(ids.iter().all(|id| *id == ids[0]));
-    server.ended(&ids[0], PATIENCE).await;
+    server.ended(&ids[0], TIMEOUT).await;
     server.travel_to(305);
     assert_eq!(server.post(PATH, body).await.refresh_id(), ids[0]);
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1);

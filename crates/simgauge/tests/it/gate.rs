@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const GET: &str = "/api/v3/card/getCardsInfo";
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks until the answer has this code: changes count once apps were read again.
 async fn until(server: &TestServer, secret: &str, code: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = call(server, secret, json!({})).await;
         if answer.code() == code {

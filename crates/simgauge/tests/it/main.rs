@@ -27,4 +27,5 @@ mod supply_chain;
 mod support;
 mod tls;
 mod traces;
+mod upgrade;
 mod usage;

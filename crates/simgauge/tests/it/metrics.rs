@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATIONS: &str = include_str!("../../../../docs/en/operations.md");
 const RULES: &str = include_str!("../../../../deploy/prometheus/rules.yml");
 const DASHBOARD: &str = include_str!("../../../../deploy/prometheus/dashboard.json");
@@ -22,7 +22,7 @@ fn value(text: &str, series: &str) -> f64 {
 
 /// Waits for a value.
 async fn becomes(server: &TestServer, series: &str, expected: f64) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let text = server.metrics();
         if (value(&text, series) - expected).abs() < 1e-9 {
@@ -38,7 +38,7 @@ async fn what_happens_is_counted() {
     let server = server().start().await;
     let id = server.refresh_sim(ICCID).await.refresh_id();
     server.refresh_sim(ICCID).await.expect("429");
-    server.ended(&id, PATIENCE).await;
+    server.ended(&id, TIMEOUT).await;
     let calls = |operation: &str, code: u16| {
         format!("simgauge_calls_total{{operation=\"{operation}\",code=\"{code}\"}}")
     };
@@ -74,7 +74,7 @@ async fn tasks_follow_open_connections() {
     for _ in 0..CONNECTIONS {
         open.push(tokio::net::TcpStream::connect(server.app().address()).await.unwrap());
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     // Some of the tasks of the start may have ended meanwhile.
     while value(&server.metrics(), "process_tasks") < before + f64::from(CONNECTIONS) / 2.0 {
         assert!(Instant::now() < deadline, "connections are not among the tasks");

@@ -20,7 +20,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// May post to this machine, in tenths of seconds instead of seconds.
 fn at_home(config: &mut Config) {
@@ -48,7 +48,7 @@ impl TestServer {
         account: &str,
         wanted: impl Fn(&[NotificationView]) -> bool,
     ) -> Vec<NotificationView> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let list = self.store().notifications(Some(account), None, 1000).await.unwrap();
             if wanted(&list) {
@@ -61,7 +61,7 @@ impl TestServer {
 
     async fn refresh_and_wait(&self, iccid: &str) -> Value {
         let id = self.refresh_sim(iccid).await.refresh_id();
-        self.ended(&id, PATIENCE).await
+        self.ended(&id, TIMEOUT).await
     }
 }
 
@@ -109,7 +109,7 @@ async fn what_is_told_is_signed_and_says_what_happened(
     server.tell("acme", Some(&receiver.url())).await;
     server.simulator.set_usage(OPERATOR, ICCID, 7_000);
     let report = server.refresh_and_wait(ICCID).await;
-    let told = receiver.wait_taken(1, PATIENCE).await.remove(0);
+    let told = receiver.wait_taken(1, TIMEOUT).await.remove(0);
     verify(&server, &told);
     let value = &told.value;
     assert_eq!((told.text("event"), told.card()), ("usage.refreshed", ICCID));
@@ -122,14 +122,14 @@ async fn what_is_told_is_signed_and_says_what_happened(
     server.simulator.set_unknown(OPERATOR, ICCID, true);
     server.travel_to(301);
     let report = server.refresh_and_wait(ICCID).await;
-    let told = receiver.wait_taken(2, PATIENCE).await.remove(1);
+    let told = receiver.wait_taken(2, TIMEOUT).await.remove(1);
     verify(&server, &told);
     assert_eq!((told.text("event"), told.text("reason")), ("usage.refresh_failed", "not_found"));
     assert_eq!(told.value["reasonText"], report["reasonText"], "in the account's language");
 
     let body = server.signed(json!({ "eid": EID })).to_string();
     server.post("/api/v3/cloudesim/refreshUsage", body).await.expect("200");
-    let told = receiver.wait_taken(3, PATIENCE).await.remove(2);
+    let told = receiver.wait_taken(3, TIMEOUT).await.remove(2);
     verify(&server, &told);
     assert_eq!((told.text("eid"), &told.value["iccid"]), (EID, &Value::Null));
 
@@ -154,16 +154,16 @@ async fn a_receiver_that_fails_for_a_while_gets_everything_in_order_per_card() {
         }
     }
     assert!(receiver.taken().is_empty());
-    receiver.wait(PATIENCE, |list| list.len() > 20).await;
+    receiver.wait(TIMEOUT, |list| list.len() > 20).await;
     let first: HashSet<String> =
         receiver.received().iter().map(|one| one.text("eventId").to_owned()).collect();
     assert_eq!(first.len(), 4, "only the oldest of each card is tried");
     receiver.mind(&numbers[0], true);
     receiver.set(Mode::Answer(204));
-    let taken = receiver.wait_taken(9, PATIENCE).await;
+    let taken = receiver.wait_taken(9, TIMEOUT).await;
     assert!(taken.iter().filter(|one| one.taken).all(|one| one.card() != numbers[0]), "one card held back");
     receiver.mind(&numbers[0], false);
-    receiver.wait_taken(12, PATIENCE).await;
+    receiver.wait_taken(12, TIMEOUT).await;
     server.told("acme", all_in(NotificationState::Delivered, 12)).await;
     let taken = receiver.taken();
     assert_eq!(taken.len(), 12, "each once");
@@ -189,13 +189,13 @@ async fn what_was_not_delivered_before_a_crash_arrives_after_it(
     for number in &numbers {
         server.refresh_and_wait(number).await;
     }
-    receiver.wait(PATIENCE, |list| !list.is_empty()).await;
+    receiver.wait(TIMEOUT, |list| !list.is_empty()).await;
     // Which is kill -9.
     drop(process);
     server.url = own;
     receiver.set(Mode::Answer(200));
     server.start().await;
-    receiver.wait_taken(numbers.len(), PATIENCE).await;
+    receiver.wait_taken(numbers.len(), TIMEOUT).await;
     server.told("acme", all_in(NotificationState::Delivered, numbers.len())).await;
     let events = |list: &[Received]| -> HashSet<String> {
         list.iter().map(|one| one.text("eventId").to_owned()).collect()
@@ -215,7 +215,7 @@ async fn a_delivery_that_was_not_noted_is_repeated_under_the_same_event_id() {
     server.refresh_and_wait(ICCID).await;
     let delivered = server.told("acme", all_in(NotificationState::Delivered, 1)).await;
     server.store().replay_notification(&delivered[0].id, server.clock.now()).await.unwrap();
-    let taken = receiver.wait_taken(2, PATIENCE).await;
+    let taken = receiver.wait_taken(2, TIMEOUT).await;
     assert_eq!(taken[0].value["eventId"], taken[1].value["eventId"]);
     let signs: HashSet<&str> = taken.iter().map(|one| one.text("sign")).collect();
     assert_eq!(signs.len(), 2, "signed anew");
@@ -263,7 +263,7 @@ async fn redirects_are_not_followed() {
     assert!(error.contains("307") && error.contains("redirects are not followed"), "{error}");
     assert!(inner.received().is_empty());
     receiver.set(Mode::Answer(200));
-    receiver.wait_taken(1, PATIENCE).await;
+    receiver.wait_taken(1, TIMEOUT).await;
     assert_no_secrets(&server).await;
 }
 
@@ -315,13 +315,13 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
         }
     }
     for (_, _, receiver) in &dead {
-        receiver.wait(PATIENCE, |list| !list.is_empty()).await;
+        receiver.wait(TIMEOUT, |list| !list.is_empty()).await;
     }
     let numbers = server.add_cards(20).await;
     let started = Instant::now();
     for (n, number) in numbers.iter().enumerate() {
         server.refresh_sim(number).await.refresh_id();
-        living.wait_taken(n + 1, PATIENCE).await;
+        living.wait_taken(n + 1, TIMEOUT).await;
     }
     let took = started.elapsed();
     // A dead one is found out after 2 s, not after its 60; from then on nobody waits for it.
@@ -330,7 +330,7 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
     server.travel_to(301);
     for (n, number) in numbers.iter().enumerate() {
         server.refresh_sim(number).await.refresh_id();
-        living.wait_taken(numbers.len() + n + 1, PATIENCE).await;
+        living.wait_taken(numbers.len() + n + 1, TIMEOUT).await;
     }
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert!(dead.iter().all(|(_, _, receiver)| receiver.taken().is_empty()));
@@ -358,7 +358,7 @@ async fn dead_after_a_day_and_replayed() {
     let nothing = NotificationCommand::Replay { id: Some("nothing".into()), dead: false, account: None };
     assert!(run(nothing).await.is_err());
     run(NotificationCommand::Replay { id: None, dead: true, account: Some("acme".into()) }).await.unwrap();
-    receiver.wait_taken(2, PATIENCE).await;
+    receiver.wait_taken(2, TIMEOUT).await;
     server.told("acme", all_in(NotificationState::Delivered, 2)).await;
     let taken = receiver.taken();
     assert_eq!(taken.len(), 2);

@@ -6,7 +6,7 @@ use simgauge_domain::limits::{Bucket, Limits, Scope};
 use simgauge_simulator::{Fault, FaultSpan, SimulatorConfig};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Retries in tenths of seconds instead of seconds.
 fn hasty(config: &mut simgauge::config::Config) {
@@ -47,7 +47,7 @@ async fn wait_ends_when_its_time_is_up_and_shows_the_refresh_running() {
     assert!((1.0..2.5).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
     assert_eq!(answer.expect("200")["state"], "running");
     assert_eq!(answer.data()["usage"], Value::Null);
-    assert_eq!(server.ended(&answer.refresh_id(), PATIENCE).await["state"], "succeeded");
+    assert_eq!(server.ended(&answer.refresh_id(), TIMEOUT).await["state"], "succeeded");
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn an_operator_that_fails_for_a_while_is_tried_again() {
     let until = server.clock.now().after(Duration::from_secs(2));
     server.simulator.set_fault(OPERATOR, None, Fault::Status(500), FaultSpan::Until(until));
     let id = server.refresh_sim(ICCID).await.refresh_id();
-    let report = server.ended(&id, PATIENCE).await;
+    let report = server.ended(&id, TIMEOUT).await;
     assert_eq!((&report["state"], &report["reason"]), (&json!("succeeded"), &Value::Null));
     assert!(server.simulator.stats(OPERATOR).requests > 2, "it was tried again");
 }
@@ -72,7 +72,7 @@ async fn an_operator_that_fails_for_good_ends_the_refresh_at_its_deadline() {
     let server = server().configure(hasty).start().await;
     server.simulator.set_fault(OPERATOR, None, Fault::Status(500), FaultSpan::Forever);
     let accepted = server.refresh_sim(ICCID).await;
-    let report = server.ended(&accepted.refresh_id(), PATIENCE).await;
+    let report = server.ended(&accepted.refresh_id(), TIMEOUT).await;
     assert_eq!((&report["state"], &report["reason"]), (&json!("failed"), &json!("temporary")));
     assert!(!report["reasonText"].as_str().unwrap().is_empty());
     let took = report["finishedAt"].as_i64().unwrap() - report["acceptedAt"].as_i64().unwrap();
@@ -85,7 +85,7 @@ async fn an_operator_that_fails_for_good_ends_the_refresh_at_its_deadline() {
 async fn what_cannot_get_better_fails_at_once() {
     let server = server().start().await;
     server.simulator.set_unknown(OPERATOR, ICCID, true);
-    let report = server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+    let report = server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     assert_eq!((&report["state"], &report["reason"]), (&json!("failed"), &json!("not_found")));
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1);
 }
@@ -94,14 +94,14 @@ async fn what_cannot_get_better_fails_at_once() {
 async fn nonsense_moves_no_usage() {
     let server = server().configure(hasty).start().await;
     server.simulator.set_usage(OPERATOR, ICCID, 4_000);
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     for (n, fault) in
         [Fault::Nonsense, Fault::EmptyBody, Fault::WrongCard, Fault::MissingUsed].into_iter().enumerate()
     {
         server.travel_to(301 * (i64::try_from(n).unwrap() + 1));
         server.simulator.clear_faults();
         server.simulator.set_fault(OPERATOR, None, fault, FaultSpan::Forever);
-        let report = server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+        let report = server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
         assert_eq!((&report["state"], &report["reason"]), (&json!("failed"), &json!("bad_answer")));
         assert_eq!(server.card(ICCID).await.expect("200")["usage"]["usedBytes"], 4_000);
     }
@@ -153,8 +153,8 @@ async fn lanes_say_how_they_are() {
         .start()
         .await;
     server.simulator.set_fault(OPERATOR, None, Fault::Status(500), FaultSpan::Forever);
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         let lanes = server.store().lanes().await.unwrap();
         let status: Value = serde_json::from_str(&lanes[0].status).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep};
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Puts a new certificate for localhost in place; answers it as PEM.
 fn issue(files: &TlsFiles) -> String {
@@ -48,7 +48,7 @@ async fn visit_cookie(server: &TestServer, trusted: &str) -> String {
 }
 
 async fn until_trusted(server: &TestServer, trusted: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while call(server, trusted).await.is_err() {
         assert!(Instant::now() < deadline, "the new certificate was not taken up");
         sleep(Duration::from_millis(100)).await;
@@ -106,7 +106,7 @@ async fn plain_http_and_silence_get_no_answer() {
             tokio::net::TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
         stream.write_all(said.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let closed = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        let closed = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
         assert!(closed.is_ok(), "it is closed");
         assert!(!String::from_utf8_lossy(&answer).contains("HTTP"));
     }

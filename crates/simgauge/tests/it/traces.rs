@@ -11,7 +11,7 @@ use simgauge_domain::id::RefreshId;
 use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The trace of a refresh: the bits of its id.
 fn trace_id(refresh: &str) -> u128 {
@@ -97,7 +97,7 @@ async fn a_trace_goes_on_after_a_restart_with_its_failures() {
     server.stop().await;
     server.simulator.clear_faults();
     server.start().await;
-    server.ended(&id, PATIENCE).await;
+    server.ended(&id, TIMEOUT).await;
     let spans = collector.trace(trace_id(&id), &["write down"]).await;
     let root = named(&spans, "accept refresh");
     let reads: Vec<&Span> = spans.iter().filter(|span| span.name == "read").collect();
@@ -174,7 +174,7 @@ async fn a_share_of_none_tells_nothing() {
     };
     let mut server = server().configure(none).start().await;
     let id = server.refresh_sim(ICCID).await.refresh_id();
-    server.ended(&id, PATIENCE).await;
+    server.ended(&id, TIMEOUT).await;
     server.stop().await;
     assert!(collector.received().is_empty());
 }

@@ -42,8 +42,8 @@ async fn three_cycles(server: &TestServer) -> Value {
              --valid-from 2030-01-01_00:00:00 --valid-to 2031-01-01T00:00:00+08:00"
         ),
     ] {
-        let said = server.simgauge(&line).await;
-        assert_eq!(said.code, Some(0), "{}", said.error);
+        let output = server.simgauge(&line).await;
+        assert_eq!(output.code, Some(0), "{}", output.error);
     }
     let on = |may: u64, year: u64| vec![("may".to_owned(), may), ("year".to_owned(), year)];
     server.travel_to_2030(5, 10, 12, 0);
@@ -68,11 +68,31 @@ fn cycles_begin_on_the_first(config: &mut simgauge::config::Config) {
 
 #[rstest]
 #[tokio::test]
-async fn usage_of_several_periods_is_booked_told_and_reconciled(
+async fn usage_of_several_periods_is_booked_shown_and_reconciled(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
     let server = server().database(database).configure(cycles_begin_on_the_first).start().await;
     let card = three_cycles(&server).await;
+    packages_and_overage_are_shown(&card);
+    the_history_is_shown_whole_and_in_pages(&server).await;
+    // The program on the same store: everything agrees, until somebody changes a row.
+    let output = server.simgauge("usage reconcile").await;
+    assert!(output.code == Some(0) && output.out.ends_with("all agree\n"), "{}{}", output.out, output.error);
+    let listed = server.simgauge(&format!("package list --iccid {ICCID} --json")).await.json(0);
+    assert_eq!((&listed["packages"], &listed["overageBytes"]), (&card["packages"], &json!(16_500_000)));
+    a_changed_package_is_reported(&server).await;
+    a_changed_reading_is_reported(&server).await;
+    for wrong in ["usage reconcile --card 8988", "usage reconcile --account nobody"] {
+        let output = server.simgauge(wrong).await;
+        assert!(
+            output.code == Some(1) && output.error.starts_with("error: there is no "),
+            "{}",
+            output.error
+        );
+    }
+}
+
+fn packages_and_overage_are_shown(card: &Value) {
     let may = json!({
         "code": "may", "name": "May", "usedBytes": 10 * MB, "totalBytes": 10 * MB, "remainingBytes": 0,
         "validFrom": 1_903_795_200, "validTo": 1_906_473_600,
@@ -84,16 +104,24 @@ async fn usage_of_several_periods_is_booked_told_and_reconciled(
         (&card["usage"]["usedBytes"], &card["usage"]["period"]["kind"]),
         (&json!(40 * MB), &json!("billing_cycle"))
     );
+}
 
+/// What each of the five readings of [`three_cycles`] counted, the newest first.
+fn five_readings() -> Vec<(String, i64)> {
+    [
+        ("new_period", 40_000_000),
+        ("correction", -500_000),
+        ("new_period", 5_000_000),
+        ("same_period", 8_000_000),
+        ("first", 4_000_000),
+    ]
+    .map(|(kind, delta)| (kind.to_owned(), delta))
+    .to_vec()
+}
+
+async fn the_history_is_shown_whole_and_in_pages(server: &TestServer) {
     let history = server.history(CARD_HISTORY, json!({ "iccid": ICCID })).await;
-    let kinds = [
-        ("new_period".to_owned(), 40_000_000),
-        ("correction".to_owned(), -500_000),
-        ("new_period".to_owned(), 5_000_000),
-        ("same_period".to_owned(), 8_000_000),
-        ("first".to_owned(), 4_000_000),
-    ];
-    assert_eq!(counted(&history), kinds);
+    assert_eq!(counted(&history), five_readings());
     let days = json!([
         { "day": "2030-05-10", "usedBytes": 12 * MB },
         { "day": "2030-06-11", "usedBytes": 4_500_000 },
@@ -107,50 +135,44 @@ async fn usage_of_several_periods_is_booked_told_and_reconciled(
     let third = server.history(CARD_HISTORY, next(&second)).await;
     assert_eq!([&first["days"], &second["days"], &third["days"]], [&days, &json!([]), &json!([])]);
     let pages = [counted(&first), counted(&second), counted(&third)];
-    assert_eq!((pages.concat(), pages[2].len()), (kinds.to_vec(), 1));
+    assert_eq!((pages.concat(), pages[2].len()), (five_readings(), 1));
     assert_eq!(third["nextBefore"], Value::Null);
+}
 
-    // The program on the same store: everything agrees, until somebody changes a row.
-    let said = server.simgauge("usage reconcile").await;
-    assert!(said.code == Some(0) && said.out.ends_with("all agree\n"), "{}{}", said.out, said.error);
-    let listed = server.simgauge(&format!("package list --iccid {ICCID} --json")).await.json(0);
-    assert_eq!((&listed["packages"], &listed["overageBytes"]), (&card["packages"], &json!(16_500_000)));
-
+async fn a_changed_package_is_reported(server: &TestServer) {
     server.run_raw("UPDATE package SET booked = booked - 1 WHERE code = 'year'").await;
-    let told = server.simgauge("usage reconcile --account acme --json").await.json(1);
-    assert_eq!((&told["differenceCount"], &told["differingCards"]), (&json!(1), &json!(1)));
-    let difference = &told["differences"][0];
+    let report = server.simgauge("usage reconcile --account acme --json").await.json(1);
+    assert_eq!((&report["differenceCount"], &report["differingCards"]), (&json!(1), &json!(1)));
+    let difference = &report["differences"][0];
     assert_eq!((&difference["kind"], &difference["card"]), (&json!("books"), &json!(ICCID)));
     let sums = [&difference["ledgerBytes"], &difference["bookedBytes"], &difference["countedBytes"]];
     assert_eq!(sums, [&json!(56_499_999), &json!(56_500_000), &json!(56_500_000)]);
-    assert_eq!(counted(difference), kinds, "the readings that explain it");
+    assert_eq!(counted(difference), five_readings(), "the readings that explain it");
     assert_eq!(server.simgauge("usage reconcile --account other").await.code, Some(0));
-
     server.run_raw("UPDATE package SET booked = booked + 1 WHERE code = 'year'").await;
+}
+
+async fn a_changed_reading_is_reported(server: &TestServer) {
     server.run_raw("UPDATE reading SET delta = delta - 7 WHERE used = 40000000").await;
-    let said = server.simgauge(&format!("usage reconcile --card {ICCID}")).await;
-    assert_eq!(said.code, Some(1));
+    let output = server.simgauge(&format!("usage reconcile --card {ICCID}")).await;
+    assert_eq!(output.code, Some(1));
     for part in [
         "hold 56,500,000 bytes, the books add up to 56,500,000 bytes, the readings to 56,499,993 bytes",
         "add up to 39,999,993 bytes, the operator's last figure is 40,000,000 bytes",
         "1 card with 1 profile that was read: 2 differences on 1 card",
     ] {
-        assert!(said.out.contains(part), "{part}: {}", said.out);
+        assert!(output.out.contains(part), "{part}: {}", output.out);
     }
     let few = server.simgauge("usage reconcile --limit 1 --json").await.json(1);
     assert_eq!((few["differences"].as_array().unwrap().len(), &few["differenceCount"]), (1, &json!(2)));
-    for wrong in ["usage reconcile --card 8988", "usage reconcile --account nobody"] {
-        let said = server.simgauge(wrong).await;
-        assert!(said.code == Some(1) && said.error.starts_with("error: there is no "), "{}", said.error);
-    }
 }
 
 #[tokio::test]
 async fn a_cloud_esims_history_has_its_profiles_and_is_its_accounts() {
     let server = server().start().await;
-    for (travel, figures) in [(0, [100, 10]), (400, [150, 40]), (800, [300, 40])] {
+    for (travel, usage) in [(0, [100, 10]), (400, [150, 40]), (800, [300, 40])] {
         server.travel_to(travel);
-        for (iccid, bytes) in EID_PROFILES.into_iter().zip(figures) {
+        for (iccid, bytes) in EID_PROFILES.into_iter().zip(usage) {
             server.simulator.set_usage(OPERATOR, iccid, bytes);
         }
         let body = server.signed(json!({ "eid": EID, "wait": 8 }));
@@ -241,12 +263,12 @@ async fn an_operators_bundles_are_the_packages() {
     let agree = server.simgauge("usage reconcile --json").await.json(0);
     assert_eq!((&agree["differences"], &agree["profiles"]), (&json!([]), &json!(1)));
     server.run_raw("UPDATE reading SET delta = delta + 1").await;
-    let told = server.simgauge(&format!("usage reconcile --card {CARD} --json")).await.json(1);
+    let report = server.simgauge(&format!("usage reconcile --card {CARD} --json")).await.json(1);
     let kinds: Vec<&Value> =
-        told["differences"].as_array().unwrap().iter().map(|difference| &difference["kind"]).collect();
+        report["differences"].as_array().unwrap().iter().map(|difference| &difference["kind"]).collect();
     assert_eq!(kinds, ["books", "operator"]);
-    assert_eq!(told["differences"][1]["operatorBytes"], GB + GB / 2);
-    assert_eq!(told["differences"][1]["operatorAccount"], "bundles");
+    assert_eq!(report["differences"][1]["operatorBytes"], GB + GB / 2);
+    assert_eq!(report["differences"][1]["operatorAccount"], "bundles");
 }
 
 #[tokio::test]
@@ -269,10 +291,10 @@ async fn the_program_shows_a_history() {
         ]
     );
     assert_eq!(all["nextBefore"], Value::Null);
-    let newest = server.simgauge(&format!("{line} 2")).await.json(0);
-    assert_eq!(newest["readings"].as_array().unwrap().len(), 2);
-    assert!(newest["nextBefore"].is_string(), "{newest}");
-    assert_eq!(newest["days"], all["days"]);
+    let latest = server.simgauge(&format!("{line} 2")).await.json(0);
+    assert_eq!(latest["readings"].as_array().unwrap().len(), 2);
+    assert!(latest["nextBefore"].is_string(), "{latest}");
+    assert_eq!(latest["days"], all["days"]);
 
     let shown = server.simgauge(&format!("usage --iccid {ICCID} --history")).await;
     assert_eq!(shown.code, Some(0), "{}", shown.error);

@@ -134,7 +134,7 @@ async fn thresholds_and_old_usage_are_notified_once(
     store.set_notification_prefs(&settings).await.unwrap();
     let lease = lease(&store).await;
     // (second, used of 1000, hours since the operator knew) -> events beside the end of the refresh.
-    let mut outcome = 0;
+    let mut seen = 0;
     let mut read = async |second: i64, used: u64, hours_old: i64| {
         let now = at(second);
         accepted(&accept(&store, &[call("8901", u32::try_from(second).unwrap(), now)], now).await[0]);
@@ -143,7 +143,7 @@ async fn thresholds_and_old_usage_are_notified_once(
         store.finish(&lease, &[finished(&task, at(second + 1), Ok(reading))]).await.unwrap();
         let mut all = store.notifications(Some("acme"), None, 100).await.unwrap();
         all.sort_by_key(|one| one.created_at);
-        let news: Vec<String> = all[outcome..]
+        let news: Vec<String> = all[seen..]
             .iter()
             .filter(|one| one.event != "usage.refreshed")
             .map(|one| match one.event.as_str() {
@@ -152,21 +152,21 @@ async fn thresholds_and_old_usage_are_notified_once(
                 other => other.to_owned(),
             })
             .collect();
-        outcome = all.len();
+        seen = all.len();
         let mut news = news;
         news.sort_unstable();
         news
     };
     assert!(read(0, 499, 0).await.is_empty());
     assert_eq!(read(400, 500, 0).await, ["50"]);
-    assert!(read(800, 600, 0).await.is_empty(), "said once");
+    assert!(read(800, 600, 0).await.is_empty(), "notified once");
     assert_eq!(read(1200, 900, 0).await, ["80"]);
     // A correction below arms again.
     assert!(read(1600, 450, 0).await.is_empty());
     assert_eq!(read(2000, 1000, 0).await, ["50", "80"]);
-    // The operator's figure stays behind.
+    // The operator's usage is too old.
     assert_eq!(read(20_000, 1000, 3).await, ["usage.stale"]);
-    assert!(read(20_400, 1000, 3).await.is_empty(), "said once");
+    assert!(read(20_400, 1000, 3).await.is_empty(), "notified once");
     assert!(read(20_800, 1000, 0).await.is_empty());
     assert_eq!(read(40_000, 1000, 2).await, ["usage.stale"]);
 }

@@ -1,7 +1,9 @@
 //! Texts that something might run, in an operator's answers.
 
-use super::injection::{Kind, PATIENCE, Target, every_list_is_safe, is_clear, is_harmless};
+use super::injection::is_clear;
 use super::marks::texts;
+use super::pages_input::{every_list_is_safe, is_harmless};
+use super::target::{Kind, TIMEOUT, Target};
 use crate::console::browser::{Browser, PASSWORD};
 use crate::support::{ICCID, row};
 use axum::Router;
@@ -78,7 +80,7 @@ async fn texts_in_an_operators_answers(#[values(Kind::Json, Kind::Postgres)] kin
     }
     for (n, (row, id)) in rows.iter().zip(&ids).enumerate() {
         let text = &texts[n / PLACES];
-        let said = target.server.ended(id, PATIENCE).await.to_string();
+        let said = target.server.ended(id, TIMEOUT).await.to_string();
         // A short code may be quoted, and nothing else of it.
         let is_code =
             text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));

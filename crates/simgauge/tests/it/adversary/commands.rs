@@ -1,98 +1,117 @@
 //! Texts that something might run, in what people type at the command line.
 
-use super::injection::{Target, assert_no_formula};
-use super::marks::texts;
+use super::marks::{assert_no_formula, texts};
+use super::target::Target;
 use crate::support::{ICCID, LANE};
 use clap::Parser as _;
+use clap::error::ErrorKind;
 use simgauge::cli::command::{Cli, run};
 
-/// Every argument that people fill in, with every text. The commands run in this process: no shell stands
-/// between.
+/// The commands. `X` is a text, `CARDS` and `PACKAGES` are files that contain it.
+const COMMANDS: &[&[&str]] = &[
+    &["account", "create", "X"],
+    &["account", "notify", "acme", "--url", "X"],
+    &["account", "notify", "acme", "--url", "https://example.com/X"],
+    &["account", "notify", "X", "--off"],
+    &["account", "quota", "X", "--per-second", "1"],
+    &["app", "create", "--account", "acme", "--label", "X"],
+    &["app", "create", "--account", "X", "--appkey", "new"],
+    &["app", "create", "--account", "acme", "--appkey", "X"],
+    &["app", "rotate", "X"],
+    &["app", "allow", "off", "X"],
+    &["admin", "disable", "X"],
+    &["card", "show", "X"],
+    &["card", "list", "--account", "X"],
+    &["card", "export", "--account", "X"],
+    &["card", "import", "CARDS"],
+    &["package", "add", "--iccid", ICCID, "--code", "X", "--name", "a name", "--total", "1GB"],
+    &["package", "add", "--iccid", ICCID, "--code", "one", "--name", "X", "--total", "1GB"],
+    &["package", "add", "--iccid", "X", "--code", "two", "--name", "a name", "--total", "1GB"],
+    &["package", "import", "PACKAGES"],
+    &["notification", "replay", "X"],
+    &["operator", "show", "X"],
+    &["audit", "verify", "--anchor", "X"],
+];
+
+/// What the commands of one run use.
+struct CommandLine {
+    dir: tempfile::TempDir,
+}
+
+impl CommandLine {
+    fn new(target: &Target) -> Self {
+        let line = Self { dir: tempfile::tempdir().unwrap() };
+        let settings = format!(
+            "[store]\nurl = \"{}\"\n[secrets]\nkey_file = \"{}\"\n",
+            target.server.config.store.url,
+            target.server.config.secrets.key_file.display()
+        );
+        std::fs::write(line.path("simgauge.toml"), settings).unwrap();
+        for command in COMMANDS {
+            let parsed = line.parse(command.iter().map(|word| (*word).to_owned()));
+            // `X` is a wrong value of some arguments, but no argument is unknown.
+            let kind = parsed.err().map(|error| error.kind());
+            assert!(matches!(kind, None | Some(ErrorKind::ValueValidation)), "{command:?}: {kind:?}");
+        }
+        line
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    /// Writes the files to import: a card with the text as its label, a package with the text as its name.
+    fn write_files(&self, card: &str, code: &str, text: &str) {
+        let quoted = text.replace('"', "\"\"");
+        let cards = format!("iccid,account,operator_account,label\n{card},acme,{LANE},\"{quoted}\"\n");
+        std::fs::write(self.path("cards.csv"), cards).unwrap();
+        let packages = format!("card,code,name,total_bytes\n{ICCID},{code},\"{quoted}\",1GB\n");
+        std::fs::write(self.path("packages.csv"), packages).unwrap();
+    }
+
+    fn parse(&self, words: impl IntoIterator<Item = String>) -> Result<Cli, clap::Error> {
+        let head = ["simgauge".to_owned(), "--config".to_owned(), self.path("simgauge.toml")];
+        Cli::try_parse_from(head.into_iter().chain(words))
+    }
+
+    /// Runs one command with the text. It may fail, but not in the database. Returns whether the parser took it.
+    async fn run(&self, command: &[&str], text: &str) -> bool {
+        let words = command.iter().map(|word| match *word {
+            "CARDS" => self.path("cards.csv"),
+            "PACKAGES" => self.path("packages.csv"),
+            "X" => text.to_owned(),
+            "https://example.com/X" => format!("https://example.com/{text}"),
+            other => other.to_owned(),
+        });
+        let Ok(cli) = self.parse(["--json".to_owned()].into_iter().chain(words)) else { return false };
+        if let Err(error) = run(cli).await {
+            let message = format!("{error:#}");
+            assert!(
+                !message.contains("syntax error") && !message.contains("database:"),
+                "{command:?} {text:?}: {message}"
+            );
+        }
+        true
+    }
+}
+
+/// Tries every text in every argument that people fill in. The commands run in this process, without a shell.
 ///
-/// Of the commands that refuse most texts, each text meets one in so many; what keeps texts meets all.
+/// Commands that refuse most texts meet one text in `one_in`; commands that keep texts meet all.
 pub async fn through_the_command_line(target: &mut Target, one_in: usize) {
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("simgauge.toml");
-    let text = format!(
-        "[store]\nurl = \"{}\"\n[secrets]\nkey_file = \"{}\"\n",
-        target.server.config.store.url,
-        target.server.config.secrets.key_file.display()
-    );
-    std::fs::write(&config, text).unwrap();
-    let file = dir.path().join("file.csv");
-    let lines: &[&[&str]] = &[
-        &["account", "create", "X"],
-        &["account", "notify", "acme", "--url", "X"],
-        &["account", "notify", "acme", "--url", "https://example.com/X"],
-        &["account", "notify", "X", "--off"],
-        &["account", "quota", "X", "--per-second", "1"],
-        &["app", "create", "--account", "acme", "--label", "X"],
-        &["app", "create", "--account", "X", "--appkey", "new"],
-        &["app", "create", "--account", "acme", "--appkey", "X"],
-        &["app", "rotate", "X"],
-        &["app", "allow", "off", "X"],
-        &["admin", "disable", "X"],
-        &["card", "show", "--iccid", "X"],
-        &["card", "list", "--account", "X"],
-        &["card", "export", "--account", "X"],
-        &["card", "import", "FILE"],
-        &["package", "add", "--iccid", ICCID, "--code", "X", "--name", "a name", "--total", "1GB"],
-        &["package", "add", "--iccid", ICCID, "--code", "one", "--name", "X", "--total", "1GB"],
-        &["package", "add", "--iccid", "X", "--code", "two", "--name", "a name", "--total", "1GB"],
-        &["package", "import", "PACKAGES"],
-        &["notification", "replay", "X"],
-        &["operator", "show", "X"],
-        &["audit", "verify", "--anchor", "X"],
-    ];
-    let packages = dir.path().join("packages.csv");
+    let line = CommandLine::new(target);
     for (n, text) in texts().into_iter().enumerate() {
         let card = format!("89860000000004{n:05}");
-        std::fs::write(
-            &file,
-            format!(
-                "iccid,account,operator_account,label\n{card},acme,{LANE},\"{}\"\n",
-                text.replace('"', "\"\"")
-            ),
-        )
-        .unwrap();
-        let row = format!("card,code,name,total_bytes\n{ICCID},c{n},\"{}\",1GB\n", text.replace('"', "\"\""));
-        std::fs::write(&packages, row).unwrap();
-        for (m, line) in lines.iter().enumerate() {
-            let keeps = line.iter().any(|word| matches!(*word, "FILE" | "PACKAGES" | "--label" | "--name"));
-            if !keeps && (n + m) % one_in != 0 {
-                continue;
-            }
+        line.write_files(&card, &format!("c{n}"), &text);
+        for (m, command) in COMMANDS.iter().enumerate() {
+            let is_file = command.iter().any(|word| matches!(*word, "CARDS" | "PACKAGES"));
+            let keeps = is_file || command.iter().any(|word| matches!(*word, "--label" | "--name"));
             // No argument of a program can hold a NUL; a file can.
-            if text.contains('\0') && !line.iter().any(|word| matches!(*word, "FILE" | "PACKAGES")) {
-                continue;
+            if (keeps || (n + m) % one_in == 0) && (is_file || !text.contains('\0')) {
+                target.inputs += usize::from(line.run(command, &text).await);
             }
-            let words = line.iter().map(|word| match *word {
-                "X" => text.clone(),
-                "https://example.com/X" => format!("https://example.com/{text}"),
-                "FILE" => file.display().to_string(),
-                "PACKAGES" => packages.display().to_string(),
-                other => other.to_owned(),
-            });
-            let head = [
-                "simgauge".to_owned(),
-                "--config".to_owned(),
-                config.display().to_string(),
-                "--json".to_owned(),
-            ];
-            // Refused by name, or run: either may fail, neither may break.
-            let Ok(cli) = Cli::try_parse_from(head.into_iter().chain(words)) else { continue };
-            let ran = run(cli).await;
-            if let Err(error) = ran {
-                let said = format!("{error:#}");
-                assert!(
-                    !said.contains("syntax error") && !said.contains("database:"),
-                    "{line:?} {text:?}: {said}"
-                );
-            }
-            target.inputs += 1;
         }
-        // What was taken is kept to the letter; what is left out are white space around it and a
-        // spreadsheet's guard.
+        // A label is kept to the letter, without white space around it and without a spreadsheet's guard.
         if let Some(kept) = target.store.card_of_any(&card).await.unwrap() {
             let typed = text.trim();
             assert!(
@@ -102,11 +121,13 @@ pub async fn through_the_command_line(target: &mut Target, one_in: usize) {
             );
         }
     }
-    let export = dir.path().join("export.csv");
-    let words =
-        ["simgauge", "--config", config.to_str().unwrap(), "card", "export", "-o", export.to_str().unwrap()];
-    run(Cli::try_parse_from(words).unwrap()).await.unwrap();
-    let text = std::fs::read_to_string(&export).unwrap();
+    what_was_kept_is_safe(&line, target).await;
+}
+
+async fn what_was_kept_is_safe(line: &CommandLine, target: &Target) {
+    let words = ["card", "export", "-o", &line.path("export.csv")].map(str::to_owned);
+    run(line.parse(words).unwrap()).await.unwrap();
+    let text = std::fs::read_to_string(line.path("export.csv")).unwrap();
     assert!(text.contains("<script>") && text.lines().count() > 40, "{text}");
     assert_no_formula(&text, "card export");
     let labels: Vec<String> = target.store.apps().await.unwrap().into_iter().map(|app| app.label).collect();

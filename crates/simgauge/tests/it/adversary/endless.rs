@@ -1,7 +1,7 @@
 //! Operators and receivers of notifications that answer without end.
 
-use super::floods::{MIB, PATH, PATIENCE, flooded, gzip, still_well};
-use crate::support::{import, row, server};
+use super::floods::{MIB, PATH, TIMEOUT, flooded, gzip, still_well};
+use crate::support::{SECRET, TestServer, import, row, server};
 use rstest::rstest;
 use serde_json::json;
 use simgauge_store::Store;
@@ -119,22 +119,7 @@ async fn others_that_answer_without_end(#[values(Who::Operator, Who::Receiver)] 
         })
         .start()
         .await;
-    let store = server.store();
-    let mut rows = Vec::new();
-    for (n, way) in WAYS.iter().enumerate() {
-        let account = format!("to-{way}");
-        if who == Who::Receiver {
-            store.create_account(&account, "en", server.clock.now()).await.unwrap();
-            let sealed = server.config.sealer().unwrap();
-            let sealed = sealed.seal(crate::support::SECRET, &account).unwrap();
-            store.create_app(&account, &account, "", &sealed, server.clock.now()).await.unwrap();
-            let mut settings = store.notification_prefs(&account).await.unwrap();
-            settings.url = Some(format!("http://{}/{way}", endless.address));
-            store.set_notification_prefs(&settings).await.unwrap();
-        }
-        rows.push(row(&card(n), &card(n), if who == Who::Receiver { &account } else { "acme" }));
-    }
-    import(store, &rows).await;
+    add_cards(&server, who, &endless).await;
     let environment = [
         ("SIMGAUGE__REFRESH__DEADLINE_SECONDS", "1"),
         ("SIMGAUGE__LANES__BREAKER_FAILURES", "1000"),
@@ -149,36 +134,57 @@ async fn others_that_answer_without_end(#[values(Who::Operator, Who::Receiver)] 
         ids.push(server.post(PATH, body).await.refresh_id());
     }
     match who {
-        Who::Operator => {
-            for (id, way) in ids.iter().zip(WAYS) {
-                let report = server.ended(id, PATIENCE).await;
-                assert_eq!(report["state"], "failed", "{way}: {report}");
-                assert!(
-                    matches!(report["reason"].as_str(), Some("bad_answer" | "temporary")),
-                    "{way}: {report}"
-                );
-            }
-        }
-        Who::Receiver => {
-            let store = Store::connect(&server.config.store.url, 2).await.unwrap();
-            let deadline = Instant::now() + PATIENCE;
-            for way in WAYS {
-                let account = format!("to-{way}");
-                let tried = loop {
-                    let list = store.notifications(Some(&account), None, 1).await.unwrap();
-                    if let Some(one) = list.into_iter().find(|one| one.attempts > 0) {
-                        break one;
-                    }
-                    assert!(Instant::now() < deadline, "{way} was never tried");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                };
-                // A 2xx was an answer, whatever came after it; what never became one is an error.
-                let is_answer = matches!(way, "body" | "announced" | "chunks" | "extension" | "bomb");
-                assert_eq!(tried.last_error.is_none(), is_answer, "{way}: {tried:?}");
-            }
-            store.close().await;
-        }
+        Who::Operator => refreshes_fail(&server, &ids).await,
+        Who::Receiver => deliveries_are_tried(&server).await,
     }
     assert!(endless.sent.load(Ordering::Relaxed) > 0, "nothing was sent");
     still_well(&server, &process, before, &format!("{who:?}")).await;
+}
+
+/// Adds a card for each way to answer. For receivers, each has an account that is notified there.
+async fn add_cards(server: &TestServer, who: Who, endless: &Endless) {
+    let store = server.store();
+    let mut rows = Vec::new();
+    for (n, way) in WAYS.iter().enumerate() {
+        let mut account = "acme".to_owned();
+        if who == Who::Receiver {
+            account = format!("to-{way}");
+            store.create_account(&account, "en", server.clock.now()).await.unwrap();
+            let sealed = server.config.sealer().unwrap().seal(SECRET, &account).unwrap();
+            store.create_app(&account, &account, "", &sealed, server.clock.now()).await.unwrap();
+            let mut settings = store.notification_prefs(&account).await.unwrap();
+            settings.url = Some(format!("http://{}/{way}", endless.address));
+            store.set_notification_prefs(&settings).await.unwrap();
+        }
+        rows.push(row(&card(n), &card(n), &account));
+    }
+    import(store, &rows).await;
+}
+
+async fn refreshes_fail(server: &TestServer, ids: &[String]) {
+    for (id, way) in ids.iter().zip(WAYS) {
+        let report = server.ended(id, TIMEOUT).await;
+        assert_eq!(report["state"], "failed", "{way}: {report}");
+        assert!(matches!(report["reason"].as_str(), Some("bad_answer" | "temporary")), "{way}: {report}");
+    }
+}
+
+async fn deliveries_are_tried(server: &TestServer) {
+    let store = Store::connect(&server.config.store.url, 2).await.unwrap();
+    let deadline = Instant::now() + TIMEOUT;
+    for way in WAYS {
+        let account = format!("to-{way}");
+        let tried = loop {
+            let list = store.notifications(Some(&account), None, 1).await.unwrap();
+            if let Some(one) = list.into_iter().find(|one| one.attempts > 0) {
+                break one;
+            }
+            assert!(Instant::now() < deadline, "{way} was never tried");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        // A 2xx was an answer, whatever came after it; what never became one is an error.
+        let is_answer = matches!(way, "body" | "announced" | "chunks" | "extension" | "bomb");
+        assert_eq!(tried.last_error.is_none(), is_answer, "{way}: {tried:?}");
+    }
+    store.close().await;
 }

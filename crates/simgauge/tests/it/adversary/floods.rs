@@ -18,7 +18,7 @@ pub const MIB: usize = 1024 * 1024;
 /// What a server may grow by while it is flooded. What it is sent, or what that would become, is several
 /// times as much.
 const MOST_GROWTH_KIB: u64 = 48 * 1024;
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 pub const PATH: &str = "/api/v3/card/refreshUsage";
 
 const QUICK: [(&str, &str); 3] = [
@@ -214,7 +214,7 @@ async fn slow_senders_keep_nobody_out() {
         slow.push(tokio::spawn(async move {
             let began = Instant::now();
             while stream.write_all(b"x").await.is_ok() {
-                assert!(began.elapsed() < PATIENCE, "never cut off");
+                assert!(began.elapsed() < TIMEOUT, "never cut off");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }));
@@ -280,7 +280,7 @@ async fn uploads_beyond_their_limit_leave_nothing_behind() {
     let long = "a".repeat(900 * 1024);
     let page = ann.upload(&csrf, "long.csv", &format!("iccid,account,operator_account\n{long}")).await;
     let job = page.expect(303).location().to_owned();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !ann.get(&job).await.expect(200).text.contains("errors.csv") {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(50)).await;

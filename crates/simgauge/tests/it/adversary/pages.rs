@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const ROUTER: &str = include_str!("../../../../console/src/router.rs");
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// A label of the platform's: whoever sees it has seen what is not theirs.
 const MARK: &str = "a-label-for-admins-only";
 const METHODS: [Method; 8] = [
@@ -118,8 +118,8 @@ async fn furnished() -> (TestServer, Browser, Real) {
     let mut settings = store.notification_prefs("acme").await.unwrap();
     settings.url = Some("https://127.0.0.1/".into());
     store.set_notification_prefs(&settings).await.unwrap();
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     let notification = loop {
         let list = store.notifications(None, None, 1).await.unwrap();
         if let Some(one) = list.iter().find(|one| one.last_error.is_some()) {

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer must no connection stay open that got its answer, or sent nonsense.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What came back until the other end closed.
 pub struct Said(pub String);
@@ -39,7 +39,7 @@ pub async fn send(address: &str, pieces: impl Iterator<Item = Vec<u8>> + Send) -
             () = sending => {}
         }
     };
-    let ended = timeout(PATIENCE, reading).await;
+    let ended = timeout(TIMEOUT, reading).await;
     let text = String::from_utf8_lossy(&answer).into_owned();
     assert!(ended.is_ok(), "it was not closed: {text}");
     Said(text)

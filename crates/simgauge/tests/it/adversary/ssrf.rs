@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Hosts that lead home, or into a network that is not public, in every way to write them.
 /// `https://HOST:PORT/` and more is made of each.
@@ -219,7 +219,7 @@ async fn deliver(server: &mut TestServer, urls: &[String]) -> Vec<NotificationVi
         let body = server.signed_as(&format!("a{n}"), json!({ "iccid": row.number })).to_string();
         server.post("/api/v3/card/refreshUsage", body).await.expect("200");
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let list = server.store().notifications(None, None, 10_000).await.unwrap();
         if list.len() == urls.len() && list.iter().all(|one| one.attempts > 0) {

@@ -14,7 +14,7 @@ use simgauge_store::{ImportRow, NewPackage};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const THEIR_SECRET: &str = "the other account's secret";
 const THEIR_EID: &str = "22222222222222222222222222";
 const THEIR_PROFILE: &str = "8986000000000000027";
@@ -150,7 +150,7 @@ async fn furnish_them(server: &TestServer, receiver: &Receiver) -> Theirs {
         they_refresh(server, CARD_REFRESH, &json!({ "iccid": OTHERS_ICCID, "wait": 8 })).await,
         they_refresh(server, ESIM_REFRESH, &json!({ "eid": THEIR_EID, "wait": 8 })).await,
     ];
-    let told = receiver.wait_taken(3, PATIENCE).await;
+    let told = receiver.wait_taken(3, TIMEOUT).await;
     let notifications = store.notifications(Some("other"), None, 10).await.unwrap();
     let mut ids: Vec<String> =
         [OTHERS_ICCID, THEIR_EID, THEIR_PROFILE, THEIR_PACKAGE].map(str::to_owned).to_vec();
@@ -182,7 +182,7 @@ async fn two_accounts(database: Database) -> (TestServer, Receiver, Theirs) {
     server.start().await;
     let receiver = Receiver::start().await;
     let theirs = furnish_them(&server, &receiver).await;
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     (server, receiver, theirs)
 }
 

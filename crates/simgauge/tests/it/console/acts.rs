@@ -8,7 +8,7 @@ use simgauge_store::AdminRole;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn ann(server: &TestServer) -> Browser {
     admins(server, &[("ann", AdminRole::Full)]).await;
@@ -17,7 +17,7 @@ async fn ann(server: &TestServer) -> Browser {
 
 /// Looks at a page until it is as wanted.
 async fn until(browser: &mut Browser, path: &str, wanted: impl Fn(&Page) -> bool) -> Page {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let page = browser.get(path).await.expect(200);
         if wanted(&page) {
@@ -43,7 +43,7 @@ async fn the_button_goes_through_the_same_door_as_calls() {
     assert_eq!(pressed.location(), format!("{path}?done=refresh"));
     let mut heard = String::new();
     while !heard.contains("event: change") {
-        let piece = tokio::time::timeout(PATIENCE, events.next()).await.expect("an event").unwrap().unwrap();
+        let piece = tokio::time::timeout(TIMEOUT, events.next()).await.expect("an event").unwrap().unwrap();
         heard.push_str(&String::from_utf8_lossy(&piece));
     }
     drop(events);
@@ -73,7 +73,7 @@ async fn a_paused_lane_rests_takes_calls_and_goes_on_over_a_restart() {
     // Until the lane has heard of it.
     let healthy = |page: &Page| page.text.contains("paused") && page.text.contains("&#60;b&#62;they asked");
     until(&mut ann, "/console/operators", healthy).await;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !server.store().lanes().await.unwrap()[0].status.contains("\"paused\"") {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -91,7 +91,7 @@ async fn a_paused_lane_rests_takes_calls_and_goes_on_over_a_restart() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(server.simulator.stats(OPERATOR).requests, 0, "nobody was asked");
     ann.submit("/console/operators", &format!("/console/operators/{LANE}/resume"), &[]).await.expect(303);
-    assert_eq!(server.ended(&id, PATIENCE).await["state"], "succeeded");
+    assert_eq!(server.ended(&id, TIMEOUT).await["state"], "succeeded");
 }
 
 #[tokio::test]

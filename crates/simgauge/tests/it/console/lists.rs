@@ -8,7 +8,7 @@ use rstest::rstest;
 use simgauge_store::AdminRole;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const NASTY: &str = "=cmd|' /C calc'!A0 <script>alert(1)</script> \"'&";
 
 async fn ann(server: &TestServer) -> Browser {
@@ -21,7 +21,7 @@ async fn ann(server: &TestServer) -> Browser {
 async fn cards_are_found_and_filtered(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let server = server().database(database).start().await;
     let mut ann = ann(&server).await;
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     let found = async |ann: &mut Browser, query: &str| {
         let text = ann.get(&format!("/console/cards{query}")).await.expect(200).text;
         [ICCID, EID, OTHERS_ICCID].map(|number| text.contains(&format!("/console/cards/{number}\"")))
@@ -125,14 +125,14 @@ async fn failures_are_told_in_plain_words_and_minutes_are_counted() {
     import(server.store(), &[row("8944000000000000009", "8944000000000000009", "acme")]).await;
     server.simulator.set_unknown(OPERATOR, "8944000000000000009", true);
     let id = server.refresh_sim("8944000000000000009").await.refresh_id();
-    assert_eq!(server.ended(&id, PATIENCE).await["state"], "failed");
-    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), PATIENCE).await;
+    assert_eq!(server.ended(&id, TIMEOUT).await["state"], "failed");
+    server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     let text = ann.get("/console/refreshes?state=failed").await.expect(200).text;
     assert!(text.contains("The operator does not know this SIM.") && text.contains("8944000000000000009"));
     assert!(!text.contains(&format!("/console/cards/{ICCID}\"")));
     let text = ann.get("/console/cards/8944000000000000009").await.expect(200).text;
     assert!(text.contains("The last refresh failed") && text.contains("Check the ICCID"), "{text}");
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     while !ann.get("/console").await.expect(200).text.contains("2 ended, 1 of them failed") {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(50)).await;

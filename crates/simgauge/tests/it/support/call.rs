@@ -93,9 +93,9 @@ impl TestServer {
         self.post("/api/v3/refresh/get", self.signed(json!({ "refreshId": id })).to_string()).await
     }
 
-    /// Waits until a refresh ended, at most `patience`; answers its report.
-    pub async fn ended(&self, id: &str, limit: Duration) -> Value {
-        let deadline = Instant::now() + limit;
+    /// Waits until a refresh ended, at most `timeout`; answers its report.
+    pub async fn ended(&self, id: &str, timeout: Duration) -> Value {
+        let deadline = Instant::now() + timeout;
         loop {
             let report = self.refresh(id).await.expect("200").clone();
             if report["state"] == "succeeded" || report["state"] == "failed" {

@@ -4,6 +4,7 @@ pub mod call;
 pub mod collector;
 pub mod demo;
 pub mod process;
+pub mod program;
 pub mod receiver;
 
 use simgauge::app::App;

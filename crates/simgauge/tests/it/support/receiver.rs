@@ -104,14 +104,14 @@ impl Receiver {
     #[track_caller]
     pub fn wait(
         &self,
-        limit: Duration,
+        timeout: Duration,
         wanted: impl Fn(&[Received]) -> bool,
     ) -> impl Future<Output = Vec<Received>> {
         let shared = Arc::clone(&self.shared);
         let caller = std::panic::Location::caller();
         async move {
             let mut received = shared.received.subscribe();
-            let waited = tokio::time::timeout(limit, received.wait_for(|list| wanted(list))).await;
+            let waited = tokio::time::timeout(timeout, received.wait_for(|list| wanted(list))).await;
             let Ok(list) = waited else { panic!("{caller}: not in time: {:#?}", shared.received.borrow()) };
             list.unwrap().clone()
         }
@@ -119,8 +119,8 @@ impl Receiver {
 
     /// Waits until so many were taken.
     #[track_caller]
-    pub fn wait_taken(&self, count: usize, limit: Duration) -> impl Future<Output = Vec<Received>> {
-        self.wait(limit, move |list| list.iter().filter(|one| one.taken).count() >= count)
+    pub fn wait_taken(&self, count: usize, timeout: Duration) -> impl Future<Output = Vec<Received>> {
+        self.wait(timeout, move |list| list.iter().filter(|one| one.taken).count() >= count)
     }
 }
 

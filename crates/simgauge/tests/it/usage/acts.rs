@@ -1,43 +1,25 @@
 //! What the stories of usage do to a server.
 
+use crate::support::program::{CommandOutput, run};
 use crate::support::{SECRET, TestServer, sqlite_store};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use simgauge_service::clock::Clock;
-use std::process::Command;
-
-/// What the program said and how it ended.
-pub struct Said {
-    pub code: Option<i32>,
-    pub out: String,
-    pub error: String,
-}
-
-impl Said {
-    #[track_caller]
-    pub fn json(&self, code: i32) -> Value {
-        assert_eq!(self.code, Some(code), "{}{}", self.out, self.error);
-        serde_json::from_str(&self.out).unwrap()
-    }
-}
 
 impl TestServer {
-    /// Runs `simgauge` on the server's store, and towards the server.
-    pub async fn simgauge(&self, line: &str) -> Said {
-        let words: Vec<String> = line.split_whitespace().map(|word| word.replace('_', " ")).collect();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simgauge"));
-        command
-            .args(words)
-            .env("SIMGAUGE__STORE__URL", &self.config.store.url)
-            .env("SIMGAUGE__SECRETS__KEY_FILE", &self.config.secrets.key_file)
-            .env("SIMGAUGE_URL", &self.url)
-            .env("SIMGAUGE_APPKEY", "k")
-            .env("SIMGAUGE_SECRET", SECRET);
-        // The server lives on this thread.
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code(), out: text(output.stdout), error: text(output.stderr) }
+    /// Runs `simgauge` on the server's store and towards the server. An underscore stands for a space within
+    /// a word.
+    pub async fn simgauge(&self, line: &str) -> CommandOutput {
+        let key_file = self.config.secrets.key_file.display().to_string();
+        let environment = [
+            ("SIMGAUGE__STORE__URL", self.config.store.url.as_str()),
+            ("SIMGAUGE__SECRETS__KEY_FILE", &key_file),
+            ("SIMGAUGE_URL", &self.url),
+            ("SIMGAUGE_APPKEY", "k"),
+            ("SIMGAUGE_SECRET", SECRET),
+        ];
+        run(line.split_whitespace().map(|word| word.replace('_', " ")), &environment).await
     }
 
     /// Moves the clocks to a time of 2030 in Shanghai.
