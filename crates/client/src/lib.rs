@@ -25,7 +25,6 @@
 //! anew, because the API accepts a read's sign only once.
 
 #![warn(missing_docs)]
-#![warn(missing_docs)]
 
 mod builder;
 mod client;

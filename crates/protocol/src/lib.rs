@@ -3,7 +3,6 @@
 //! this one contract.
 
 #![warn(missing_docs)]
-#![warn(missing_docs)]
 
 pub mod answer;
 pub mod body;

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) enum Judgement {
     Finished(Box<Finished>),
     /// The task as it waits from now on, and what the store keeps of it.
-    RetryLater(Task, Postponed),
+    RetryLater(Box<Task>, Postponed),
 }
 
 /// Judges an attempt that ended at `now`. `chance` in `0.0..1.0` spreads retries.
@@ -45,7 +45,7 @@ pub(super) fn judge(context: &LaneContext, attempt: Attempt, now: UnixMs, chance
                 first_attempt_at,
                 not_before: at,
             };
-            Judgement::RetryLater(task, postponed)
+            Judgement::RetryLater(Box::new(task), postponed)
         }
         Next::GiveUp => {
             finished(task, began_at, now, Err(Failure { kind: error.kind, detail: error.detail }))

@@ -54,7 +54,7 @@ impl RunningReadings {
     }
 
     /// Those that have been under way for a while and were not returned before.
-    pub(super) fn to_show(&mut self) -> Vec<TaskKey> {
+    pub(super) fn take_overdue(&mut self) -> Vec<TaskKey> {
         let mut keys = Vec::new();
         for (key, shown) in &mut self.shown {
             if !shown.is_shown && shown.began.elapsed() >= SHOW_RUNNING_AFTER {

@@ -145,13 +145,13 @@ impl<'a> LaneSession<'a> {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
             Judgement::RetryLater(task, postponed) => {
                 self.write(ReadingResult::Postponed(postponed));
-                self.starter.window.put_off(task);
+                self.starter.window.put_off(*task);
             }
         }
     }
 
     fn show_running(&mut self) {
-        for key in self.starter.running.to_show() {
+        for key in self.starter.running.take_overdue() {
             self.write(ReadingResult::Running(key));
         }
     }
