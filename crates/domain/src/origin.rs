@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::said("10.0.0.1", &["https"], true)]
+    #[case::declared("10.0.0.1", &["https"], true)]
     #[case::nearest_first("10.0.0.1", &["http, https"], true)]
     #[case::nearest_line("10.0.0.1", &["https", "http"], false)]
     #[case::callers_own_claim("10.0.0.1", &["https, http"], false)]

@@ -270,7 +270,7 @@ mod tests {
         assert!(render("/{{ '..' }}/x", Place::Path).is_err());
         assert!(render("{{ time('%Y', zone='Nowhere') }}", Place::Plain).is_err());
         assert!(render("{% for i in range(1000000) %}{{ i }}{% endfor %}", Place::Plain).is_err());
-        let told = render("{{ secret.key | int }}", Place::Plain).map_err(|error| error.to_string());
-        assert!(told.is_err_and(|told| !told.contains("cret")));
+        let message = render("{{ secret.key | int }}", Place::Plain).map_err(|error| error.to_string());
+        assert!(message.is_err_and(|message| !message.contains("cret")));
     }
 }

@@ -1,4 +1,4 @@
-//! The outbox, told as stories that every database has to live through.
+//! Stories of the outbox, on every database.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)] // Shared with the other stories.
@@ -53,8 +53,8 @@ fn row(number: &str, account: &str) -> ImportRow {
     }
 }
 
-/// A store with account `acme`, which wants to be told, and `quiet`, which does not; and the leases of a lane
-/// and of delivery.
+/// A store with account `acme`, which wants notifications, and `quiet`, which does not. It has the leases of a
+/// lane and of delivery.
 struct Scene {
     store: TestStore,
     lane: Lease,
@@ -173,7 +173,7 @@ async fn the_end_of_a_refresh_is_told_with_it(
     scene.refresh("8903", 900, Ok(5)).await;
     let all = scene.all().await;
     let bodies: Vec<Value> = all.iter().map(|one| serde_json::from_str(&one.body).unwrap()).collect();
-    assert_eq!(all.len(), 4, "nothing for the account that does not want to be told");
+    assert_eq!(all.len(), 4, "nothing for the account that wants no notifications");
     assert_eq!(
         bodies[0],
         serde_json::json!({

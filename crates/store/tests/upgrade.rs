@@ -77,9 +77,9 @@ async fn upgraded(source: Database, target: Database) -> (OldStore, TestStore) {
 }
 
 /// The statements of the fixtures' README with what they answer on one of the old stores.
-fn figures(source: Database) -> Vec<(String, i64)> {
+fn expected_numbers(source: Database) -> Vec<(String, i64)> {
     let readme = std::fs::read_to_string(fixture("README.md")).unwrap();
-    let figures: Vec<(String, i64)> = readme
+    let numbers: Vec<(String, i64)> = readme
         .lines()
         .filter_map(|line| line.strip_prefix("| `"))
         .map(|line| {
@@ -92,8 +92,8 @@ fn figures(source: Database) -> Vec<(String, i64)> {
             (statement.to_owned(), value.parse().unwrap())
         })
         .collect();
-    assert!(figures.len() > 70);
-    figures
+    assert!(numbers.len() > 70);
+    numbers
 }
 
 #[rstest]
@@ -106,7 +106,7 @@ async fn every_count_and_sum_is_what_it_was(
     // Again: what is there stays.
     let again = old.store.copy_to(&new, &mut |_, _| {}).await.unwrap();
     assert!(again.iter().all(|table| table.agrees), "{again:?}");
-    for (statement, expected) in figures(source) {
+    for (statement, expected) in expected_numbers(source) {
         let renamed = statement
             .replace("FROM pulse", "FROM activity")
             .replace("FROM lane", "FROM lease")

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::source::{Source, finding};
 
 /// Identifiers, each as a whole, and what to use instead. Words in comments and strings are free.
-const COINED: [(&str, &str); 18] = [
+const COINED: [(&str, &str); 20] = [
     ("Breath breath", "OverloadDelay, overload_delay"),
-    ("Room Place", "InflightLimit, InflightPermit"),
+    ("Room Place learn", "InflightLimit, InflightPermit, adjust"),
     ("Newest Noted", "DeferredCardUpdates"),
     ("Hot write_here begin_here", "the SQLite backend's direct writer"),
     ("Turn", "PeriodTransition, RoundRobin or WriterGuard"),
@@ -23,11 +23,13 @@ const COINED: [(&str, &str); 18] = [
     ("Beat Heard", "CadenceDetector, Observation"),
     ("Eyes eyes Look", "ViewContext, view_context, ReadSession"),
     ("Wishes wishes Wish wish", "NotificationPrefs, notification_prefs"),
+    ("Said said", "notified_state; output, response or error of a program"),
+    ("Figure Figures figure figures", "usage"),
     ("What Pulse pulse", "ReadingKind, Activity, activity"),
 ];
 
-/// Honest names elsewhere (a place in a definition, what the text has told): coined only in these crates.
-const COINED_IN_PART: [&str; 3] = ["Place", "Over", "told"];
+/// Honest names elsewhere (a place in a definition): coined only in these crates.
+const COINED_IN_PART: [&str; 2] = ["Place", "Over"];
 const PART: [&str; 2] = ["crates/service/", "crates/store/"];
 
 /// One finding for each file and word, at the first place.

@@ -223,7 +223,7 @@ impl Verdict {
                 .filter(|id| !received.refreshes.contains(**id))
                 .map(|id| (*id).to_owned())
                 .collect();
-            self.none("ends of refreshes that the customer was not told", &untold);
+            self.none("ends of refreshes without a notification", &untold);
         });
     }
 
@@ -249,7 +249,7 @@ impl Verdict {
 
     fn of_command(&mut self, what: &str, command: &mut std::process::Command) {
         match process::run(command) {
-            Ok(said) => self.check(what, true, said.trim().lines().last().unwrap_or_default()),
+            Ok(output) => self.check(what, true, output.trim().lines().last().unwrap_or_default()),
             Err(error) => self.check(what, false, format!("{error:#}")),
         }
     }

@@ -66,17 +66,17 @@ fn history() -> impl Strategy<Value = Vec<Answer>> {
         let mut answers = Vec::new();
         if let Operator::Unknown = operator {
             let mut before = 0;
-            for figures in &mut periods {
-                figures.sort_unstable();
-                figures[0] = figures[0].min(before / 3);
-                before = figures.iter().copied().max().unwrap_or(0);
+            for usages in &mut periods {
+                usages.sort_unstable();
+                usages[0] = usages[0].min(before / 3);
+                before = usages.iter().copied().max().unwrap_or(0);
             }
             // A cycle that ends below the first usage of the next cannot be told from it.
-            periods.retain(|figures| figures.last() > Some(&3));
+            periods.retain(|usages| usages.last() > Some(&3));
         }
-        for (index, figures) in (0..).zip(periods) {
-            let count = figures.len();
-            for (nth, used) in figures.into_iter().enumerate() {
+        for (index, usages) in (0..).zip(periods) {
+            let count = usages.len();
+            for (nth, used) in usages.into_iter().enumerate() {
                 let offset = i64::try_from(nth + 1).expect("small") * DAY * 2;
                 let began_at = UnixMs(index * LENGTH * DAY + offset);
                 let as_of = lag.map(|lag| UnixMs(began_at.0 - lag));
@@ -188,15 +188,15 @@ proptest! {
     /// Within one period answers may come in any order: the newest usage is the total.
     #[test]
     fn the_order_within_a_period_does_not_matter(
-        figures in proptest::collection::vec(0_u64..100_000, 1..10).prop_flat_map(|figures| {
-            let timed: Vec<(i64, u64)> = (1..).zip(figures).collect();
+        usages in proptest::collection::vec(0_u64..100_000, 1..10).prop_flat_map(|usages| {
+            let timed: Vec<(i64, u64)> = (1..).zip(usages).collect();
             (Just(timed.clone()), Just(timed).prop_shuffle())
         }),
         timed in any::<bool>(),
     ) {
-        let (in_order, shuffled) = figures;
-        let answers = |figures: &[(i64, u64)]| -> Vec<Answer> {
-            figures.iter().map(|(at, used)| Answer {
+        let (in_order, shuffled) = usages;
+        let answers = |usages: &[(i64, u64)]| -> Vec<Answer> {
+            usages.iter().map(|(at, used)| Answer {
                 reading: Reading {
                     period: Operator::Keyed(PeriodKind::CalendarMonth).period(0), used: *used, total: None,
                     as_of: timed.then_some(UnixMs(*at)), status: None, raw_status: None, bundles: vec![],

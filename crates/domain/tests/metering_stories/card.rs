@@ -22,15 +22,15 @@ pub(crate) struct Card {
     ledger: Ledger,
     profiles: BTreeMap<String, Last>,
     readings: Vec<Counted>,
-    said: BTreeMap<String, NotifiedState>,
+    notified: BTreeMap<String, NotifiedState>,
 }
 
 impl Card {
     /// `packages`: `name total from..to`, total `-` for unlimited, dates may be missing.
     pub(crate) fn new(zone: &str, packages: &[&str]) -> Self {
         let zone = TimeZone::posix(zone).expect("a POSIX zone");
-        let (profiles, said) = (BTreeMap::new(), BTreeMap::new());
-        let mut card = Self { zone, ledger: Ledger::default(), profiles, readings: vec![], said };
+        let (profiles, notified) = (BTreeMap::new(), BTreeMap::new());
+        let mut card = Self { zone, ledger: Ledger::default(), profiles, readings: vec![], notified };
         for package in packages {
             card.add(package);
         }
@@ -39,7 +39,7 @@ impl Card {
 
     /// Carries out one line and returns its outcome: `what difference: bookings; thresholds`.
     pub(crate) fn live(&mut self, when: &str, deed: &str) -> String {
-        let before = self.figures();
+        let before = self.usage_by_package();
         let (verb, rest) = deed.split_once(' ').expect("a verb and more");
         let mut outcome = match verb {
             "add" => {
@@ -110,7 +110,7 @@ impl Card {
             Some((text, as_of)) => (text, Some(self.at(as_of))),
             None => (text, None),
         };
-        let (period, figures) = text.split_once(' ').expect("period and figure");
+        let (period, usage) = text.split_once(' ').expect("period and usage");
         let (kind, day) = match period.strip_prefix("cycle") {
             Some(day) => (PeriodKind::BillingCycle, day.parse().ok().and_then(BillingDay::new)),
             None => match period {
@@ -120,10 +120,10 @@ impl Card {
                 other => panic!("no period {other}"),
             },
         };
-        let bundles: Vec<Bundle> = if kind == PeriodKind::Bundle { bundles(figures) } else { vec![] };
+        let bundles: Vec<Bundle> = if kind == PeriodKind::Bundle { bundles(usage) } else { vec![] };
         let used = match kind {
             PeriodKind::Bundle => bundles.iter().map(|bundle| bundle.used).sum(),
-            _ => amount(figures).expect("a figure"),
+            _ => amount(usage).expect("an amount"),
         };
         let bare = Period { kind, key: String::new(), start: None, end: None };
         let period = dated(bare, moment(as_of, at), &self.zone, day);
@@ -156,17 +156,17 @@ impl Card {
     fn thresholds(&mut self, before: &BTreeMap<String, (u64, Option<u64>)>) -> Vec<(String, u16)> {
         let list = Percentages::new(vec![80, 100]).expect("percentages");
         let mut all = Vec::new();
-        for (code, (after, total)) in self.figures() {
+        for (code, (after, total)) in self.usage_by_package() {
             let before = before.get(&code).map_or(0, |(used, _)| *used);
-            let said = self.said.entry(code.clone()).or_default();
-            let (fired, next) = said.advance(&list, Change { period: &code, before, after, total });
-            *said = next;
+            let state = self.notified.entry(code.clone()).or_default();
+            let (fired, next) = state.advance(&list, Change { period: &code, before, after, total });
+            *state = next;
             all.extend(fired.into_iter().map(|percentage| (code.clone(), percentage)));
         }
         all
     }
 
-    fn figures(&self) -> BTreeMap<String, (u64, Option<u64>)> {
+    fn usage_by_package(&self) -> BTreeMap<String, (u64, Option<u64>)> {
         let booked = self.ledger.packages.iter().map(|one| (one.code.clone(), (one.booked, one.total)));
         booked.chain(self.bundles().map(|one| (name(one), (one.bundle.used, one.bundle.total)))).collect()
     }
@@ -198,9 +198,9 @@ impl Card {
 /// `a=900/1000,b=0/500`; `none`.
 fn bundles(text: &str) -> Vec<Bundle> {
     let one = |text: &str| {
-        let (code, figures) = text.split_once('=').expect("a bundle");
-        let (used, total) = figures.split_once('/').expect("used and total");
-        let used = amount(used).expect("a figure");
+        let (code, usage) = text.split_once('=').expect("a bundle");
+        let (used, total) = usage.split_once('/').expect("used and total");
+        let used = amount(used).expect("an amount");
         Bundle { code: code.into(), name: code.into(), used, total: amount(total), start: None, end: None }
     };
     if text == "none" { vec![] } else { text.split(',').map(one).collect() }

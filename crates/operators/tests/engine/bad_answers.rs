@@ -19,7 +19,7 @@ async fn read(stub: &Stub) -> Result<Reading, ReadError> {
     operator(&parse(SIMPLE), &stub.url).read(&profile(ICCID), &NoGate).await
 }
 
-async fn said(text: &str) -> Result<Reading, ReadError> {
+async fn read_answer(text: &str) -> Result<Reading, ReadError> {
     read(&Stub::saying(text).await).await
 }
 
@@ -29,9 +29,9 @@ fn used(number: &str) -> String {
 
 #[tokio::test]
 async fn a_good_answer_is_read() {
-    assert_eq!(said(&used("5")).await.unwrap().used, 5);
-    assert_eq!(said(&used("9223372036854775807")).await.unwrap().used, i64::MAX as u64);
-    assert_eq!(said(&used("\"12\"")).await.unwrap().used, 12);
+    assert_eq!(read_answer(&used("5")).await.unwrap().used, 5);
+    assert_eq!(read_answer(&used("9223372036854775807")).await.unwrap().used, i64::MAX as u64);
+    assert_eq!(read_answer(&used("\"12\"")).await.unwrap().used, 12);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn nonsense_is_a_bad_answer_and_quotes_nothing() {
         r#"{"used":5}"#,
         &format!(r#"{{"iccid":"{ICCID}","used":{}}}"#, "[".repeat(100_000)),
     ] {
-        let error = said(text).await.expect_err(text);
+        let error = read_answer(text).await.expect_err(text);
         assert_eq!(error.kind, FailureKind::BadAnswer, "{text}: {error}");
         assert!(!error.detail.contains("secret-page") && !error.detail.contains("127.0.0.1"), "{error}");
     }

@@ -51,14 +51,14 @@ pub async fn run(
         SecretsCommand::AddKey => {
             let added = admin.add_key(sealer).await?;
             output.print(&json!({ "added": added }), || {
-                let said = match added {
+                let message = match added {
                     true => {
                         "a new key stands first; copy the key file to every node, then: simgauge secrets \
                          reseal"
                     }
                     false => "a rotation is under way already; the key file holds more than one key",
                 };
-                said.to_owned()
+                message.to_owned()
             })?;
         }
         SecretsCommand::Reseal => {

@@ -1,5 +1,5 @@
-//! What somebody tries who means harm: other accounts' ids, pages without leave, texts that something might
-//! run, addresses inside the house, floods, and looking for secrets wherever they could have got to.
+//! What an attacker tries: other accounts' ids, pages without permission, texts that something might run,
+//! private addresses, floods, and looking for secrets wherever they could have got to.
 
 mod answers;
 mod commands;

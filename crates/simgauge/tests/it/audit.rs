@@ -1,4 +1,4 @@
-//! Who did what, told by the program.
+//! The audit log, as the program shows it.
 
 use crate::support::{ICCID, server, sqlite_store};
 
@@ -14,8 +14,8 @@ async fn commands_are_written_down_and_checked() {
         "--json account quota new --per-second 5",
         "--json secrets rotate-key",
     ] {
-        let said = server.simgauge(line).await.json(0);
-        secrets.extend(said["secret"].as_str().map(str::to_owned));
+        let made = server.simgauge(line).await.json(0);
+        secrets.extend(made["secret"].as_str().map(str::to_owned));
     }
     assert_eq!(secrets.len(), 2);
     assert_eq!(server.simgauge("app disable nobody").await.code, Some(1));
@@ -42,8 +42,8 @@ async fn commands_are_written_down_and_checked() {
         assert!(entry["actor"].as_str().unwrap().starts_with("cli:"), "{entry}");
     }
     assert!(secrets.iter().all(|secret| !exported.contains(secret)), "no secret is in it");
-    let newest = server.simgauge("--json audit list --limit 1").await.json(0);
-    assert_eq!(newest[0], entries[8]);
+    let latest = server.simgauge("--json audit list --limit 1").await.json(0);
+    assert_eq!(latest[0], entries[8]);
 
     let verified = server.simgauge("--json audit verify").await.json(0);
     assert_eq!(verified["entries"], 9);

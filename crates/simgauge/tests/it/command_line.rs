@@ -95,9 +95,9 @@ fn where_no_store_is_none_is_made_by_looking() {
         &["backup", "copy.db"],
     ] {
         let output = run(arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
-        assert!(said.contains("there is no store at") && said.contains("simgauge.db"), "{said}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("there is no store at") && error.contains("simgauge.db"), "{error}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{arguments:?}");
     }
     assert!(run(&["account", "create", "acme"]).status.success());
@@ -112,9 +112,9 @@ fn where_no_store_is_none_is_made_by_looking() {
         &["usage", "reconcile", "--account", "acmee"],
     ] {
         let output = run(arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
-        assert!(said.contains("there is no account \"acmee\""), "{said}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("there is no account \"acmee\""), "{error}");
     }
     assert_eq!(std::fs::read(dir.path().join("cards.csv")).unwrap(), b"kept");
 }

@@ -62,14 +62,17 @@ async fn every_test_card_ends_as_listed() {
     }
 
     let accepted = cards.iter().filter(|card| !card.end.starts_with("code")).count();
-    let told = receiver.wait_taken(accepted, Duration::from_secs(30)).await;
-    for one in &told {
+    let notifications = receiver.wait_taken(accepted, Duration::from_secs(30)).await;
+    for one in &notifications {
         let now = simgauge_service::clock::Clock::default().now().seconds();
         let secret = SecretString::from("demo-secret");
         verify_notification(one.raw.as_bytes(), &secret, now, Duration::from_secs(300)).unwrap();
     }
     let down = cards.iter().find(|card| card.name == "down").unwrap();
-    assert!(told.iter().any(|one| one.card() == down.iccid && one.text("reason") == "temporary"), "{told:?}");
+    assert!(
+        notifications.iter().any(|one| one.card() == down.iccid && one.text("reason") == "temporary"),
+        "{notifications:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

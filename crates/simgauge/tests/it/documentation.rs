@@ -7,7 +7,7 @@
 //! configuration, an operator definition or fixtures of the definition before it. What is changed before it
 //! runs is in [`shell`]: addresses, and where files go.
 
-mod page;
+pub mod page;
 mod shell;
 
 use crate::support::call::Answer;

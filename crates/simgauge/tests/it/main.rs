@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod documentation;
 mod gate;
+mod invariants;
 mod key_rotation;
 mod metrics;
 mod notifications;

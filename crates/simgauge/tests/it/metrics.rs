@@ -83,7 +83,7 @@ async fn tasks_follow_open_connections() {
 }
 
 #[tokio::test]
-async fn a_lane_that_stands_back_is_seen_and_so_is_what_waits() {
+async fn a_paused_lane_and_what_waits_there_are_counted() {
     let configure = |config: &mut simgauge::config::Config| {
         config.lanes.lease_seconds = 2;
         config.lanes.poll_seconds = 0.1;

@@ -1,4 +1,4 @@
-//! Being told: notifications over real sockets, to receivers that live, fail, hang, redirect, or are not
+//! Notifications over real sockets, to receivers that live, fail, hang, redirect, or are not
 //! allowed.
 
 use crate::support::process::Process;
@@ -23,27 +23,27 @@ use std::time::{Duration, Instant};
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// May post to this machine, in tenths of seconds instead of seconds.
-fn at_home(config: &mut Config) {
+fn may_post_to_this_machine(config: &mut Config) {
     config.notify.allow_private = true;
     config.notify.allow_http = true;
     config.notify.poll_seconds = 0.05;
     config.notify.pauses_seconds = vec![0.05, 0.1, 0.2];
 }
 
-fn telling() -> Builder {
-    server().configure(at_home)
+fn notifying_server() -> Builder {
+    server().configure(may_post_to_this_machine)
 }
 
 impl TestServer {
-    /// Lets an account be told at an address, unchecked as an older configuration may have left it.
-    async fn tell(&self, account: &str, url: Option<&str>) {
+    /// Sets where an account is notified, unchecked as an older configuration may have left it.
+    async fn set_notify_url(&self, account: &str, url: Option<&str>) {
         let mut settings = self.store().notification_prefs(account).await.unwrap();
         settings.url = url.map(str::to_owned);
         self.store().set_notification_prefs(&settings).await.unwrap();
     }
 
     /// Waits until the notifications of an account are as wanted.
-    async fn told(
+    async fn wait_for_notifications(
         &self,
         account: &str,
         wanted: impl Fn(&[NotificationView]) -> bool,
@@ -101,18 +101,18 @@ fn assert_in_order(taken: &[Received]) {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_told_is_signed_and_says_what_happened(
+async fn notifications_are_signed_and_say_what_happened(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
-    let server = telling().database(database).start().await;
+    let server = notifying_server().database(database).start().await;
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     server.simulator.set_usage(OPERATOR, ICCID, 7_000);
     let report = server.refresh_and_wait(ICCID).await;
-    let told = receiver.wait_taken(1, TIMEOUT).await.remove(0);
-    verify(&server, &told);
-    let value = &told.value;
-    assert_eq!((told.text("event"), told.card()), ("usage.refreshed", ICCID));
+    let notification = receiver.wait_taken(1, TIMEOUT).await.remove(0);
+    verify(&server, &notification);
+    let value = &notification.value;
+    assert_eq!((notification.text("event"), notification.card()), ("usage.refreshed", ICCID));
     for name in ["refreshId", "acceptedAt", "finishedAt"] {
         assert_eq!(value[name], report[name], "{name}");
     }
@@ -122,29 +122,32 @@ async fn what_is_told_is_signed_and_says_what_happened(
     server.simulator.set_unknown(OPERATOR, ICCID, true);
     server.travel_to(301);
     let report = server.refresh_and_wait(ICCID).await;
-    let told = receiver.wait_taken(2, TIMEOUT).await.remove(1);
-    verify(&server, &told);
-    assert_eq!((told.text("event"), told.text("reason")), ("usage.refresh_failed", "not_found"));
-    assert_eq!(told.value["reasonText"], report["reasonText"], "in the account's language");
+    let notification = receiver.wait_taken(2, TIMEOUT).await.remove(1);
+    verify(&server, &notification);
+    assert_eq!(
+        (notification.text("event"), notification.text("reason")),
+        ("usage.refresh_failed", "not_found")
+    );
+    assert_eq!(notification.value["reasonText"], report["reasonText"], "in the account's language");
 
     let body = server.signed(json!({ "eid": EID })).to_string();
     server.post("/api/v3/cloudesim/refreshUsage", body).await.expect("200");
-    let told = receiver.wait_taken(3, TIMEOUT).await.remove(2);
-    verify(&server, &told);
-    assert_eq!((told.text("eid"), &told.value["iccid"]), (EID, &Value::Null));
+    let notification = receiver.wait_taken(3, TIMEOUT).await.remove(2);
+    verify(&server, &notification);
+    assert_eq!((notification.text("eid"), &notification.value["iccid"]), (EID, &Value::Null));
 
-    // Another account that does not want to be told is not.
+    // Another account that wants no notifications gets none.
     let body = server.signed_as("k2", json!({ "iccid": OTHERS_ICCID, "wait": 8 })).to_string();
     assert_eq!(server.post("/api/v3/card/refreshUsage", body).await.expect("200")["state"], "succeeded");
-    server.told("acme", all_in(NotificationState::Delivered, 3)).await;
+    server.wait_for_notifications("acme", all_in(NotificationState::Delivered, 3)).await;
     assert!(server.store().notifications(Some("other"), None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_fails_for_a_while_gets_everything_in_order_per_card() {
-    let server = telling().start().await;
+    let server = notifying_server().start().await;
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     let numbers = server.add_cards(4).await;
     receiver.set(Mode::Answer(500));
     for round in 0..3 {
@@ -158,13 +161,13 @@ async fn a_receiver_that_fails_for_a_while_gets_everything_in_order_per_card() {
     let first: HashSet<String> =
         receiver.received().iter().map(|one| one.text("eventId").to_owned()).collect();
     assert_eq!(first.len(), 4, "only the oldest of each card is tried");
-    receiver.mind(&numbers[0], true);
+    receiver.refuse(&numbers[0], true);
     receiver.set(Mode::Answer(204));
     let taken = receiver.wait_taken(9, TIMEOUT).await;
     assert!(taken.iter().filter(|one| one.taken).all(|one| one.card() != numbers[0]), "one card held back");
-    receiver.mind(&numbers[0], false);
+    receiver.refuse(&numbers[0], false);
     receiver.wait_taken(12, TIMEOUT).await;
-    server.told("acme", all_in(NotificationState::Delivered, 12)).await;
+    server.wait_for_notifications("acme", all_in(NotificationState::Delivered, 12)).await;
     let taken = receiver.taken();
     assert_eq!(taken.len(), 12, "each once");
     assert_in_order(&taken);
@@ -176,9 +179,9 @@ async fn a_receiver_that_fails_for_a_while_gets_everything_in_order_per_card() {
 async fn what_was_not_delivered_before_a_crash_arrives_after_it(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
-    let mut server = telling().database(database).start().await;
+    let mut server = notifying_server().database(database).start().await;
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     let numbers = server.add_cards(8).await;
     server.stop().await;
     // The first attempts hang: the crash comes after the readings and before any notification was taken.
@@ -196,7 +199,7 @@ async fn what_was_not_delivered_before_a_crash_arrives_after_it(
     receiver.set(Mode::Answer(200));
     server.start().await;
     receiver.wait_taken(numbers.len(), TIMEOUT).await;
-    server.told("acme", all_in(NotificationState::Delivered, numbers.len())).await;
+    server.wait_for_notifications("acme", all_in(NotificationState::Delivered, numbers.len())).await;
     let events = |list: &[Received]| -> HashSet<String> {
         list.iter().map(|one| one.text("eventId").to_owned()).collect()
     };
@@ -206,14 +209,14 @@ async fn what_was_not_delivered_before_a_crash_arrives_after_it(
     assert_eq!(cards.len(), numbers.len());
 }
 
-/// The crash between the receiver's 200 and our note of it: delivered again, under the same eventId.
+/// The crash between the receiver's 200 and our record of it: delivered again, under the same eventId.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delivery_that_was_not_noted_is_repeated_under_the_same_event_id() {
-    let server = telling().start().await;
+async fn a_delivery_that_was_not_recorded_is_repeated_under_the_same_event_id() {
+    let server = notifying_server().start().await;
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     server.refresh_and_wait(ICCID).await;
-    let delivered = server.told("acme", all_in(NotificationState::Delivered, 1)).await;
+    let delivered = server.wait_for_notifications("acme", all_in(NotificationState::Delivered, 1)).await;
     server.store().replay_notification(&delivered[0].id, server.clock.now()).await.unwrap();
     let taken = receiver.wait_taken(2, TIMEOUT).await;
     assert_eq!(taken[0].value["eventId"], taken[1].value["eventId"]);
@@ -222,7 +225,7 @@ async fn a_delivery_that_was_not_noted_is_repeated_under_the_same_event_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn addresses_at_home_are_refused_and_nothing_connects() {
+async fn private_addresses_are_refused_and_nothing_connects() {
     let server = server().configure(|config| config.notify.poll_seconds = 0.05).start().await;
     let receiver = Receiver::start().await;
     let port = receiver.address.port();
@@ -237,15 +240,15 @@ async fn addresses_at_home_are_refused_and_nothing_connects() {
     .enumerate()
     {
         server.travel_to(301 * i64::try_from(n).unwrap());
-        server.tell("acme", Some(&url)).await;
+        server.set_notify_url("acme", Some(&url)).await;
         server.refresh_and_wait(ICCID).await;
-        let list = server.told("acme", |list| list[0].last_error.is_some()).await;
+        let list = server.wait_for_notifications("acme", |list| list[0].last_error.is_some()).await;
         let error = list[0].last_error.as_deref().unwrap();
         assert!(error.contains(why), "{url}: {error}");
         // Out of the way of the next one.
-        server.tell("acme", None).await;
+        server.set_notify_url("acme", None).await;
         server.store().replay_notification(&list[0].id, server.clock.now()).await.unwrap();
-        server.told("acme", all_in(NotificationState::Dead, n + 1)).await;
+        server.wait_for_notifications("acme", all_in(NotificationState::Dead, n + 1)).await;
     }
     assert!(receiver.received().is_empty());
     assert_no_secrets(&server).await;
@@ -253,12 +256,12 @@ async fn addresses_at_home_are_refused_and_nothing_connects() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redirects_are_not_followed() {
-    let server = telling().start().await;
+    let server = notifying_server().start().await;
     let (receiver, inner) = (Receiver::start().await, Receiver::start().await);
     receiver.set(Mode::Redirect(307, inner.url()));
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     server.refresh_and_wait(ICCID).await;
-    let list = server.told("acme", |list| list[0].attempts >= 2).await;
+    let list = server.wait_for_notifications("acme", |list| list[0].attempts >= 2).await;
     let error = list[0].last_error.as_deref().unwrap();
     assert!(error.contains("307") && error.contains("redirects are not followed"), "{error}");
     assert!(inner.received().is_empty());
@@ -278,9 +281,9 @@ async fn assert_no_secrets(server: &TestServer) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hanging_receivers_do_not_slow_a_living_one() {
-    let mut server = telling()
+    let mut server = notifying_server()
         .configure(|config| {
-            at_home(config);
+            may_post_to_this_machine(config);
             // So few places that the dead fill them all at their first attempt.
             config.notify.max_in_flight = 8;
             config.notify.timeout_seconds = 60.0;
@@ -288,7 +291,7 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
         .start()
         .await;
     let living = Receiver::start().await;
-    server.tell("acme", Some(&living.url())).await;
+    server.set_notify_url("acme", Some(&living.url())).await;
     let sealer = server.config.sealer().unwrap();
     let mut dead = Vec::new();
     for n in 0..3 {
@@ -302,7 +305,7 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
         import(server.store(), &rows).await;
         let receiver = Receiver::start().await;
         receiver.set(Mode::Hang);
-        server.tell(&account, Some(&receiver.url())).await;
+        server.set_notify_url(&account, Some(&receiver.url())).await;
         dead.push((appkey, numbers, receiver));
     }
     // The server knows new apps after a while; a new start knows them at once.
@@ -338,16 +341,16 @@ async fn hanging_receivers_do_not_slow_a_living_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_after_a_day_and_replayed() {
-    let server = telling().start().await;
+    let server = notifying_server().start().await;
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     receiver.set(Mode::Answer(503));
     server.refresh_and_wait(ICCID).await;
     server.travel_to(301);
     server.refresh_and_wait(ICCID).await;
-    server.told("acme", |list| list.iter().any(|one| one.attempts > 2)).await;
+    server.wait_for_notifications("acme", |list| list.iter().any(|one| one.attempts > 2)).await;
     server.travel_to(25 * 3600);
-    let dead = server.told("acme", all_in(NotificationState::Dead, 2)).await;
+    let dead = server.wait_for_notifications("acme", all_in(NotificationState::Dead, 2)).await;
     assert!(dead[0].last_error.as_deref().unwrap().contains("503"), "{dead:?}");
     receiver.set(Mode::Answer(200));
     let admin = Administration::new(server.store(), Actor::command_line("tester"), server.clock.clone());
@@ -359,27 +362,27 @@ async fn dead_after_a_day_and_replayed() {
     assert!(run(nothing).await.is_err());
     run(NotificationCommand::Replay { id: None, dead: true, account: Some("acme".into()) }).await.unwrap();
     receiver.wait_taken(2, TIMEOUT).await;
-    server.told("acme", all_in(NotificationState::Delivered, 2)).await;
+    server.wait_for_notifications("acme", all_in(NotificationState::Delivered, 2)).await;
     let taken = receiver.taken();
     assert_eq!(taken.len(), 2);
     assert_in_order(&taken);
     verify(&server, &taken[0]);
     server.travel_to((25 + 8 * 24) * 3600);
-    server.told("acme", <[_]>::is_empty).await;
+    server.wait_for_notifications("acme", <[_]>::is_empty).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_deliver_each_once() {
-    let server = telling().database(Database::Postgres).start().await;
+    let server = notifying_server().database(Database::Postgres).start().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = App::start(&server.config, listener, server.clock.clone()).await.unwrap();
     let receiver = Receiver::start().await;
-    server.tell("acme", Some(&receiver.url())).await;
+    server.set_notify_url("acme", Some(&receiver.url())).await;
     let numbers = server.add_cards(10).await;
     for number in &numbers {
         server.refresh_and_wait(number).await;
     }
-    server.told("acme", all_in(NotificationState::Delivered, 10)).await;
+    server.wait_for_notifications("acme", all_in(NotificationState::Delivered, 10)).await;
     assert_eq!(receiver.received().len(), 10);
     second.stop().await.unwrap();
 }

@@ -31,7 +31,7 @@ impl<'a> Standstill<'a> {
         assert_eq!(answer.status, 503);
         assert_eq!(answer.headers["retry-after"], "1");
         assert_eq!(answer.data()["retryAfterSeconds"], 1);
-        assert!(took >= OverloadDelay::MEAN / 2, "who is turned away takes a breath: {took:?}");
+        assert!(took >= OverloadDelay::MEAN / 2, "who is refused waits for the overload delay: {took:?}");
         let mut turned_away = self.turned_away.lock().await;
         turned_away.1 += 1;
         if turned_away.1 == 2 {

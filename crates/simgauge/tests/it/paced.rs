@@ -146,7 +146,7 @@ async fn p95_of_waits(server: &TestServer, rows: &[ImportRow]) -> Duration {
     times[times.len() * 95 / 100]
 }
 
-/// Two nodes, and nobody looks by himself for a minute: what one accepts the other hears of through the
+/// Two nodes, and nobody looks by himself for a minute: what one accepts the other learns of through the
 /// database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_accepted_at_one_node_wakes_the_lane_at_another() {
@@ -187,7 +187,7 @@ async fn work_accepted_at_one_node_wakes_the_lane_at_another() {
 }
 
 #[tokio::test]
-async fn the_least_interval_of_a_sim_is_kept_and_told() {
+async fn the_least_interval_of_a_sim_is_kept_and_shown() {
     let server = server()
         .configure(|config| {
             config.operator_accounts[0].limits = Some(Limits { min_refresh_seconds: 400, ..jasper() });

@@ -101,10 +101,10 @@ async fn plain_http_and_silence_get_no_answer() {
         })
         .start()
         .await;
-    for said in ["GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", ""] {
+    for sent in ["GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", ""] {
         let mut stream =
             tokio::net::TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
-        stream.write_all(said.as_bytes()).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let closed = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
         assert!(closed.is_ok(), "it is closed");

@@ -81,7 +81,7 @@ async fn from_the_call_through_the_lane_to_the_operator_and_the_notification() {
     }
     let all = format!("{:?}", collector.received());
     assert!(all.contains("service.name") && !all.contains(SECRET) && !all.contains("sim-secret"));
-    assert!(!all.contains("t0ken"), "nor where it was told");
+    assert!(!all.contains("t0ken"), "nor the address that was notified");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_share_of_none_tells_nothing() {
+async fn nothing_is_traced_where_the_share_is_zero() {
     let collector = Collector::start().await;
     let configure = traced(&collector);
     let none = move |config: &mut Config| {

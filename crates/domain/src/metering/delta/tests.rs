@@ -35,8 +35,8 @@ use ReadingKind::{Correction, First, Late, NewPeriod, SamePeriod};
 #[test]
 fn the_plain_rules() {
     let month = |key, used| (period(PeriodKind::CalendarMonth, key), used);
-    let told = counted([month("5", 10), month("5", 30), month("5", 30), month("5", 4), month("6", 7)]);
-    assert_eq!(told, [(First, 10), (SamePeriod, 20), (SamePeriod, 0), (Correction, -26), (NewPeriod, 7)]);
+    let steps = counted([month("5", 10), month("5", 30), month("5", 30), month("5", 4), month("6", 7)]);
+    assert_eq!(steps, [(First, 10), (SamePeriod, 20), (SamePeriod, 0), (Correction, -26), (NewPeriod, 7)]);
     let lifetime = |used| (period(PeriodKind::Lifetime, ""), used);
     assert_eq!(counted([lifetime(100), lifetime(1)]), [(First, 100), (Correction, -99)]);
 }
@@ -68,8 +68,8 @@ fn cycles_without_a_known_start_go_by_the_figures() {
 #[test]
 fn a_billing_day_that_is_configured_or_changed_in_mid_cycle_counts_nothing_twice() {
     let bare = |used| (period(PeriodKind::BillingCycle, ""), used);
-    let told = counted([bare(5000), (cycle(90, 120), 5100), (cycle(95, 125), 5200), (cycle(125, 155), 50)]);
-    assert_eq!(told, [(First, 5000), (SamePeriod, 100), (SamePeriod, 100), (NewPeriod, 50)]);
+    let steps = counted([bare(5000), (cycle(90, 120), 5100), (cycle(95, 125), 5200), (cycle(125, 155), 50)]);
+    assert_eq!(steps, [(First, 5000), (SamePeriod, 100), (SamePeriod, 100), (NewPeriod, 50)]);
     // The operator gives the last day as the end, or uses another time zone: the cycles still follow each
     // other.
     assert_eq!(counted([(cycle(90, 121), 50), (cycle(120, 150), 60)]), [(First, 50), (NewPeriod, 60)]);
@@ -77,35 +77,35 @@ fn a_billing_day_that_is_configured_or_changed_in_mid_cycle_counts_nothing_twice
 
 #[test]
 fn a_cycle_that_was_over_before_the_last_began_is_an_old_answer() {
-    let told =
+    let steps =
         counted([(cycle(60, 90), 900), (cycle(90, 120), 5), (cycle(60, 90), 950), (cycle(90, 120), 9)]);
-    assert_eq!(told, [(First, 900), (NewPeriod, 5), (Late, 0), (SamePeriod, 4)]);
+    assert_eq!(steps, [(First, 900), (NewPeriod, 5), (Late, 0), (SamePeriod, 4)]);
 }
 
 #[test]
 fn last_month_shown_once_more_is_an_old_answer() {
     // Two of the operator's machines at the turn of a month: 31 days from day 59 on, then 30.
     let month = |start, end| Period { kind: PeriodKind::CalendarMonth, ..cycle(start, end) };
-    let told =
+    let steps =
         counted([(month(59, 90), 900), (month(90, 120), 5), (month(59, 90), 950), (month(90, 120), 9)]);
-    assert_eq!(told, [(First, 900), (NewPeriod, 5), (Late, 0), (SamePeriod, 4)]);
+    assert_eq!(steps, [(First, 900), (NewPeriod, 5), (Late, 0), (SamePeriod, 4)]);
 }
 
 #[test]
 fn bundle_sets_without_a_list_keep_their_count_through_a_top_up() {
     let set = |key, used| (period(PeriodKind::Bundle, key), used);
-    let told = counted([set("a", 800), set("a,b", 900), set("b", 100), set("c", 30)]);
-    assert_eq!(told, [(First, 800), (SamePeriod, 100), (NewPeriod, 100), (NewPeriod, 30)]);
+    let steps = counted([set("a", 800), set("a,b", 900), set("b", 100), set("c", 30)]);
+    assert_eq!(steps, [(First, 800), (SamePeriod, 100), (NewPeriod, 100), (NewPeriod, 30)]);
 }
 
 #[test]
 fn another_kind_is_compared_by_the_figures() {
-    let told = counted([
+    let steps = counted([
         (period(PeriodKind::BillingCycle, ""), 5000),
         (period(PeriodKind::CalendarMonth, "5"), 5100),
         (period(PeriodKind::Bundle, ""), 20),
     ]);
-    assert_eq!(told, [(First, 5000), (SamePeriod, 100), (NewPeriod, 20)]);
+    assert_eq!(steps, [(First, 5000), (SamePeriod, 100), (NewPeriod, 20)]);
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn older_is_told_by_the_operators_time_then_by_ours() {
     let at = |as_of: i64, used| Reading { as_of: Some(UnixMs(as_of)), ..key(used) };
     let last = step(None, &at(50, 10), UnixMs(100)).last;
     let what = |reading: &Reading, began| step(Some(&last), reading, UnixMs(began)).kind;
-    assert_eq!(what(&at(49, 99), 200), Late, "asked later, figure older");
-    assert_eq!(what(&at(51, 99), 90), SamePeriod, "asked earlier, figure newer");
-    assert_eq!(what(&at(50, 99), 99), Late, "figures of one time: by when asking began");
+    assert_eq!(what(&at(49, 99), 200), Late, "asked later, usage older");
+    assert_eq!(what(&at(51, 99), 90), SamePeriod, "asked earlier, usage newer");
+    assert_eq!(what(&at(50, 99), 99), Late, "usage of one time: by when asking began");
     assert_eq!(what(&at(50, 99), 101), SamePeriod);
     assert_eq!(what(&key(99), 99), Late);
     assert_eq!(what(&key(99), 101), SamePeriod);

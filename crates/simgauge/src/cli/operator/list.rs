@@ -42,7 +42,7 @@ fn merged(lanes: Vec<LaneRow>, configured: &[String]) -> Vec<Account> {
     accounts.map(|(name, lane)| Account { is_configured: configured.contains(&name), name, lane }).collect()
 }
 
-/// What the lane last said of itself.
+/// What the lane last reported.
 fn status(lane: &LaneRow) -> Value {
     serde_json::from_str(&lane.status).unwrap_or_default()
 }
@@ -61,7 +61,7 @@ fn as_json(account: &Account, now: UnixMs) -> Value {
 
 fn cells(account: &Account, now: UnixMs) -> [String; 6] {
     let status = account.lane.as_ref().map(status).unwrap_or_default();
-    let said = |name: &str| {
+    let reported = |name: &str| {
         or_dash(match status.get(name) {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text.clone()),
@@ -72,7 +72,14 @@ fn cells(account: &Account, now: UnixMs) -> [String; 6] {
     if !account.is_configured {
         lane.push_str(", not in the configuration");
     }
-    [account.name.clone(), lane, said("health"), said("queue"), said("budget"), said("last_error")]
+    [
+        account.name.clone(),
+        lane,
+        reported("health"),
+        reported("queue"),
+        reported("budget"),
+        reported("last_error"),
+    ]
 }
 
 fn in_words(lane: &LaneRow, now: UnixMs) -> String {

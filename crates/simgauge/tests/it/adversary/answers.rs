@@ -48,9 +48,9 @@ impl Operator {
             2 => axum::Json(with("iccid")).into_response(),
             3 => axum::Json(json!({ "errorCode": text, "errorMessage": text })).into_response(),
             4 => {
-                // Not 429: the lane would rest each time.
+                // Not 429: the lane would pause each time.
                 let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-                // A number is honoured: the lane would stay away for as long.
+                // A number is honoured: the lane would pause for as long.
                 let is_number = text.trim().parse::<f64>().is_ok();
                 let retry = HeaderValue::from_bytes(text.as_bytes()).ok().filter(|_| !is_number);
                 let retry = retry.unwrap_or(HeaderValue::from_static("x"));
@@ -80,13 +80,13 @@ async fn texts_in_an_operators_answers(#[values(Kind::Json, Kind::Postgres)] kin
     }
     for (n, (row, id)) in rows.iter().zip(&ids).enumerate() {
         let text = &texts[n / PLACES];
-        let said = target.server.ended(id, TIMEOUT).await.to_string();
+        let report = target.server.ended(id, TIMEOUT).await.to_string();
         // A short code may be quoted, and nothing else of it.
         let is_code =
             text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         assert!(
-            is_code || n % PLACES == 0 || !said.contains(&json!(text).to_string()),
-            "{n}: {text:?} {said}"
+            is_code || n % PLACES == 0 || !report.contains(&json!(text).to_string()),
+            "{n}: {text:?} {report}"
         );
         if n % PLACES == 0 || n % PLACES == 3 {
             is_harmless(&ann.get(&format!("/console/cards/{}", row.number)).await, text, "card");

@@ -74,7 +74,7 @@ impl CommandLine {
         Cli::try_parse_from(head.into_iter().chain(words))
     }
 
-    /// Runs one command with the text. It may fail, but not in the database. Returns whether the parser took it.
+    /// Runs one command with the text. It may fail, but not in the database. Returns whether it was parsed.
     async fn run(&self, command: &[&str], text: &str) -> bool {
         let words = command.iter().map(|word| match *word {
             "CARDS" => self.path("cards.csv"),

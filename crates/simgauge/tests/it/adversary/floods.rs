@@ -1,7 +1,7 @@
 //! Too much, too deep, too slow, and what is no HTTP, from callers. Each gets a clear
 //! answer or a closed connection, memory stays in bounds, and the next honest call works.
 
-use super::raw::{Said, send, send_all};
+use super::raw::{RawResponse, send, send_all};
 use crate::console::browser::{Browser, admins};
 use crate::support::process::Process;
 use crate::support::{ICCID, TestServer, server};
@@ -81,10 +81,10 @@ fn pieces(first: String, piece: &str, mib: usize) -> impl Iterator<Item = Vec<u8
     std::iter::once(first.into_bytes()).chain(std::iter::repeat_n(piece, mib * 16))
 }
 
-fn is_refused(said: &Said) -> bool {
-    let statuses = said.statuses();
+fn is_refused(response: &RawResponse) -> bool {
+    let statuses = response.statuses();
     statuses.len() <= 1 && statuses.iter().all(|status| matches!(status, 400 | 405 | 413 | 414 | 431 | 505))
-        || said.0.contains("\"code\":\"400\"") && statuses == [200]
+        || response.0.contains("\"code\":\"400\"") && statuses == [200]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,8 +106,8 @@ async fn callers_that_send_too_much() {
         ("trailers", head("transfer-encoding: chunked\r\n") + "1\r\n{\r\n0\r\n", "x-one-more: 1\r\n"),
         ("cookies", head("")[..head("").len() - 2].to_owned(), "cookie: a=b; c=d\r\n"),
     ] {
-        let said = send(&to, pieces(first, piece, 64)).await;
-        assert!(is_refused(&said), "{what}: {:?} {}", said.statuses(), said.0);
+        let response = send(&to, pieces(first, piece, 64)).await;
+        assert!(is_refused(&response), "{what}: {:?} {}", response.statuses(), response.0);
         still_well(&server, &process, before, what).await;
     }
     let many: String = (0..10_000).map(|n| format!("x-{n}: 1\r\n")).collect();
@@ -183,10 +183,10 @@ async fn lengths_that_lie_and_what_is_no_http() {
         "\0".repeat(4096) + hidden,
         "{\"appkey\":\"k\"}\r\n\r\n".to_owned() + hidden,
     ] {
-        let said = send_all(&to, lie.clone()).await;
-        let statuses = said.statuses();
+        let response = send_all(&to, lie.clone()).await;
+        let statuses = response.statuses();
         assert!(statuses.len() <= 1, "{lie:?}: {statuses:?}");
-        assert!(!said.0.contains("\r\n\r\nok\n"), "{lie:?}: {}", said.0);
+        assert!(!response.0.contains("\r\n\r\nok\n"), "{lie:?}: {}", response.0);
         assert!(statuses.iter().all(|status| *status < 500 || *status == 505), "{lie:?}: {statuses:?}");
     }
     // Too short a length: what is left over is no request, and is answered as such.
@@ -195,8 +195,8 @@ async fn lengths_that_lie_and_what_is_no_http() {
     assert!(short.0.contains("\"code\":\"400\""));
     // Rightly framed calls one behind the other are answered each, until nonsense comes.
     let calls = head("content-length: 2\r\n") + "{}";
-    let said = send_all(&to, calls.repeat(50) + "nonsense\r\n\r\n" + hidden).await;
-    let statuses = said.statuses();
+    let response = send_all(&to, calls.repeat(50) + "nonsense\r\n\r\n" + hidden).await;
+    let statuses = response.statuses();
     assert_eq!((statuses.len(), statuses.iter().filter(|status| **status == 200).count()), (51, 50));
     still_well(&server, &process, before, "lies").await;
 }
@@ -262,19 +262,23 @@ async fn uploads_beyond_their_limit_leave_nothing_behind() {
         [("too long a file", csrf.as_str(), 413), ("too long a forged file", "0", 403)]
     {
         let begin = begin(token, "content-length: 67108864");
-        let said = send(&to, pieces(begin, "8986000000000000001,acme,main\n", 63)).await;
+        let response = send(&to, pieces(begin, "8986000000000000001,acme,main\n", 63)).await;
         // Closed while we are still sending is as clear where the answer was lost on the way.
-        assert!(said.statuses().is_empty() || said.statuses() == [expected], "{what}: {}", said.0);
+        assert!(
+            response.statuses().is_empty() || response.statuses() == [expected],
+            "{what}: {}",
+            response.0
+        );
     }
     let stuck = begin(&csrf, "content-length: 100000") + "iccid,account\n";
-    let said = send_all(&to, stuck).await;
-    assert!(said.statuses().iter().all(|status| *status == 400), "{}", said.0);
+    let response = send_all(&to, stuck).await;
+    assert!(response.statuses().iter().all(|status| *status == 400), "{}", response.0);
     // A token or a name without end is no token and no name.
     for part in ["name=\"csrf\"\r\n\r\n", "name=\""] {
         let first = begin("", "transfer-encoding: chunked")
             + &format!("7fffffff\r\n--edge\r\ncontent-disposition: form-data; {part}");
-        let said = send(&to, pieces(first, "a", 64)).await;
-        assert!(said.statuses().iter().all(|status| matches!(status, 400 | 403)), "{}", said.0);
+        let response = send(&to, pieces(first, "a", 64)).await;
+        assert!(response.statuses().iter().all(|status| matches!(status, 400 | 403)), "{}", response.0);
     }
     // One line of a file may be long, and is refused as a line.
     let long = "a".repeat(900 * 1024);

@@ -80,7 +80,7 @@ async fn in_addresses(ann: &mut Browser, n: usize, text: &str) -> usize {
         // One parameter, another with each text; or all at once, where the address does not become too long.
         let all: Vec<String> = QUERIES.iter().map(|name| format!("{name}={x}")).collect();
         let one = all[(n + m * 5) % all.len()].clone();
-        let query = if (n + m) % 2 == 0 && x.len() < LONG { all.join("&") } else { one };
+        let query = if (n + m).is_multiple_of(2) && x.len() < LONG { all.join("&") } else { one };
         let path = format!("/console{page}?{query}");
         is_harmless(&ann.get(&path).await, text, &path);
     }

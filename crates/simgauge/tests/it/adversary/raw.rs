@@ -9,9 +9,9 @@ use tokio::time::timeout;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What came back until the other end closed.
-pub struct Said(pub String);
+pub struct RawResponse(pub String);
 
-impl Said {
+impl RawResponse {
     /// The statuses, in their order.
     pub fn statuses(&self) -> Vec<u16> {
         let heads = self.0.match_indices("HTTP/1.1 ").map(|(at, _)| &self.0[at + 9..]);
@@ -20,7 +20,7 @@ impl Said {
 }
 
 /// Sends this, in pieces that the other end may refuse to take, and reads until it closes.
-pub async fn send(address: &str, pieces: impl Iterator<Item = Vec<u8>> + Send) -> Said {
+pub async fn send(address: &str, pieces: impl Iterator<Item = Vec<u8>> + Send) -> RawResponse {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut reading, mut writing) = stream.into_split();
     let mut answer = Vec::new();
@@ -42,9 +42,9 @@ pub async fn send(address: &str, pieces: impl Iterator<Item = Vec<u8>> + Send) -
     let ended = timeout(TIMEOUT, reading).await;
     let text = String::from_utf8_lossy(&answer).into_owned();
     assert!(ended.is_ok(), "it was not closed: {text}");
-    Said(text)
+    RawResponse(text)
 }
 
-pub async fn send_all(address: &str, bytes: impl Into<Vec<u8>>) -> Said {
+pub async fn send_all(address: &str, bytes: impl Into<Vec<u8>>) -> RawResponse {
     send(address, std::iter::once(bytes.into())).await
 }

@@ -4,7 +4,7 @@ use crate::console::browser::Page;
 use crate::support::call::Answer;
 use std::process::Output;
 
-/// What is searched, and by what name it is told of.
+/// What is searched, and under which name it is reported.
 #[derive(Default)]
 pub struct Places(pub Vec<(String, Vec<u8>)>);
 
@@ -21,7 +21,7 @@ impl Places {
         self.add(name, format!("{:?} {}", page.headers, page.text));
     }
 
-    pub fn said(&mut self, name: &str, output: &Output) {
+    pub fn output(&mut self, name: &str, output: &Output) {
         self.add(name, [output.stdout.as_slice(), b"\n", &output.stderr].concat());
     }
 

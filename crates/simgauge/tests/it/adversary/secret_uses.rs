@@ -207,10 +207,11 @@ pub fn commands(process: &Process, places: &mut Places) -> Vec<String> {
         "--json app rotate cli1 --keep-old 1h",
         "--json app rotate cli1",
     ] {
-        let said = process.simgauge(line, &[]);
-        let made: Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{line}: {said:?}"));
+        let output = process.simgauge(line, &[]);
+        let made: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{line}: {output:?}"));
         secrets.push(made["secret"].as_str().unwrap().to_owned());
-        places.said(&format!("shown once: {line}"), &said);
+        places.output(&format!("shown once: {line}"), &output);
     }
     let checks = ["wrong", "down", "no-tls", "demo-cisco-control-center"];
     let checks = checks.map(|name| format!("operator check --live {name} --iccid {ICCID}"));
@@ -225,7 +226,7 @@ pub fn commands(process: &Process, places: &mut Places) -> Vec<String> {
         "app rotate nobody",
         "--help",
     ]) {
-        places.said(line, &process.simgauge(line, &[]));
+        places.output(line, &process.simgauge(line, &[]));
     }
     let address = format!("postgres://someone:{DATABASE_PASSWORD}@127.0.0.1:1/x");
     let wrong = [
@@ -243,9 +244,9 @@ pub fn commands(process: &Process, places: &mut Places) -> Vec<String> {
             .map(|(line, name, value)| (name, scope.spawn(move || process.simgauge(line, &[(name, value)]))))
             .collect();
         for (name, command) in running {
-            let said = command.join().unwrap();
-            assert!(!said.status.success(), "{name}: {said:?}");
-            places.said(&format!("{name}, wrong"), &said);
+            let output = command.join().unwrap();
+            assert!(!output.status.success(), "{name}: {output:?}");
+            places.output(&format!("{name}, wrong"), &output);
         }
     });
     secrets

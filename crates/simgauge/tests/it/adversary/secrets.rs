@@ -1,7 +1,7 @@
-//! Looking for secrets wherever they could have got to. A server lives through everything that makes, uses
-//! and refuses secrets, with every line logged that there is; then every line, every answer, the metrics, the
-//! traces, the database, its copy and what the commands said are searched for each secret as it is, in hex,
-//! in base64 and as addresses write it. Who makes a secret is shown it once: that is the one place.
+//! Looking for secrets wherever they could have got to. A server logs everything while secrets are made, used
+//! and refused. Then the log, every answer, the metrics, the traces, the database, its copy and the output of
+//! commands are searched for each secret as it is, in hex, in base64 and as addresses write it. Who makes a
+//! secret is shown it once. It stands nowhere else.
 
 use super::search::{Places, contains};
 use super::secret_uses::{
@@ -111,8 +111,8 @@ async fn stored(server: &TestServer, process: &Process, places: &mut Places, dir
     }
     if let Some(file) = url.strip_prefix("sqlite://") {
         let copy = dir.join("copy.db");
-        let said = process.simgauge(&format!("backup {}", copy.display()), &[]);
-        assert!(said.status.success(), "{said:?}");
+        let output = process.simgauge(&format!("backup {}", copy.display()), &[]);
+        assert!(output.status.success(), "{output:?}");
         places.add("copy of the database", std::fs::read(copy).unwrap());
         for end in ["", "-wal", "-shm"] {
             places.add(format!("database file{end}"), std::fs::read(format!("{file}{end}")).unwrap());

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Hosts that lead home, or into a network that is not public, in every way to write them.
+/// Hosts of this machine or of a network that is not public, in every way to write them.
 /// `https://HOST:PORT/` and more is made of each.
 const HOSTS: &[&str] = &[
     // This machine.
@@ -151,7 +151,7 @@ const ADDRESSES: &[&str] = &[
     "https://256.0.0.1:PORT/",
 ];
 
-/// Where somebody at home would hear of it: on every address of this machine.
+/// Listens on every address of this machine, and counts who connects.
 struct Ears(Vec<TcpListener>);
 
 impl Ears {
@@ -238,7 +238,7 @@ async fn every_way_to_write_an_address_at_home_is_refused(
     let (ears, port) = Ears::open();
     let mut urls = all(port);
     if allow_http {
-        // Leave for http is none for addresses.
+        // That http is allowed does not allow private addresses.
         urls.extend(
             all(port).into_iter().filter_map(|url| Some(format!("http://{}", url.strip_prefix("https://")?))),
         );
@@ -271,7 +271,7 @@ async fn every_way_to_write_an_address_at_home_is_refused(
     println!("{} addresses", urls.len());
 }
 
-/// A receiver that may be told sends us home: to each address there, with each status.
+/// A receiver that is allowed redirects to each private address, with each status.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redirect_leads_nowhere() {
     let (ears, port) = Ears::open();

@@ -150,13 +150,13 @@ async fn furnish_them(server: &TestServer, receiver: &Receiver) -> Theirs {
         they_refresh(server, CARD_REFRESH, &json!({ "iccid": OTHERS_ICCID, "wait": 8 })).await,
         they_refresh(server, ESIM_REFRESH, &json!({ "eid": THEIR_EID, "wait": 8 })).await,
     ];
-    let told = receiver.wait_taken(3, TIMEOUT).await;
+    let received = receiver.wait_taken(3, TIMEOUT).await;
     let notifications = store.notifications(Some("other"), None, 10).await.unwrap();
     let mut ids: Vec<String> =
         [OTHERS_ICCID, THEIR_EID, THEIR_PROFILE, THEIR_PACKAGE].map(str::to_owned).to_vec();
     ids.extend(refreshes.iter().cloned());
     ids.extend(notifications.into_iter().map(|one| one.id));
-    ids.extend(told.iter().map(|one| one.text("eventId").to_owned()));
+    ids.extend(received.iter().map(|one| one.text("eventId").to_owned()));
     // What is no id of any field, and may be taken for one.
     ids.extend(["other", "k2", LANE, "t0ken"].map(str::to_owned));
     ids.sort();
@@ -167,14 +167,14 @@ async fn furnish_them(server: &TestServer, receiver: &Receiver) -> Theirs {
     Theirs { ids, places: vec![place, place + 1], refreshes }
 }
 
-fn at_home(config: &mut Config) {
+fn may_post_to_this_machine(config: &mut Config) {
     config.notify.allow_private = true;
     config.notify.allow_http = true;
     config.notify.poll_seconds = 0.05;
 }
 
 async fn two_accounts(database: Database) -> (TestServer, Receiver, Theirs) {
-    let mut server = server().database(database).configure(at_home).start().await;
+    let mut server = server().database(database).configure(may_post_to_this_machine).start().await;
     let sealed = server.config.sealer().unwrap().seal(THEIR_SECRET, "k2").unwrap();
     server.store().set_app_secret("k2", &sealed, None).await.unwrap();
     // Secrets are known at once to who starts anew.
@@ -196,7 +196,7 @@ async fn ids_of_another_account_are_ids_that_do_not_exist(
     server.travel_to(602);
     let rows = server.rows().await;
     let asked = server.simulator.stats(OPERATOR).requests;
-    let told = receiver.received().len();
+    let notified = receiver.received().len();
     let mut pairs = 0;
     for operation in OperationName::ALL {
         for (name, theirs, nobodys, id) in attempts(operation, &theirs) {
@@ -219,7 +219,7 @@ async fn ids_of_another_account_are_ids_that_do_not_exist(
     assert!(pairs >= OperationName::ALL.len() * theirs.ids.len(), "only {pairs}");
     server.assert_rows(&rows).await;
     assert_eq!(server.simulator.stats(OPERATOR).requests, asked, "the operator was asked");
-    assert_eq!(receiver.received().len(), told, "somebody was told");
+    assert_eq!(receiver.received().len(), notified, "somebody was notified");
     they_have_what_is_theirs(&server, &theirs).await;
     println!("{pairs} pairs of calls, {} ids", theirs.ids.len());
 }
@@ -280,12 +280,12 @@ async fn they_have_what_is_theirs(server: &TestServer, theirs: &Theirs) {
     }
 }
 
-/// What is said of the caller beside the sign (the account, the app, the address to tell) changes nothing.
+/// What a call states beside its sign (the account, the app, the address to notify) changes nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn naming_the_other_account_does_not_help() {
     let (server, receiver, theirs) = two_accounts(Database::Sqlite).await;
     server.travel_to(602);
-    let (rows, told) = (server.rows().await, receiver.received().len());
+    let (rows, notified) = (server.rows().await, receiver.received().len());
     let extra = json!({
         "account": "other", "accountId": "other", "tenant": "other", "customer": "other", "appKey": "k2",
         "notify_url": "https://example.com/", "notifyUrl": "https://example.com/", "admin": true,
@@ -305,10 +305,10 @@ async fn naming_the_other_account_does_not_help() {
         assert_eq!(plain, named, "{}", operation.short());
     }
     server.assert_rows(&rows).await;
-    assert_eq!(receiver.received().len(), told);
+    assert_eq!(receiver.received().len(), notified);
 }
 
-/// Whose appkey it is cannot be told by somebody who has not its secret, not even by the language of the
+/// Who does not have the secret cannot find out whose appkey it is, not even by the language of the
 /// answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_no_secret_cannot_tell_which_appkeys_exist() {

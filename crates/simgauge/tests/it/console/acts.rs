@@ -1,4 +1,4 @@
-//! What an admin does, and that it comes true.
+//! What an admin does, and what comes of it.
 
 use super::browser::{Browser, Page, admins};
 use crate::support::{ICCID, LANE, OPERATOR, TestServer, server};
@@ -29,7 +29,7 @@ async fn until(browser: &mut Browser, path: &str, wanted: impl Fn(&Page) -> bool
 }
 
 #[tokio::test]
-async fn the_button_goes_through_the_same_door_as_calls() {
+async fn the_button_is_accepted_as_calls_are() {
     let server = server().start().await;
     let mut ann = ann(&server).await;
     let path = format!("/console/cards/{ICCID}");
@@ -55,7 +55,7 @@ async fn the_button_goes_through_the_same_door_as_calls() {
     assert_eq!(refresh.state, RefreshState::Succeeded);
     assert_eq!(server.simulator.stats(OPERATOR).requests, 1);
 
-    // One cooldown for both doors.
+    // One cooldown for both.
     let again = ann.submit(&path, &format!("{path}/refresh"), &[]).await.expect(303);
     assert_eq!(again.location(), format!("{path}?problem=cooling"));
     server.refresh_sim(ICCID).await.expect("429");
@@ -63,14 +63,14 @@ async fn the_button_goes_through_the_same_door_as_calls() {
 }
 
 #[tokio::test]
-async fn a_paused_lane_rests_takes_calls_and_goes_on_over_a_restart() {
+async fn a_paused_lane_takes_calls_and_reads_nothing_also_after_a_restart() {
     let mut server = server().configure(|config| config.lanes.poll_seconds = 0.05).start().await;
     let mut ann = ann(&server).await;
     let pause = format!("/console/operators/{LANE}/pause");
     let paused = ann.submit("/console/operators", &pause, &[("note", "<b>they asked</b>")]).await.expect(303);
     assert_eq!(paused.location(), format!("/console/operators?done=paused#{LANE}"));
     ann.submit("/console/operators", "/console/operators/nowhere/pause", &[]).await.expect(404);
-    // Until the lane has heard of it.
+    // Until the lane knows of it.
     let healthy = |page: &Page| page.text.contains("paused") && page.text.contains("&#60;b&#62;they asked");
     until(&mut ann, "/console/operators", healthy).await;
     let deadline = Instant::now() + TIMEOUT;

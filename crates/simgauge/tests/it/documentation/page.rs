@@ -128,6 +128,16 @@ impl Page {
     pub fn row_of(&self, name: &str) -> Option<Vec<&str>> {
         let begin = format!("| `{name}` |");
         let row = self.text.lines().find(|line| line.starts_with(&begin))?;
-        Some(row.trim_matches('|').split('|').map(str::trim).collect())
+        Some(cells(row))
     }
+    /// The cells of each row of the table below a heading, without the table's own heading.
+    pub fn table_below(&self, heading: &str) -> Vec<Vec<&str>> {
+        let below = self.text.lines().skip_while(|line| *line != heading);
+        let rows = below.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+        rows.skip(2).map(cells).collect()
+    }
+}
+
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split('|').map(str::trim).collect()
 }

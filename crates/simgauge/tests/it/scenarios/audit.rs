@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Every answered 200 has exactly one refresh row, and it ended; no card has two accepted within 300 s; the
-/// operator saw no violation; the books agree with what the operator said; no secret is in any log.
+/// operator saw no violation; the books agree with what the operator counts; no secret is in any log.
 pub async fn audit(server: &TestServer, store: &Store, seen: &Seen, logs: &Path) {
     let rows = all_ended(store).await;
     let accepted = seen.accepted.lock().unwrap().clone();
@@ -81,7 +81,7 @@ async fn books_agree(server: &TestServer, store: &Store, cards: &BTreeMap<&str, 
         let used: u64 = card.profiles.iter().filter_map(|profile| profile.used).sum();
         assert_eq!(sums.booked, sums.counted, "{number}");
         assert_eq!(i64::try_from(ledger).unwrap(), sums.booked, "{number}");
-        assert_eq!(ledger, used, "{number}: one period, so what is booked is what the operator said last");
+        assert_eq!(ledger, used, "{number}: one period, so what is booked is what the operator counted last");
         assert!(used <= server.simulator.usage(OPERATOR, number), "{number}");
     }
 }

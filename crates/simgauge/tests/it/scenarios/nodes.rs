@@ -94,8 +94,8 @@ async fn a_lane_goes_on_when_its_holder_is(#[case] signal: &str) {
     let holder = nodes.remove(holder_of(&store, &nodes).await);
     // Calls go to the other node, so that only the lane is affected.
     let load = Load::start(&server, vec![nodes[0].url.clone()], &cards, 4, 1);
-    // The limit is used up, so every reading waits for leave and none is on its way. (What is on its way out
-    // of a process when it is frozen, it sends when it wakes up; nothing can keep it from that.)
+    // The limit is used up, so every reading waits for permission and none is on its way. (A frozen process
+    // sends what is on its way out when it wakes up; nothing can prevent that.)
     server.simulator.wait_until(OPERATOR, |stats| stats.requests >= RATE.into()).await;
     holder.signal(signal);
     let stopped_at = Instant::now();

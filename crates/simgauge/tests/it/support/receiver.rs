@@ -1,4 +1,4 @@
-//! A customer's server that is told what happens: it can fail, hang, redirect, or mind single cards.
+//! A customer's server that takes notifications. It can fail, hang, redirect, or refuse single cards.
 
 use axum::Router;
 use axum::extract::State;
@@ -44,7 +44,7 @@ impl Received {
 struct Shared {
     mode: Mutex<Mode>,
     /// Cards whose notifications get 500.
-    minded: Mutex<HashSet<String>>,
+    refused: Mutex<HashSet<String>>,
     received: watch::Sender<Vec<Received>>,
 }
 
@@ -66,7 +66,7 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             mode: Mutex::new(Mode::Answer(200)),
-            minded: Mutex::default(),
+            refused: Mutex::default(),
             received: watch::Sender::new(Vec::new()),
         });
         let router = Router::new().fallback(receive).with_state(Arc::clone(&shared));
@@ -82,9 +82,9 @@ impl Receiver {
         *self.shared.mode.lock().unwrap() = mode;
     }
 
-    pub fn mind(&self, card: &str, minded: bool) {
-        let mut cards = self.shared.minded.lock().unwrap();
-        if minded {
+    pub fn refuse(&self, card: &str, refused: bool) {
+        let mut cards = self.shared.refused.lock().unwrap();
+        if refused {
             cards.insert(card.to_owned())
         } else {
             cards.remove(card)
@@ -128,9 +128,9 @@ async fn receive(State(shared): State<Arc<Shared>>, raw: String) -> Response {
     let value: Value = serde_json::from_str(&raw).unwrap_or_default();
     let mode = shared.mode.lock().unwrap().clone();
     let one = Received { raw, value, taken: false };
-    let minded = shared.minded.lock().unwrap().contains(one.card());
+    let refused = shared.refused.lock().unwrap().contains(one.card());
     let status = match &mode {
-        _ if minded => 500,
+        _ if refused => 500,
         Mode::Answer(status) => *status,
         Mode::Hang => 0,
         Mode::Redirect(status, _) => *status,
@@ -138,8 +138,8 @@ async fn receive(State(shared): State<Arc<Shared>>, raw: String) -> Response {
     let one = Received { taken: (200..300).contains(&status), ..one };
     shared.received.send_modify(|list| list.push(one));
     match mode {
-        Mode::Hang if !minded => std::future::pending().await,
-        Mode::Redirect(_, to) if !minded => {
+        Mode::Hang if !refused => std::future::pending().await,
+        Mode::Redirect(_, to) if !refused => {
             (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, to)]).into_response()
         }
         // What the answer says does not matter.
