@@ -13,8 +13,8 @@ COPY --from=build /out/simgauge /usr/bin/simgauge
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 WORKDIR /data
 VOLUME /data
-# The environment counts more than a configuration file, so it holds nothing that a file might set. The default store is
-# simgauge.db in the working folder.
+# The environment overrides a configuration file, so only the address is set here. The default store is simgauge.db in the
+# working folder.
 ENV SIMGAUGE__SERVER__LISTEN=0.0.0.0:8080
 EXPOSE 8080
 # Longer than server.stop_timeout_seconds is `docker stop --time 45`.
