@@ -8,7 +8,7 @@ pub(crate) mod plan;
 pub(crate) mod raw;
 
 pub use error::{DefinitionError, Problem};
-pub use raw::Fact;
+pub use raw::{Evidence, Fact};
 
 use crate::template::{Template, Templates};
 use compile::Compiler;
@@ -46,6 +46,7 @@ pub struct Definition {
     title: String,
     source: String,
     sources: Vec<String>,
+    evidence: Evidence,
     facts: Vec<Fact>,
     limits: Limits,
     declared_lag_seconds: Option<u64>,
@@ -90,6 +91,7 @@ impl Definition {
                 title: raw.title,
                 source: toml.to_owned(),
                 sources: raw.sources,
+                evidence: raw.evidence,
                 facts: raw.facts,
                 limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
                 declared_lag_seconds: raw.declared_lag_seconds,
@@ -130,10 +132,16 @@ impl Definition {
         &self.source
     }
 
-    /// The operator's pages that it was written from.
+    /// The operator's own pages, descriptions and SDKs that it was written from.
     #[must_use]
     pub fn sources(&self) -> &[String] {
         &self.sources
+    }
+
+    /// How well it is proven, as it states itself. A check compares that with its fixtures.
+    #[must_use]
+    pub const fn evidence(&self) -> Evidence {
+        self.evidence
     }
 
     /// What it assumes, and whether the operator's documentation confirms it.
