@@ -109,7 +109,7 @@ fn amount(plan: &AmountPlan, body: &Val, globals: &Globals, what: &str) -> Resul
         Some(from) => match value(from, body, globals, "unit")? {
             None => plan.unit,
             Some(name) => {
-                let unit = Unit::parse(&text_of(&name));
+                let unit = Unit::parse_in(&text_of(&name), plan.base);
                 Some(unit.ok_or_else(|| unreadable(what, AmountError::UnknownUnit))?)
             }
         },
@@ -161,7 +161,7 @@ fn in_bytes(term: &Val, unit: Option<Unit>, suffix: bool, base: Base) -> Result<
         }
         other => text_of(other),
     };
-    let (number, own) = if suffix { split_unit(&text)? } else { (Decimal::parse(&text)?, None) };
+    let (number, own) = if suffix { split_unit(&text, base)? } else { (Decimal::parse(&text)?, None) };
     if number.is_negative() {
         return Err(AmountError::Negative);
     }
