@@ -25,6 +25,9 @@ pub enum AmountError {
     OutOfRange,
     #[error("has a unit the definition does not know")]
     UnknownUnit,
+    /// Half a byte cannot be used. The number counts something else.
+    #[error("has a fraction of a byte, so it cannot be in bytes")]
+    FractionOfByte,
 }
 
 /// An exact decimal number: `mantissa` / 10^`scale`.
@@ -36,6 +39,7 @@ pub struct Decimal {
 
 impl Decimal {
     pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+    pub const MINUS_ONE: Self = Self { mantissa: -1, scale: 0 };
 
     /// Reads `-12.340`, `.5`, `1e3`. Blanks around it are ignored.
     ///
@@ -130,6 +134,15 @@ impl Decimal {
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.mantissa < 0
+    }
+
+    /// Whether it has no fraction.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        match power_of_ten(self.scale) {
+            Some(power) => self.mantissa % power == 0,
+            None => self.mantissa == 0,
+        }
     }
 
     /// As whole bytes. A half is rounded up.

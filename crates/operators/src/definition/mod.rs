@@ -11,9 +11,10 @@ pub use error::{DefinitionError, Problem};
 pub use raw::{Evidence, Fact};
 
 use crate::template::{Template, Templates};
+use build::Compiled;
 use compile::Compiler;
 use error::position;
-use plan::{AnswerPlan, AuthPlan, ErrorsPlan, StepPlan};
+use plan::{AnswerPlan, AuthPlan, ErrorsPlan, Named, StepPlan};
 use raw::{RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ pub struct Definition {
     pub(crate) allow_http: bool,
     pub(crate) templates: Templates,
     pub(crate) base_url: Option<Template>,
+    pub(crate) values: Named,
     pub(crate) auth: AuthPlan,
     pub(crate) steps: Vec<StepPlan>,
     pub(crate) answer: AnswerPlan,
@@ -85,28 +87,31 @@ impl Definition {
         let compiled = build::compile_all(&mut compiler, &raw);
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
-            Some((base_url, auth, steps, answer, errors)) if problems.is_empty() => Ok(Self {
-                identifying: identifying(&raw),
-                name: raw.name.into_inner(),
-                title: raw.title,
-                source: toml.to_owned(),
-                sources: raw.sources,
-                evidence: raw.evidence,
-                facts: raw.facts,
-                limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
-                declared_lag_seconds: raw.declared_lag_seconds,
-                freshness: raw.freshness,
-                accepts_eid: raw.accepts_eid,
-                settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
-                secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
-                allow_http: raw.allow_http,
-                templates,
-                base_url,
-                auth,
-                steps,
-                answer,
-                errors,
-            }),
+            Some(Compiled { base_url, values, auth, steps, answer, errors }) if problems.is_empty() => {
+                Ok(Self {
+                    identifying: identifying(&raw),
+                    name: raw.name.into_inner(),
+                    title: raw.title,
+                    source: toml.to_owned(),
+                    sources: raw.sources,
+                    evidence: raw.evidence,
+                    facts: raw.facts,
+                    limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
+                    declared_lag_seconds: raw.declared_lag_seconds,
+                    freshness: raw.freshness,
+                    accepts_eid: raw.accepts_eid,
+                    settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
+                    secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
+                    allow_http: raw.allow_http,
+                    templates,
+                    base_url,
+                    values,
+                    auth,
+                    steps,
+                    answer,
+                    errors,
+                })
+            }
             _ => {
                 problems.sort_by_key(|problem| (problem.line, problem.column));
                 Err(failed(problems))

@@ -2,7 +2,7 @@ use super::answer::RawAnswer;
 use super::auth::RawAuth;
 use super::errors::RawErrors;
 use super::step::RawStep;
-use super::text::Text;
+use super::text::{Text, Texts};
 use serde::Deserialize;
 use simgauge_domain::limits::Limits;
 use std::collections::BTreeMap;
@@ -31,6 +31,9 @@ pub(crate) struct RawDefinition {
     pub(crate) settings: BTreeMap<String, RawSetting>,
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, RawSecret>,
+    /// Values that are made once for each request.
+    #[serde(default)]
+    pub(crate) values: Texts,
     #[serde(default)]
     pub(crate) auth: RawAuth,
     pub(crate) steps: Vec<RawStep>,
