@@ -26,9 +26,9 @@ pub fn total(text: &str) -> Result<Total, String> {
         return Ok(Total(u64::try_from(bytes).ok()));
     }
     let wrong = || TOTAL_MUST.to_owned();
-    let (number, unit) = split_unit(text).map_err(|_| wrong())?;
-    let unit: Unit = unit.ok_or_else(wrong)?;
     let base = if text.to_ascii_lowercase().ends_with("ib") { Base::Binary } else { Base::Decimal };
+    let (number, unit) = split_unit(text, base).map_err(|_| wrong())?;
+    let unit: Unit = unit.ok_or_else(wrong)?;
     if number.is_negative() {
         return Err(wrong());
     }

@@ -1,9 +1,13 @@
 //! Dates as operators write them.
 
+use crate::units::Decimal;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use simgauge_domain::time::UnixMs;
+
+/// 2000-01-01T00:00:00Z. No operator's figure is older: a date before it is no date, or in another unit.
+const EARLIEST: UnixMs = UnixMs(946_684_800_000);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DateFormat {
@@ -31,19 +35,16 @@ impl DateFormat {
     }
 
     /// The time that `text` means. A date without an offset is read in `zone`. `None` where it cannot be
-    /// read.
+    /// read, or is before the year 2000.
     #[must_use]
     pub fn read(&self, text: &str, zone: &TimeZone) -> Option<UnixMs> {
-        let text = text.trim();
+        self.read_any(text.trim(), zone).filter(|at| *at >= EARLIEST)
+    }
+
+    fn read_any(&self, text: &str, zone: &TimeZone) -> Option<UnixMs> {
         match self {
-            Self::UnixSeconds => {
-                let seconds: i64 = text.parse().ok()?;
-                Timestamp::from_second(seconds).ok().map(|at| UnixMs(at.as_millisecond()))
-            }
-            Self::UnixMillis => {
-                let millis: i64 = text.parse().ok()?;
-                Timestamp::from_millisecond(millis).ok().map(|at| UnixMs(at.as_millisecond()))
-            }
+            Self::UnixSeconds => since_1970(text, 1000),
+            Self::UnixMillis => since_1970(text, 1),
             Self::Rfc3339 => {
                 if let Ok(at) = text.parse::<Timestamp>() {
                     return Some(UnixMs(at.as_millisecond()));
@@ -81,6 +82,13 @@ impl DateFormat {
             Self::Pattern(pattern) => jiff::fmt::strtime::format(pattern, &zoned(at, zone)?).ok(),
         }
     }
+}
+
+/// Also `1793491200.0` and `1.7934912e9`.
+fn since_1970(text: &str, millis_per_unit: u64) -> Option<UnixMs> {
+    let millis = Decimal::parse(text).and_then(|number| number.times(millis_per_unit)?.to_bytes()).ok()?;
+    let at = Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()?;
+    Some(UnixMs(at.as_millisecond()))
 }
 
 fn in_zone(civil: DateTime, zone: &TimeZone) -> Option<UnixMs> {

@@ -8,8 +8,13 @@ const MAX_DEPTH: usize = 64;
 /// A longer number is wrong, and slow to read.
 const MAX_NUMBER_LENGTH: usize = 64;
 
-/// The answer's text: UTF-8 without a byte order mark. Anything else is read as ISO-8859-1.
-pub(crate) fn text(body: &[u8]) -> String {
+/// The answer's text in the charset that the answer names, without a byte order mark. Where it names none
+/// that is known: UTF-8, and ISO-8859-1 where it is not that.
+pub(crate) fn text(body: &[u8], charset: Option<&str>) -> String {
+    let named = charset.and_then(|name| encoding_rs::Encoding::for_label(name.trim().as_bytes()));
+    if let Some(encoding) = named.filter(|encoding| *encoding != encoding_rs::UTF_8) {
+        return encoding.decode(body).0.into_owned();
+    }
     match std::str::from_utf8(body) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
         Err(_) => body.iter().copied().map(char::from).collect(),
@@ -79,7 +84,7 @@ mod tests {
 
     #[test]
     fn latin_1_is_tolerated() {
-        assert_eq!(text(b"\"caf\xe9\""), "\"caf\u{e9}\"");
-        assert_eq!(text(b"\xef\xbb\xbf{}"), "{}");
+        assert_eq!(text(b"\"caf\xe9\"", None), "\"caf\u{e9}\"");
+        assert_eq!(text(b"\xef\xbb\xbf{}", Some("utf-8")), "{}");
     }
 }

@@ -8,8 +8,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, co
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Everything but RFC 3986's unreserved characters.
 pub(crate) const RFC3986: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -160,6 +160,7 @@ pub(crate) fn values(
     capture: &BTreeMap<String, String>,
 ) -> Value {
     let sequence = Arc::clone(&account.sequence);
+    let one_uuid = OnceLock::new();
     context! {
         iccid => iccid,
         iccid19 => iccid::nineteen(iccid),
@@ -182,13 +183,17 @@ pub(crate) fn values(
             let number = sequence.fetch_add(1, Ordering::Relaxed) % (ceiling - 1) + 1;
             format!("{number:0width$}", width = digits as usize)
         }),
-        uuid => Value::from_function(|| {
-            let random = rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-            let hex = format!("{random:032x}");
-            format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-        }),
+        // One and the same in a request, since a signature covers what is sent beside it.
+        uuid => Value::from_function(move || one_uuid.get_or_init(uuid).clone()),
         random => Value::from_function(|least: i64, most: i64| rand::random_range(least..=most.max(least))),
     }
+}
+
+/// A random UUID, version 4.
+fn uuid() -> String {
+    let random = rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{random:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 pub(crate) fn map(pairs: &BTreeMap<String, String>) -> Value {

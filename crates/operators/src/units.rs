@@ -25,6 +25,9 @@ pub enum AmountError {
     OutOfRange,
     #[error("has a unit the definition does not know")]
     UnknownUnit,
+    /// Half a byte cannot be used. The number counts something else.
+    #[error("has a fraction of a byte, so it cannot be in bytes")]
+    FractionOfByte,
 }
 
 /// An exact decimal number: `mantissa` / 10^`scale`.
@@ -36,6 +39,7 @@ pub struct Decimal {
 
 impl Decimal {
     pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
+    pub const MINUS_ONE: Self = Self { mantissa: -1, scale: 0 };
 
     /// Reads `-12.340`, `.5`, `1e3`. Blanks around it are ignored.
     ///
@@ -132,6 +136,15 @@ impl Decimal {
         self.mantissa < 0
     }
 
+    /// Whether it has no fraction.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        match power_of_ten(self.scale) {
+            Some(power) => self.mantissa % power == 0,
+            None => self.mantissa == 0,
+        }
+    }
+
     /// As whole bytes. A half is rounded up.
     ///
     /// # Errors
@@ -190,18 +203,29 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit of that name, in any letter case. `M` and `MiB` are `MB`, because the definition states the
-    /// base.
+    /// The unit of that name, in any letter case. `M` is `MB`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.trim().to_ascii_lowercase().as_str() {
             "b" | "byte" | "bytes" => Self::B,
-            "k" | "kb" | "kib" => Self::KB,
-            "m" | "mb" | "mib" => Self::MB,
-            "g" | "gb" | "gib" => Self::GB,
-            "t" | "tb" | "tib" => Self::TB,
+            "k" | "kb" => Self::KB,
+            "m" | "mb" => Self::MB,
+            "g" | "gb" => Self::GB,
+            "t" | "tb" => Self::TB,
             _ => return None,
         })
+    }
+
+    /// The unit of that name in an operator's answer. `MiB` is a unit of 1024 alone: where the definition
+    /// counts in 1000, an operator that names it has changed its unit.
+    #[must_use]
+    pub fn parse_in(name: &str, base: Base) -> Option<Self> {
+        let name = name.trim().to_ascii_lowercase();
+        match name.strip_suffix("ib") {
+            Some(prefix) if base == Base::Binary && !prefix.is_empty() => Self::parse(prefix),
+            Some(_) => None,
+            None => Self::parse(&name),
+        }
     }
 
     #[must_use]
@@ -231,7 +255,7 @@ impl TryFrom<String> for Unit {
 ///
 /// # Errors
 /// [`AmountError::UnknownUnit`] for letters that are no unit, and the errors of [`Decimal::parse`].
-pub fn split_unit(text: &str) -> Result<(Decimal, Option<Unit>), AmountError> {
+pub fn split_unit(text: &str, base: Base) -> Result<(Decimal, Option<Unit>), AmountError> {
     let text = text.trim();
     let number_ends = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (number, unit) = text.split_at(number_ends);
@@ -242,7 +266,7 @@ pub fn split_unit(text: &str) -> Result<(Decimal, Option<Unit>), AmountError> {
     if unit.is_empty() {
         return Ok((number, None));
     }
-    Unit::parse(unit).map(|unit| (number, Some(unit))).ok_or(AmountError::UnknownUnit)
+    Unit::parse_in(unit, base).map(|unit| (number, Some(unit))).ok_or(AmountError::UnknownUnit)
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ struct Defaults {
     exchange: Vec<Exchange>,
     /// The request of an exchange that names none.
     request: Option<ExpectedRequest>,
+    /// The source of an exchange that names none.
+    source: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +60,8 @@ pub(super) struct Exchange {
     pub(super) request: Option<ExpectedRequest>,
     #[serde(default)]
     pub(super) answer: CannedAnswer,
+    /// Where the answer is from: an address, or `owner/repository@commit path`. [`MADE_UP`] otherwise.
+    pub(super) source: Option<String>,
 }
 
 /// A request as it must arrive. The value `*` matches anything.
@@ -74,6 +78,8 @@ pub(super) struct ExpectedRequest {
     pub(super) headers: BTreeMap<String, String>,
     pub(super) form: Option<BTreeMap<String, String>>,
     pub(super) json: Option<serde_json::Value>,
+    /// Where the request is from.
+    pub(super) source: Option<String>,
 }
 
 fn get() -> String {
@@ -136,9 +142,23 @@ pub(super) struct ExpectedFailure {
     pub(super) retry_after_seconds: Option<u64>,
 }
 
-/// The cases of a fixture file, with the file's defaults filled in.
-pub(super) fn parse(text: &str) -> Result<Vec<Case>, String> {
-    let File { defaults, case: mut cases } = toml::from_str(text).map_err(|error| error.to_string())?;
+/// The source of what whoever wrote the fixture made up.
+pub(super) const MADE_UP: &str = "made up";
+
+pub(super) struct FixtureFile {
+    /// With the file's defaults filled in.
+    pub(super) cases: Vec<Case>,
+    /// The source of each exchange, where those of `[defaults]` count once.
+    pub(super) sources: Vec<String>,
+}
+
+/// Reads a fixture file.
+pub(super) fn parse(text: &str) -> Result<FixtureFile, String> {
+    let File { mut defaults, case: mut cases } = toml::from_str(text).map_err(|error| error.to_string())?;
+    let file_source = defaults.source.take().unwrap_or_else(|| MADE_UP.to_owned());
+    let written = defaults.exchange.iter_mut().chain(cases.iter_mut().flat_map(|case| &mut case.exchange));
+    let sources =
+        written.map(|exchange| exchange.source.get_or_insert_with(|| file_source.clone()).clone()).collect();
     for case in &mut cases {
         for (own, default) in [
             (&mut case.iccid, &defaults.iccid),
@@ -161,5 +181,5 @@ pub(super) fn parse(text: &str) -> Result<Vec<Case>, String> {
             exchange.request = exchange.request.take().or_else(|| defaults.request.clone());
         }
     }
-    Ok(cases)
+    Ok(FixtureFile { cases, sources })
 }

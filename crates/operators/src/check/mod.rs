@@ -1,11 +1,14 @@
 //! Checks a definition: offline against its own fixtures, or live against the real operator.
 
 mod case;
+mod proof;
 mod run;
 mod server;
 
-use crate::catalog::{CatalogError, builtin_fixtures};
-use crate::definition::{Definition, DefinitionError, Problem};
+pub use proof::Proof;
+
+use crate::catalog::{CatalogError, Origin, builtin_fixtures};
+use crate::definition::{Definition, DefinitionError, Evidence, Problem};
 use crate::engine::{NoGate, Operator, ProfileRef, ReadError, StepTrace};
 use simgauge_domain::reading::Reading;
 use std::fs;
@@ -20,6 +23,10 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// The results of its fixtures, in order. Empty where the definition has mistakes.
     pub cases: Vec<CaseReport>,
+    /// How well the definition says that it is proven.
+    pub evidence: Evidence,
+    /// How much of its fixtures comes from outside.
+    pub proof: Proof,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +50,11 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
     let definition = match Definition::parse(source_name, toml) {
         Ok(definition) => Arc::new(definition),
         Err(DefinitionError { source_name, problems }) => {
-            return Report { name: source_name, problems, cases: Vec::new() };
+            return Report { name: source_name, problems, ..Report::default() };
         }
     };
-    let mut report = Report { name: definition.name().to_owned(), ..Report::default() };
+    let mut report =
+        Report { name: definition.name().to_owned(), evidence: definition.evidence(), ..Report::default() };
     for (file, text) in fixtures {
         match case::parse(text) {
             Err(message) => report.cases.push(CaseReport {
@@ -54,15 +62,47 @@ pub async fn check_definition(source_name: &str, toml: &str, fixtures: &[(String
                 what: "the file itself".into(),
                 differences: vec![message],
             }),
-            Ok(cases) => {
-                for case in cases {
+            Ok(fixture) => {
+                report.proof.add(&fixture, definition.sources());
+                for case in fixture.cases {
                     let differences = run::run(&definition, &case).await;
                     report.cases.push(CaseReport { file: file.clone(), what: case.what, differences });
                 }
             }
         }
     }
+    report.cases.extend(overstated(&report));
     report
+}
+
+/// What is wrong where a definition states more evidence than its fixtures have.
+fn overstated(report: &Report) -> Option<CaseReport> {
+    let missing = report.proof.missing_for(report.evidence);
+    (!missing.is_empty()).then(|| CaseReport {
+        file: "fixtures".into(),
+        what: "evidence".into(),
+        differences: missing
+            .into_iter()
+            .map(|what| format!("it states `{}`, but {what}", report.evidence.as_str()))
+            .collect(),
+    })
+}
+
+/// How much of a definition's fixtures comes from outside. What cannot be read counts for nothing here; a
+/// check tells what is wrong with it.
+#[must_use]
+pub fn proof_of(definition: &Definition, origin: &Origin) -> Proof {
+    let fixtures = match origin {
+        Origin::BuiltIn => builtin_fixtures(definition.name())
+            .map(|(file, text)| (file.to_owned(), text.to_owned()))
+            .collect(),
+        Origin::File(path) => fixtures_beside(path).unwrap_or_default(),
+    };
+    let mut proof = Proof::default();
+    for fixture in fixtures.iter().filter_map(|(_, text)| case::parse(text).ok()) {
+        proof.add(&fixture, definition.sources());
+    }
+    proof
 }
 
 /// Checks a built-in definition against its own fixtures. `None` for an unknown name.
@@ -78,21 +118,23 @@ pub async fn check_builtin(name: &str) -> Option<Report> {
 /// # Errors
 /// [`CatalogError::Unreadable`] where a file cannot be read.
 pub async fn check_file(path: &Path) -> Result<Report, CatalogError> {
-    let read = |path: &Path| {
-        fs::read_to_string(path).map_err(|source| CatalogError::Unreadable { path: path.to_owned(), source })
-    };
     let toml = read(path)?;
-    let folder = path.with_file_name("fixtures").join(path.file_stem().unwrap_or_default());
-    let mut fixtures = Vec::new();
-    if let Ok(entries) = fs::read_dir(&folder) {
-        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        files.sort();
-        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
-        {
-            fixtures.push((file.display().to_string(), read(file)?));
-        }
-    }
+    let fixtures = fixtures_beside(path)?;
     Ok(check_definition(&path.display().to_string(), &toml, &fixtures).await)
+}
+
+fn read(path: &Path) -> Result<String, CatalogError> {
+    fs::read_to_string(path).map_err(|source| CatalogError::Unreadable { path: path.to_owned(), source })
+}
+
+/// The fixture files of a user's definition file, ordered by name: path and text.
+fn fixtures_beside(path: &Path) -> Result<Vec<(String, String)>, CatalogError> {
+    let folder = path.with_file_name("fixtures").join(path.file_stem().unwrap_or_default());
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files.iter().map(|file| Ok((file.display().to_string(), read(file)?))).collect()
 }
 
 #[derive(Debug)]

@@ -3,18 +3,25 @@
 use super::auth;
 use super::compile::Compiler;
 use super::plan::{
-    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, PeriodPlan, ResetFormat, RulePlan, StatusPlan, StepPlan,
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, Named, PeriodPlan, ResetFormat, RulePlan, StatusPlan,
+    StepPlan,
 };
 use super::raw::{Only, RawAnswer, RawDefinition, RawErrors, RawStep, Text};
 use crate::template::{Place, Template};
 use simgauge_domain::limits::Limits;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More steps than any operator needs.
 const MAX_STEPS: usize = 4;
 
-/// Base URL, auth, steps, answer, errors.
-pub(super) type Compiled = (Option<Template>, AuthPlan, Vec<StepPlan>, AnswerPlan, ErrorsPlan);
+pub(super) struct Compiled {
+    pub(super) base_url: Option<Template>,
+    pub(super) values: Named,
+    pub(super) auth: AuthPlan,
+    pub(super) steps: Vec<StepPlan>,
+    pub(super) answer: AnswerPlan,
+    pub(super) errors: ErrorsPlan,
+}
 
 pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> Option<Compiled> {
     let sound = |name: &str| {
@@ -26,6 +33,8 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     compiler.known.extend(raw.settings.keys().map(|name| format!("setting.{name}")));
     let base_url = compiler.optional_template(raw.base_url.as_ref(), Place::Plain);
     compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
+    let values = compiler.named(&raw.values, Place::Plain);
+    compiler.known.extend(raw.values.keys().map(|name| format!("value.{name}")));
     let auth = auth::compile(compiler, &raw.auth, &raw.name);
     if raw.steps.is_empty() || raw.steps.len() > MAX_STEPS {
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
@@ -46,7 +55,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     let finds = raw.steps.iter().any(|step| step.find.is_some());
     let answer = answer(compiler, &raw.answer, finds);
     let errors = errors(compiler, &raw.errors, &raw.steps);
-    Some((base_url, auth, steps, answer?, errors))
+    Some(Compiled { base_url, values, auth, steps, answer: answer?, errors })
 }
 
 /// A limit of zero would make a lane wait for ever.
@@ -102,7 +111,12 @@ fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<A
         zone: compiler.zone(raw.period.zone.as_ref()),
     };
     let status = raw.status.as_ref().and_then(|status| {
-        Some(StatusPlan { from: compiler.program(&status.from)?, map: status.map.clone() })
+        let map: BTreeMap<_, _> =
+            status.map.iter().map(|(name, status)| (name.to_lowercase(), *status)).collect();
+        if map.len() < status.map.len() {
+            compiler.problem(&status.from.span(), "two names of the map differ in letter case alone");
+        }
+        Some(StatusPlan { from: compiler.program(&status.from)?, map })
     });
     Some(AnswerPlan {
         identity,

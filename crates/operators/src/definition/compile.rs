@@ -4,7 +4,7 @@ use super::error::{Problem, inside, position};
 use super::plan::{AmountPlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
 use super::raw::{RawAmount, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
-use crate::jq::Program;
+use crate::jq::{Program, Purpose};
 use crate::template::{self, AccountValues, Place, Template, Templates};
 use crate::units::{Base, Unit};
 use jiff::tz::TimeZone;
@@ -36,7 +36,7 @@ pub(crate) struct Compiler<'s> {
     source: &'s str,
     pub(crate) templates: Templates,
     pub(crate) problems: Vec<Problem>,
-    /// `secret.x`, `setting.x`, `login.x`, `capture.x` that are defined at the current place of the file.
+    /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place of the file.
     pub(crate) known: BTreeSet<String>,
 }
 
@@ -83,7 +83,7 @@ impl<'s> Compiler<'s> {
             let root = parts.next().unwrap_or_default();
             let message = match (root, parts.next()) {
                 _ if ALWAYS.contains(&root) || self.known.contains(root) => continue,
-                ("secret" | "setting" | "login" | "capture", Some(name)) => {
+                ("secret" | "setting" | "login" | "capture" | "value", Some(name)) => {
                     if self.known.contains(&format!("{root}.{name}")) {
                         continue;
                     }
@@ -91,10 +91,13 @@ impl<'s> Compiler<'s> {
                         "secret" => format!("`secret.{name}` is not declared under [secrets]"),
                         "setting" => format!("`setting.{name}` is not declared under [settings]"),
                         "login" => format!("the log-in captures no `{name}`"),
+                        "value" => format!("`value.{name}` is not declared under [values]"),
                         _ => format!("no earlier step captures `{name}`"),
                     }
                 }
-                ("secret" | "setting" | "login" | "capture", None) => format!("write `{root}.name`"),
+                ("secret" | "setting" | "login" | "capture" | "value", None) => {
+                    format!("write `{root}.name`")
+                }
                 _ => format!("templates know no `{root}`"),
             };
             let within = text.get_ref().find(root).unwrap_or(0);
@@ -114,7 +117,7 @@ impl<'s> Compiler<'s> {
         };
         let (login, capture) = (named("login"), named("capture"));
         let made_up = template::values(&account, TRIAL_ICCID, Some(TRIAL_ICCID), UnixMs(0), &login, &capture);
-        let made_up = minijinja::context! { params => "", body => "", ..made_up };
+        let made_up = minijinja::context! { params => "", body => "", value => named("value"), ..made_up };
         if let Some((detail, within)) = self.templates.trial(template, &made_up) {
             let at = inside(self.source, &text.span(), text.get_ref(), within);
             self.problem_at(at, format!("the template does not compile: {detail}"));
@@ -139,7 +142,11 @@ impl<'s> Compiler<'s> {
     }
 
     pub(crate) fn program(&mut self, text: &Text) -> Option<Program> {
-        match Program::compile(text.get_ref()) {
+        self.program_for(text, Purpose::Other)
+    }
+
+    fn program_for(&mut self, text: &Text, purpose: Purpose) -> Option<Program> {
+        match Program::compile(text.get_ref(), purpose) {
             Ok(program) => Some(program),
             Err(error) => {
                 self.problem_at(
@@ -248,8 +255,8 @@ impl<'s> Compiler<'s> {
             self.problem(&raw.add.span(), "say the `base` of the unit: 1000 or 1024");
         }
         Some(AmountPlan {
-            add: self.program(&raw.add)?,
-            subtract: self.optional_program(raw.subtract.as_ref()),
+            add: self.program_for(&raw.add, Purpose::Amount)?,
+            subtract: raw.subtract.as_ref().and_then(|text| self.program_for(text, Purpose::Amount)),
             unit,
             unit_from: self.optional_program(raw.unit_from.as_ref()),
             unit_suffix: raw.unit_suffix,
@@ -267,6 +274,12 @@ impl<'s> Compiler<'s> {
         let date_format = raw.date_format.as_ref().map_or(DateFormat::Rfc3339, |format| self.format(format));
         let zone = self.zone(raw.zone.as_ref());
         let base = raw.base.unwrap_or(Base::Decimal);
-        Some(BundlesPlan { each: self.program(&raw.each)?, unit, base, date_format, zone })
+        Some(BundlesPlan {
+            each: self.program_for(&raw.each, Purpose::Bundles)?,
+            unit,
+            base,
+            date_format,
+            zone,
+        })
     }
 }

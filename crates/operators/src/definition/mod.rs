@@ -8,12 +8,13 @@ pub(crate) mod plan;
 pub(crate) mod raw;
 
 pub use error::{DefinitionError, Problem};
-pub use raw::Fact;
+pub use raw::{Evidence, Fact};
 
 use crate::template::{Template, Templates};
+use build::Compiled;
 use compile::Compiler;
 use error::position;
-use plan::{AnswerPlan, AuthPlan, ErrorsPlan, StepPlan};
+use plan::{AnswerPlan, AuthPlan, ErrorsPlan, Named, StepPlan};
 use raw::{RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,7 @@ pub struct Definition {
     title: String,
     source: String,
     sources: Vec<String>,
+    evidence: Evidence,
     facts: Vec<Fact>,
     limits: Limits,
     declared_lag_seconds: Option<u64>,
@@ -57,6 +59,7 @@ pub struct Definition {
     pub(crate) allow_http: bool,
     pub(crate) templates: Templates,
     pub(crate) base_url: Option<Template>,
+    pub(crate) values: Named,
     pub(crate) auth: AuthPlan,
     pub(crate) steps: Vec<StepPlan>,
     pub(crate) answer: AnswerPlan,
@@ -84,27 +87,31 @@ impl Definition {
         let compiled = build::compile_all(&mut compiler, &raw);
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
-            Some((base_url, auth, steps, answer, errors)) if problems.is_empty() => Ok(Self {
-                identifying: identifying(&raw),
-                name: raw.name.into_inner(),
-                title: raw.title,
-                source: toml.to_owned(),
-                sources: raw.sources,
-                facts: raw.facts,
-                limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
-                declared_lag_seconds: raw.declared_lag_seconds,
-                freshness: raw.freshness,
-                accepts_eid: raw.accepts_eid,
-                settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
-                secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
-                allow_http: raw.allow_http,
-                templates,
-                base_url,
-                auth,
-                steps,
-                answer,
-                errors,
-            }),
+            Some(Compiled { base_url, values, auth, steps, answer, errors }) if problems.is_empty() => {
+                Ok(Self {
+                    identifying: identifying(&raw),
+                    name: raw.name.into_inner(),
+                    title: raw.title,
+                    source: toml.to_owned(),
+                    sources: raw.sources,
+                    evidence: raw.evidence,
+                    facts: raw.facts,
+                    limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
+                    declared_lag_seconds: raw.declared_lag_seconds,
+                    freshness: raw.freshness,
+                    accepts_eid: raw.accepts_eid,
+                    settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
+                    secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
+                    allow_http: raw.allow_http,
+                    templates,
+                    base_url,
+                    values,
+                    auth,
+                    steps,
+                    answer,
+                    errors,
+                })
+            }
             _ => {
                 problems.sort_by_key(|problem| (problem.line, problem.column));
                 Err(failed(problems))
@@ -130,10 +137,16 @@ impl Definition {
         &self.source
     }
 
-    /// The operator's pages that it was written from.
+    /// The operator's own pages, descriptions and SDKs that it was written from.
     #[must_use]
     pub fn sources(&self) -> &[String] {
         &self.sources
+    }
+
+    /// How well it is proven, as it states itself. A check compares that with its fixtures.
+    #[must_use]
+    pub const fn evidence(&self) -> Evidence {
+        self.evidence
     }
 
     /// What it assumes, and whether the operator's documentation confirms it.

@@ -141,6 +141,7 @@ pub(crate) struct DatePlan {
 #[derive(Debug)]
 pub(crate) struct StatusPlan {
     pub(crate) from: Program,
+    /// By the name in lower case: letter case does not count.
     pub(crate) map: BTreeMap<String, ProfileStatus>,
 }
 

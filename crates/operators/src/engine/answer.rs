@@ -1,6 +1,6 @@
 use crate::json;
 use jaq_json::Val;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 /// An operator's complete answer.
 pub(crate) struct Answer {
@@ -13,7 +13,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8]) -> Self {
-        let text = json::text(bytes);
+        let text = json::text(bytes, charset(&headers).as_deref());
         let body = json::parse(&text);
         Self { status, headers, text, body }
     }
@@ -26,4 +26,11 @@ impl Answer {
     pub(crate) fn body_or_null(&self) -> &Val {
         self.body.as_ref().unwrap_or(&Val::Null)
     }
+}
+
+/// `gbk` of `application/json; charset="GBK"`.
+fn charset(headers: &HeaderMap) -> Option<String> {
+    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+    let name = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="))?;
+    Some(name.trim_matches('"').to_owned())
 }

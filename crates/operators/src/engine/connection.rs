@@ -3,13 +3,13 @@ use super::answer::Answer;
 use super::error::ReadError;
 use super::gate::CallKind;
 use super::http::{self, Outgoing};
-use super::request;
 use super::run::Run;
 use super::setup::{self, Checked};
+use super::{render, request};
 use crate::definition::Definition;
 use crate::definition::plan::RequestPlan;
 use crate::template::{self, AccountValues};
-use minijinja::Value;
+use minijinja::{Value, context};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -46,8 +46,16 @@ impl Connection {
         (self.clock)()
     }
 
-    pub(super) fn template_values(&self, run: &Run<'_>, login: &BTreeMap<String, String>) -> Value {
-        template::values(&self.values, run.profile.iccid, run.profile.eid, self.now(), login, &run.captures)
+    /// The values of one request, with the definition's named ones.
+    pub(super) fn template_values(
+        &self,
+        run: &Run<'_>,
+        login: &BTreeMap<String, String>,
+    ) -> Result<Value, ReadError> {
+        let (now, profile) = (self.now(), run.profile);
+        let values = template::values(&self.values, profile.iccid, profile.eid, now, login, &run.captures);
+        let named = render::named(&self.definition.templates, &self.definition.values, &values)?;
+        Ok(context! { value => named.into_iter().collect::<BTreeMap<_, _>>(), ..values })
     }
 
     /// Renders a request. A step's request also gets everything that `[auth]` adds.
@@ -58,7 +66,7 @@ impl Connection {
         login: &BTreeMap<String, String>,
         is_step: bool,
     ) -> Result<Outgoing, ReadError> {
-        let values = self.template_values(run, login);
+        let values = self.template_values(run, login)?;
         request::render(&self.definition, plan, &self.base_url, &values, is_step)
     }
 

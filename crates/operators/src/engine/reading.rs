@@ -11,10 +11,15 @@ use jaq_json::{Num, Val};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::time::UnixMs;
+use std::time::Duration;
 
 /// An answer with more bundles for one card is rejected.
 const MAX_BUNDLES: usize = 500;
 const MAX_TEXT_CHARS: usize = 100;
+/// How operators write that there is no total.
+const NO_TOTAL: [&str; 9] = ["-", "--", "unlimited", "infinite", "n/a", "不限", "不限量", "无限", "无限量"];
+/// A month or billing cycle that begins later than this is another one. Zones differ by less.
+const MAX_AHEAD: Duration = Duration::from_secs(48 * 3600);
 
 /// When a reading began and ended, by our clock.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +44,9 @@ pub(super) fn reading(
     };
     let unlimited = plan.unlimited.as_ref().is_some_and(|unlimited| unlimited.holds(body, globals));
     let total = match &plan.total {
-        Some(total) if !unlimited => amount(total, body, globals, "total amount")?,
+        Some(total) if !unlimited && !says_no_total(total, body, globals) => {
+            amount(total, body, globals, "total amount")?
+        }
         _ => None,
     };
     let as_of = date(plan.as_of.as_ref(), body, globals)?;
@@ -51,7 +58,7 @@ pub(super) fn reading(
         .status
         .as_ref()
         .zip(raw_status.as_ref())
-        .map(|(plan, raw)| plan.map.get(raw).copied().unwrap_or(ProfileStatus::Unknown));
+        .map(|(plan, raw)| plan.map.get(&raw.to_lowercase()).copied().unwrap_or(ProfileStatus::Unknown));
     Ok(Reading {
         period: period(&plan.period, body, globals, span)?,
         used,
@@ -109,7 +116,7 @@ fn amount(plan: &AmountPlan, body: &Val, globals: &Globals, what: &str) -> Resul
         Some(from) => match value(from, body, globals, "unit")? {
             None => plan.unit,
             Some(name) => {
-                let unit = Unit::parse(&text_of(&name));
+                let unit = Unit::parse_in(&text_of(&name), plan.base);
                 Some(unit.ok_or_else(|| unreadable(what, AmountError::UnknownUnit))?)
             }
         },
@@ -161,11 +168,25 @@ fn in_bytes(term: &Val, unit: Option<Unit>, suffix: bool, base: Base) -> Result<
         }
         other => text_of(other),
     };
-    let (number, own) = if suffix { split_unit(&text)? } else { (Decimal::parse(&text)?, None) };
+    let (number, own) = if suffix { split_unit(&text, base)? } else { (Decimal::parse(&text)?, None) };
     if number.is_negative() {
         return Err(AmountError::Negative);
     }
-    number.times(own.or(unit).ok_or(AmountError::UnknownUnit)?.bytes(base))
+    let unit = own.or(unit).ok_or(AmountError::UnknownUnit)?;
+    if unit == Unit::B && !number.is_whole() {
+        return Err(AmountError::FractionOfByte);
+    }
+    number.times(unit.bytes(base))
+}
+
+/// Whether an operator writes that there is no total, in one of the ways that are seen: `-1`, a dash, a word.
+fn is_no_total(value: &Val) -> bool {
+    let text = text_of(value).trim().to_lowercase();
+    NO_TOTAL.contains(&text.as_str()) || Decimal::parse(&text) == Ok(Decimal::MINUS_ONE)
+}
+
+fn says_no_total(plan: &AmountPlan, body: &Val, globals: &Globals) -> bool {
+    plan.add.outputs(body, globals).is_ok_and(|outputs| outputs.iter().any(is_no_total))
 }
 
 fn date(plan: Option<&DatePlan>, body: &Val, globals: &Globals) -> Result<Option<UnixMs>, ReadError> {
@@ -182,6 +203,7 @@ fn date(plan: Option<&DatePlan>, body: &Val, globals: &Globals) -> Result<Option
 fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Result<Period, ReadError> {
     let start = date(plan.start.as_ref(), body, globals)?;
     let end = date(plan.end.as_ref(), body, globals)?;
+    refuse_reversed(start, end)?;
     let key = match &plan.key {
         Some(key) => value(key, body, globals, "period")?.map(|key| short_text(&key)),
         None => None,
@@ -196,6 +218,10 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Resul
             ReadError::bad_answer("The period in the operator's answer is of no known kind.")
         })?,
     };
+    let follows_the_clock = matches!(kind, PeriodKind::CalendarMonth | PeriodKind::BillingCycle);
+    if follows_the_clock && start.is_some_and(|start| start > span.ended.after(MAX_AHEAD)) {
+        return Err(ReadError::bad_answer("The period in the operator's answer has not begun yet."));
+    }
     if kind == PeriodKind::CalendarMonth {
         let month_of = |at| {
             dates::month_of(at, &plan.zone)
@@ -214,6 +240,15 @@ fn period(plan: &PeriodPlan, body: &Val, globals: &Globals, span: Span) -> Resul
     // Where only the end is known the key stays empty, since the end moves when a bundle is prolonged.
     let key = key.or_else(|| start.map(|start| start.seconds().to_string())).unwrap_or_default();
     Ok(Period { kind, key, start, end })
+}
+
+fn refuse_reversed(start: Option<UnixMs>, end: Option<UnixMs>) -> Result<(), ReadError> {
+    match start.zip(end) {
+        Some((start, end)) if end <= start => {
+            Err(ReadError::bad_answer("A period in the operator's answer ends before it begins."))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn bundles(plan: &BundlesPlan, body: &Val, globals: &Globals) -> Result<Vec<Bundle>, ReadError> {
@@ -243,7 +278,10 @@ fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
         _ => Ok(None),
     };
     let unlimited = matches!(member(each, "unlimited"), Some(Val::Bool(true)));
-    let (total, remaining) = (bytes("total")?, bytes("remaining")?);
+    let total = if member(each, "total").is_some_and(is_no_total) { None } else { bytes("total")? };
+    let remaining = bytes("remaining")?;
+    let (start, end) = (when("start")?, when("end")?);
+    refuse_reversed(start, end)?;
     let used = match (bytes("used")?, total, remaining) {
         (Some(used), _, _) => used,
         (None, Some(total), Some(remaining)) => total.minus(remaining).map_err(wrong)?,
@@ -259,8 +297,8 @@ fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
         code,
         used: used.to_bytes().map_err(wrong)?,
         total: total.map(Decimal::to_bytes).transpose().map_err(wrong)?,
-        start: when("start")?,
-        end: when("end")?,
+        start,
+        end,
     })
 }
 

@@ -165,7 +165,13 @@ fn find_and_capture(
         None => body,
         Some(plan) => find(connection, run, plan, &body, globals)?,
     };
-    run.captures.extend(capture(&step.capture, &value, |name| answer.header(name), globals)?);
+    let captured = capture(&step.capture, &value, |name| answer.header(name), globals)?;
+    // It may be a token. What identifies the card is no secret to whoever asks about it.
+    let own = [Some(run.profile.iccid), run.profile.eid];
+    let secrets: Vec<String> =
+        captured.values().filter(|value| !own.contains(&Some(value.as_str()))).cloned().collect();
+    run.mask(&secrets);
+    run.captures.extend(captured);
     Ok(Found { status: answer.status, value })
 }
 
@@ -177,7 +183,7 @@ fn find(
     body: &Val,
     globals: &Globals,
 ) -> Result<Val, ReadError> {
-    let values = connection.template_values(run, &BTreeMap::new());
+    let values = connection.template_values(run, &BTreeMap::new())?;
     let wanted = render::text(&connection.definition.templates, &plan.equals, &values)?;
     let candidates = plan
         .within
@@ -190,17 +196,22 @@ fn find(
             (key.map(|key| text_of(&key)).unwrap_or_default(), candidate)
         })
         .collect();
-    if keyed.iter().any(|(key, _)| key.is_empty()) {
-        return Err(ReadError::bad_answer("A SIM in the operator's answer has no number."));
-    }
     let matching = |same: &dyn Fn(&str) -> bool| -> Vec<&Val> {
-        keyed.iter().filter(|(key, _)| same(key)).map(|(_, candidate)| *candidate).collect()
+        keyed
+            .iter()
+            .filter(|(key, _)| !key.is_empty() && same(key))
+            .map(|(_, candidate)| *candidate)
+            .collect()
     };
     let mut hits = matching(&|key| key.eq_ignore_ascii_case(&wanted));
     if hits.is_empty() {
         hits = matching(&|key| iccid::same(key, &wanted));
     }
     match hits.as_slice() {
+        // The one without a number may be the one that is looked for.
+        [] if keyed.iter().any(|(key, _)| key.is_empty()) => {
+            Err(ReadError::bad_answer("A SIM in the operator's answer has no number."))
+        }
         [] => Err(ReadError::of_kind(FailureKind::NotFound)),
         [one] => Ok((*one).clone()),
         _ => Err(ReadError::bad_answer("The operator lists this SIM more than once.")),

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 const MAX_BODY_CHARS: usize = 4000;
 const MASK: &str = "***";
+/// A shorter secret, such as an id of one digit, is masked only where it stands alone.
+const ALWAYS_MASKED_LENGTH: usize = 8;
 
 /// One HTTP call of a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,5 +135,27 @@ impl Tracer {
 }
 
 fn masked(secrets: &[String], text: &str) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
+    secrets.iter().fold(text.to_owned(), |text, secret| {
+        if secret.len() >= ALWAYS_MASKED_LENGTH {
+            text.replace(secret.as_str(), MASK)
+        } else {
+            masked_alone(secret, &text)
+        }
+    })
+}
+
+/// Masks a short secret where no letter and no digit is beside it.
+fn masked_alone(secret: &str, text: &str) -> String {
+    let (mut masked, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, found) in text.match_indices(secret) {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        if !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric) {
+            masked.push_str(&text[from..at]);
+            masked.push_str(MASK);
+            from = at + found.len();
+        }
+    }
+    masked.push_str(&text[from..]);
+    masked
 }

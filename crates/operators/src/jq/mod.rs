@@ -1,5 +1,6 @@
 //! The jq programs of a definition: compiled once, run on one answer.
 
+mod arithmetic;
 mod prelude;
 
 use crate::iccid;
@@ -65,10 +66,25 @@ pub(crate) struct Globals {
     pub(crate) answers: Val,
 }
 
+/// What a program is for. It decides what the program may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Its outputs are amounts, which it must not calculate.
+    Amount,
+    /// Its outputs are objects with amounts in them.
+    Bundles,
+    Other,
+}
+
 impl Program {
-    pub(crate) fn compile(code: &str) -> Result<Self, CompileError> {
+    pub(crate) fn compile(code: &str, purpose: Purpose) -> Result<Self, CompileError> {
         // The compiler reports what does not lex.
         let tokens = Lexer::new(code).lex().unwrap_or_default();
+        match purpose {
+            Purpose::Amount => arithmetic::refuse(code, &tokens)?,
+            Purpose::Bundles => arithmetic::refuse_in_bundles(code, &tokens)?,
+            Purpose::Other => {}
+        }
         refuse_forbidden(code, &tokens)?;
         let same: jaq_core::RunPtr<JustLut<Val>> =
             |cv| unary(cv, |this, other| Ok(Val::from(iccid::same(&text_of(&this), &text_of(&other)))));

@@ -1,5 +1,5 @@
-use super::Program;
 use super::prelude::{PRELUDE, needed};
+use super::{Program, Purpose};
 
 /// Every definition of the prelude compiles with only what is found to be needed for it.
 #[test]
@@ -11,7 +11,7 @@ fn nothing_needed_is_left_out() {
         } else {
             format!("{}({arguments})", definition.name)
         };
-        match Program::compile(&call) {
+        match Program::compile(&call, Purpose::Other) {
             Ok(_) => {}
             Err(error) => assert!(error.message.contains("not available"), "{call}: {}", error.message),
         }

@@ -42,10 +42,10 @@ fn nonsense_is_refused() {
 
 #[test]
 fn suffixes() {
-    assert_eq!(split_unit("1.00MB").unwrap().1, Some(Unit::MB));
-    assert_eq!(split_unit("100").unwrap().1, None);
-    assert_eq!(split_unit("1.00XB"), Err(AmountError::UnknownUnit));
-    assert_eq!(split_unit("MB"), Err(AmountError::NotANumber));
+    assert_eq!(split_unit("1.00MB", Base::Binary).unwrap().1, Some(Unit::MB));
+    assert_eq!(split_unit("100", Base::Binary).unwrap().1, None);
+    assert_eq!(split_unit("1.00XB", Base::Binary), Err(AmountError::UnknownUnit));
+    assert_eq!(split_unit("MB", Base::Binary), Err(AmountError::NotANumber));
 }
 
 proptest! {
@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn any_text_is_answered_without_panic(text in ".{0,40}") {
-        let _ = split_unit(&text);
+        let _ = split_unit(&text, Base::Decimal);
         let _ = bytes(&text, Unit::TB, Base::Binary);
     }
 }

@@ -4,6 +4,7 @@
 
 mod bad_answers;
 mod definitions;
+mod faults;
 mod fixtures;
 mod logins;
 mod logs;

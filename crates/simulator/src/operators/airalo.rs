@@ -2,7 +2,7 @@
 
 use crate::credentials::require_client;
 use crate::exchange::Exchange;
-use crate::format::{MB, at, plain_date, topped_up, year_start};
+use crate::format::{MIB, at, plain_date, topped_up, year_start};
 use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
 use crate::operator::{Operator, bucket};
@@ -27,26 +27,21 @@ fn operation(_: &OperatorState, _: &Call<'_>, route: Route<'_>) -> Operation {
 }
 
 fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
-    // The documentation does not say how the body is encoded: JSON or a form.
-    let json = exchange.call.json();
-    let field = |name: &str| match json.get(name) {
-        Some(value) => value.as_str().map(str::to_owned),
-        None => exchange.call.form(name),
-    };
-    require_client(field, "The grant type field is required.")?;
+    require_client(|name| exchange.call.form(name), "The grant type field is required.")?;
     Ok(Reply::ok(&json!({
         "data": {
             "token_type": "Bearer",
-            "expires_in": exchange.config.token_ttl_seconds,
+            // 366 days, as documented. The token dies sooner, as documented too.
+            "expires_in": 31_622_400,
             "access_token": exchange.new_token("eyJ0eXAiOiJKV1Qi."),
         },
-        "meta": {"message": "success"},
+        "meta": {"message": "api.succes"},
     })))
 }
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
     let iccid = exchange.require_usage_with_token(operation)?;
-    let used = exchange.read_cached(iccid).used / MB;
+    let used = exchange.read_cached(iccid).used / MIB;
     let total = topped_up(used, 1_024);
     Ok(Reply::ok(&json!({
         "data": {
@@ -60,7 +55,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
             "total_voice": 0,
             "total_text": 0,
         },
-        "meta": {"message": "success"},
+        "meta": {"message": "api.succes"},
     })))
 }
 
@@ -68,7 +63,7 @@ fn problem(problem: Problem) -> Reply {
     let with_meta =
         |status, message: &str| Reply::json(status, &json!({"data": [], "meta": {"message": message}}));
     match problem {
-        Problem::BadCredentials => with_meta(401, "Authentication failed"),
+        Problem::BadCredentials => with_meta(401, "Client authentication failed"),
         Problem::NoCredentials | Problem::TokenGone => with_meta(401, "This action is unauthorized."),
         // `data` changes its type here: a list instead of an object.
         Problem::UnknownSim | Problem::NoSuchCall => with_meta(404, "messages.resource_not_found"),

@@ -51,7 +51,10 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 fn problem(problem: Problem) -> Reply {
     let (status, code, message) = match problem {
         Problem::NoCredentials => {
-            return latin1(Reply::json(401, &json!({"errorMessage": "Authorization header is missing"})));
+            return latin1(Reply::json(
+                401,
+                &json!({"errorMessage": "Full authentication is required to access this resource"}),
+            ));
         }
         Problem::BadCredentials | Problem::TokenGone => (401, "10000001", "Invalid credentials"),
         // Code and text are what third parties remember. The vendor's list could not be read.

@@ -15,6 +15,7 @@ const GB: u64 = 1_000_000_000;
 /// More used-up bundles than this on one SIM are merged into larger ones.
 const MAX_USED_UP: u64 = 8;
 const DEFAULT_ASSIGNMENTS: usize = 15;
+const MAX_ASSIGNMENTS: usize = 200;
 
 /// The limit is documented as a fixed window. A sliding window keeps to every fixed one.
 pub(super) static ESIM_GO: Operator = Operator {
@@ -36,11 +37,15 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
     exchange.require_known(iccid)?;
     let with_used = exchange.call.query("includeUsed").as_deref() == Some("true");
-    let limit = exchange.call.query("limit").and_then(|text| text.parse().ok());
+    let limit = exchange.call.query("limit").map_or(Some(DEFAULT_ASSIGNMENTS), |limit| limit.parse().ok());
+    let Some(limit) = limit.filter(|limit| (1..=MAX_ASSIGNMENTS).contains(limit)) else {
+        return Err(Problem::BadRequest("limit is 1 to 200"));
+    };
     let mut assignments = assignments(exchange, exchange.read(iccid).used);
-    assignments
-        .retain(|one| with_used || !matches!(one["bundleState"].as_str(), Some("depleted" | "expired")));
-    assignments.truncate(limit.unwrap_or(DEFAULT_ASSIGNMENTS));
+    assignments.retain(|one| {
+        with_used || !matches!(one["bundleState"].as_str(), Some("Depleted" | "depleted" | "expired"))
+    });
+    assignments.truncate(limit);
     Ok(Reply::ok(&json!({"bundles": [{
         "name": "esim_1GB_365D_GB_V2",
         "description": "eSIM, 1GB, 365 Days, United Kingdom, V2",
@@ -68,7 +73,7 @@ fn with_budget(reply: Reply, budget: &Budget) -> Reply {
         .with("x-ratelimit-cost", 1)
 }
 
-/// Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for
+/// The operator's pages write states in lower case and capitalised, so both are here. Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for
 /// calls).
 fn assignments(exchange: &Exchange<'_>, used: u64) -> Vec<Value> {
     let size = GB * (used / (GB * MAX_USED_UP) + 1);
@@ -98,7 +103,11 @@ fn assignments(exchange: &Exchange<'_>, used: u64) -> Vec<Value> {
     let mut calls = data(1, 100, 40, "active");
     calls["callTypeGroup"] = json!("voice");
     let mut all = vec![waiting, data(used_up + 3, size, size - used % size, "active")];
-    all.extend((0..used_up).rev().map(|index| data(index + 3, size, 0, "depleted")));
+    all.extend(
+        (0..used_up)
+            .rev()
+            .map(|index| data(index + 3, size, 0, if index == 0 { "Depleted" } else { "depleted" })),
+    );
     all.extend([data(2, GB, 300_000_000, "expired"), calls]);
     all
 }

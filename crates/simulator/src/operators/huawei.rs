@@ -4,17 +4,19 @@ use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;
 use crate::format::{MIB, at, fraction, rfc3339_millis, topped_up};
 use crate::operation::{Operation, Problem};
-use crate::operator::Operator;
+use crate::operator::{Operator, bucket};
 use crate::sims::hash;
 use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
+use simgauge_domain::limits::Scope;
 
 /// Bytes of the first plan of every SIM.
 const PLAN: u64 = 30 * MIB;
 const MAX_SIMS: usize = 50;
 
 pub(super) static HUAWEI: Operator = Operator {
+    buckets: &[bucket(Scope::Credential, 5, 1)],
     shown_token,
     log_in,
     ..Operator::new("huawei_gsl", &["flow_used"], operation, answer, problem)
@@ -56,10 +58,10 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     if asked.is_empty() || asked.len() > MAX_SIMS {
         return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
     }
-    // An unknown SIM has no plans.
+    // One unknown SIM refuses the whole call.
+    asked.iter().try_for_each(|iccid| exchange.require_known(iccid))?;
     let plans: Vec<Value> = asked
         .into_iter()
-        .filter(|iccid| exchange.knows(iccid))
         .flat_map(|iccid| {
             let usage = exchange.read(iccid);
             let first = usage.used.min(PLAN);
@@ -72,7 +74,8 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    // The pages that could be read document only the form of the codes.
+    // What the gateway answers to a token that is gone or to too many calls could not be read: those codes
+    // are ours.
     let (status, code, message) = match problem {
         Problem::BadCredentials => {
             let message = "The username or password is wrong.";
@@ -80,11 +83,11 @@ fn problem(problem: Problem) -> Reply {
             return Reply::json(401, &json!({ "error": error }));
         }
         Problem::NoCredentials | Problem::TokenGone => (401, "GSL.00010001", "token is invalid"),
-        Problem::UnknownSim => (404, "GSL.00010005", "SIM card does not exist"),
+        Problem::UnknownSim => (400, "GSL.00011011", "The iccid does not exist."),
         Problem::NoSuchCall => (404, "APIGW.0101", "The API does not exist or has not been published"),
         Problem::BadRequest(detail) => (400, "GSL.00010004", detail),
         Problem::RateLimited => (429, "APIGW.0308", "The throttling threshold has been reached"),
-        Problem::Failure(status) => (status, "GSL.00010000", "system error"),
+        Problem::Failure(status) => (status, "GSL.00010003", "系统繁忙,请稍后重试。"),
     };
     Reply::json(status, &json!({"error_code": code, "error_msg": message}))
 }

@@ -48,18 +48,28 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
         Operation::Lookup(iccid) | Operation::Usage(iccid) if !exchange.knows(iccid) => {
             Err(Problem::UnknownSim)
         }
+        Operation::Lookup(_) if !page_size_is_within(exchange.call, 1_000) => {
+            Err(Problem::BadRequest("PageSize is 1 to 1000"))
+        }
+        Operation::Usage(_) if !page_size_is_within(exchange.call, 249) => {
+            Err(Problem::BadRequest("PageSize is 1 to 249"))
+        }
         Operation::Lookup(iccid) => Ok(billing_periods(exchange, iccid)),
-        Operation::Usage(iccid) => Ok(usage(exchange, iccid)),
+        Operation::Usage(iccid) => usage(exchange, iccid),
         _ => Err(Problem::NoSuchCall),
     }
 }
 
 fn problem(problem: Problem) -> Reply {
-    // The numbers are examples. The real API may leave out `code` and `more_info`.
+    // The log-in has an error of another form. 20404 is documented for KORE's other APIs; the other numbers
+    // are ours.
     let (status, code, message) = match problem {
-        Problem::BadCredentials => (401, 83_001, "Invalid client or Invalid client credentials"),
+        Problem::BadCredentials => {
+            let what = "Invalid client or Invalid client credentials";
+            return Reply::json(401, &json!({"error": "invalid_client", "error_description": what}));
+        }
         Problem::NoCredentials | Problem::TokenGone => (401, 83_002, "Unauthorized"),
-        Problem::UnknownSim | Problem::NoSuchCall => (404, 83_404, "The requested resource was not found"),
+        Problem::UnknownSim | Problem::NoSuchCall => (404, 20_404, "The requested resource was not found"),
         Problem::BadRequest(detail) => (400, 83_000, detail),
         Problem::RateLimited => (429, 83_429, "Too Many Requests"),
         Problem::Failure(status) => (status, 83_500, "Internal Server Error"),
@@ -88,7 +98,21 @@ fn sims(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     list("sims", &[sim])
 }
 
+fn page_size_is_within(call: &Call<'_>, most: u64) -> bool {
+    call.query("PageSize").is_none_or(|size| size.parse().is_ok_and(|size| (1..=most).contains(&size)))
+}
+
 fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
+    let sims = &exchange.state.sims;
+    if sims.peek(iccid, |sim| sim.used(exchange.config, exchange.now)) == 0 {
+        // A SIM that was never used has no period, or one without dates.
+        let undated =
+            json!({"sim_sid": sid_of(iccid), "period_type": "ready", "start_time": null, "end_time": null});
+        return list(
+            "billing_periods",
+            if hash(iccid).is_multiple_of(2) { &[] } else { std::slice::from_ref(&undated) },
+        );
+    }
     let now = at(exchange.now, 0);
     let period = |back: i32| {
         let (start, end) = (month_away(&now, back), month_away(&now, back + 1));
@@ -101,24 +125,32 @@ fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
             "period_type": "active",
         })
     };
-    list("billing_periods", &[period(0), period(-1)])
+    // In no particular order.
+    list("billing_periods", &[period(-1), period(0)])
 }
 
 /// Usage in the window asked for. By default it begins one month ago, within the last billing period.
-fn usage(exchange: &Exchange<'_>, iccid: &str) -> Reply {
+fn usage(exchange: &Exchange<'_>, iccid: &str) -> Result<Reply, Problem> {
     let now = at(exchange.now, 0);
-    let time = |name| exchange.call.query(name).and_then(|text| text.parse::<Timestamp>().ok());
+    let time = |name| {
+        let text = exchange.call.query(name);
+        text.map(|text| text.parse::<Timestamp>().map_err(|_| Problem::BadRequest("times are ISO 8601")))
+            .transpose()
+    };
+    if !matches!(exchange.call.query("Granularity").as_deref(), None | Some("hour" | "day" | "all")) {
+        return Err(Problem::BadRequest("Granularity is hour, day or all"));
+    }
     let month = month_start(&now);
-    let start = time("StartTime").unwrap_or_else(|| {
+    let start = time("StartTime")?.unwrap_or_else(|| {
         now.checked_sub(jiff::Span::new().months(1)).map_or(month.timestamp(), |back| back.timestamp())
     });
-    let end = time("EndTime").unwrap_or(now.timestamp());
+    let end = time("EndTime")?.unwrap_or(now.timestamp());
     let mut used = if end > month.timestamp() { exchange.read(iccid).used } else { 0 };
     if start < month.timestamp() {
         used += 1 + hash(iccid) % 100_000_000;
     }
     if used == 0 {
-        return list("usage_records", &[]);
+        return Ok(list("usage_records", &[]));
     }
     let up = used / 3;
     let record = json!({
@@ -131,10 +163,10 @@ fn usage(exchange: &Exchange<'_>, iccid: &str) -> Reply {
         "data_upload": up,
         "data_download": used - up,
         "data_total": used,
-        "data_total_billed": 0,
+        "data_total_billed": "0",
         "billed_unit": null,
     });
-    list("usage_records", &[record])
+    Ok(list("usage_records", &[record]))
 }
 
 /// A SIM's id: `HS`, the length of the ICCID, the ICCID, zeros up to 32.

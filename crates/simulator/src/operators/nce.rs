@@ -2,19 +2,21 @@
 
 use crate::credentials::require_basic;
 use crate::exchange::Exchange;
-use crate::format::{MB, days, fixed, number, topped_up};
+use crate::format::{MIB, days, fixed, number, topped_up};
 use crate::operation::{Operation, Problem};
-use crate::operator::Operator;
+use crate::operator::{Operator, bucket};
 use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route};
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use simgauge_domain::limits::Scope;
 
 /// Bytes that a SIM is sold with, and topped up by.
-const VOLUME: u64 = 500 * MB;
+const VOLUME: u64 = 500 * MIB;
 
 pub(super) static NCE: Operator = Operator {
     base_path: &["management-api"],
+    buckets: &[bucket(Scope::Credential, 10, 1), bucket(Scope::Login, 600, 60)],
     log_in,
     ..Operator::new("1nce", &["volume"], operation, answer, problem)
 };
@@ -53,13 +55,13 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    let token_error = |message: &str| {
-        Reply::json(400, &json!({"statusCode": 400, "errorCode": "AuthValidationError", "message": message}))
+    let token_error = |code: &str, message: &str| {
+        Reply::json(400, &json!({"statusCode": 400, "errorCode": code, "message": message}))
     };
     // Errors about SIMs have no content.
     match problem {
-        Problem::BadCredentials => token_error("Invalid client credentials"),
-        Problem::BadRequest(detail) => token_error(detail),
+        Problem::BadCredentials => token_error("BadCredentials", "User does not exist."),
+        Problem::BadRequest(detail) => token_error("BodyValidationError", detail),
         Problem::NoCredentials | Problem::TokenGone => Reply::empty(401),
         Problem::UnknownSim | Problem::NoSuchCall => Reply::empty(404),
         Problem::RateLimited => Reply::empty(429),
@@ -88,9 +90,9 @@ fn usage(exchange: &Exchange<'_>, iccid: &str) -> Reply {
 fn row(date: &str, volume: u64) -> Value {
     let sent = volume / 3;
     json!({"date": date, "data": {
-        "volume": fixed(volume, MB, 6),
-        "volume_rx": fixed(volume - sent, MB, 6),
-        "volume_tx": fixed(sent, MB, 6),
+        "volume": fixed(volume, MIB, 6),
+        "volume_rx": fixed(volume - sent, MIB, 6),
+        "volume_tx": fixed(sent, MIB, 6),
         "traffic_type": {"id": 5, "description": "Data", "unit": "MB"},
     }})
 }
@@ -99,11 +101,11 @@ fn quota(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     let used = exchange.read(iccid).used;
     let total = topped_up(used, VOLUME);
     Reply::ok(&json!({
-        "volume": number(total - used, MB, 6),
-        "total_volume": number(total, MB, 6),
+        "volume": number(total - used, MIB, 6),
+        "total_volume": number(total, MIB, 6),
         "expiry_date": "2036-06-01T00:00:00.000Z",
         "peak_throughput": 1_000_000,
-        "last_volume_added": number(VOLUME, MB, 6),
+        "last_volume_added": number(VOLUME, MIB, 6),
         "last_status_change_date": "2026-01-02T03:04:05.000Z",
         "threshold_percentage": 20,
     }))

@@ -55,9 +55,9 @@ fn problem(problem: Problem) -> Reply {
         Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
             envelope("401", "appkey 不存在或签名错误", None)
         }
-        Problem::UnknownSim => envelope("404", "未找到", None),
+        Problem::UnknownSim => envelope("41008", "卡号与运营商不匹配", None),
         Problem::BadRequest(detail) => envelope("400", detail, None),
-        Problem::RateLimited => envelope("429", "操作过于频繁,请稍后再试", None),
+        Problem::RateLimited => envelope("501", "请求太频繁", None),
         Problem::NoSuchCall => status(404, "未找到"),
         Problem::Failure(code @ (404 | 405 | 413 | 503)) => status(code, "系统繁忙,请稍后再试"),
         // Every call of an operation is answered with HTTP 200, also where the platform itself fails.

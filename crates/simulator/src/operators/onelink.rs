@@ -74,15 +74,15 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    // Clients confirm only 12021 and that errors are HTTP 200 with a status other than "0".
+    // The codes are from a reseller's copy of the list. It has none for too many calls. Errors are HTTP 200.
     let (http, status, message) = match problem {
         Problem::NoCredentials | Problem::TokenGone => (200, "12021", "TOKEN不存在或已过期,请重新获取"),
-        Problem::BadCredentials => (200, "12001", "APPID或密码错误"),
-        Problem::UnknownSim => (200, "11002", "号码不存在"),
-        Problem::BadRequest(detail) => (200, "12002", detail),
-        Problem::RateLimited => (200, "12022", "访问过于频繁"),
+        Problem::BadCredentials => (200, "12022", "应用ID或密码验证不通过"),
+        Problem::UnknownSim => (200, "12010", "卡号鉴权失败,不存在本系统"),
+        Problem::BadRequest(detail) => (200, "11000", detail),
+        Problem::RateLimited => (200, "made-up", "访问过于频繁"),
         Problem::NoSuchCall => return Reply::html(404, "404 Not Found"),
-        Problem::Failure(http) => (http, "10001", "系统错误"),
+        Problem::Failure(http) => (http, "500", "系统内部错误"),
     };
     Reply::json(http, &json!({"status": status, "message": message, "result": []}))
 }

@@ -40,12 +40,23 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     }
     exchange.require_known(iccid)?;
     let usage = exchange.read(iccid);
+    if usage.used == 0 {
+        // A card that was never activated has neither a figure nor the dates of a plan.
+        return Ok(Reply::ok(&json!({"code": "0", "message": "OK", "detail": "", "data": {
+            "iccid": usage.iccid,
+            "carrier": "cmcc",
+            "type": "SINGLE",
+            "status": "inventory",
+            "ratePlanId": 1,
+            "iratePlanName": "100.0M/月",
+            "totalDataVolume": 100.0,
+        }})));
+    }
     let month = month_start(&at(exchange.now, CHINA));
     let last = month_away(&month, 1).saturating_sub(jiff::SignedDuration::from_secs(1));
     let (start, end) = (plain_date(&month), plain_date(&last));
     Ok(Reply::ok(&json!({
         "code": "0",
-        "success": true,
         "message": "OK",
         "detail": "",
         "data": {
@@ -57,7 +68,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
             "totalDataVolume": fraction(topped_up(usage.used, 100 * MIB), MIB, 2),
             "useCountAsVolume": false,
             "ratePlanId": 1,
-            "iratePlanName": "100M",
+            "iratePlanName": "100.0M/月",
             "startDate": start,
             "expireDate": end,
             "ratePlanEffetiveDate": start,
@@ -68,29 +79,41 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    // The vendor's list of codes could not be read, so these are ours. Confirmed: HTTP 200, and a string
-    // `code` other than "0".
+    // Clients know 443, 445 and 446. The other codes are ours. The operator's SDKs show that an error is
+    // HTTP 200 with a text `code` other than "0".
     let (status, code, message) = match problem {
-        Problem::NoCredentials => (200, "1001", "appid or sign is missing"),
-        Problem::BadCredentials | Problem::TokenGone => (200, "1002", "sign error"),
-        Problem::BadRequest(detail) => (200, "1003", detail),
+        Problem::NoCredentials => (200, "443", "invalid appid"),
+        Problem::BadCredentials | Problem::TokenGone => (200, "445", "sign error"),
+        Problem::BadRequest(detail) => (200, "446", detail),
         Problem::UnknownSim => (200, "2001", "device not found"),
         Problem::RateLimited => (200, "1004", "too many requests"),
         Problem::NoSuchCall => return Reply::html(404, "404 Not Found"),
         Problem::Failure(status) => (status, "9999", "system error"),
     };
-    Reply::json(
-        status,
-        &json!({"code": code, "success": false, "message": message, "detail": "", "data": null}),
-    )
+    Reply::json(status, &json!({"code": code, "message": message, "detail": "", "data": null}))
 }
 
-/// SHA-256 over the sorted raw `k=v`, then `&` and the secret.
+/// SHA-256 over the sorted raw `k=v`, joined with `&`, and the secret right behind them.
 fn sign(body: &[u8]) -> String {
     let mut signed: Vec<String> = pairs(body)
         .filter(|(name, _)| name != "sign")
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     signed.sort_unstable();
-    hex::encode(Sha256::digest(format!("{}&{SECRET}", signed.join("&"))))
+    hex::encode(Sha256::digest(format!("{}{SECRET}", signed.join("&"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed apart, from the algorithm that the operator's five SDKs share.
+    #[test]
+    fn the_secret_follows_without_an_ampersand() {
+        let body = b"timestamp=1778234400000&appid=sim-user&iccid=898607B2091700000011&sign=x";
+        assert_eq!(sign(body), "eba82f0058e0f338a60b273ae336ceb4a48764e6a818db06a7e12af07016b5b4");
+        let batch =
+            b"iccids=898602B7091700000019%2C898607B2091700000011&appid=sim-user&timestamp=1778234400000";
+        assert_eq!(sign(batch), "6927f365cf7e613842e2d5659eff0add7b7f5163ef26766cccd1cc2765189328");
+    }
 }

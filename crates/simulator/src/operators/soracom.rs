@@ -12,6 +12,8 @@ use std::time::Duration;
 
 const DEFAULT_LIFE: u64 = 86_400;
 const LONGEST_LIFE: u64 = 172_800;
+const DEFAULT_FOUND: u64 = 10;
+const MAX_FOUND: u64 = 100;
 /// The beginning of a SIM id, before the ICCID, so that an id is never mistaken for an ICCID.
 const ID_PREFIX: &str = "SIM";
 
@@ -42,7 +44,10 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
     if body["authKeyId"] != USER || body["authKey"] != SECRET {
         return Err(Problem::BadCredentials);
     }
-    let asked = body["tokenTimeoutSeconds"].as_u64().unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE);
+    let asked = body["tokenTimeoutSeconds"].as_u64().unwrap_or(DEFAULT_LIFE);
+    if asked > LONGEST_LIFE {
+        return Err(Problem::BadRequest("tokenTimeoutSeconds is 172800 at most"));
+    }
     let life = asked.min(exchange.config.token_ttl_seconds);
     let tokens = &exchange.state.tokens;
     let key = format!("api-{:016x}", tokens.next_serial(exchange.now));
@@ -51,11 +56,18 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
     Ok(Reply::ok(&json!({"apiKey": key, "token": token, "operatorId": "OP0000000000", "userName": USER})))
 }
 
+fn asked_limit(call: &Call<'_>) -> u64 {
+    call.query("limit").map_or(DEFAULT_FOUND, |limit| limit.parse().unwrap_or(0))
+}
+
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
     let token = shown_token(exchange.call).ok_or(Problem::NoCredentials)?;
     exchange.require_token(Some(&token))?;
     match operation {
-        Operation::Lookup(iccid) if iccid.is_empty() => Err(Problem::BadRequest("iccid is needed here")),
+        Operation::Lookup(iccid) if iccid.len() < 2 => Err(Problem::BadRequest("iccid needs 2 characters")),
+        Operation::Lookup(_) if !(1..=MAX_FOUND).contains(&asked_limit(exchange.call)) => {
+            Err(Problem::BadRequest("limit is 1 to 100"))
+        }
         Operation::Lookup(iccid) => {
             let mut found = vec![sim(&neighbour(iccid))];
             if exchange.knows(iccid) {
@@ -69,10 +81,11 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    // The bodies of errors are not documented. This is the shape that clients have seen.
+    // The form is documented. Of the codes only SEM0016 is, so these are ours.
     let (status, code, message) = match problem {
-        Problem::BadCredentials => (401, "AUM0001", "Authentication failed."),
-        Problem::NoCredentials | Problem::TokenGone => (401, "AUM0003", "Invalid or expired API token."),
+        // Documented without a body.
+        Problem::BadCredentials => return Reply::empty(401),
+        Problem::NoCredentials | Problem::TokenGone => (401, "AUM0000", "Invalid or expired API token."),
         Problem::UnknownSim => (404, "SEM0001", "The SIM is not found."),
         Problem::NoSuchCall => (404, "COM0404", "Not found."),
         Problem::BadRequest(detail) => (400, "COM0003", detail),
@@ -121,5 +134,13 @@ fn class(up: u64, down: u64) -> Value {
 }
 
 fn sim(iccid: &str) -> Value {
-    json!({"simId": format!("{ID_PREFIX}{iccid}"), "iccid": iccid, "status": "active", "type": "iot-sim"})
+    // A SIM is a map of profiles by ICCID. It has no ICCID of its own.
+    json!({
+        "operatorId": "OP0000000000",
+        "simId": format!("{ID_PREFIX}{iccid}"),
+        "type": "uicc",
+        "status": "active",
+        "activeProfileId": iccid,
+        "profiles": { iccid: {"iccid": iccid, "primaryImsi": "440103200000013", "subscribers": {}} },
+    })
 }

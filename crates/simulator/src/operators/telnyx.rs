@@ -28,6 +28,10 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     if iccid.is_empty() {
         return Err(Problem::BadRequest("filter[iccid] is needed here"));
     }
+    let size = exchange.call.query("page[size]").map_or(Some(20), |size| size.parse().ok());
+    if !size.is_some_and(|size| (1..=250).contains(&size)) {
+        return Err(Problem::BadRequest("page[size] is 1 to 250"));
+    }
     // The filter finds every number that contains the one asked for, in no useful order.
     let mut found = vec![element(&neighbour(iccid), 123_456_789)];
     if exchange.knows(iccid) {
@@ -39,19 +43,27 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
 }
 
 fn problem(problem: Problem) -> Reply {
-    // Only `detail` of an error's keys is documented.
     let (status, code, title, detail) = match problem {
-        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
-            (401, "10009", "Authentication failed", "Could not understand the provided credentials.")
-        }
+        Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => (
+            401,
+            "10009",
+            "Authentication failed",
+            "The required authentication headers were either invalid or not included in the request.",
+        ),
         Problem::UnknownSim | Problem::NoSuchCall => {
             (404, "10005", "Resource not found", "The requested resource or URL could not be found.")
         }
         Problem::BadRequest(detail) => (400, "10015", "Bad request", detail),
-        Problem::RateLimited => (429, "10011", "Too many requests", "You have exceeded the rate limit."),
+        Problem::RateLimited => {
+            (429, "10011", "Too many requests", "You have exceeded the maximum number of allowed requests.")
+        }
         Problem::Failure(status) => (status, "10007", "Unexpected error", "An unexpected error occurred."),
     };
-    Reply::json(status, &json!({"errors": [{"code": code, "title": title, "detail": detail}]}))
+    Reply::json(
+        status,
+        &json!({"errors": [{"code": code, "title": title, "detail": detail,
+        "meta": {"url": format!("https://developers.telnyx.com/docs/overview/errors/{code}")}}]}),
+    )
 }
 
 fn element(iccid: &str, used: u64) -> Value {

@@ -13,18 +13,19 @@ async fn ask(world: &World, token: &str, iccid: &str) -> Answer {
 #[tokio::test]
 async fn answers_are_whole_megabytes_and_twenty_minutes_old() {
     let world = World::growing().await;
-    world.simulator.set_usage("airalo", SIM, 724_000_000);
+    world.simulator.set_usage("airalo", SIM, 724 * 1_048_576);
     let token = token(&world).await;
     let first = ask(&world, &token, SIM).await.json();
     assert_eq!((&first["data"]["remaining"], &first["data"]["total"]), (&300.into(), &1_024.into()));
     assert_eq!(first["data"]["expired_at"], "2028-01-01 00:00:00");
-    assert_eq!(first["meta"]["message"], "success");
+    assert_eq!(first["meta"]["message"], "api.succes");
     world.pass(Duration::from_secs(1_199));
     assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 300);
     world.pass(Duration::from_secs(1));
-    assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 240);
+    // 60,000,000 bytes more are 57.2 MB of 1,048,576.
+    assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 243);
     // What is set by hand is seen at once.
-    world.simulator.set_usage("airalo", SIM, 24_000_000);
+    world.simulator.set_usage("airalo", SIM, 24 * 1_048_576);
     assert_eq!(ask(&world, &token, SIM).await.json()["data"]["remaining"], 1_000);
 }
 
@@ -57,9 +58,8 @@ async fn a_missing_sim_changes_the_type_of_data() {
     assert_eq!(world.log_in_by_form("airalo/v2/token", "x").await.status, 401);
     let body =
         j!({"client_id": "sim-user", "client_secret": "sim-secret", "grant_type": "client_credentials"});
-    let answer = send(json(world.post("airalo/v2/token"), &body)).await.json();
-    let token = answer["data"]["access_token"].as_str().unwrap();
-    let unknown = ask(&world, token, UNKNOWN).await;
+    assert_eq!(send(json(world.post("airalo/v2/token"), &body)).await.status, 422, "the log-in is a form");
+    let unknown = ask(&world, &token(&world).await, UNKNOWN).await;
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.text, r#"{"data":[],"meta":{"message":"messages.resource_not_found"}}"#);
     assert_eq!(ask(&world, "x", SIM).await.status, 401);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use simgauge_simulator::{Fault, FaultSpan};
 
 async fn simboss(world: &World, secret: &str, iccid: &str, timestamp: &str) -> Answer {
-    let text = format!("appid=sim-user&iccid={iccid}&timestamp={timestamp}&{secret}");
+    let text = format!("appid=sim-user&iccid={iccid}&timestamp={timestamp}{secret}");
     let sign = hex::encode(Sha256::digest(text));
     let pairs = [("iccid", iccid), ("appid", "sim-user"), ("timestamp", timestamp), ("sign", &sign)];
     send(form(world.post("simboss/device/detail"), &pairs)).await
@@ -17,7 +17,7 @@ async fn simboss_takes_a_signed_form() {
     let now = NOW.to_string();
     world.simulator.set_usage("simboss", SIM, 12 * 1_048_576 + 524_288);
     let answer = simboss(&world, "sim-secret", SIM, &now).await.json();
-    assert_eq!((&answer["code"], &answer["success"]), (&"0".into(), &true.into()));
+    assert_eq!(answer["code"], "0");
     let data = &answer["data"];
     assert_eq!((&data["iccid"], &data["usedDataVolume"]), (&SIM.into(), &12.5.into()));
     assert_eq!(data["totalDataVolume"].to_string(), "100.0");
@@ -26,12 +26,16 @@ async fn simboss_takes_a_signed_form() {
     assert_eq!(data["lastSyncDate"], "2026-05-08 18:11:12");
 
     for (answer, code) in [
-        (simboss(&world, "x", SIM, &now).await, "1002"),
+        (simboss(&world, "x", SIM, &now).await, "445"),
         (simboss(&world, "sim-secret", UNKNOWN, &now).await, "2001"),
-        (simboss(&world, "sim-secret", SIM, "1.778235072E12").await, "1003"),
+        (simboss(&world, "sim-secret", SIM, "1.778235072E12").await, "446"),
     ] {
         assert_eq!((answer.status, answer.json()["code"].as_str()), (200, Some(code)));
     }
+    world.simulator.set_usage("simboss", SIM, 0);
+    let never_activated = simboss(&world, "sim-secret", SIM, &now).await.json();
+    assert_eq!(never_activated["data"]["status"], "inventory");
+    assert!(never_activated["data"].get("usedDataVolume").is_none(), "{never_activated}");
 }
 
 fn transaction(number: u32) -> String {
@@ -71,17 +75,17 @@ async fn onelink_says_token_gone_in_the_body() {
     let world = World::fixed().await;
     let status = |answer: Answer| (answer.status, answer.json()["status"].as_str().unwrap().to_owned());
     let wrong = onelink(&world, "get/token", 1, "appid=sim-user&password=x").await;
-    assert_eq!(status(wrong), (200, "12001".into()));
+    assert_eq!(status(wrong), (200, "12022".into()));
     let good = token(&world, 2).await;
     let usage = "query/sim-data-usage";
     let gone = onelink(&world, usage, 3, &format!("token=x&iccid={SIM}")).await;
     assert_eq!(status(gone), (200, "12021".into()));
     let unknown = onelink(&world, usage, 4, &format!("token={good}&iccid={UNKNOWN}")).await;
-    assert_eq!(status(unknown), (200, "11002".into()));
+    assert_eq!(status(unknown), (200, "12010".into()));
     let both = onelink(&world, usage, 5, &format!("token={good}&iccid={SIM}&msisdn=1")).await;
-    assert_eq!(status(both), (200, "12002".into()));
+    assert_eq!(status(both), (200, "11000".into()));
     let again = onelink(&world, usage, 5, &format!("token={good}&iccid={SIM}")).await;
-    assert_eq!(status(again), (200, "12002".into()));
+    assert_eq!(status(again), (200, "11000".into()));
     assert_eq!(world.simulator.stats("onelink_v5").violation_notes[0].note, "a transid was used twice");
 
     world.simulator.set_fault("onelink_v5", None, Fault::AuthExpired, FaultSpan::Count(1));

@@ -10,7 +10,7 @@ fn counted(answer: &Value) -> (u64, u64) {
     let assignments = answer["bundles"][0]["assignments"].as_array().unwrap().clone();
     let counts = assignments.iter().filter(|one| {
         one["callTypeGroup"] == "data"
-            && ["active", "depleted"].contains(&one["bundleState"].as_str().unwrap())
+            && ["active", "depleted", "Depleted"].contains(&one["bundleState"].as_str().unwrap())
     });
     let sum = |field: &str| counts.clone().map(|one| one[field].as_u64().unwrap()).sum::<u64>();
     (sum("initialQuantity") - sum("remainingQuantity"), sum("initialQuantity"))

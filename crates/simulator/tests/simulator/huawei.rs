@@ -27,7 +27,8 @@ async fn the_token_is_in_a_header_and_the_plans_add_up() {
         |field: &str| plans.as_array().unwrap().iter().map(|plan| plan[field].as_f64().unwrap()).sum::<f64>();
     assert!((sum("flow_used") - 42.25).abs() < 1e-9);
     assert!((sum("flow_total") - sum("flow_used") - sum("flow_left")).abs() < 1e-9);
-    assert_eq!(ask(&world, token, UNKNOWN).await.text, "[]");
+    let unknown = ask(&world, token, UNKNOWN).await;
+    assert_eq!((unknown.status, unknown.text_at("/error_code").as_str()), (400, "GSL.00011011"));
     world.pass(Duration::from_secs(3_600));
     let gone = ask(&world, token, SIM).await;
     assert_eq!((gone.status, gone.fields("").join(" ").as_str()), (401, "error_code error_msg"));

@@ -18,10 +18,10 @@ async fn quota(world: &World, token: &str, iccid: &str) -> Answer {
 
 #[tokio::test]
 async fn the_quota_says_what_is_left() {
-    let world = World::with_usage("1nce", 101_750_001).await;
+    let world = World::with_usage("1nce", 106_692_608).await;
     let answer = quota(&world, &token(&world).await, SIM).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json()["volume"].to_string(), "398.249999");
+    assert_eq!(answer.json()["volume"].to_string(), "398.25");
     assert_eq!(answer.json()["total_volume"], 500);
     let fields = "volume total_volume expiry_date peak_throughput last_volume_added last_status_change_date \
                   threshold_percentage";
@@ -34,24 +34,24 @@ async fn the_quota_says_what_is_left() {
 
 #[tokio::test]
 async fn the_usage_list_carries_its_own_sum() {
-    let world = World::with_usage("1nce", 30_001).await;
+    let world = World::with_usage("1nce", 32_768).await;
     let path = format!("1nce/v1/sims/{SIM}/usage?start_dt=2026-05-01&end_dt=2026-05-08");
     let answer = send(world.get(&path).bearer_auth(token(&world).await)).await;
     let stats = answer.json()["stats"].as_array().unwrap().clone();
     assert_eq!(stats.len(), 9);
     assert_eq!(stats[0]["date"], "2026-05-01T00:00:00.000Z");
     assert_eq!(stats[8]["date"], "TOTAL");
-    assert_eq!(stats[8]["data"]["volume"], "0.030001");
+    assert_eq!(stats[8]["data"]["volume"], "0.031250");
     let sum: f64 =
         stats[..8].iter().map(|day| day["data"]["volume"].as_str().unwrap().parse::<f64>().unwrap()).sum();
-    assert!((sum - 0.030_001).abs() < 1e-9);
+    assert!((sum - 0.031_25).abs() < 1e-5);
 }
 
 #[tokio::test]
 async fn tokens_expire_and_errors_about_sims_are_empty() {
     let world = World::new(SimulatorConfig { token_ttl_seconds: 60, ..SimulatorConfig::fixed() }).await;
     let wrong = log_in(&world, "x").await;
-    assert_eq!((wrong.status, &wrong.json()["errorCode"]), (400, &"AuthValidationError".into()));
+    assert_eq!((wrong.status, &wrong.json()["errorCode"]), (400, &"BadCredentials".into()));
     let first = token(&world).await;
     assert_eq!(quota(&world, &first, SIM).await.status, 200);
     let unknown = quota(&world, &first, UNKNOWN).await;

@@ -70,7 +70,7 @@ async fn a_read_may_not_be_replayed_and_the_sign_is_checked() {
     assert_eq!((&wrong["code"], &wrong["data"]["serverTime"]), (&"401".into(), &(NOW / 1_000).into()));
     assert!(wrong["data"]["stringToSign"].as_str().unwrap().ends_with("&secret=***"));
     assert_eq!(read("sim-secret", 9_999, SIM).await["code"], "400");
-    assert_eq!(read("sim-secret", 10_003, UNKNOWN).await["code"], "404");
+    assert_eq!(read("sim-secret", 10_003, UNKNOWN).await["code"], "41008");
 }
 
 #[tokio::test]

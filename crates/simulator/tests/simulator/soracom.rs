@@ -24,8 +24,9 @@ async fn the_search_finds_neighbours_and_the_stats_add_up() {
     let world = World::with_usage("soracom", 123_456_789).await;
     let token = token(&world).await;
     let found = get(&world, &token, &format!("query/sims?iccid={SIM}")).await.json();
-    assert_eq!(found[0]["iccid"], format!("{SIM}5"));
-    assert_eq!(found[1]["iccid"], SIM);
+    assert_eq!(found[0]["profiles"][format!("{SIM}5")]["iccid"], format!("{SIM}5"));
+    assert_eq!(found[1]["profiles"][SIM]["iccid"], SIM);
+    assert!(found[1].get("iccid").is_none());
     assert_ne!(found[1]["simId"], SIM);
     let id = found[1]["simId"].as_str().unwrap().to_owned();
     let window = format!("from={}&to={}&period=month", NOW / 1_000 - 86_400, NOW / 1_000);
@@ -48,7 +49,9 @@ async fn the_search_finds_neighbours_and_the_stats_add_up() {
     assert_eq!(get(&world, &token, &format!("stats/air/sims/{id}")).await.status, 400);
     let unknown = get(&world, &token, &format!("query/sims?iccid={UNKNOWN}")).await.json();
     assert_eq!(unknown.as_array().unwrap().len(), 1);
-    assert_ne!(unknown[0]["iccid"], UNKNOWN);
+    assert!(unknown[0]["profiles"].get(UNKNOWN).is_none());
+    assert_eq!(get(&world, &token, "query/sims?iccid=8").await.status, 400);
+    assert_eq!(get(&world, &token, &format!("query/sims?iccid={SIM}&limit=101")).await.status, 400);
 }
 
 #[tokio::test]

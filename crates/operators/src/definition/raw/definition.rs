@@ -2,7 +2,7 @@ use super::answer::RawAnswer;
 use super::auth::RawAuth;
 use super::errors::RawErrors;
 use super::step::RawStep;
-use super::text::Text;
+use super::text::{Text, Texts};
 use serde::Deserialize;
 use simgauge_domain::limits::Limits;
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub(crate) struct RawDefinition {
     pub(crate) title: String,
     #[serde(default)]
     pub(crate) sources: Vec<String>,
+    #[serde(default)]
+    pub(crate) evidence: Evidence,
     pub(crate) base_url: Option<Text>,
     #[serde(default)]
     pub(crate) allow_http: bool,
@@ -29,12 +31,40 @@ pub(crate) struct RawDefinition {
     pub(crate) settings: BTreeMap<String, RawSetting>,
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, RawSecret>,
+    /// Values that are made once for each request.
+    #[serde(default)]
+    pub(crate) values: Texts,
     #[serde(default)]
     pub(crate) auth: RawAuth,
     pub(crate) steps: Vec<RawStep>,
     pub(crate) answer: RawAnswer,
     #[serde(default)]
     pub(crate) errors: RawErrors,
+}
+
+/// How well a definition is proven, from the weakest to the strongest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// Less than that.
+    #[default]
+    Unproven,
+    /// Independent clients agree: a request and an answer in the fixtures are theirs.
+    Clients,
+    /// The operator's own pages, description or SDK show a request, a good answer and an error.
+    Official,
+}
+
+impl Evidence {
+    /// The name by which definition files state it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Clients => "clients",
+            Self::Official => "official",
+        }
+    }
 }
 
 /// Something that the definition assumes.

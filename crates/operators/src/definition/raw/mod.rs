@@ -13,7 +13,7 @@ pub(crate) use auth::{
     Algorithm, ClientAuth, Encoding, ParameterPlace, RawAuth, RawLogin, RawOauth2, RawSign, SignOutput,
     SignPlace,
 };
-pub use definition::Fact;
+pub use definition::{Evidence, Fact};
 pub(crate) use definition::{RawDefinition, RawSetting};
 pub(crate) use errors::RawErrors;
 pub(crate) use request::{Method, RawBasic, RawCapture, RawRequest};

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::operators::operators_of;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use simgauge_operators::check::{LiveReport, Report, check_builtin, check_file, check_live};
+use simgauge_operators::check::{LiveReport, Proof, Report, check_builtin, check_file, check_live};
 use simgauge_operators::{Catalog, Problem, StepTrace, builtin_definitions};
 use simgauge_service::clock::Clock;
 use std::fmt::Write as _;
@@ -92,11 +92,29 @@ fn as_json(report: &Report) -> Value {
         .map(|case| json!({ "file": case.file, "what": case.what, "differences": case.differences }))
         .collect();
     let problems: Vec<String> = report.problems.iter().map(placed).collect();
-    json!({ "name": report.name, "ok": report.is_ok(), "problems": problems, "cases": cases })
+    json!({
+        "name": report.name,
+        "ok": report.is_ok(),
+        "problems": problems,
+        "cases": cases,
+        "evidence": report.evidence.as_str(),
+        "exchanges": report.proof.exchanges,
+        "exchangesFromOutside": report.proof.from_outside,
+    })
 }
 
 fn placed(problem: &Problem) -> String {
     format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
+}
+
+/// `1 mistake`, `2 mistakes`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn proven(report: &Report) -> String {
+    let Proof { exchanges, from_outside, .. } = report.proof;
+    format!("{}, {from_outside} of {} from outside", report.evidence.as_str(), counted(exchanges, "exchange"))
 }
 
 fn in_words(report: &Report) -> String {
@@ -107,9 +125,17 @@ fn in_words(report: &Report) -> String {
         (0, 0) if report.cases.is_empty() => {
             writeln!(text, "ok    {}: compiles; it has no fixtures", report.name)
         }
-        (0, 0) => writeln!(text, "ok    {}: {} fixtures", report.name, report.cases.len()),
-        (0, bad) => writeln!(text, "WRONG {}: {bad} of {} fixtures", report.name, report.cases.len()),
-        (problems, _) => writeln!(text, "WRONG {}: {problems} mistakes", report.name),
+        (0, 0) => writeln!(
+            text,
+            "ok    {}: {}; {}",
+            report.name,
+            counted(report.cases.len(), "fixture"),
+            proven(report)
+        ),
+        (0, bad) => {
+            writeln!(text, "WRONG {}: {bad} of {}", report.name, counted(report.cases.len(), "fixture"))
+        }
+        (problems, _) => writeln!(text, "WRONG {}: {}", report.name, counted(problems, "mistake")),
     };
     for problem in &report.problems {
         let _ = writeln!(text, "      {}", placed(problem));

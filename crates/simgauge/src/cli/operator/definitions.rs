@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use simgauge_admin::human;
 use simgauge_domain::limits::{Limits, Scope};
 use simgauge_operators::catalog::Origin;
+use simgauge_operators::check::{Proof, proof_of};
 use simgauge_operators::{Catalog, Definition};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,18 +20,30 @@ pub(super) fn list(catalog: &Catalog, output: &Output) -> anyhow::Result<ExitCod
     output.list(
         &definitions,
         |definition| {
+            let proof = proof(catalog, definition);
             json!({
                 "name": definition.name(),
                 "title": definition.title(),
                 "origin": origin(catalog, definition),
                 "acceptsEid": definition.accepts_eid(),
                 "declaredLagSeconds": definition.declared_lag_seconds(),
+                "evidence": definition.evidence().as_str(),
+                "exchanges": proof.exchanges,
+                "exchangesFromOutside": proof.from_outside,
             })
         },
-        ["DEFINITION", "OPERATOR", "FROM"],
+        ["DEFINITION", "OPERATOR", "FROM", "EVIDENCE", "FROM OUTSIDE"],
         |definition| {
             let (name, title) = (definition.name().to_owned(), definition.title().to_owned());
-            [name, title, origin(catalog, definition)]
+            let proof = proof(catalog, definition);
+            let from_outside = format!("{} of {}", proof.from_outside, proof.exchanges);
+            [
+                name,
+                title,
+                origin(catalog, definition),
+                definition.evidence().as_str().to_owned(),
+                from_outside,
+            ]
         },
         "no definitions",
     )?;
@@ -56,6 +69,7 @@ pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Re
         "title": definition.title(),
         "origin": origin(catalog, definition),
         "sources": definition.sources(),
+        "evidence": definition.evidence().as_str(),
         "settings": settings,
         "secrets": definition.secrets(),
         "needsBaseUrl": definition.needs_base_url(),
@@ -67,6 +81,10 @@ pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Re
     });
     output.print(&json, || format!("{}\n{}", head(catalog, definition), definition.source()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn proof(catalog: &Catalog, definition: &Definition) -> Proof {
+    catalog.origin(definition.name()).map(|origin| proof_of(definition, origin)).unwrap_or_default()
 }
 
 fn origin(catalog: &Catalog, definition: &Definition) -> String {
@@ -81,7 +99,8 @@ fn head(catalog: &Catalog, definition: &Definition) -> String {
     let mut fields = Fields::new()
         .line("# definition", definition.name())
         .line("# operator", definition.title())
-        .line("# from", origin(catalog, definition));
+        .line("# from", origin(catalog, definition))
+        .line("# evidence", definition.evidence().as_str());
     if definition.needs_base_url() {
         fields = fields.line("# an account gives", "base_url");
     }
