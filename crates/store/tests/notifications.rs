@@ -53,8 +53,8 @@ fn row(number: &str, account: &str) -> ImportRow {
     }
 }
 
-/// A store with account `acme`, which wants notifications, and `quiet`, which does not. It has the leases of a
-/// lane and of delivery.
+/// A store with account `acme`, which wants notifications, and `quiet`, which does not. It has the leases of
+/// a lane and of delivery.
 struct Scene {
     store: TestStore,
     lane: Lease,
