@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::config::{Config, Role};
 use crate::logging;
+use crate::operators::warn_of_guesses;
 use anyhow::Context as _;
 use clap::Args;
 use simgauge_service::clock::Clock;
@@ -24,6 +25,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     config.server.role = args.role.unwrap_or(config.server.role);
     config.check()?;
     logging::start(&config.log)?;
+    warn_of_guesses(&config)?;
     let listener = listen(&config).await?;
     let metrics = listen_for_metrics(config.metrics.listen).await?;
     let mut app = App::start(&config, listener, Clock::default()).await?;
