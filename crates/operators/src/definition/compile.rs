@@ -37,7 +37,8 @@ pub(crate) struct Compiler<'s> {
     source: &'s str,
     pub(crate) templates: Templates,
     pub(crate) problems: Vec<Problem>,
-    /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place.
+    /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place of
+    /// the file.
     pub(crate) known: BTreeSet<String>,
 }
 

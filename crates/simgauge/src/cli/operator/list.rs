@@ -94,7 +94,15 @@ fn cells(account: &Account, now: UnixMs) -> [String; 7] {
         lane.push_str(", not in the configuration");
     }
     let open = or_dash((!account.open_questions.is_empty()).then(|| account.open_questions.join(", ")));
-    [account.name.clone(), lane, said("health"), said("queue"), said("budget"), said("last_error"), open]
+    [
+        account.name.clone(),
+        lane,
+        reported("health"),
+        reported("queue"),
+        reported("budget"),
+        reported("last_error"),
+        open,
+    ]
 }
 
 fn in_words(lane: &LaneRow, now: UnixMs) -> String {
