@@ -35,7 +35,7 @@ pub use outbox::{
     DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome, Receiver, Settled,
 };
 pub use packages::{NewPackage, PackageError, PackageView};
-pub use readings::{CardSums, ReadingView};
+pub use readings::{CardFigures, CardSums, ReadingView};
 pub use refreshes::{
     AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced, Postponed,
     RefreshFilter, RefreshPage, RefreshView, Task, TaskKey, Waiting, WaitingTask,

@@ -15,7 +15,7 @@ impl Store {
     /// The same store for one person or program: changes made through it are audited under this name.
     #[must_use]
     pub fn acting_as(&self, name: &str, clock: Arc<dyn Fn() -> UnixMs + Send + Sync>) -> Self {
-        Self { db: self.db.clone(), actor: Some(Actor::new(name, clock)) }
+        Self { actor: Some(Actor::new(name, clock)), ..self.clone() }
     }
 
     /// Writes an entry about an action outside the store; nothing where no actor is known.

@@ -2,6 +2,7 @@
 //! rows.
 
 mod database;
+mod limit;
 pub(crate) mod postgres;
 mod row;
 mod schema;
@@ -11,7 +12,8 @@ mod tx;
 mod values;
 
 pub use database::sqlite_file;
-pub(crate) use database::{Database, Transaction};
+pub(crate) use database::{Database, Snapshot, Transaction};
+pub(crate) use limit::READ_LIMIT;
 pub(crate) use row::{Columns, Row, row};
 pub(crate) use schema::{is_current, is_first_edition, migrate};
 pub(crate) use sql::{NO_ROWS, Param, Sql, bulk, keys, rows, to_json};
