@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::interval::every;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::{Before, Lease, LeaseKind, Store, StoreError};
 use std::time::Duration;
 use tokio::task::JoinError;
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 const OUTBOX: &str = "notify";
 /// A lease is renewed, and asked for again, so many times while it lasts.
 const TRIES_PER_LEASE: u32 = 4;
+/// Within so long every node goes by the store's time again after that was put back.
+const CLOCKS_AGREE: Duration = Duration::from_secs(15);
 
 /// How a process holds its leases.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct LeaseTaker {
     kind: LeaseKind,
     name: String,
     has_tried: bool,
+    /// How long it lasts by a clock that was ahead, and since when it has been so.
+    ahead: Option<(UnixMs, Instant)>,
 }
 
 impl LeaseTaker {
@@ -69,6 +74,7 @@ impl LeaseTaker {
             kind,
             name: name.to_owned(),
             has_tried: false,
+            ahead: None,
         }
     }
 
@@ -91,12 +97,16 @@ impl LeaseTaker {
         None
     }
 
-    async fn try_to_take(&self) -> Result<Option<(HeldLease, Before)>, StoreError> {
+    async fn try_to_take(&mut self) -> Result<Option<(HeldLease, Before)>, StoreError> {
+        let is_abandoned = !self.settings.alone && self.is_abandoned().await?;
         let LeaseSettings { node, duration, alone } = &self.settings;
         let now = self.clock.now();
         // By this machine's steady clock, and from before the store was asked.
         let held_until = Instant::now() + *duration;
-        let taken = self.store.lease(self.kind, &self.name, node, now, now.after(*duration), *alone).await?;
+        let taken = self
+            .store
+            .lease(self.kind, &self.name, node, now, now.after(*duration), *alone || is_abandoned)
+            .await?;
         let Some((lease, before)) = taken else { return Ok(None) };
         tracing::debug!(lease = self.name, epoch = lease.epoch, "lease taken");
         let held = HeldLease {
@@ -108,6 +118,23 @@ impl LeaseTaker {
             clock: self.clock.clone(),
         };
         Ok(Some((held, before)))
+    }
+}
+
+impl LeaseTaker {
+    /// Whether the lease was taken by a clock that was ahead, and nobody has renewed it for longer than it lasts
+    /// by this machine's steady clock. A holder that lives renews it by the clock that was put back.
+    async fn is_abandoned(&mut self) -> Result<bool, StoreError> {
+        let until = self.store.lease_until(self.kind, &self.name).await?;
+        let now = self.clock.now();
+        let Some(until) = until.filter(|until| until.is_of_a_clock_ahead(now.after(self.settings.duration)))
+        else {
+            self.ahead = None;
+            return Ok(false);
+        };
+        let ahead = self.ahead.filter(|(known, _)| *known == until);
+        let (_, since) = *self.ahead.insert(ahead.unwrap_or_else(|| (until, Instant::now())));
+        Ok(since.elapsed() > self.settings.duration * 2 + CLOCKS_AGREE)
     }
 }
 

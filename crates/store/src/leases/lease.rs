@@ -94,6 +94,7 @@ const RENEW: Sql =
     Sql::both("UPDATE lease SET lease_until = $4, status = $5 WHERE kind = $1 AND name = $2 AND epoch = $3");
 const LANES: Sql =
     Sql::both("SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = 'lane' ORDER BY name");
+const UNTIL: Sql = Sql::both("SELECT lease_until FROM lease WHERE kind = $1 AND name = $2");
 const FENCE: Sql = Sql {
     sqlite: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3",
     postgres: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3 FOR SHARE",
@@ -138,6 +139,15 @@ impl Store {
             LaneRow { .. } => Before::Lost,
         };
         Ok(Some((Lease { kind, name: name.to_owned(), epoch }, before)))
+    }
+
+    /// Until when a lease is held, as far as its holder said.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn lease_until(&self, kind: LeaseKind, name: &str) -> Result<Option<UnixMs>, StoreError> {
+        let until: Option<i64> = self.db.one(UNTIL, &[kind.as_str().into(), name.into()]).await?;
+        Ok(until.map(UnixMs))
     }
 
     /// Extends a lease and reports how its work is.
