@@ -98,15 +98,16 @@ impl LeaseTaker {
     }
 
     async fn try_to_take(&mut self) -> Result<Option<(HeldLease, Before)>, StoreError> {
-        let is_abandoned = !self.settings.alone && self.is_abandoned().await?;
+        let abandoned = if self.settings.alone { None } else { self.abandoned().await? };
         let LeaseSettings { node, duration, alone } = &self.settings;
         let now = self.clock.now();
         // By this machine's steady clock, and from before the store was asked.
         let held_until = Instant::now() + *duration;
-        let taken = self
-            .store
-            .lease(self.kind, &self.name, node, now, now.after(*duration), *alone || is_abandoned)
-            .await?;
+        let (store, kind, name, until) = (&self.store, self.kind, &*self.name, now.after(*duration));
+        let taken = match abandoned {
+            Some(held_until) => store.abandoned_lease(kind, name, node, held_until, until).await?,
+            None => store.lease(kind, name, node, now, until, *alone).await?,
+        };
         let Some((lease, before)) = taken else { return Ok(None) };
         tracing::debug!(lease = self.name, epoch = lease.epoch, "lease taken");
         let held = HeldLease {
@@ -119,22 +120,21 @@ impl LeaseTaker {
         };
         Ok(Some((held, before)))
     }
-}
 
-impl LeaseTaker {
-    /// Whether the lease was taken by a clock that was ahead, and nobody has renewed it for longer than it lasts
-    /// by this machine's steady clock. A holder that lives renews it by the clock that was put back.
-    async fn is_abandoned(&mut self) -> Result<bool, StoreError> {
+    /// Until when the lease is held, where a clock that was ahead took it, and nobody has renewed it for longer
+    /// than it lasts by this machine's steady clock. A holder that lives renews it by the clock that was put
+    /// back.
+    async fn abandoned(&mut self) -> Result<Option<UnixMs>, StoreError> {
         let until = self.store.lease_until(self.kind, &self.name).await?;
         let now = self.clock.now();
         let Some(until) = until.filter(|until| until.is_of_a_clock_ahead(now.after(self.settings.duration)))
         else {
             self.ahead = None;
-            return Ok(false);
+            return Ok(None);
         };
         let ahead = self.ahead.filter(|(known, _)| *known == until);
         let (_, since) = *self.ahead.insert(ahead.unwrap_or_else(|| (until, Instant::now())));
-        Ok(since.elapsed() > self.settings.duration * 2 + CLOCKS_AGREE)
+        Ok((since.elapsed() > self.settings.duration * 2 + CLOCKS_AGREE).then_some(until))
     }
 }
 
@@ -201,5 +201,41 @@ impl HeldLease {
             let lease = self.lease.name;
             tracing::warn!(lease, %error, "the lease could not be given back; it will run out");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs(1_800_000_000_000);
+    const LASTS: Duration = Duration::from_secs(10);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_of_a_clock_that_was_ahead_is_taken_over_when_nobody_renews_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        let url = format!("sqlite://{}", dir.path().join("store.db").display());
+        let store = Store::connect(&url, 2).await.expect("store");
+        store.migrate().await.expect("migrated");
+        let ahead = NOW.after(DAY);
+        let dead = store.lease(LeaseKind::Lane, "main", "dead", ahead, ahead.after(LASTS), false).await;
+        let (dead, _) = dead.expect("store").expect("nobody holds it");
+        let settings = LeaseSettings { node: "next".to_owned(), duration: LASTS, alone: false };
+        let clock = Clock::standing_at(NOW);
+        let mut taker = LeaseTaker::of_lane("main", &settings, &store, &clock);
+        let stopping = CancellationToken::new();
+        // A holder that lives and still has the wrong time renews it.
+        for second in 1..=60 {
+            let renewed = store.renew(&dead, ahead.after(LASTS + Duration::from_secs(second)), "").await;
+            renewed.expect("renewed");
+            let taking = tokio::time::timeout(Duration::from_secs(1), taker.take(&stopping));
+            assert!(taking.await.is_err(), "second {second}");
+        }
+        let began = Instant::now();
+        let (_, before) = taker.take(&stopping).await.expect("taken");
+        assert_eq!(before, Before::Lost);
+        let waited = began.elapsed();
+        assert!(waited >= LASTS * 3 && waited < LASTS * 5, "{waited:?}");
     }
 }
