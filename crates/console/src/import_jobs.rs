@@ -103,8 +103,8 @@ impl ImportJobs {
     }
 }
 
-/// A file of our own in the system's folder for temporary files. It has no name: the system frees its space when
-/// nobody holds it any more, also where the process was killed.
+/// A file of our own in the system's folder for temporary files. It has no name: the system frees its space
+/// when nobody holds it any more, also where the process was killed.
 pub(super) fn temp_file() -> PageResult<File> {
     tempfile::tempfile().map_err(PageError::internal)
 }

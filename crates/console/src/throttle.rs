@@ -96,8 +96,8 @@ impl Table {
         count.failures += 1;
     }
 
-    /// Drops what is over, and else the lowest counts, the oldest of them first: who fills the table with names
-    /// and addresses that fail once does not push out those that failed more often.
+    /// Drops what is over, and else the lowest counts, the oldest of them first: who fills the table with
+    /// names and addresses that fail once does not push out those that failed more often.
     fn make_room(&mut self, now: UnixMs) {
         self.0.retain(|_, count| count.since.after(WINDOW) > now);
         let many = (self.0.len() + MAX_COUNTS / DROPPED_PART).saturating_sub(MAX_COUNTS);

@@ -1,6 +1,6 @@
-//! Signs of read operations that were used already, so that a captured call cannot be sent again: neither to a
-//! read operation nor to a refresh. A sign does not cover the path. Refreshes add no signs, since an identical
-//! refresh is answered alike.
+//! Signs of read operations that were used already, so that a captured call cannot be sent again: neither to
+//! a read operation nor to a refresh. A sign does not cover the path. Refreshes add no signs, since an
+//! identical refresh is answered alike.
 
 use simgauge_protocol::sign::Fingerprint;
 use std::collections::HashSet;

@@ -121,9 +121,9 @@ impl LeaseTaker {
         Ok(Some((held, before)))
     }
 
-    /// Until when the lease is held, where a clock that was ahead took it, and nobody has renewed it for longer
-    /// than it lasts by this machine's steady clock. A holder that lives renews it by the clock that was put
-    /// back.
+    /// Until when the lease is held, where a clock that was ahead took it, and nobody has renewed it for
+    /// longer than it lasts by this machine's steady clock. A holder that lives renews it by the clock that
+    /// was put back.
     async fn abandoned(&mut self) -> Result<Option<UnixMs>, StoreError> {
         let until = self.store.lease_until(self.kind, &self.name).await?;
         let now = self.clock.now();

@@ -101,8 +101,9 @@ impl Header {
     }
 }
 
-/// What begins a formula in some spreadsheet: the usual characters, their full-width, small, raised and lowered
-/// forms, which some programs fold into the usual ones, and what an old spreadsheet takes for a command (`|`).
+/// What begins a formula in some spreadsheet: the usual characters, their full-width, small, raised and
+/// lowered forms, which some programs fold into the usual ones, and what an old spreadsheet takes for a
+/// command (`|`).
 const FORMULA_STARTS: &[char] = &[
     '=', '+', '-', '@', '|', '\t', '\r', '＝', '＋', '－', '＠', '｜', '﹦', '﹢', '﹣', '﹫', '⁼', '⁺', '⁻',
     '₌', '₊', '₋', '−',
@@ -121,8 +122,8 @@ fn is_blank(c: char) -> bool {
     !matches!(c, '\t' | '\r') && (c.is_whitespace() || c.is_control() || is_format)
 }
 
-/// Puts `'` before everything in a cell that a spreadsheet would run as a formula: at its beginning, and after
-/// a separator, where the file may be read with that one. White space before it does not count.
+/// Puts `'` before everything in a cell that a spreadsheet would run as a formula: at its beginning, and
+/// after a separator, where the file may be read with that one. White space before it does not count.
 pub fn guard_formula(cell: &str) -> Cow<'_, str> {
     if cell.contains(FORMULA_STARTS) { change_guards(cell, |quotes| quotes + 1) } else { Cow::Borrowed(cell) }
 }

@@ -60,8 +60,8 @@ pub struct Accepter {
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers. The
-    /// threads end with [`Self::stop`], or when the last clone is gone.
+    /// Starts the threads that commit and the one that answers. The threads end with [`Self::stop`], or when
+    /// the last clone is gone.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -116,8 +116,8 @@ impl Accepter {
         }
     }
 
-    /// Whether refreshes can be made durable, or why not. Known from the last one; where there was none lately,
-    /// a small write is tried. Answers within two seconds.
+    /// Whether refreshes can be made durable, or why not. Known from the last one; where there was none
+    /// lately, a small write is tried. Answers within two seconds.
     ///
     /// # Errors
     /// The reason, in words for anyone.
@@ -233,7 +233,8 @@ impl Committer {
 
 /// Ids of one process are distinct and grow in the order of commits, also within a millisecond and when the
 /// clock is put back. They begin after those in the store, since the clock may have been put back while no
-/// process ran: the latest refresh of a card must have its highest id. Where they start keeps processes apart.
+/// process ran: the latest refresh of a card must have its highest id. Where they start keeps processes
+/// apart.
 struct Ids {
     at: UnixMs,
     distinct: u128,

@@ -147,7 +147,8 @@ impl Window {
     }
 }
 
-/// Whether a clock that was ahead put a task off: then it is due, since nobody knows for how long it has waited.
+/// Whether a clock that was ahead put a task off: then it is due, since nobody knows for how long it has
+/// waited.
 fn is_of_a_clock_ahead(task: &Task, now: UnixMs) -> bool {
     task.first_attempt_at.is_some_and(|at| at.is_of_a_clock_ahead(now))
 }
