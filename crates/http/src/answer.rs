@@ -36,7 +36,8 @@ pub(super) enum ApiError {
     NoCard,
     /// No such refresh under this account.
     NoRefresh,
-    /// A read operation with a sign that was used before.
+    /// A read operation with a sign that a read operation used before, or a refresh with one, unless it
+    /// repeats a refresh that was accepted.
     Repeated,
     /// The card is cooling down.
     Cooling { retry_after_seconds: u64, next_refresh_at: i64 },

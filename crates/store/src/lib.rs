@@ -16,6 +16,7 @@ mod error;
 mod leases;
 mod outbox;
 mod packages;
+mod probe;
 mod readings;
 mod refreshes;
 mod results;

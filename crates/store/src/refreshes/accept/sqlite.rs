@@ -1,7 +1,7 @@
 //! Accepting on SQLite: each call's rows by their keys, through statements that stay prepared.
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
-use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use super::model::{AcceptCall, AdmissionRule, CardRules, NotSynced};
 use crate::backend::refresh_id_from_db;
 use crate::backend::sqlite::database::SqliteDatabase;
 use crate::backend::sqlite::deferred::DeferredCardUpdates;
@@ -19,7 +19,7 @@ pub(super) async fn accept(
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
-) -> Result<Vec<AcceptOutcome>, StoreError> {
+) -> Result<NotSynced, StoreError> {
     let deferred = database.deferred();
     let tx = database.write_direct().await?;
     let connection = tx.connection()?;
@@ -30,6 +30,7 @@ pub(super) async fn accept(
     let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
     let written = deferred.write_surplus(connection, accepted.len())?;
     write(connection, &accepted, &cards, now)?;
+    write_ahead(connection, &cards, now)?;
     // Before a lane can end any of them.
     tx.commit_unsynced(|| {
         deferred.forget_surplus(&written);
@@ -37,7 +38,7 @@ pub(super) async fn accept(
         deferred.forget(joining.into_iter().map(New::card_and_id));
         deferred.add(own.into_iter().map(New::card_and_id));
     })?;
-    Ok(outcomes)
+    Ok(NotSynced { outcomes, put_right: cards.ahead.len() })
 }
 
 /// The cards that the calls name, in key order, so that the trees are walked once.
@@ -115,6 +116,21 @@ fn steps(tx: &Connection, ids: &[RefreshId]) -> Result<Vec<ChainRow>, StoreError
         chain.extend(row.optional()?);
     }
     Ok(chain)
+}
+
+/// Puts right what a clock that was ahead has written.
+fn write_ahead(tx: &Connection, cards: &Cards<'_>, now: UnixMs) -> Result<(), StoreError> {
+    if cards.ahead.is_empty() {
+        return Ok(());
+    }
+    let mut refresh = tx.prepare_cached("UPDATE refresh SET accepted_at = ?2 WHERE id = ?1")?;
+    let mut card =
+        tx.prepare_cached("UPDATE card SET accepted_at = ?2 WHERE id = ?1 AND accepted_at > ?2")?;
+    for (id, accepted) in &cards.ahead {
+        refresh.execute(params![accepted.as_str(), now.0])?;
+        card.execute(params![id.0, now.0])?;
+    }
+    Ok(())
 }
 
 fn write<'a>(
