@@ -12,7 +12,7 @@ mod template;
 pub mod units;
 
 pub use catalog::{Catalog, CatalogError, builtin_definitions, builtin_fixtures};
-pub use definition::{Definition, DefinitionError, Evidence, Problem};
+pub use definition::{Definition, DefinitionError, Evidence, Problem, Question};
 pub use engine::{
     CallGate, CallKind, Clock, NoGate, Operator, OperatorAccount, ProfileRef, ReadError, SetupError,
     StepTrace, Timeouts,

@@ -3,7 +3,8 @@
 use crate::config::{Config, OperatorAccountConfig};
 use anyhow::{Context as _, bail};
 use simgauge_console::OperatorFacts;
-use simgauge_operators::{Catalog, Operator, OperatorAccount, Timeouts};
+use simgauge_operators::definition::BILLING_DAY;
+use simgauge_operators::{Catalog, Evidence, Operator, OperatorAccount, Question, Timeouts};
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::LaneSetup;
 use std::collections::BTreeMap;
@@ -27,6 +28,51 @@ pub fn operator_facts(config: &Config, setups: &[LaneSetup]) -> BTreeMap<String,
         (account.name.clone(), OperatorFacts { definition, limits: setup.limits.clone() })
     });
     facts.collect()
+}
+
+/// The questions that operators' documents leave open and that the configuration does not answer, by operator
+/// account. Accounts without one are left out, as are those whose definition there is not.
+#[must_use]
+pub fn open_questions(config: &Config, catalog: &Catalog) -> BTreeMap<String, Vec<Question>> {
+    let accounts = config.operator_accounts.iter().filter_map(|account| {
+        let definition = catalog.get(&account.definition)?;
+        let questions = definition.open_questions(|name| match name {
+            BILLING_DAY => account.billing_day.is_some(),
+            setting => account.settings.contains_key(setting),
+        });
+        (!questions.is_empty()).then(|| (account.name.clone(), questions))
+    });
+    accounts.collect()
+}
+
+/// Warns of operator accounts whose numbers rest on a guess: the definition is unproven, or leaves a question
+/// open.
+///
+/// # Errors
+/// A definition is broken.
+pub fn warn_of_guesses(config: &Config) -> anyhow::Result<()> {
+    let catalog = Catalog::load(config.definitions_dir())?;
+    for account in &config.operator_accounts {
+        let definition = catalog.get(&account.definition);
+        if definition.is_some_and(|definition| definition.evidence() == Evidence::Unproven) {
+            tracing::warn!(
+                operator_account = account.name,
+                definition = account.definition,
+                "the definition is unproven: compare its first numbers with the operator's own"
+            );
+        }
+    }
+    for (account, questions) in open_questions(config, &catalog) {
+        for Question { name, about, assumed } in questions {
+            tracing::warn!(
+                operator_account = account,
+                setting = name,
+                assumed,
+                "the operator's documents do not say {about}; the operator account should"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn set_up(

@@ -31,6 +31,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
         compiler.problem(&raw.name.span(), "a name has lower-case letters, digits and `_` only");
     }
     compiler.known.extend(raw.settings.keys().map(|name| format!("setting.{name}")));
+    check_settings(compiler, raw);
     let base_url = compiler.optional_template(raw.base_url.as_ref(), Place::Plain);
     compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
     let values = compiler.named(&raw.values, Place::Plain);
@@ -56,6 +57,20 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     let answer = answer(compiler, &raw.answer, finds);
     let errors = errors(compiler, &raw.errors, &raw.steps);
     Some(Compiled { base_url, values, auth, steps, answer: answer?, errors })
+}
+
+/// A default has to be one of the values that there are, and is either known or a guess.
+fn check_settings(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
+    for (name, setting) in &raw.settings {
+        let place = raw.name.span();
+        if setting.default.is_some() && setting.assumed.is_some() {
+            compiler.problem(&place, format!("the setting `{name}` has both `default` and `assumed`"));
+        }
+        let default = setting.default.as_ref().or(setting.assumed.as_ref());
+        if !setting.one_of.is_empty() && default.is_some_and(|default| !setting.one_of.contains(default)) {
+            compiler.problem(&place, format!("the default of the setting `{name}` is not in its `one_of`"));
+        }
+    }
 }
 
 /// A limit of zero would make a lane wait for ever.

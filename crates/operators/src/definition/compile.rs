@@ -1,8 +1,8 @@
 //! Compiles the file's texts into templates, programs and formats. Notes every mistake with its place.
 
 use super::error::{Problem, inside, position};
-use super::plan::{AmountPlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
-use super::raw::{RawAmount, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
+use super::plan::{AmountPlan, BasePlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
+use super::raw::{RawAmount, RawBase, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
 use crate::jq::{Program, Purpose};
 use crate::template::{self, AccountValues, Place, Template, Templates};
@@ -12,6 +12,7 @@ use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use toml::Spanned;
 
 /// Used in place of a real ICCID when templates are tried out.
 const TRIAL_ICCID: &str = "8900000000000000001";
@@ -261,10 +262,25 @@ impl<'s> Compiler<'s> {
             unit,
             unit_from: self.optional_program(raw.unit_from.as_ref()),
             unit_suffix: raw.unit_suffix,
-            base: raw.base.unwrap_or(Base::Decimal),
+            base: self.base(raw.base.as_ref()),
             blank_is_zero: raw.blank_is_zero,
             none_is_zero: raw.none_is_zero,
         })
+    }
+
+    /// 1000 where none is given, which a unit of bytes alone may do.
+    fn base(&mut self, raw: Option<&Spanned<RawBase>>) -> BasePlan {
+        let Some(raw) = raw else { return BasePlan::Fixed(Base::Decimal) };
+        match raw.get_ref() {
+            RawBase::Fixed(base) => BasePlan::Fixed(*base),
+            RawBase::Setting(text) => {
+                let name = text.strip_prefix("setting.").filter(|_| self.known.contains(text.as_str()));
+                if name.is_none() {
+                    self.problem(&raw.span(), "a base is 1000, 1024 or a declared setting: `setting.NAME`");
+                }
+                BasePlan::Setting(name.unwrap_or_default().to_owned())
+            }
+        }
     }
 
     pub(crate) fn bundles(&mut self, raw: &RawBundles) -> Option<BundlesPlan> {
@@ -274,7 +290,7 @@ impl<'s> Compiler<'s> {
         }
         let date_format = raw.date_format.as_ref().map_or(DateFormat::Rfc3339, |format| self.format(format));
         let zone = self.zone(raw.zone.as_ref());
-        let base = raw.base.unwrap_or(Base::Decimal);
+        let base = self.base(raw.base.as_ref());
         Some(BundlesPlan {
             each: self.program_for(&raw.each, Purpose::Bundles)?,
             unit,

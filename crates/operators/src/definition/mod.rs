@@ -37,9 +37,26 @@ pub struct Setting {
     pub about: String,
     /// Counts where the account does not give the setting. `None`: the account must give it.
     pub default: Option<String>,
+    /// The default is a guess: the operator's documents leave it open, and the account should say it.
+    pub is_open: bool,
+    /// The values that there are. Any where it is empty.
+    pub one_of: Vec<String>,
     /// Takes the account's base URL where that is given and this setting is not.
     pub follows_base_url: bool,
 }
+
+/// A question that changes numbers and that the operator's documents leave open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The setting, or `billing_day`, with which an account answers.
+    pub name: String,
+    pub about: String,
+    /// What counts until it is answered.
+    pub assumed: String,
+}
+
+/// The name under which an account says when billing cycles begin.
+pub const BILLING_DAY: &str = "billing_day";
 
 /// How to talk to one operator's API, ready to be run.
 pub struct Definition {
@@ -54,6 +71,7 @@ pub struct Definition {
     freshness: Option<String>,
     accepts_eid: bool,
     settings: BTreeMap<String, Setting>,
+    asks_billing_day: bool,
     secrets: BTreeMap<String, String>,
     identifying: BTreeSet<String>,
     pub(crate) allow_http: bool,
@@ -100,6 +118,7 @@ impl Definition {
                     declared_lag_seconds: raw.declared_lag_seconds,
                     freshness: raw.freshness,
                     accepts_eid: raw.accepts_eid,
+                    asks_billing_day: raw.asks_billing_day,
                     settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
                     secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
                     allow_http: raw.allow_http,
@@ -195,6 +214,24 @@ impl Definition {
         &self.settings
     }
 
+    /// The questions that the operator's documents leave open and that an account does not answer.
+    /// `answered` tells whether it has this setting, or a `billing_day`.
+    #[must_use]
+    pub fn open_questions(&self, answered: impl Fn(&str) -> bool) -> Vec<Question> {
+        let settings = self.settings.iter().filter(|(_, setting)| setting.is_open);
+        let questions = settings.map(|(name, setting)| Question {
+            name: name.clone(),
+            about: setting.about.clone(),
+            assumed: setting.default.clone().unwrap_or_default(),
+        });
+        let billing_day = self.asks_billing_day.then(|| Question {
+            name: BILLING_DAY.to_owned(),
+            about: "the day of the month on which a billing cycle begins".to_owned(),
+            assumed: "a cycle ends when the operator's figure falls".to_owned(),
+        });
+        questions.chain(billing_day).filter(|question| !answered(&question.name)).collect()
+    }
+
     pub fn setting_names(&self) -> impl Iterator<Item = &str> {
         self.settings.keys().map(String::as_str)
     }
@@ -222,5 +259,11 @@ fn identifying(raw: &RawDefinition) -> BTreeSet<String> {
 }
 
 fn setting(raw: RawSetting) -> Setting {
-    Setting { about: raw.about, default: raw.default, follows_base_url: raw.follows_base_url }
+    Setting {
+        about: raw.about,
+        is_open: raw.assumed.is_some(),
+        default: raw.default.or(raw.assumed),
+        one_of: raw.one_of,
+        follows_base_url: raw.follows_base_url,
+    }
 }

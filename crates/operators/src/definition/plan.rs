@@ -109,6 +109,23 @@ pub(crate) struct AnswerPlan {
     pub(crate) bundles: Option<BundlesPlan>,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) enum BasePlan {
+    Fixed(Base),
+    /// The account's setting of this name says it.
+    Setting(String),
+}
+
+impl BasePlan {
+    /// `None` where the setting has neither of the two values. An account with such a one is refused.
+    pub(crate) fn of(&self, settings: &BTreeMap<String, String>) -> Option<Base> {
+        match self {
+            Self::Fixed(base) => Some(*base),
+            Self::Setting(name) => settings.get(name)?.parse::<u32>().ok()?.try_into().ok(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct AmountPlan {
     pub(crate) add: Program,
@@ -116,7 +133,7 @@ pub(crate) struct AmountPlan {
     pub(crate) unit: Option<Unit>,
     pub(crate) unit_from: Option<Program>,
     pub(crate) unit_suffix: bool,
-    pub(crate) base: Base,
+    pub(crate) base: BasePlan,
     pub(crate) blank_is_zero: bool,
     pub(crate) none_is_zero: bool,
 }
@@ -149,7 +166,7 @@ pub(crate) struct StatusPlan {
 pub(crate) struct BundlesPlan {
     pub(crate) each: Program,
     pub(crate) unit: Unit,
-    pub(crate) base: Base,
+    pub(crate) base: BasePlan,
     pub(crate) date_format: DateFormat,
     pub(crate) zone: TimeZone,
 }

@@ -47,6 +47,9 @@ pub enum SetupError {
         what: &'static str,
         names: Vec<String>,
     },
+    /// A setting with a value that there is not.
+    #[error("operator account `{account}`: the setting `{name}` must be one of {}", list(.one_of))]
+    NotOneOf { account: String, name: String, one_of: Vec<String> },
     #[error("operator account `{account}`: `base_url` is needed, the definition has none")]
     NoBaseUrl { account: String },
     /// Not an absolute `http` or `https` URL, or with a user or a query in it.

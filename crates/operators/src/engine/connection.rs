@@ -42,6 +42,10 @@ impl Connection {
         Ok(Self { definition, account, host, values, base_url, client, clock })
     }
 
+    pub(super) const fn settings(&self) -> &BTreeMap<String, String> {
+        &self.values.settings
+    }
+
     pub(super) fn now(&self) -> UnixMs {
         (self.clock)()
     }

@@ -11,6 +11,7 @@ use jaq_json::{Num, Val};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::time::UnixMs;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An answer with more bundles for one card is rejected.
@@ -28,24 +29,36 @@ pub(super) struct Span {
     pub(super) ended: UnixMs,
 }
 
+/// How a number counts: where it has no unit of its own, by `unit`.
+#[derive(Clone, Copy)]
+struct Counted {
+    unit: Option<Unit>,
+    has_suffix: bool,
+    base: Base,
+}
+
+/// The account's settings.
+pub(super) type Settings = BTreeMap<String, String>;
+
 /// Reads the answer `body` by the definition.
 pub(super) fn reading(
     plan: &AnswerPlan,
     body: &Val,
     globals: &Globals,
     profile: &ProfileRef<'_>,
+    settings: &Settings,
     span: Span,
 ) -> Result<Reading, ReadError> {
     if let Some(identity) = &plan.identity {
         check_identity(identity, body, globals, profile)?;
     }
-    let Some(used) = amount(&plan.used, body, globals, "used amount")? else {
+    let Some(used) = amount(&plan.used, body, globals, settings, "used amount")? else {
         return Err(ReadError::bad_answer("The operator's answer has no used amount."));
     };
     let unlimited = plan.unlimited.as_ref().is_some_and(|unlimited| unlimited.holds(body, globals));
     let total = match &plan.total {
         Some(total) if !unlimited && !says_no_total(total, body, globals) => {
-            amount(total, body, globals, "total amount")?
+            amount(total, body, globals, settings, "total amount")?
         }
         _ => None,
     };
@@ -67,7 +80,7 @@ pub(super) fn reading(
         status,
         raw_status,
         bundles: match &plan.bundles {
-            Some(plan) => bundles(plan, body, globals)?,
+            Some(plan) => bundles(plan, body, globals, settings)?,
             None => Vec::new(),
         },
     })
@@ -110,21 +123,29 @@ fn unreadable(what: &str, error: AmountError) -> ReadError {
 }
 
 /// The amount in bytes. `None` where the answer has none.
-fn amount(plan: &AmountPlan, body: &Val, globals: &Globals, what: &str) -> Result<Option<u64>, ReadError> {
+fn amount(
+    plan: &AmountPlan,
+    body: &Val,
+    globals: &Globals,
+    settings: &Settings,
+    what: &str,
+) -> Result<Option<u64>, ReadError> {
+    let base = plan.base.of(settings).ok_or_else(|| unreadable(what, AmountError::UnknownUnit))?;
     let unit = match &plan.unit_from {
         None => plan.unit,
         Some(from) => match value(from, body, globals, "unit")? {
             None => plan.unit,
             Some(name) => {
-                let unit = Unit::parse_in(&text_of(&name), plan.base);
+                let unit = Unit::parse_in(&text_of(&name), base);
                 Some(unit.ok_or_else(|| unreadable(what, AmountError::UnknownUnit))?)
             }
         },
     };
-    let Some(plus) = sum(plan, &plan.add, unit, body, globals, what)? else { return Ok(None) };
+    let counted = Counted { unit, has_suffix: plan.unit_suffix, base };
+    let Some(plus) = sum(plan, &plan.add, counted, body, globals, what)? else { return Ok(None) };
     let exact = match &plan.subtract {
         None => Ok(plus),
-        Some(subtract) => match sum(plan, subtract, unit, body, globals, what)? {
+        Some(subtract) => match sum(plan, subtract, counted, body, globals, what)? {
             Some(minus) => plus.minus(minus),
             None => return Ok(None),
         },
@@ -136,7 +157,7 @@ fn amount(plan: &AmountPlan, body: &Val, globals: &Globals, what: &str) -> Resul
 fn sum(
     plan: &AmountPlan,
     program: &Program,
-    unit: Option<Unit>,
+    counted: Counted,
     body: &Val,
     globals: &Globals,
     what: &str,
@@ -151,7 +172,7 @@ fn sum(
     }
     let mut total = Decimal::ZERO;
     for term in &terms {
-        let bytes = match in_bytes(term, unit, plan.unit_suffix, plan.base) {
+        let bytes = match in_bytes(term, counted) {
             Err(AmountError::Blank) if plan.blank_is_zero => Ok(Decimal::ZERO),
             other => other,
         };
@@ -160,7 +181,7 @@ fn sum(
     Ok(Some(total))
 }
 
-fn in_bytes(term: &Val, unit: Option<Unit>, suffix: bool, base: Base) -> Result<Decimal, AmountError> {
+fn in_bytes(term: &Val, counted: Counted) -> Result<Decimal, AmountError> {
     let text = match term {
         // The result of arithmetic on fractions in jq. It is no longer exact, so it is rejected.
         Val::Num(Num::Float(_)) | Val::Bool(_) | Val::Null | Val::Arr(_) | Val::Obj(_) => {
@@ -168,15 +189,16 @@ fn in_bytes(term: &Val, unit: Option<Unit>, suffix: bool, base: Base) -> Result<
         }
         other => text_of(other),
     };
-    let (number, own) = if suffix { split_unit(&text, base)? } else { (Decimal::parse(&text)?, None) };
+    let (number, own) =
+        if counted.has_suffix { split_unit(&text, counted.base)? } else { (Decimal::parse(&text)?, None) };
     if number.is_negative() {
         return Err(AmountError::Negative);
     }
-    let unit = own.or(unit).ok_or(AmountError::UnknownUnit)?;
+    let unit = own.or(counted.unit).ok_or(AmountError::UnknownUnit)?;
     if unit == Unit::B && !number.is_whole() {
         return Err(AmountError::FractionOfByte);
     }
-    number.times(unit.bytes(base))
+    number.times(unit.bytes(counted.base))
 }
 
 /// Whether an operator writes that there is no total, in one of the ways that are seen: `-1`, a dash, a word.
@@ -251,23 +273,26 @@ fn refuse_reversed(start: Option<UnixMs>, end: Option<UnixMs>) -> Result<(), Rea
     }
 }
 
-fn bundles(plan: &BundlesPlan, body: &Val, globals: &Globals) -> Result<Vec<Bundle>, ReadError> {
+fn bundles(
+    plan: &BundlesPlan,
+    body: &Val,
+    globals: &Globals,
+    settings: &Settings,
+) -> Result<Vec<Bundle>, ReadError> {
     let unreadable = |_| ReadError::bad_answer("The operator's answer has no readable list of bundles.");
     let found = plan.each.outputs(body, globals).map_err(unreadable)?;
     if found.len() > MAX_BUNDLES {
         return Err(ReadError::bad_answer("The operator's answer lists too many bundles."));
     }
-    found.iter().map(|each| bundle(plan, each)).collect()
+    let unknown = || self::unreadable("amount of a bundle", AmountError::UnknownUnit);
+    let base = plan.base.of(settings).ok_or_else(unknown)?;
+    let counted = Counted { unit: Some(plan.unit), has_suffix: false, base };
+    found.iter().map(|each| bundle(plan, counted, each)).collect()
 }
 
-fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
+fn bundle(plan: &BundlesPlan, counted: Counted, each: &Val) -> Result<Bundle, ReadError> {
     let wrong = |error| unreadable("amount of a bundle", error);
-    let bytes = |name| {
-        member(each, name)
-            .map(|value| in_bytes(value, Some(plan.unit), false, plan.base))
-            .transpose()
-            .map_err(wrong)
-    };
+    let bytes = |name| member(each, name).map(|value| in_bytes(value, counted)).transpose().map_err(wrong);
     let text = |name| member(each, name).map(short_text).unwrap_or_default();
     let when = |name| match member(each, name).map(text_of) {
         Some(text) if !text.trim().is_empty() => plan

@@ -55,6 +55,10 @@ fn settings(
         let given = account.settings.get(name);
         let followed = account.base_url.as_ref().filter(|_| setting.follows_base_url);
         match given.or(followed).or(setting.default.as_ref()) {
+            Some(value) if !setting.one_of.is_empty() && !setting.one_of.contains(value) => {
+                let (account, name, one_of) = (account.name.clone(), name.clone(), setting.one_of.clone());
+                return Err(SetupError::NotOneOf { account, name, one_of });
+            }
             Some(value) => {
                 found.insert(name.clone(), value.clone());
             }

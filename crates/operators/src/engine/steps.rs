@@ -79,7 +79,8 @@ fn finish(connection: &Connection, run: &Run<'_>, last: Option<Found>) -> Result
     let Found { status, value } =
         last.ok_or_else(|| ReadError::bad_answer("No step of the definition yielded an answer."))?;
     let span = reading::Span { began: run.began, ended: connection.now() };
-    reading::reading(&connection.definition.answer, &value, &run.globals(), &run.profile, span)
+    let plan = &connection.definition.answer;
+    reading::reading(plan, &value, &run.globals(), &run.profile, connection.settings(), span)
         .map_err(|error| error.with_status(status))
 }
 

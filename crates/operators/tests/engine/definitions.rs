@@ -210,7 +210,13 @@ async fn the_documentations_example_works() {
     let fixtures = [("reading.toml".to_owned(), fixture.to_owned())];
     let report = check_definition("example.toml", definition, &fixtures).await;
     assert!(report.is_ok() && report.cases.len() == 1, "{report:?}");
-    for (name, _) in simgauge_operators::builtin_definitions() {
-        assert!(page.contains(&format!("| `{name}` |")), "{name} is missing in the table");
+    for definition in Catalog::builtin().unwrap().iter() {
+        let name = definition.name();
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let cells: Vec<&str> = row.unwrap_or_else(|| panic!("{name} is missing")).split(" | ").collect();
+        assert_eq!(cells[2], definition.evidence().as_str(), "{name}");
+        for question in definition.open_questions(|_| false) {
+            assert!(cells[7].contains(&format!("`{}`", question.name)), "{name}: {}", question.name);
+        }
     }
 }

@@ -100,3 +100,67 @@ async fn a_live_check_tells_every_step_and_no_secret() {
     assert!(step.url.ends_with(&format!("/***/sims/{ICCID}")), "{}", step.url);
     assert!(operator.read(&profile(ICCID), &NoGate).await.is_ok());
 }
+
+/// `SIMPLE` in MB, where the operator's documents do not say what a MB is.
+fn with_questions() -> String {
+    let setting =
+        "[settings.kilobyte]\nabout = \"bytes of a KB\"\nassumed = \"1024\"\none_of = [\"1000\", \"1024\"]\n";
+    let simple = SIMPLE.replace("unit = \"B\"", "unit = \"MB\", base = \"setting.kilobyte\"");
+    format!(
+        "asks_billing_day = true\n{}",
+        simple.replace("[secrets.key]", &format!("{setting}[secrets.key]"))
+    )
+}
+
+#[tokio::test]
+async fn a_question_that_documents_leave_open_is_asked_and_its_answer_counts() {
+    let definition = parse(&with_questions());
+    let open = |answered: &[&str]| {
+        let questions = definition.open_questions(|name| answered.contains(&name));
+        questions.into_iter().map(|question| question.name).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&[]), ["kilobyte", "billing_day"]);
+    assert_eq!(open(&["kilobyte"]), ["billing_day"]);
+    assert_eq!(open(&["kilobyte", "billing_day"]), Vec::<String>::new());
+    assert!(parse(SIMPLE).open_questions(|_| false).is_empty());
+
+    let stub = Stub::saying(format!(r#"{{"iccid":"{ICCID}","used":3}}"#)).await;
+    for (given, used) in [(None, 3 * 1_048_576), (Some("1000"), 3_000_000), (Some("1024"), 3 * 1_048_576)] {
+        let settings = given.map(|given| ("kilobyte".to_owned(), given.to_owned())).into_iter().collect();
+        let given = OperatorAccount { settings, ..account(&definition, &stub.url) };
+        let operator = Operator::new(Arc::clone(&definition), given, clock()).unwrap();
+        assert_eq!(operator.read(&profile(ICCID), &NoGate).await.unwrap().used, used);
+    }
+    let settings = [("kilobyte".to_owned(), "1023".to_owned())].into();
+    let error = refused(&definition, OperatorAccount { settings, ..account(&definition, HTTPS) }).to_string();
+    assert_eq!(error, "operator account `test`: the setting `kilobyte` must be one of `1000`, `1024`");
+}
+
+#[test]
+fn a_question_that_is_asked_wrongly_is_a_mistake() {
+    for (from, to, told) in [
+        ("setting.kilobyte\"", "setting.kilobit\"", "a base is 1000, 1024 or a declared setting"),
+        ("assumed = \"1024\"", "assumed = \"1023\"", "is not in its `one_of`"),
+        ("assumed = \"1024\"", "assumed = \"1024\"\ndefault = \"1000\"", "both `default` and `assumed`"),
+        ("\"setting.kilobyte\"", "1001", "base must be 1000 or 1024, or \"setting.NAME\""),
+    ] {
+        let error = Definition::parse("x.toml", &with_questions().replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(told), "{to}: {error}");
+    }
+}
+
+/// The numbers of these rest on what a MB is, or on when a cycle begins.
+#[test]
+fn the_built_ins_ask_what_their_operators_do_not_say() {
+    let open = |name: &str| -> Vec<String> {
+        built_in(name).open_questions(|_| false).into_iter().map(|question| question.name).collect()
+    };
+    for name in ["1nce", "airalo", "emnify", "huawei_gsl", "onelink_v5"] {
+        assert_eq!(open(name), ["kilobyte"], "{name}");
+    }
+    assert_eq!(open("telnyx"), ["kilobyte", "billing_day"]);
+    assert_eq!(open("cisco_control_center"), ["billing_day"]);
+    for name in ["simboss", "soracom", "esim_go", "kore_super_sim", "oapi"] {
+        assert!(open(name).is_empty(), "{name}");
+    }
+}

@@ -8,6 +8,7 @@ use super::on_store::{on_store, operator_account_names};
 use super::output::Output;
 use crate::app::open_existing_store;
 use crate::config::Config;
+use crate::operators::open_questions;
 use simgauge_operators::Catalog;
 use std::process::ExitCode;
 
@@ -37,8 +38,11 @@ pub async fn run(command: OperatorCommand, config: &Config, output: &Output) -> 
     match command {
         OperatorCommand::List => {
             let store = open_existing_store(config).await?;
-            on_store(store, async |admin| list::run(&operator_account_names(config), admin, output).await)
-                .await
+            let configured = list::Configured {
+                names: operator_account_names(config),
+                open_questions: open_questions(config, &catalog()?),
+            };
+            on_store(store, async |admin| list::run(&configured, admin, output).await).await
         }
         OperatorCommand::Definitions => definitions::list(&catalog()?, output),
         OperatorCommand::Show { name } => definitions::show(&name, &catalog()?, output),

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::config::{Config, Role};
 use crate::logging;
+use crate::operators::warn_of_guesses;
 use anyhow::Context as _;
 use clap::Args;
 use simgauge_service::clock::Clock;
@@ -25,6 +26,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     config.check()?;
     logging::start(&config.log)?;
     ignore_hangups()?;
+    warn_of_guesses(&config)?;
     let listener = listen(&config).await?;
     let metrics = listen_for_metrics(config.metrics.listen).await?;
     let mut app = App::start(&config, listener, Clock::default()).await?;

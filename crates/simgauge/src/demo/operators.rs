@@ -39,12 +39,13 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();
-    // The simulator accepts any value. A setting that follows from the base URL needs none.
+    // The simulator accepts any value, and means by a KB what is assumed. A setting that follows from the base
+    // URL needs none.
     let settings = definition
         .settings()
         .iter()
-        .filter(|(_, setting)| setting.default.is_none() && !setting.follows_base_url)
-        .map(|(name, _)| (name.clone(), "sim".to_owned()))
+        .filter(|(_, setting)| setting.is_open || (setting.default.is_none() && !setting.follows_base_url))
+        .map(|(name, setting)| (name.clone(), setting.default.clone().unwrap_or_else(|| "sim".to_owned())))
         .collect();
     OperatorAccountConfig {
         name: account_name(definition.name()),

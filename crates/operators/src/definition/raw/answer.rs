@@ -25,6 +25,15 @@ pub(crate) struct RawAnswer {
     pub(crate) bundles: Option<RawBundles>,
 }
 
+/// What the unit's name stands for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "base must be 1000 or 1024, or \"setting.NAME\"")]
+pub(crate) enum RawBase {
+    Fixed(Base),
+    /// `setting.NAME`: the account says it.
+    Setting(String),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAmount {
@@ -38,7 +47,7 @@ pub(crate) struct RawAmount {
     /// Values carry their unit (`12.5MB`).
     #[serde(default)]
     pub(crate) unit_suffix: bool,
-    pub(crate) base: Option<Base>,
+    pub(crate) base: Option<Spanned<RawBase>>,
     #[serde(default)]
     pub(crate) blank_is_zero: bool,
     /// No output at all counts as zero. A `null` is always a missing amount, so that a renamed field never
@@ -84,7 +93,7 @@ pub(crate) struct RawBundles {
     /// `end`.
     pub(crate) each: Text,
     pub(crate) unit: Spanned<Unit>,
-    pub(crate) base: Option<Base>,
+    pub(crate) base: Option<Spanned<RawBase>>,
     pub(crate) date_format: Option<Text>,
     pub(crate) zone: Option<Text>,
 }

@@ -20,6 +20,9 @@ pub(crate) struct RawDefinition {
     pub(crate) base_url: Option<Text>,
     #[serde(default)]
     pub(crate) allow_http: bool,
+    /// The operator does not say on which day its billing cycle begins.
+    #[serde(default)]
+    pub(crate) asks_billing_day: bool,
     #[serde(default)]
     pub(crate) accepts_eid: bool,
     pub(crate) declared_lag_seconds: Option<u64>,
@@ -81,6 +84,12 @@ pub struct Fact {
 pub(crate) struct RawSetting {
     pub(crate) about: String,
     pub(crate) default: Option<String>,
+    /// In place of a default: the operator's documents leave this open, and an account should say it. This
+    /// counts, with a warning, as long as it does not.
+    pub(crate) assumed: Option<String>,
+    /// The values that there are. Any where not given.
+    #[serde(default)]
+    pub(crate) one_of: Vec<String>,
     /// Takes the account's base URL where that is given and this setting is not, so that the log-in of a
     /// simulator is made at the simulator.
     #[serde(default)]

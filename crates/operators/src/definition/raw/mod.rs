@@ -8,7 +8,7 @@ mod request;
 mod step;
 mod text;
 
-pub(crate) use answer::{RawAmount, RawAnswer, RawBundles, RawDate};
+pub(crate) use answer::{RawAmount, RawAnswer, RawBase, RawBundles, RawDate};
 pub(crate) use auth::{
     Algorithm, ClientAuth, Encoding, ParameterPlace, RawAuth, RawLogin, RawOauth2, RawSign, SignOutput,
     SignPlace,

@@ -66,6 +66,11 @@ fn answers() -> impl Strategy<Value = Value> {
     })
 }
 
+fn assumed(definition: &crate::definition::Definition) -> Settings {
+    let settings = definition.settings().iter();
+    settings.filter_map(|(name, setting)| Some((name.clone(), setting.default.clone()?))).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -82,7 +87,7 @@ proptest! {
         let span = Span { began: UnixMs(1_778_234_400_000), ended: UnixMs(1_778_234_400_000) };
         let profile = ProfileRef { iccid: ICCID, eid: None };
         for definition in CATALOG.iter() {
-            if let Ok(reading) = reading(&definition.answer, &body, &globals, &profile, span) {
+            if let Ok(reading) = reading(&definition.answer, &body, &globals, &profile, &assumed(definition), span) {
                 prop_assert!(i64::try_from(reading.used).is_ok());
                 prop_assert!(definition.answer.identity.is_none() || text.contains(ICCID));
             }

@@ -62,7 +62,10 @@ pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Re
     let settings: Vec<Value> = definition
         .settings()
         .iter()
-        .map(|(name, setting)| json!({ "name": name, "about": setting.about, "default": setting.default }))
+        .map(|(name, setting)| {
+            let default = setting.default.as_ref();
+            json!({ "name": name, "about": setting.about, "default": default, "open": setting.is_open })
+        })
         .collect();
     let json = json!({
         "name": definition.name(),
@@ -105,8 +108,9 @@ fn head(catalog: &Catalog, definition: &Definition) -> String {
         fields = fields.line("# an account gives", "base_url");
     }
     for (name, setting) in definition.settings() {
+        let word = if setting.is_open { "not answered by the documents; assumed" } else { "default" };
         let default =
-            setting.default.as_ref().map_or_else(String::new, |default| format!(" [default: {default}]"));
+            setting.default.as_ref().map_or_else(String::new, |default| format!(" [{word}: {default}]"));
         fields = fields.line("# setting", format!("{name}: {}{default}", setting.about));
     }
     for (name, about) in definition.secrets() {

@@ -4,6 +4,7 @@ use crate::cli::output::{Output, or_dash};
 use serde_json::{Value, json};
 use simgauge_admin::{Administration, human};
 use simgauge_domain::time::UnixMs;
+use simgauge_operators::Question;
 use simgauge_service::clock::Clock;
 use simgauge_store::LaneRow;
 use std::collections::BTreeMap;
@@ -14,11 +15,18 @@ struct Account {
     name: String,
     is_configured: bool,
     lane: Option<LaneRow>,
+    /// The names of the questions that it leaves open.
+    open_questions: Vec<String>,
 }
 
-/// `configured` are the names of the configured operator accounts.
+/// What the configuration says of operator accounts.
+pub(super) struct Configured {
+    pub(super) names: Vec<String>,
+    pub(super) open_questions: BTreeMap<String, Vec<Question>>,
+}
+
 pub(super) async fn run(
-    configured: &[String],
+    configured: &Configured,
     admin: &Administration,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
@@ -26,7 +34,7 @@ pub(super) async fn run(
     output.list(
         &merged(admin.lanes().await?, configured),
         |account| as_json(account, now),
-        ["OPERATOR ACCOUNT", "LANE", "HEALTH", "WAITING", "BUDGET", "LAST ERROR"],
+        ["OPERATOR ACCOUNT", "LANE", "HEALTH", "WAITING", "BUDGET", "LAST ERROR", "NOT ANSWERED"],
         |account| cells(account, now),
         "no operator accounts; add [[operator_account]] to the configuration",
     )?;
@@ -34,12 +42,24 @@ pub(super) async fn run(
 }
 
 /// By name.
-fn merged(lanes: Vec<LaneRow>, configured: &[String]) -> Vec<Account> {
+fn merged(lanes: Vec<LaneRow>, configured: &Configured) -> Vec<Account> {
     let mut merged: BTreeMap<String, Option<LaneRow>> =
-        configured.iter().map(|name| (name.clone(), None)).collect();
+        configured.names.iter().map(|name| (name.clone(), None)).collect();
     merged.extend(lanes.into_iter().map(|lane| (lane.name.clone(), Some(lane))));
     let accounts = merged.into_iter();
-    accounts.map(|(name, lane)| Account { is_configured: configured.contains(&name), name, lane }).collect()
+    let account = |(name, lane): (String, Option<LaneRow>)| Account {
+        is_configured: configured.names.contains(&name),
+        open_questions: configured
+            .open_questions
+            .get(&name)
+            .into_iter()
+            .flatten()
+            .map(|question| question.name.clone())
+            .collect(),
+        name,
+        lane,
+    };
+    accounts.map(account).collect()
 }
 
 /// What the lane last reported.
@@ -56,10 +76,11 @@ fn as_json(account: &Account, now: UnixMs) -> Value {
         "held": lane.is_some_and(|lane| lane.lease_until > now.0),
         "leaseUntil": lane.map(|lane| UnixMs(lane.lease_until).seconds()),
         "status": lane.map(status),
+        "openQuestions": account.open_questions,
     })
 }
 
-fn cells(account: &Account, now: UnixMs) -> [String; 6] {
+fn cells(account: &Account, now: UnixMs) -> [String; 7] {
     let status = account.lane.as_ref().map(status).unwrap_or_default();
     let reported = |name: &str| {
         or_dash(match status.get(name) {
@@ -72,6 +93,7 @@ fn cells(account: &Account, now: UnixMs) -> [String; 6] {
     if !account.is_configured {
         lane.push_str(", not in the configuration");
     }
+    let open = or_dash((!account.open_questions.is_empty()).then(|| account.open_questions.join(", ")));
     [
         account.name.clone(),
         lane,
@@ -79,6 +101,7 @@ fn cells(account: &Account, now: UnixMs) -> [String; 6] {
         reported("queue"),
         reported("budget"),
         reported("last_error"),
+        open,
     ]
 }
 
@@ -102,9 +125,14 @@ mod tests {
         LaneRow { name: name.into(), holder: "n1".into(), epoch: 1, lease_until, status }
     }
 
+    fn configured() -> Configured {
+        let question = Question { name: "billing_day".into(), about: String::new(), assumed: String::new() };
+        Configured { names: vec!["a".into()], open_questions: BTreeMap::from([("a".into(), vec![question])]) }
+    }
+
     #[test]
     fn lanes_and_configuration_are_merged() {
-        let merged = merged(vec![lane("b", 5_000)], &["a".to_owned()]);
+        let merged = merged(vec![lane("b", 5_000)], &configured());
         assert_eq!(merged.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let json = as_json(&merged[1], UnixMs(1_000));
         assert_eq!(
@@ -112,6 +140,9 @@ mod tests {
             (&json!(false), &json!(true), &json!("ok"))
         );
         assert_eq!(as_json(&merged[0], UnixMs(0))["holder"], Value::Null);
+        assert_eq!(as_json(&merged[0], UnixMs(0))["openQuestions"], json!(["billing_day"]));
+        assert_eq!(cells(&merged[0], UnixMs(0))[6], "billing_day");
+        assert_eq!(cells(&merged[1], UnixMs(0))[6], "-");
     }
 
     #[test]
