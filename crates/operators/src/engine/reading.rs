@@ -15,6 +15,9 @@ use simgauge_domain::time::UnixMs;
 /// An answer with more bundles for one card is rejected.
 const MAX_BUNDLES: usize = 500;
 const MAX_TEXT_CHARS: usize = 100;
+/// An answer with more used bytes is rejected: a SIM needs centuries for 2^60 of them. Amounts near 2^63 are
+/// an operator's mark for something else, and must never reach a customer's books.
+const MAX_USED: u64 = 1 << 60;
 
 /// When a reading began and ended, by our clock.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,7 @@ pub(super) fn reading(
     let Some(used) = amount(&plan.used, body, globals, "used amount")? else {
         return Err(ReadError::bad_answer("The operator's answer has no used amount."));
     };
+    believable(used)?;
     let unlimited = plan.unlimited.as_ref().is_some_and(|unlimited| unlimited.holds(body, globals));
     let total = match &plan.total {
         Some(total) if !unlimited => amount(total, body, globals, "total amount")?,
@@ -64,6 +68,14 @@ pub(super) fn reading(
             None => Vec::new(),
         },
     })
+}
+
+fn believable(used: u64) -> Result<(), ReadError> {
+    if used > MAX_USED {
+        let detail = "The used amount in the operator's answer is more than any SIM can use.";
+        return Err(ReadError::bad_answer(detail));
+    }
+    Ok(())
 }
 
 fn check_identity(
@@ -222,7 +234,9 @@ fn bundles(plan: &BundlesPlan, body: &Val, globals: &Globals) -> Result<Vec<Bund
     if found.len() > MAX_BUNDLES {
         return Err(ReadError::bad_answer("The operator's answer lists too many bundles."));
     }
-    found.iter().map(|each| bundle(plan, each)).collect()
+    let bundles: Vec<Bundle> = found.iter().map(|each| bundle(plan, each)).collect::<Result<_, _>>()?;
+    believable(bundles.iter().fold(0, |sum, bundle| sum.saturating_add(bundle.used)))?;
+    Ok(bundles)
 }
 
 fn bundle(plan: &BundlesPlan, each: &Val) -> Result<Bundle, ReadError> {
