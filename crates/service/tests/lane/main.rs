@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod breaker;
+mod damaged;
 mod lease;
 mod operator;
 mod queue;
 mod reading;
 mod support;
+mod waiting;

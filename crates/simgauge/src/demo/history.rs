@@ -56,6 +56,7 @@ fn in_the_past(length: Duration, config: &Config) -> Config {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 1_000, per_seconds: 1 }],
         max_concurrent: 1,
         min_refresh_seconds: 0,
+        retry_after_max_seconds: None,
     };
     let mut config = config.clone();
     for account in &mut config.operator_accounts {
