@@ -123,6 +123,7 @@ impl StoreError {
             | Self::NewerDatabase(_)
             | Self::FirstEdition
             | Self::Busy
+            | Self::TookTooLong
             | Self::Closed
             | Self::Disk(_)
             | Self::WrongKind(_)
