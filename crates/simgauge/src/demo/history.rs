@@ -12,7 +12,8 @@ use crate::config::Config;
 use anyhow::Context as _;
 use futures::future::try_join_all;
 use simgauge_client::{Client, RefreshOptions};
-use simgauge_domain::limits::{Bucket, Limits, Scope};
+use simgauge_domain::limits::Limits;
+use simgauge_operators::Catalog;
 use simgauge_service::clock::Clock;
 use simgauge_simulator::Simulator;
 use simgauge_store::Store;
@@ -40,7 +41,7 @@ pub async fn make_history(
     simulator: &Simulator,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let app = App::start(&in_the_past(length, config), listener, clock.clone()).await?;
+    let app = App::start(&in_the_past(length, config)?, listener, clock.clone()).await?;
     let refreshed = refresh_over_and_over(length, &app, &sims_with_history(config), clock, simulator).await;
     let stopped = app.stop().await;
     clock.set_offset_ms(0);
@@ -49,22 +50,24 @@ pub async fn make_history(
 }
 
 /// The configuration of the server for its time in the past. The days pass faster than the operators' limits
-/// allow, so lanes keep no limits here. With one reading of a card at a time, each simulated operator still
-/// counts no violation by the moved clock.
-fn in_the_past(length: Duration, config: &Config) -> Config {
-    let limits = Limits {
-        buckets: vec![Bucket { scope: Scope::Credential, limit: 1_000, per_seconds: 1 }],
-        max_concurrent: 1,
-        min_refresh_seconds: 0,
-        retry_after_max_seconds: None,
-    };
+/// allow, so each limit is a thousand times what it is. Their kinds and windows stay: what still counts when
+/// the lanes are handed over to the present is then known, and no lane begins with its limits used up. With
+/// one reading of a card at a time, each simulated operator still counts no violation by the moved clock.
+fn in_the_past(length: Duration, config: &Config) -> anyhow::Result<Config> {
+    let catalog = Catalog::load(config.definitions_dir())?;
     let mut config = config.clone();
     for account in &mut config.operator_accounts {
-        account.limits = Some(limits.clone());
+        let own = account.limits.clone().or_else(|| Some(catalog.get(&account.definition)?.limits().clone()));
+        account.limits = own.map(|mut limits| {
+            for bucket in &mut limits.buckets {
+                bucket.limit = bucket.limit.saturating_mul(1_000);
+            }
+            Limits { max_concurrent: 1, min_refresh_seconds: 0, ..limits }
+        });
     }
     // The client signs with the time of the machine.
     config.api.timestamp_window_seconds = 2 * length.as_secs();
-    config
+    Ok(config)
 }
 
 async fn refresh_over_and_over(
