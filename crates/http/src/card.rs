@@ -71,8 +71,8 @@ fn list_fields(body: &Body<'_>, kind: CardKind) -> Result<ListFields, FieldError
     let list = kind.list_field();
     Err(FieldError::Body(
         format!(
-            "the fields `pageNum` and `pageSize` reach beyond the first {DEEPEST} cards, which are as many as \
-             a list has pages for; narrow it by `cardStatus` or `{list}` (a cursor for longer lists will follow)"
+            "the fields `pageNum` and `pageSize` reach beyond the first {DEEPEST} cards, for which a list \
+             has pages; narrow it by `cardStatus` or `{list}` (a cursor for longer lists will follow)"
         ),
         "pageNum × pageSize 不得超过 100000,请用 cardStatus 或卡号列表缩小范围(后续将提供游标)",
     ))

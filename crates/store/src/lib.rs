@@ -28,6 +28,9 @@ pub use activity::Activity;
 pub use admins::{Admin, AdminRole, Session};
 pub use audit::AuditEntry;
 pub use backend::sqlite_file;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use backend::watch_statements;
 pub use cards::{CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};

@@ -1,4 +1,5 @@
-//! Daily totals of cards with very many readings, so that not all of them are walked each time somebody looks.
+//! Daily totals of cards with very many readings, so that not all of them are walked each time somebody
+//! looks.
 
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
@@ -25,8 +26,8 @@ pub(crate) struct DayCache(Arc<Mutex<BTreeMap<CardId, Settled>>>);
 pub(super) struct Settled {
     /// Those that began before.
     pub(super) until: UnixMs,
-    /// How many of the card's readings had been folded into stored totals. Where more are folded, some of them
-    /// are among these.
+    /// How many of the card's readings had been folded into stored totals. Where more are folded, some of
+    /// them are among these.
     pub(super) folded: u64,
     pub(super) totals: Totals,
 }

@@ -33,7 +33,7 @@ struct ReadingKey {
 const NEXT: Sql = Sql::both("SELECT id FROM card WHERE id > $1 ORDER BY id LIMIT $2");
 /// SQLite has one writer at a time, so nobody else can change these cards. The statement finds no row there.
 const LOCK: Sql = Sql {
-    sqlite: "SELECT id FROM card WHERE $1 = ''",
+    sqlite: "SELECT id FROM card WHERE id = 0 AND $1 = ''",
     postgres: "SELECT id FROM card WHERE id IN \
                (SELECT k FROM json_to_recordset($1::json) AS wanted(k bigint)) ORDER BY id FOR UPDATE",
 };
@@ -59,8 +59,8 @@ const SET_PROGRESS: Sql = Sql::both(
 const DONE: CardId = CardId(i64::MAX);
 
 impl Store {
-    /// The card after which folding goes on for readings of days before that of `keep_from`: where it stopped,
-    /// before the first card where it has not begun, and after the last one where it is done.
+    /// The card after which folding goes on for readings of days before that of `keep_from`: where it
+    /// stopped, before the first card where it has not begun, and after the last one where it is done.
     ///
     /// # Errors
     /// The database cannot be reached.

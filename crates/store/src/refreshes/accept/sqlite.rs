@@ -5,6 +5,7 @@ use super::model::{AcceptCall, AdmissionRule, CardRules, NotSynced};
 use crate::backend::refresh_id_from_db;
 use crate::backend::sqlite::database::SqliteDatabase;
 use crate::backend::sqlite::deferred::DeferredCardUpdates;
+use crate::backend::sqlite::statement::prepared;
 use crate::cards::kind::kind_of;
 use crate::error::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -49,12 +50,13 @@ fn find<'a>(
     rules: &CardRules,
     now: UnixMs,
 ) -> Result<Cards<'a>, StoreError> {
-    let mut card = tx.prepare_cached(
+    let mut card = prepared(
+        tx,
         "SELECT id, kind, account, last_refresh, profile, operator_account, used, began_at FROM card \
          WHERE number = ?1",
     )?;
     let mut profiles =
-        tx.prepare_cached("SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
+        prepared(tx, "SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
     let mut numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -97,7 +99,8 @@ fn maybe_text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Option<&'
 }
 
 fn steps(tx: &Connection, ids: &[RefreshId]) -> Result<Vec<ChainRow>, StoreError> {
-    let mut refresh = tx.prepare_cached(
+    let mut refresh = prepared(
+        tx,
         "SELECT id, card, sign, accepted_at, previous, state, remaining FROM refresh WHERE id = ?1",
     )?;
     let mut chain = Vec::with_capacity(ids.len());
@@ -139,15 +142,15 @@ fn write<'a>(
     cards: &Cards<'a>,
     now: UnixMs,
 ) -> Result<(), StoreError> {
-    let mut card = tx.prepare_cached("UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE id = ?1")?;
-    let mut refresh = tx.prepare_cached(
+    let mut card = prepared(tx, "UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE id = ?1")?;
+    let mut refresh = prepared(
+        tx,
         "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, \
          before) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9)",
     )?;
-    let mut task = tx.prepare_cached(
-        "INSERT INTO task (lane, account, refresh, profile, card) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
+    let mut task =
+        prepared(tx, "INSERT INTO task (lane, account, refresh, profile, card) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for new in accepted {
         let (call, Some(found)) = (new.call, new.state(cards)) else { continue };
         let id = call.id.as_str();
