@@ -10,10 +10,12 @@ use std::io::ErrorKind;
 const LOCK_TIMEOUT: Sql = Sql::postgres("SET LOCAL lock_timeout = '1500ms'");
 /// What accepting locks, so that a table that somebody locked is noticed.
 const TABLES: Sql = Sql::postgres("LOCK TABLE card, refresh, task IN ROW EXCLUSIVE MODE");
-/// One row that is no lease of anything.
+/// One row that is no lease of anything. It gets another text each time: SQLite writes no page that stays as it
+/// is.
 const WRITE: Sql = Sql::both(
-    "INSERT INTO lease (kind, name, holder, epoch, lease_until, status) VALUES ('probe', 'write', '', 0, 0, $1) \
-     ON CONFLICT (kind, name) DO UPDATE SET status = excluded.status",
+    "INSERT INTO lease (kind, name, holder, epoch, lease_until, status) \
+     VALUES ('probe', 'write', '', 0, 0, $1) ON CONFLICT (kind, name) \
+     DO UPDATE SET status = CASE WHEN lease.status = $1 THEN $2 ELSE $1 END",
 );
 /// More than a group of a few refreshes needs, in bytes: where space is short, less may still fit.
 const LARGE: usize = 32 * 1024;
@@ -30,8 +32,9 @@ impl Store {
             tx.run(LOCK_TIMEOUT, &[]).await?;
             tx.run(TABLES, &[]).await?;
         }
-        let text = if is_large { "-".repeat(LARGE) } else { String::new() };
-        tx.run(WRITE, &[(&text).into()]).await?;
+        let length = if is_large { LARGE } else { 1 };
+        let (one, other) = ("-".repeat(length), "+".repeat(length));
+        tx.run(WRITE, &[(&one).into(), (&other).into()]).await?;
         tx.commit().await
     }
 }
