@@ -121,7 +121,7 @@ async fn accept(
         Ok(AcceptOutcome::Same(refresh)) => {
             Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), warning: None })
         }
-        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
+        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
         Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
         Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => Err(ApiError::LaneBehind { behind, now }),

@@ -10,24 +10,31 @@ use std::io::ErrorKind;
 const LOCK_TIMEOUT: Sql = Sql::postgres("SET LOCAL lock_timeout = '1500ms'");
 /// What accepting locks, so that a table that somebody locked is noticed.
 const TABLES: Sql = Sql::postgres("LOCK TABLE card, refresh, task IN ROW EXCLUSIVE MODE");
-/// One row, which is no minute of anybody's and changes nothing that is counted.
+/// One row that is no lease of anything. It gets another text each time: SQLite writes no page that stays as it
+/// is.
 const WRITE: Sql = Sql::both(
-    "INSERT INTO activity (minute, node, accepted, succeeded, failed) VALUES (0, 'probe', 0, 0, 0) \
-     ON CONFLICT (minute, node) DO UPDATE SET accepted = 0",
+    "INSERT INTO lease (kind, name, holder, epoch, lease_until, status) \
+     VALUES ('probe', 'write', '', 0, 0, $1) ON CONFLICT (kind, name) \
+     DO UPDATE SET status = CASE WHEN lease.status = $1 THEN $2 ELSE $1 END",
 );
+/// More than a group of a few refreshes needs, in bytes: where space is short, less may still fit.
+const LARGE: usize = 32 * 1024;
 
 impl Store {
-    /// Writes something that changes nothing, and waits until it is on the disk.
+    /// Writes something that changes nothing, and waits until it is on the disk. `is_large`: as much as
+    /// refreshes need.
     ///
     /// # Errors
     /// Nothing can be written. [`StoreError::in_plain_words`] says why.
-    pub async fn probe_write(&self) -> Result<(), StoreError> {
+    pub async fn probe_write(&self, is_large: bool) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         if let Database::Postgres(_) = self.db {
             tx.run(LOCK_TIMEOUT, &[]).await?;
             tx.run(TABLES, &[]).await?;
         }
-        tx.run(WRITE, &[]).await?;
+        let length = if is_large { LARGE } else { 1 };
+        let (one, other) = ("-".repeat(length), "+".repeat(length));
+        tx.run(WRITE, &[(&one).into(), (&other).into()]).await?;
         tx.commit().await
     }
 }

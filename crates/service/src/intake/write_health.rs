@@ -19,7 +19,8 @@ const TOO_SLOW: &str = "a write to the store takes longer than 2 s";
 /// Whether something was written, or why not, in words for anyone.
 pub type WriteOutcome = Result<(), &'static str>;
 
-type TryWrite = Box<dyn Fn() -> BoxFuture<'static, WriteOutcome> + Send + Sync>;
+/// Tries to write; as much as refreshes need, where writing failed before.
+type TryWrite = Box<dyn Fn(bool) -> BoxFuture<'static, WriteOutcome> + Send + Sync>;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -39,10 +40,10 @@ struct State {
 
 impl WriteHealth {
     pub(super) fn of(store: Store) -> Self {
-        Self::new(Box::new(move || {
+        Self::new(Box::new(move |has_failed| {
             let store = store.clone();
             async move {
-                store.probe_write().await.map_err(|error| {
+                store.probe_write(has_failed).await.map_err(|error| {
                     tracing::warn!(%error, "nothing can be written to the store");
                     error.in_plain_words()
                 })
@@ -91,8 +92,9 @@ impl WriteHealth {
         let trying = (Instant::now(), result);
         state.trying = Some(trying.clone());
         let health = self.clone();
+        let has_failed = state.last.is_some_and(|(_, outcome)| outcome.is_err());
         tokio::spawn(async move {
-            let outcome = (health.0.try_write)().await;
+            let outcome = (health.0.try_write)(has_failed).await;
             let mut state = health.lock();
             state.last = Some((Instant::now(), outcome));
             state.trying = None;
@@ -119,7 +121,7 @@ mod tests {
     fn health(took: Duration, outcome: WriteOutcome) -> (WriteHealth, Arc<AtomicUsize>) {
         let tries = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&tries);
-        let try_write: TryWrite = Box::new(move || {
+        let try_write: TryWrite = Box::new(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 tokio::time::sleep(took).await;

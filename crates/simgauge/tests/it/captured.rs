@@ -27,7 +27,7 @@ async fn a_read_that_was_used_refreshes_nothing(
     // The card's owner can refresh it, and the captured read is no use afterwards either.
     server.refresh_sim(ICCID).await.expect("200");
     server.post(REFRESH, body.clone()).await.expect("409");
-    server.travel_to(299);
+    server.travel_to(240);
     server.post(REFRESH, body).await.expect("409");
 }
 
@@ -50,7 +50,7 @@ async fn a_refresh_that_was_captured_can_read_once_and_is_still_answered_alike(
 }
 
 /// A refresh that was not taken leaves nothing behind, so that its caller can send the same bytes again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refresh_that_was_answered_503_can_be_sent_again() {
     let server = server().configure(|config| config.refresh.accept_queue = 1).start().await;
     let bodies: Vec<String> = server
