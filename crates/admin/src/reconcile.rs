@@ -4,7 +4,7 @@ use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardFigures, CardSums, ProfileView, ReadingView, Store, StoreError};
+use simgauge_store::{CardAudit, CardSums, ProfileView, ReadingView, Store, StoreError};
 
 /// Cards checked together: their sums are worked out in memory.
 const PAGE: i64 = 2_000;
@@ -142,7 +142,7 @@ impl Reconciliation<'_> {
         let mut page = ReconcilePage::default();
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
-            match batch.figures(self.store).await {
+            match batch.audits(self.store).await {
                 Ok(cards) => self.check(&cards, &mut page).await?,
                 Err(error) if error.is_about_rows() => match batch.halves() {
                     Ok([first, second]) => batches.extend([second, first]),
@@ -185,7 +185,7 @@ impl Reconciliation<'_> {
         Ok(Some(batch))
     }
 
-    async fn check(&mut self, cards: &[CardFigures], page: &mut ReconcilePage) -> Result<(), AdminError> {
+    async fn check(&mut self, cards: &[CardAudit], page: &mut ReconcilePage) -> Result<(), AdminError> {
         for card in cards {
             self.totals.cards += 1;
             self.totals.profiles +=
@@ -220,12 +220,12 @@ impl Reconciliation<'_> {
 }
 
 impl Batch {
-    async fn figures(&self, store: &Store) -> Result<Vec<CardFigures>, StoreError> {
+    async fn audits(&self, store: &Store) -> Result<Vec<CardAudit>, StoreError> {
         match self {
             Self::Consecutive(after, cards) => {
-                store.figures_between(*after, cards.last().copied().unwrap_or(*after)).await
+                store.audits_between(*after, cards.last().copied().unwrap_or(*after)).await
             }
-            Self::Some(cards) => store.figures(cards).await,
+            Self::Some(cards) => store.audits(cards).await,
         }
     }
 
@@ -246,7 +246,7 @@ impl Batch {
 }
 
 /// What does not agree on a card.
-fn differences(card: &CardFigures) -> Vec<DifferenceKind> {
+fn differences(card: &CardAudit) -> Vec<DifferenceKind> {
     let (ledger_bytes, sums): (i128, &CardSums) = (card.ledger, &card.sums);
     let agree = ledger_bytes == i128::from(sums.booked) && sums.booked == sums.counted;
     let books = (!agree).then_some(DifferenceKind::Books {
@@ -275,7 +275,7 @@ fn last_usage(profile: &ProfileView) -> Option<(u32, u64)> {
     Some((cycle, if profile.bundles.is_empty() { profile.used? } else { of_bundles }))
 }
 
-async fn explain(store: &Store, card: &CardFigures, kind: DifferenceKind) -> Result<Difference, AdminError> {
+async fn explain(store: &Store, card: &CardAudit, kind: DifferenceKind) -> Result<Difference, AdminError> {
     let profile = match &kind {
         DifferenceKind::Books { .. } => None,
         DifferenceKind::Operator { iccid, .. } => Some(iccid.as_str()),

@@ -51,9 +51,9 @@ pub enum RefreshState {
 /// How the operator of a card is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorAnswer {
-    /// `ok`; `degraded`: its last answer was a failure; `down`: it keeps failing and is only probed; `paused`:
-    /// the platform paused calls to it; `limited`: it asked not to be called until `until`. Of a card with
-    /// several operators, the worst.
+    /// `ok`; `degraded`: its last answer was a failure; `down`: it keeps failing and is only probed;
+    /// `paused`: the platform paused calls to it; `limited`: it asked not to be called until `until`. Of a
+    /// card with several operators, the worst.
     pub state: String,
     /// When the state ends, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -40,7 +40,7 @@ pub use outbox::{
     Receiver, Settled,
 };
 pub use packages::{NewPackage, PackageError, PackageView};
-pub use readings::{CardFigures, CardSums, ReadingView};
+pub use readings::{CardAudit, CardSums, ReadingView};
 pub use refreshes::{
     AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, DamagedTask, NewWork,
     NotSynced, Postponed, RefreshFilter, RefreshPage, RefreshView, SetAside, Task, TaskKey, Waiting,

@@ -10,8 +10,8 @@ use std::io::ErrorKind;
 const LOCK_TIMEOUT: Sql = Sql::postgres("SET LOCAL lock_timeout = '1500ms'");
 /// What accepting locks, so that a table that somebody locked is noticed.
 const TABLES: Sql = Sql::postgres("LOCK TABLE card, refresh, task IN ROW EXCLUSIVE MODE");
-/// One row that is no lease of anything. It gets another text each time: SQLite writes no page that stays as it
-/// is.
+/// One row that is no lease of anything. It gets another text each time: SQLite writes no page that stays as
+/// it is.
 const WRITE: Sql = Sql::both(
     "INSERT INTO lease (kind, name, holder, epoch, lease_until, status) \
      VALUES ('probe', 'write', '', 0, 0, $1) ON CONFLICT (kind, name) \

@@ -30,8 +30,8 @@ pub(super) struct LaneRow {
     pub(super) limits: Vec<String>,
     pub(super) succeeded: String,
     pub(super) failed: String,
-    /// Percent of the readings that succeeded; none while the lane stands still, since what it did before says
-    /// nothing then.
+    /// Percent of the readings that succeeded; none while the lane stands still, since what it did before
+    /// says nothing then.
     pub(super) success: Option<u64>,
     pub(super) data_age: Option<String>,
     pub(super) data_age_most: Option<String>,

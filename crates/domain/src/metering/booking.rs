@@ -76,8 +76,8 @@ pub struct Entry {
 }
 
 /// The most bytes that the books of one card hold, booked and overage together: what a signed number can.
-/// This is the one place where a sum of bytes is bounded. What would go beyond is refused and changes nothing,
-/// so that the books always are the sum of the differences.
+/// This is the one place where a sum of bytes is bounded. What would go beyond is refused and changes
+/// nothing, so that the books always are the sum of the differences.
 pub const BOOKS_MOST: u64 = i64::MAX.unsigned_abs();
 
 /// A difference that would bring a card's books over [`BOOKS_MOST`].

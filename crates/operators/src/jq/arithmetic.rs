@@ -3,7 +3,7 @@
 //! jq joins texts with `+`, repeats them with `*`, takes `null` for zero and calculates in inexact fractions.
 //! The engine adds, subtracts and multiplies exactly, so a program only says which values.
 
-use super::CompileError;
+use super::error::{CompileError, within};
 use jaq_core::load::lex::{StrPart, Tok, Token};
 
 /// The fields of a bundle that are amounts.
@@ -74,7 +74,7 @@ fn walk(code: &str, tokens: &[Token<&str>], in_brackets: bool) -> Result<(), Com
         if let Some(instead) = instead {
             let what = if matches!(kind, Tok::Str(_)) { "`\\(...)`" } else { &format!("`{text}`") };
             let message = format!("{what} cannot stand in an amount: {instead}");
-            return Err(CompileError { offset: super::within(code, text), message });
+            return Err(CompileError { offset: within(code, text), message });
         }
         if let Tok::Block(inner) = kind {
             walk(code, inner, text.starts_with('['))?;

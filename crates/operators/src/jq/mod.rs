@@ -1,12 +1,16 @@
 //! The jq programs of a definition: compiled once, run on one answer.
 
 mod arithmetic;
+mod error;
 mod prelude;
 
+pub(crate) use error::CompileError;
+
 use crate::iccid;
+use error::within;
 use jaq_core::data::JustLut;
 use jaq_core::load::lex::Token;
-use jaq_core::load::{Arena, File, Lexer, Loader, span};
+use jaq_core::load::{Arena, File, Lexer, Loader};
 use jaq_core::native::{run, unary, v};
 use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
 use jaq_json::{Num, Val};
@@ -44,13 +48,6 @@ impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Program")
     }
-}
-
-/// Why a program does not compile, and where in its text.
-#[derive(Debug)]
-pub(crate) struct CompileError {
-    pub(crate) offset: usize,
-    pub(crate) message: String,
 }
 
 /// A program ended in an error. Its text is dropped, because it quotes the answer.
@@ -139,11 +136,6 @@ impl Program {
     pub(crate) fn holds(&self, input: &Val, globals: &Globals) -> bool {
         matches!(self.one(input, globals), Ok(Some(Val::Bool(true))))
     }
-}
-
-fn within(code: &str, part: &str) -> usize {
-    let range = code.as_bytes().as_ptr_range();
-    if range.contains(&part.as_ptr()) || part.as_ptr() == range.end { span(code, part).start } else { 0 }
 }
 
 fn load_error(code: &str, errors: jaq_core::load::Errors<&str, ()>) -> CompileError {

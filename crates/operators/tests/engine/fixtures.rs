@@ -57,10 +57,10 @@ async fn a_definition_is_not_official_by_what_was_made_up() {
         let fixtures = [("x.toml".to_owned(), fixture(request, success, error))];
         let report = check_definition("x.toml", &toml, &fixtures).await;
         assert_eq!(report.is_ok(), missing.is_none(), "{request} {success} {error}: {report:?}");
-        let told: Vec<&String> = report.cases.iter().flat_map(|case| &case.differences).collect();
+        let message: Vec<&String> = report.cases.iter().flat_map(|case| &case.differences).collect();
         match missing {
             None => assert_eq!((report.proof.exchanges, report.proof.from_outside), (2, 2)),
-            Some(missing) => assert!(told.len() == 1 && told[0].contains(missing), "{told:?}"),
+            Some(missing) => assert!(message.len() == 1 && message[0].contains(missing), "{message:?}"),
         }
     }
     // A client's material is enough for less.

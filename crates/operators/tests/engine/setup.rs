@@ -138,14 +138,14 @@ async fn a_question_that_documents_leave_open_is_asked_and_its_answer_counts() {
 
 #[test]
 fn a_question_that_is_asked_wrongly_is_a_mistake() {
-    for (from, to, told) in [
+    for (from, to, message) in [
         ("setting.kilobyte\"", "setting.kilobit\"", "a base is 1000, 1024 or a declared setting"),
         ("assumed = \"1024\"", "assumed = \"1023\"", "is not in its `one_of`"),
         ("assumed = \"1024\"", "assumed = \"1024\"\ndefault = \"1000\"", "both `default` and `assumed`"),
         ("\"setting.kilobyte\"", "1001", "base must be 1000 or 1024, or \"setting.NAME\""),
     ] {
         let error = Definition::parse("x.toml", &with_questions().replace(from, to)).unwrap_err().to_string();
-        assert!(error.contains(told), "{to}: {error}");
+        assert!(error.contains(message), "{to}: {error}");
     }
 }
 

@@ -218,7 +218,7 @@ pub(super) async fn set_aside_task(
     match store.set_aside(lease, task, SET_ASIDE, now).await {
         Err(error) if error.is_of_a_row() => {
             let (lane, refresh) = (lease.name.as_str(), task.refresh.as_str());
-            tracing::error!(lane, refresh, %error, "the refresh cannot be ended; it is left until the next start");
+            tracing::error!(lane, refresh, %error, "the refresh cannot be ended; left until the next start");
             Ok(Vec::new())
         }
         other => other,

@@ -130,8 +130,8 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out what
-    /// people want of the lane.
+    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out
+    /// what people want of the lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
         // A limit that the store does not know yet is not taken for one that somebody cleared.

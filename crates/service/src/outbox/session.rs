@@ -127,7 +127,7 @@ impl<'a> DeliverySession<'a> {
                 Ok((found, Some(receiver))) => (found, Arc::new(receiver)),
                 Ok((_, None)) => continue,
                 Err(error) if error.is_of_a_row() => {
-                    tracing::error!(account, %error, "an account's notifications cannot be read; the others go on");
+                    tracing::error!(account, %error, "notifications of an account cannot be read");
                     continue;
                 }
                 Err(error) => {
@@ -343,7 +343,8 @@ impl<'a> DeliverySession<'a> {
 
 fn give_up_damaged(account: &str, damaged: DamagedNotification) -> Settled {
     let DamagedNotification { id, card, error } = damaged;
-    tracing::error!(account, card_id = %card, notification = id, %error, "a notification is damaged; it is given up");
+    let card_id = card;
+    tracing::error!(account, %card_id, notification = id, %error, "a damaged notification is given up");
     Settled {
         id,
         account: account.to_owned(),

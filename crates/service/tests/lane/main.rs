@@ -6,6 +6,7 @@ mod breaker;
 mod damaged;
 mod lease;
 mod operator;
+mod parts;
 mod queue;
 mod reading;
 mod support;

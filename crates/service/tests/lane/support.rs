@@ -1,27 +1,25 @@
 //! A lane with everything around it, in a time that stands still.
 
-use crate::operator::{Call, operator, serve};
+use crate::operator::{Call, serve};
+use crate::parts::{Deadline, lane_setups, ms, new_postgres_database, row, telemetry};
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::limits::Limits;
-use simgauge_domain::period::TimeZone;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::retry::RetryRule;
 use simgauge_domain::time::UnixMs;
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::{self, LaneRegistry, LaneSettings, LaneSetup};
 use simgauge_service::lease::LeaseSettings;
-use simgauge_service::telemetry::{SlowThresholds, Telemetry, TelemetrySettings, TraceConfig};
+use simgauge_service::telemetry::Telemetry;
 use simgauge_service::waiters::Waiters;
 use simgauge_store::{
     AcceptCall, AcceptOutcome, Admission, CardRules, ImportRow, LaneRow, RefreshView, Store, Task,
 };
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub const LANE: &str = "main";
@@ -32,8 +30,6 @@ pub const CARD: &str = "8986001234567890123";
 pub const START: UnixMs = UnixMs(1_800_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 const COOLDOWN: Duration = Duration::from_secs(10);
-/// How long, by the real clock, a story waits for what must come.
-const REAL_TIME: Duration = Duration::from_secs(60);
 
 /// How a story wants its lane.
 pub struct Plan {
@@ -219,7 +215,7 @@ impl World {
     }
 
     /// About how long a caller of this account is told to wait, and how its operator is said to be.
-    pub fn told(&self, account: &str) -> (Option<u64>, &'static str) {
+    pub fn wait_of(&self, account: &str) -> (Option<u64>, &'static str) {
         let operator = self.registry.operator([LANE], self.now()).unwrap();
         (self.registry.estimate(LANE, account, None, self.now()), operator.state.as_str())
     }
@@ -334,11 +330,11 @@ impl World {
 
     /// The next call at the other lane's operator.
     pub async fn other_lane_call(&mut self) -> Call {
-        let mut limit = Deadline::new("a call at the other operator");
+        let limit = Deadline::new("a call at the other operator");
         loop {
             match self.other_calls.try_recv() {
                 Ok(call) => return call,
-                Err(_) => limit.next().await,
+                Err(_) => limit.retry().await,
             }
         }
     }
@@ -399,94 +395,4 @@ impl World {
             deadline.retry().await;
         }
     }
-}
-
-/// What a task of a story answers.
-pub async fn ended<T>(task: JoinHandle<T>) -> T {
-    let deadline = Deadline::new("the task ends");
-    while !task.is_finished() {
-        deadline.retry().await;
-    }
-    task.await.unwrap()
-}
-
-/// Bounds a loop that polls for an event. It goes by the real clock.
-struct Deadline {
-    what: &'static str,
-    until: Instant,
-}
-
-impl Deadline {
-    fn new(what: &'static str) -> Self {
-        Self { what, until: Instant::now() + REAL_TIME }
-    }
-
-    async fn retry(&self) {
-        assert!(Instant::now() < self.until, "not in time: {}", self.what);
-        tokio::task::yield_now().await;
-    }
-}
-
-fn ms(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap()
-}
-
-fn row(lane: &str, account: &str, iccid: &str) -> ImportRow {
-    ImportRow {
-        number: iccid.into(),
-        kind: CardKind::Sim,
-        account: account.into(),
-        status: "ACTIVATED_NAME".into(),
-        label: String::new(),
-        iccid: iccid.into(),
-        operator_account: lane.into(),
-    }
-}
-
-fn telemetry() -> Telemetry {
-    let settings = TelemetrySettings {
-        lanes: vec![LANE, OTHER_LANE],
-        store: "sqlite",
-        slow: SlowThresholds::default(),
-        trace: &TraceConfig { endpoint: String::new(), share: 0.0 },
-    };
-    Telemetry::new(settings, Vec::new()).unwrap()
-}
-
-fn lane_setups(plan: &Plan, url: &str, other_url: Option<&str>, clock: &Clock) -> Vec<LaneSetup> {
-    let main = lane_setup(LANE, plan, url.to_owned(), clock);
-    let other = other_url.map(|url| lane_setup(OTHER_LANE, plan, url.to_owned(), clock));
-    std::iter::once(main).chain(other).collect()
-}
-
-fn lane_setup(name: &str, plan: &Plan, url: String, clock: &Clock) -> LaneSetup {
-    LaneSetup {
-        name: name.into(),
-        operator: operator(name, url, clock),
-        limits: Limits {
-            buckets: Vec::new(),
-            max_concurrent: plan.max_concurrent,
-            min_refresh_seconds: plan.min_refresh_seconds,
-            retry_after_max_seconds: plan.retry_after_max_seconds,
-        },
-        declared_lag_seconds: None,
-        calls_per_reading: 1,
-        zone: TimeZone::UTC,
-        billing_day: None,
-    }
-}
-
-/// A database of its own in the cluster that `SIMGAUGE_TEST_POSTGRES` names.
-async fn new_postgres_database() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let admin = std::env::var("SIMGAUGE_TEST_POSTGRES").expect(
-        "SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or \
-         scripts/with-postgres",
-    );
-    let name = format!("lane_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let pool = sqlx::PgPool::connect(&admin).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
-    pool.close().await;
-    let (base, _) = admin.rsplit_once('/').unwrap();
-    format!("{base}/{name}")
 }

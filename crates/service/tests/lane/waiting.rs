@@ -36,12 +36,12 @@ async fn with_an_operator_down_nobody_is_promised_a_time_and_nothing_waits_for_e
         world.next_call().await.fail(503);
         world.put_off(ACCOUNT, &cards[0], attempt).await;
         if attempt < 3 {
-            assert_eq!(world.told(ACCOUNT), (None, "degraded"));
+            assert_eq!(world.wait_of(ACCOUNT), (None, "degraded"));
         }
         world.pass(step).await;
     }
     for card in &cards[1..] {
-        assert_eq!(world.told(ACCOUNT), (None, "down"));
+        assert_eq!(world.wait_of(ACCOUNT), (None, "down"));
         assert!(world.admits(ACCOUNT));
         waiting.push(world.accept(ACCOUNT, card).await);
     }
@@ -50,7 +50,7 @@ async fn with_an_operator_down_nobody_is_promised_a_time_and_nothing_waits_for_e
         for call in world.calls().await {
             call.fail(503);
         }
-        assert_eq!(world.told(ACCOUNT), (None, "down"));
+        assert_eq!(world.wait_of(ACCOUNT), (None, "down"));
         if round % 8 == 0 {
             // Another operator's lane reads at once.
             let id = world.accept(ACCOUNT, &others[round / 8]).await;
@@ -79,7 +79,7 @@ async fn a_paused_lane_promises_nothing_and_what_waits_ends() {
     world.start().await;
     world.store.pause_lane(crate::support::LANE, "ops", "", world.now()).await.unwrap();
     world.pass(Duration::from_secs(2)).await;
-    assert_eq!(world.told(ACCOUNT), (None, "paused"));
+    assert_eq!(world.wait_of(ACCOUNT), (None, "paused"));
     let first = world.accept(ACCOUNT, CARD).await;
     world.pass(Duration::from_secs(600)).await;
     let second = world.accept(ACCOUNT, SECOND).await;
@@ -107,17 +107,17 @@ async fn a_retry_after_is_honoured_over_a_restart_and_told() {
     let ended = world.ended(ACCOUNT, &first).await;
     assert_eq!(ended.failure.map(|failure| failure.kind), Some(FailureKind::RateLimited));
     assert!(!world.admits(ACCOUNT), "an hour is longer than a refresh may wait");
-    assert_eq!(world.told(ACCOUNT), (Some(3_601), "limited"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(3_601), "limited"));
     let second = world.accept(ACCOUNT, SECOND).await;
     assert_eq!(world.health().await, "limited");
     world.pass(Duration::from_secs(585)).await;
     world.restart().await;
     world.pass(Duration::from_secs(2_000)).await;
     world.no_call().await;
-    assert_eq!(world.told(ACCOUNT), (Some(1_001), "limited"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(1_001), "limited"));
     world.next_call_after(Duration::from_millis(1_000_001)).await.succeed(7);
     assert_eq!(world.ended(ACCOUNT, &second).await.state, RefreshState::Succeeded);
-    assert_eq!(world.told(ACCOUNT), (Some(1), "ok"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(1), "ok"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,8 +39,8 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();
-    // The simulator accepts any value, and means by a KB what is assumed. A setting that follows from the base
-    // URL needs none.
+    // The simulator accepts any value, and means by a KB what is assumed. A setting that follows from the
+    // base URL needs none.
     let settings = definition
         .settings()
         .iter()

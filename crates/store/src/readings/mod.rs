@@ -1,13 +1,13 @@
 //! What was read of cards: readings, totals by day, pruning, and sums for reconciling.
 
+mod audit;
 mod daily;
 pub(crate) mod day_cache;
-mod figures;
 mod history;
 mod prune;
 mod rows;
 mod sums;
 
-pub use figures::CardFigures;
+pub use audit::CardAudit;
 pub use history::ReadingView;
 pub use sums::CardSums;

@@ -185,8 +185,8 @@ proptest! {
         }
     }
 
-    /// The same with bytes at the ends of the range: what does not fit is refused and changes nothing, and what
-    /// is booked is the sum of the differences to the byte.
+    /// The same with bytes at the ends of the range: what does not fit is refused and changes nothing, and
+    /// what is booked is the sum of the differences to the byte.
     #[test]
     fn the_books_balance_at_the_ends_of_the_range(
         drawn in proptest::collection::vec(

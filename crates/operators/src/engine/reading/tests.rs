@@ -87,7 +87,8 @@ proptest! {
         let span = Span { began: UnixMs(1_778_234_400_000), ended: UnixMs(1_778_234_400_000) };
         let profile = ProfileRef { iccid: ICCID, eid: None };
         for definition in CATALOG.iter() {
-            if let Ok(reading) = reading(&definition.answer, &body, &globals, &profile, &assumed(definition), span) {
+            let settings = assumed(definition);
+            if let Ok(reading) = reading(&definition.answer, &body, &globals, &profile, &settings, span) {
                 prop_assert!(i64::try_from(reading.used).is_ok());
                 prop_assert!(definition.answer.identity.is_none() || text.contains(ICCID));
             }

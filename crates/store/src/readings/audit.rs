@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// A card with all that has to agree on it, of one moment.
 #[derive(Clone, Debug)]
-pub struct CardFigures {
+pub struct CardAudit {
     pub id: CardId,
     pub number: String,
     pub account: String,
@@ -105,20 +105,20 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged ([`StoreError::is_about_rows`]).
-    pub async fn figures_between(&self, after: CardId, last: CardId) -> Result<Vec<CardFigures>, StoreError> {
-        figures(self.db.snapshot().await?, &Cards::Between(after, last)).await
+    pub async fn audits_between(&self, after: CardId, last: CardId) -> Result<Vec<CardAudit>, StoreError> {
+        audits(self.db.snapshot().await?, &Cards::Between(after, last)).await
     }
 
     /// What has to agree on these cards; by id.
     ///
     /// # Errors
-    /// As [`Self::figures_between`].
-    pub async fn figures(&self, cards: &[CardId]) -> Result<Vec<CardFigures>, StoreError> {
-        figures(self.db.snapshot().await?, &Cards::Some(keys(cards)?)).await
+    /// As [`Self::audits_between`].
+    pub async fn audits(&self, cards: &[CardId]) -> Result<Vec<CardAudit>, StoreError> {
+        audits(self.db.snapshot().await?, &Cards::Some(keys(cards)?)).await
     }
 }
 
-async fn figures(mut snapshot: Snapshot, cards: &Cards) -> Result<Vec<CardFigures>, StoreError> {
+async fn audits(mut snapshot: Snapshot, cards: &Cards) -> Result<Vec<CardAudit>, StoreError> {
     let (heads, params) = cards.of(HEADS);
     let heads: Vec<Head> = snapshot.all(heads, &params).await?;
     let (packages, params) = cards.of(PACKAGES);
@@ -136,10 +136,10 @@ async fn figures(mut snapshot: Snapshot, cards: &Cards) -> Result<Vec<CardFigure
     for profile in profiles {
         of_card.entry(profile.card()).or_default().push(profile.view()?);
     }
-    let figures = |head: Head| {
+    let audits = |head: Head| {
         let id = CardId(head.card);
         let overage = from_db(head.overage, format_args!("overage of card {id}"))?;
-        Ok(CardFigures {
+        Ok(CardAudit {
             ledger: booked.remove(&id).unwrap_or_default() + i128::from(overage),
             sums: sums.remove(&id).unwrap_or_default(),
             profiles: of_card.remove(&id).unwrap_or_default(),
@@ -148,5 +148,5 @@ async fn figures(mut snapshot: Snapshot, cards: &Cards) -> Result<Vec<CardFigure
             account: head.account,
         })
     };
-    heads.into_iter().map(figures).collect()
+    heads.into_iter().map(audits).collect()
 }
