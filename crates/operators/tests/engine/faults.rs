@@ -53,7 +53,8 @@ fn body(fields: &str) -> String {
 
 const TOTAL: &str = "total = { add = \".total\", unit = \"B\" }";
 const CYCLE: &str = "period = { kind = \"billing_cycle\", \
-                     start = { from = \".start\", format = \"unix_s\" }, end = { from = \".end\", format = \"unix_s\" } }";
+                     start = { from = \".start\", format = \"unix_s\" }, \
+                     end = { from = \".end\", format = \"unix_s\" } }";
 const MONTH: &str =
     "period = { kind = \"calendar_month\", start = { from = \".start\", format = \"rfc3339\" } }";
 const STATUS: &str = "status = { from = \".state\", map = { Activated = \"active\" } }";

@@ -63,7 +63,7 @@ pub struct DamagedTask {
     /// What has to be taken out.
     pub task: SetAside,
     /// What is wrong.
-    pub error: StoreError,
+    pub error: Box<StoreError>,
 }
 
 /// What of an account waits in a lane.
@@ -119,7 +119,7 @@ impl TaskRow {
             profile: ProfileId(self.profile),
             card: CardId(self.card),
         };
-        self.sound(account).map_err(|error| DamagedTask { task, error })
+        self.sound(account).map_err(|error| DamagedTask { task, error: Box::new(error) })
     }
 
     fn sound(self, account: &str) -> Result<Task, StoreError> {
@@ -248,7 +248,7 @@ impl Store {
                 Err(error) if error.is_of_a_row() => {
                     let (account, profile, card) = (account.to_owned(), ProfileId(profile), CardId(card));
                     let task = SetAside { account, refresh, profile, card };
-                    tasks.push(Err(DamagedTask { task, error }));
+                    tasks.push(Err(DamagedTask { task, error: Box::new(error) }));
                 }
                 Err(error) => return Err(error),
             }
