@@ -73,15 +73,8 @@ fn with_budget(reply: Reply, budget: &Budget) -> Reply {
         .with("x-ratelimit-cost", 1)
 }
 
-<<<<<<< HEAD
 /// The operator's pages write states in lower case and capitalised, so both are here. Newest first: one
 /// queued, the one in use, those used up, and two that do not count (one expired, one for calls).
-=======
-/// The operator's pages write states in lower case and capitalised, so both are here.
-///
-/// Newest first: one queued, the one in use, those used up, and two that do not count (one expired, one for
-/// calls).
->>>>>>> 12f9de9d98ddfe6406137434712b6454fe4b4fb6
 fn assignments(exchange: &Exchange<'_>, used: u64) -> Vec<Value> {
     let size = GB * (used / (GB * MAX_USED_UP) + 1);
     let used_up = used / size;

@@ -90,12 +90,7 @@ proptest! {
             reading(&definition.answer, &body, &globals, &profile, &assumed(definition), span)
         };
         for definition in CATALOG.iter() {
-<<<<<<< HEAD
-            let settings = assumed(definition);
-            if let Ok(reading) = reading(&definition.answer, &body, &globals, &profile, &settings, span) {
-=======
             if let Ok(reading) = read(definition) {
->>>>>>> 12f9de9d98ddfe6406137434712b6454fe4b4fb6
                 prop_assert!(i64::try_from(reading.used).is_ok());
                 prop_assert!(definition.answer.identity.is_none() || text.contains(ICCID));
             }
