@@ -2,6 +2,7 @@
 
 use crate::support::{Database, ICCID, LANE, OPERATOR, server};
 use rstest::rstest;
+use simgauge::config::Config;
 use std::time::Duration;
 
 const DAY: i64 = 86_400;
@@ -42,7 +43,9 @@ async fn what_was_accepted_in_the_future_cools_for_a_cooldown_from_now(
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_from_the_future_ends(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
-    let mut server = server().database(database).start().await;
+    // A paused lane takes new work only where a wait has no limit.
+    let unlimited = |config: &mut Config| config.refresh.max_wait_seconds = 0;
+    let mut server = server().database(database).configure(unlimited).start().await;
     server.store().pause_lane(LANE, "ann", "", server.clock.now()).await.unwrap();
     server.travel_to(DAY);
     let waiting = server.refresh_sim(ICCID).await.refresh_id();
