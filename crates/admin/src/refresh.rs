@@ -3,7 +3,6 @@
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::waiting::LaneBehind;
 use simgauge_service::intake::{Accepter, NotAccepted};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardView};
 
@@ -13,8 +12,11 @@ pub enum RefreshOutcome {
     Accepted,
     /// The card was refreshed too short a while ago.
     Cooling,
-    /// The refresh would wait too long for the card's operator account.
-    WouldWaitTooLong(LaneBehind),
+    /// The queue of the card's operator account is too long.
+    QueueTooLong {
+        /// How long the refresh would take, in seconds.
+        estimate_seconds: u64,
+    },
     /// The card's operator account is not in the configuration.
     OperatorNotConfigured(String),
 }
@@ -50,10 +52,10 @@ impl Administration {
             Ok(AcceptOutcome::NotFound) => {
                 Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
             }
-            Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
-                Ok(RefreshOutcome::WouldWaitTooLong(behind))
+            Ok(AcceptOutcome::Refused { estimate: Some(estimate_seconds), .. }) => {
+                Ok(RefreshOutcome::QueueTooLong { estimate_seconds })
             }
-            Ok(AcceptOutcome::Refused { lane, behind: None }) => {
+            Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
                 Ok(RefreshOutcome::OperatorNotConfigured(lane))
             }
             Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),

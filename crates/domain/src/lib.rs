@@ -24,4 +24,3 @@ pub mod retry;
 pub mod target_policy;
 pub mod threshold;
 pub mod time;
-pub mod waiting;

@@ -1,7 +1,6 @@
 //! What becomes of one reading.
 
-use crate::parts::ended;
-use crate::support::{ACCOUNT, CARD, Plan, START, World};
+use crate::support::{ACCOUNT, CARD, Plan, START, World, ended};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;

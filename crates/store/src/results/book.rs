@@ -109,8 +109,7 @@ impl<'a> Booked<'a> {
         if step.delta == 0 {
             return Ok(());
         }
-        let booked = card.ledger.book(step.delta, moment(reading.as_of, one.began_at));
-        let entries = booked.map_err(|full| StoreError::TooManyBytes(full.bytes))?.entries;
+        let entries = card.ledger.book(step.delta, moment(reading.as_of, one.began_at)).entries;
         for (line, entry) in entries.into_iter().enumerate() {
             self.bookings.push(BookingRow {
                 card: one.card,

@@ -5,7 +5,6 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
-use simgauge_domain::waiting::LaneBehind;
 use std::sync::Arc;
 
 /// A call that passed the gate.
@@ -75,8 +74,8 @@ pub enum AcceptOutcome {
     Refused {
         /// The operator account.
         lane: String,
-        /// Why; nothing where there is no such operator account.
-        behind: Option<LaneBehind>,
+        /// The admission's answer.
+        estimate: Option<u64>,
     },
 }
 
@@ -122,8 +121,8 @@ impl CardRules {
 pub enum Admission {
     /// Taken.
     Taken,
-    /// The wait would be too long.
-    TooFarBehind(LaneBehind),
+    /// The wait would be too long: about so many seconds.
+    TooFarBehind(u64),
     /// There is no such operator account.
     Unknown,
 }
