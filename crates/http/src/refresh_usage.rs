@@ -115,6 +115,8 @@ async fn accept(
         }
         Err(NotAccepted::QueueFull) => Err(ApiError::Overloaded),
         Err(NotAccepted::Stopping) => Err(ApiError::Stopping),
+        // Known to pass, and not a fault of this call.
+        Err(NotAccepted::Store) if state.services.store.untrusted().is_some() => Err(ApiError::Overloaded),
         Err(NotAccepted::Store) => Err(ApiError::Internal),
     }
 }

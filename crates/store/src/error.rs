@@ -2,6 +2,7 @@
 //! elsewhere.
 
 use rusqlite::ffi;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failures of the database since the process started.
@@ -41,9 +42,33 @@ pub enum StoreError {
     Busy,
     #[error("database: the store is closed")]
     Closed,
-    /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
-    #[error("the store's log cannot be brought onto the disk: {0}")]
-    Disk(#[source] std::io::Error),
+    /// A file could not be opened, read or written.
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] std::io::Error),
+    /// What was written may not be on the disk, or not in the file of the store's name. Nothing is written
+    /// until the files were opened again and checked. Names the file and the reason.
+    #[error("the store is not trusted until its files were opened again and checked: {0}")]
+    Untrusted(String),
+    /// The file of an SQLite store holds what no program wrote.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// An SQLite store is missing, or empty, where one was before.
+    #[error(
+        "there was a database at {}, and it is missing or empty: put it back or restore a back-up. \
+         To begin with an empty one, remove {}",
+        .database.display(), .marker.display()
+    )]
+    Gone { database: PathBuf, marker: PathBuf },
+    /// The file of an SQLite store has more than one name.
+    #[error(
+        "{} has more than one name (hard links), and SQLite keeps a log for each: what is written under one \
+         name is lost to the others. Remove the other names, or copy the file",
+        .0.display()
+    )]
+    ManyNames(PathBuf),
+    /// Another process serves this SQLite store.
+    #[error("another simgauge serves {} already", .0.display())]
+    Served(PathBuf),
     /// A row holds what this program never writes. Names table and key.
     #[error("unexpected content in the database: {0}")]
     Corrupt(String),
@@ -76,13 +101,6 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         Self::Sqlite(error)
-    }
-}
-
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> Self {
-        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Disk(error)
     }
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use rstest::rstest;
-use simgauge_domain::audit::{ChainPosition, ChainError};
+use simgauge_domain::audit::{ChainError, ChainPosition};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{ImportRow, NewPackage, Store, StoreError};

@@ -23,6 +23,7 @@ mod paced;
 mod reading;
 mod scenarios;
 mod shutdown;
+mod store_file;
 mod supply_chain;
 mod support;
 mod tls;

@@ -13,7 +13,10 @@
 //!
 //! **Disk.** SQLite is told not to wait for the disk at a commit (`synchronous=NORMAL`). Whoever commits lets
 //! the next writer begin and then waits for [`Log::sync`](log::Log::sync), together with all who committed
-//! meanwhile: one `fdatasync` for many. Nobody is told of a commit before that.
+//! meanwhile: one `fdatasync` for many. Nobody is told of a commit before that. What is synced is the file
+//! that SQLite has open. Where that is no longer the one at its path, or a sync fails, the store is not
+//! trusted any more ([`health`]): nothing is begun or confirmed until [`recovery`] has opened the files again
+//! and checked them.
 //!
 //! **Write-ahead log.** Commits do not write it back into the file, since every caller would wait for that.
 //! Somebody calls [`checkpoint`](database::SqliteDatabase::checkpoint) beside those who read and write. Only
@@ -22,12 +25,17 @@
 //! **Deferred card updates.** Accepting changes the ends of `refresh` and `task` only, and remembers in
 //! memory which refresh is a card's latest: see [`DeferredCardUpdates`](deferred::DeferredCardUpdates).
 
+mod backup;
+pub(crate) mod check;
 pub(crate) mod checkpoint;
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod deferred;
+pub(crate) mod file;
+mod health;
 pub(crate) mod log;
 pub(crate) mod readers;
+mod recovery;
 pub(crate) mod statement;
 mod tx;
 pub(crate) mod writer;

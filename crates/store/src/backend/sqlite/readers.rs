@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// A pool of connections, opened when they are needed first.
@@ -34,6 +34,21 @@ impl Readers {
             None => blocking(|| open_reader(&self.file))?,
         };
         Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit })
+    }
+
+    /// Waits until nobody reads; nobody does as long as the answer is kept.
+    pub(super) async fn all(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let all = timeout(BUSY_TIMEOUT, self.free.acquire_many(self.most)).await;
+        all.map_err(|_| StoreError::busy())?.map_err(|_| StoreError::Closed)
+    }
+
+    /// Closes the connections that nobody uses, after `before`.
+    pub(super) fn close_idle(
+        &self,
+        before: impl Fn(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        idle.iter().try_for_each(before)
     }
 
     /// Closes the connections, once what runs on them is done.
