@@ -116,7 +116,7 @@ mod tests {
         tokio::time::sleep(LONGEST_PAUSE * 10).await;
         assert!(store.untrusted().expect("known").contains("store.db has vanished"));
         std::fs::rename(&aside, &file).expect("moved");
-        tokio::time::sleep(LONGEST_PAUSE + LOOK_EVERY).await;
+        tokio::time::sleep(LONGEST_PAUSE + LOOK_EVERY * 2).await;
         assert_eq!(store.untrusted(), None);
         stopping.cancel();
         watching.await.expect("ended");
