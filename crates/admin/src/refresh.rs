@@ -41,11 +41,14 @@ impl Administration {
             kind: card.kind,
             number: card.number.clone(),
             sign: hex::encode_upper(sign),
+            sign_was_used: false,
             id: RefreshId::new(self.now(), 0),
         };
         match accepter.accept(call).await {
             Ok(AcceptOutcome::Accepted { .. } | AcceptOutcome::Same(_)) => Ok(RefreshOutcome::Accepted),
             Ok(AcceptOutcome::Cooling { .. }) => Ok(RefreshOutcome::Cooling),
+            // A random sign was never used.
+            Ok(AcceptOutcome::SignUsed) => Err(AdminError::StoreFailed),
             Ok(AcceptOutcome::NotFound) => {
                 Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
             }

@@ -43,7 +43,8 @@ impl Breaker {
     pub fn admit(&mut self, now: UnixMs) -> Result<(), Option<UnixMs>> {
         match self.state {
             State::Closed => Ok(()),
-            State::Open { until, pause } if now >= until => {
+            // Further ahead than the pause is long: the clock was put back.
+            State::Open { until, pause } if now >= until || until > now.after(pause) => {
                 self.state = State::Probing { pause };
                 Ok(())
             }

@@ -35,6 +35,18 @@ impl UnixMs {
     }
 }
 
+/// A time that lies further ahead than this was taken from a clock that was wrong. Clocks of nodes that agree
+/// differ by milliseconds.
+const AHEAD: Duration = Duration::from_secs(600);
+
+impl UnixMs {
+    /// Whether a time that something happened at was taken from a clock that was ahead, since put back.
+    #[must_use]
+    pub fn is_of_a_clock_ahead(self, now: Self) -> bool {
+        self.since(now) > AHEAD
+    }
+}
+
 impl fmt::Debug for UnixMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)

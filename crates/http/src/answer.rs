@@ -36,7 +36,8 @@ pub(super) enum ApiError {
     NoCard,
     /// No such refresh under this account.
     NoRefresh,
-    /// A read operation with a sign that was used before.
+    /// A read operation with a sign that a read operation used before, or a refresh with one, unless it
+    /// repeats a refresh that was accepted.
     Repeated,
     /// The card is cooling down.
     Cooling { retry_after_seconds: u64, next_refresh_at: i64 },
@@ -46,8 +47,10 @@ pub(super) enum ApiError {
     LaneBehind { estimated_seconds: u64 },
     /// The card's operator account is not configured on this platform.
     LaneUnknown,
-    /// Too many calls are in flight.
+    /// Too many calls are in flight, or too many reads of the account.
     Overloaded,
+    /// Reading took longer than a read may take.
+    TookTooLong,
     /// The process is stopping.
     Stopping,
     /// There is nothing at this path.
@@ -68,8 +71,20 @@ impl From<FieldError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
-        Self::Internal
+        match error {
+            StoreError::TookTooLong => {
+                tracing::warn!("a read took too long and was stopped");
+                Self::TookTooLong
+            }
+            StoreError::Busy => {
+                tracing::warn!("no connection of the store became free in time");
+                Self::Overloaded
+            }
+            error => {
+                tracing::error!(%error, "the store failed");
+                Self::Internal
+            }
+        }
     }
 }
 
@@ -89,9 +104,11 @@ impl ApiError {
             Self::Repeated => Code::Repeated,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::Cooling { .. } | Self::SteadyCadence { .. } | Self::Quota { .. } => Code::TooMany,
-            Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
-                Code::Unavailable
-            }
+            Self::LaneBehind { .. }
+            | Self::LaneUnknown
+            | Self::Overloaded
+            | Self::TookTooLong
+            | Self::Stopping => Code::Unavailable,
             Self::Internal => Code::Internal,
         }
     }
@@ -142,6 +159,12 @@ impl ApiError {
             | Self::LaneBehind { .. } => self.wait_message(language),
             Self::LaneUnknown => language
                 .pick("该卡片的运营商未接入", "the operator of this card is not set up on this platform")
+                .into(),
+            Self::TookTooLong => language
+                .pick(
+                    "查询耗时过长,已中止;请缩小查询范围或稍后再试",
+                    "reading took too long and was stopped; ask for less, or try again later",
+                )
                 .into(),
             Self::Stopping => language.pick("服务正在停止,请重试", "stopping; try again").into(),
             Self::TooLarge { limit } => language.pick(
@@ -234,7 +257,7 @@ impl ApiError {
                 let detail = InternalDetail { request_id: request_id.to_owned() };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
-            Self::Overloaded | Self::Stopping => {
+            Self::Overloaded | Self::TookTooLong | Self::Stopping => {
                 let detail = retry(OVERLOAD_RETRY_SECONDS, None, None);
                 let envelope = Envelope::new(code, message, Some(detail));
                 respond(self.status(), &envelope, Some(OVERLOAD_RETRY_SECONDS), request_id)

@@ -17,6 +17,7 @@ impl Operation for GetRefresh {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, id) = gate::enter_once(state, call, request::refresh_id)?;
         let id = RefreshId::parse(id).ok_or(ApiError::NoRefresh)?;
+        let _permit = state.read_shares.enter(&caller.account).await?;
         let refresh = state.services.store.refresh(&caller.account, &id).await?.ok_or(ApiError::NoRefresh)?;
         let card = state.services.store.card_of_any(&refresh.number).await?;
         let report = answers::refresh_report(refresh, card.map(|card| card.kind), caller.language);

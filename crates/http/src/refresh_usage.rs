@@ -80,8 +80,15 @@ async fn accept(
     let now = caller.at;
     let known = state.services.accepter.known(&caller.account, kind, number, &caller.fingerprint);
     // An identical request gets the same answer, whatever its caller's cadence is.
-    let warning = if known == Known::Same { None } else { check_cadence(state, caller, kind, number, now)? };
-    if let Known::Other(accepted_at) = known {
+    // Somebody else may have sent a sign that a read operation used, so it says nothing about the cadence.
+    let sign_was_used = state.replay.is_used(&caller.fingerprint);
+    let is_beat = known != Known::Same && !sign_was_used;
+    let warning = if is_beat { check_cadence(state, caller, kind, number, now)? } else { None };
+    if let Known::Other(accepted_at) = known
+        && !sign_was_used
+        // A time in the future is from a clock that was ahead. The store puts it right.
+        && accepted_at <= now
+    {
         let cooldown = state.services.rules.of(kind).cooldown;
         if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
             state.services.telemetry.metrics.refused_from_memory.inc();
@@ -94,6 +101,7 @@ async fn accept(
         kind,
         number: number.to_owned(),
         sign: caller.sign.to_ascii_uppercase(),
+        sign_was_used,
         // The accepter sets the rest of the id, in the order in which it commits.
         id: RefreshId::new(now, 0),
     };
@@ -104,7 +112,8 @@ async fn accept(
         Ok(AcceptOutcome::Same(refresh)) => {
             Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), warning: None })
         }
-        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
+        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
+        Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
         Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
             Err(ApiError::LaneBehind { estimated_seconds })

@@ -64,6 +64,7 @@ CREATE TABLE card (
 );
 
 CREATE INDEX card_by_account ON card (account, kind, number);
+CREATE INDEX card_by_account_status ON card (account, kind, status, number);
 
 -- For finding cards. Accepting and reading change none of these columns, so these indexes cost them nothing:
 -- SQLite leaves the index alone, PostgreSQL's update stays within its page.
@@ -188,6 +189,14 @@ CREATE TABLE daily (
     delta    BIGINT NOT NULL,
     readings BIGINT NOT NULL,
     PRIMARY KEY (card, day, profile, cycle)
+);
+
+-- How far old readings were folded into daily totals: up to the card's id place, for readings of days before
+-- day. One row, so that a restart goes on from there.
+CREATE TABLE fold_progress (
+    one   BIGINT PRIMARY KEY CHECK (one = 1),
+    day   TEXT COLLATE "C" NOT NULL,
+    place BIGINT NOT NULL
 );
 
 -- The outbox: written in the transaction of the event, emptied by the holder of the outbox's lease.

@@ -1,11 +1,15 @@
 //! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided
 //! elsewhere.
 
-use rusqlite::ffi;
+use crate::backend::READ_LIMIT;
+use rusqlite::{ErrorCode, ffi};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failures of the database since the process started.
 static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
+
+/// PostgreSQL's code of a statement that ran into its time limit.
+const QUERY_CANCELED: &str = "57014";
 
 /// How often the database failed this process, for metrics.
 #[must_use]
@@ -39,6 +43,9 @@ pub enum StoreError {
     /// No connection became free within the time limit.
     #[error("database: no connection became free in time")]
     Busy,
+    /// A read took longer than a read may take.
+    #[error("database: a read took longer than {} s and was stopped", READ_LIMIT.as_secs())]
+    TookTooLong,
     #[error("database: the store is closed")]
     Closed,
     /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
@@ -68,14 +75,19 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Database(error)
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(QUERY_CANCELED) { Self::TookTooLong } else { Self::Database(error) }
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Sqlite(error)
+        // Nothing but the limit interrupts a statement.
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::TookTooLong,
+            _ => Self::Sqlite(error),
+        }
     }
 }
 
@@ -118,6 +130,27 @@ impl StoreError {
                 error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
             }
             _ => self.sqlite_code() == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY),
+        }
+    }
+
+    /// Whether it is about the rows that were asked for, so that other rows can still be read.
+    #[must_use]
+    pub fn is_about_rows(&self) -> bool {
+        match self {
+            Self::Corrupt(_) | Self::TooManyBytes(_) | Self::TookTooLong => true,
+            // Its class 22: data that cannot be worked with, such as a sum that is too large.
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22"))
+            }
+            Self::Database(error) => {
+                matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            }
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                // Unknown: SQLite's general code, which sums that overflow have.
+                Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::Unknown),
+                None => true,
+            },
+            _ => false,
         }
     }
 

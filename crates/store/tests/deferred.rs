@@ -59,6 +59,7 @@ async fn refresh(store: &Store, seconds: i64) -> Option<(RefreshId, usize)> {
         kind: CardKind::Sim,
         number: CARD.into(),
         sign: format!("{seconds:040X}"),
+        sign_was_used: false,
         id,
     };
     let rule = AcceptRule::new(Duration::from_secs(300), Duration::from_secs(300));

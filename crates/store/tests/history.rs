@@ -275,3 +275,57 @@ async fn books_and_readings_agree_whatever_is_done_to_packages(
     let both = store.sums(&[esim, store.card_id("8901").await, CardId(4711)]).await.unwrap();
     assert_eq!(both.keys().collect::<Vec<_>>(), [&esim], "nothing where nothing was read");
 }
+
+/// One byte every ten minutes for four thousand times, from T0 on.
+const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 3999) \
+    INSERT INTO reading (card, profile, began_at, synced_at, period_kind, period_key, used, delta, kind, \
+    cycle) \
+    SELECT card.id, card.profile, 1800000000000 + i * 600000, 1800000000000 + i * 600000, 'calendar_month', \
+    '2027-01', i, 1, 'same_period', 0 FROM n JOIN card ON card.number = '8901'";
+
+#[rstest]
+#[tokio::test]
+async fn older_days_are_not_added_up_each_time(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let (store, lease) = stocked(database).await;
+    store.run_raw(MANY).await;
+    let card = store.card_id("8901").await;
+    // From 16:00 on 15 January: 48, then 144 a day for 27 days; the last 64 are on 12 February.
+    let mut expected: BTreeMap<String, i64> = [("2027-01-15".to_owned(), 48)].into();
+    expected.extend((16..=31).map(|day| (format!("2027-01-{day}"), 144)));
+    expected.extend((1..=11).map(|day| (format!("2027-02-{day:02}"), 144)));
+    expected.insert("2027-02-12".to_owned(), 64);
+    assert_eq!(expected.values().sum::<i64>(), 48 + 27 * 144 + 64);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // Behind the store's back: who walked all of them would miss some.
+    store.run_raw("DELETE FROM reading WHERE began_at < 1800000000000 + 100 * 600000").await;
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // 13 February 10:40: five bytes more than the last of them.
+    read(&store, &lease, "8901", "8901", 690, "01", 5).await;
+    expected.insert("2027-02-13".to_owned(), 5);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // Folding moves readings from those that are remembered to stored totals. Nothing counts twice, and what
+    // is missing is seen: 48 on the 15th and 52 on the 16th.
+    assert_eq!(prune(&store, hour(24 * 10)).await, 48 + 144 * 9 - 100);
+    expected.remove("2027-01-15");
+    expected.insert("2027-01-16".to_owned(), 92);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+}
+
+#[rstest]
+#[tokio::test]
+async fn folding_goes_on_where_it_was(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let (mut store, lease) = stocked(database).await;
+    four_days(&store, &lease).await;
+    let from = hour(44);
+    let place = async |store: &TestStore, from| store.prune_place(&shanghai(), from).await.unwrap();
+    assert_eq!(place(&store, from).await, CardId(0));
+    let (last, _) = store.prune_readings(CardId(0), &shanghai(), from).await.unwrap();
+    store.reopen().await;
+    assert_eq!(Some(place(&store, from).await), last);
+    assert_eq!(store.prune_readings(last.unwrap(), &shanghai(), from).await.unwrap(), (None, 0));
+    store.reopen().await;
+    assert_eq!(place(&store, hour(45)).await, CardId(i64::MAX), "all are done, whatever the time of the day");
+    assert_eq!(place(&store, hour(68)).await, CardId(0), "on the next day all are looked at again");
+}

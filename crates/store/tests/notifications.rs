@@ -93,6 +93,7 @@ impl Scene {
             kind: row(number, account).kind,
             number: number.into(),
             sign: format!("{:040X}", self.calls),
+            sign_was_used: false,
             id: RefreshId::new(at(seconds), u128::from(self.calls)),
         };
         let rule = AcceptRule::new(Duration::ZERO, Duration::from_secs(300));

@@ -79,8 +79,10 @@ impl<'a> ReadingStarter<'a> {
                 self.window.put_in_front(task);
                 return again.map_or(at_event, |at| Instant::now() + at.since(now));
             }
-            // Never earlier than the acceptance, whatever the clocks of two nodes say.
-            let began_at = now.max(task.key.refresh.made_at());
+            // Never earlier than the acceptance, whatever the clocks of two nodes say; but no time of a clock
+            // that was ahead.
+            let accepted_at = task.key.refresh.made_at();
+            let began_at = if accepted_at.is_of_a_clock_ahead(now) { now } else { now.max(accepted_at) };
             self.running.start(self.context, task, began_at);
             // The call is counted in its pace when the reading first runs.
             tokio::task::yield_now().await;
@@ -91,7 +93,8 @@ impl<'a> ReadingStarter<'a> {
     /// When this SIM may be read, if the operator wants more time between two readings of one.
     fn too_soon(&self, task: &Task, now: UnixMs) -> Option<UnixMs> {
         let least = Duration::from_secs(self.context.setup.limits.min_refresh_seconds.into());
-        task.last_read_at.map(|at| at.after(least)).filter(|at| *at > now)
+        let last_read_at = task.last_read_at.filter(|at| !at.is_of_a_clock_ahead(now));
+        last_read_at.map(|at| at.after(least)).filter(|at| *at > now)
     }
 
     /// Fetches what the window needs; answers whether the store could be read.

@@ -62,7 +62,7 @@ impl Window {
             if !self.known.insert(task.key.clone()) {
                 continue;
             }
-            if task.not_before > now {
+            if task.not_before > now && !is_of_a_clock_ahead(&task, now) {
                 self.put_off.insert((task.not_before, task.key.clone()), task);
             } else {
                 fresh.push_back(task);
@@ -103,6 +103,13 @@ impl Window {
             let task = entry.remove();
             self.put_in_front(task);
         }
+        while let Some(entry) = self.put_off.last_entry() {
+            if !is_of_a_clock_ahead(entry.get(), now) {
+                break;
+            }
+            let task = entry.remove();
+            self.put_in_front(task);
+        }
     }
 
     /// Puts a task in front of its account's queue.
@@ -126,15 +133,24 @@ impl Window {
         self.known.remove(key);
     }
 
-    /// When the next task that was put off may be tried.
+    /// When the next task that was put off may be tried, by the clock as it is.
     pub(super) fn next_due(&self) -> Option<UnixMs> {
         self.put_off.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Whether a task could be given out now.
     pub(super) fn has_ready(&self, now: UnixMs) -> bool {
-        self.next_due().is_some_and(|at| at <= now) || self.accounts.values().any(|one| !one.tasks.is_empty())
+        let is_ahead = |(_, task)| is_of_a_clock_ahead(task, now);
+        self.next_due().is_some_and(|at| at <= now)
+            || self.put_off.last_key_value().is_some_and(is_ahead)
+            || self.accounts.values().any(|one| !one.tasks.is_empty())
     }
+}
+
+/// Whether a clock that was ahead put a task off: then it is due, since nobody knows for how long it has
+/// waited.
+fn is_of_a_clock_ahead(task: &Task, now: UnixMs) -> bool {
+    task.first_attempt_at.is_some_and(|at| at.is_of_a_clock_ahead(now))
 }
 
 #[cfg(test)]
@@ -211,5 +227,20 @@ mod tests {
         window.fetched("a", vec![task("a", 7, 99)], 100, UnixMs(50));
         assert_eq!(window.next(UnixMs(98)), None);
         assert_eq!(window.next(UnixMs(99)).expect("task").number, "7");
+    }
+
+    #[test]
+    fn what_a_clock_ahead_put_off_is_due_when_the_clock_is_put_back() {
+        const DAY: i64 = 86_400_000;
+        let mut window = Window::default();
+        let put_off = |n| Task { first_attempt_at: Some(UnixMs(DAY)), ..task("a", n, DAY + 60_000) };
+        window.look_again("a");
+        window.fetched("a", vec![put_off(0)], 100, UnixMs(DAY));
+        assert!(!window.has_ready(UnixMs(DAY)));
+        assert!(window.has_ready(UnixMs(5)));
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
+        window.look_again("a");
+        window.fetched("a", vec![put_off(1)], 100, UnixMs(5));
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
     }
 }

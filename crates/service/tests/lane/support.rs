@@ -153,6 +153,7 @@ impl World {
             kind: CardKind::Sim,
             number: card.into(),
             sign: format!("{:040X}", self.accepted),
+            sign_was_used: false,
             id: RefreshId::new(self.now(), self.accepted.into()),
         };
         let rule = AcceptRule::new(COOLDOWN, COOLDOWN);

@@ -39,6 +39,9 @@ impl ApiConfig {
         if !(1..=86_400).contains(&self.timestamp_window_seconds) {
             bail!("api.timestamp_window_seconds must be between 1 and 86400");
         }
+        if self.quota_burst == 0 {
+            bail!("api.quota_burst must be at least 1 (for no limit, set api.quota_per_second to 0)");
+        }
         Ok(())
     }
 }

@@ -83,9 +83,9 @@ const OF_CARD: Sql = Sql::both(
              ELSE (SELECT previous FROM refresh WHERE id = $2 AND card = $1) END \
          UNION ALL \
          SELECT refresh.id, refresh.previous, chain.place + 1 FROM chain \
-         JOIN refresh ON refresh.id = chain.previous WHERE chain.place < $3 \
-     ) SELECT refresh.*, card.number FROM chain JOIN refresh ON refresh.id = chain.id \
-     LEFT JOIN card ON card.id = refresh.card ORDER BY chain.place",
+         CROSS JOIN refresh WHERE refresh.id = chain.previous AND chain.place < $3 \
+     ) SELECT refresh.*, card.number FROM chain CROSS JOIN refresh \
+     LEFT JOIN card ON card.id = refresh.card WHERE refresh.id = chain.id ORDER BY chain.place",
 );
 const WAITING: Sql = Sql::both(
     "SELECT profile.iccid, task.attempts, task.not_before FROM task JOIN profile ON profile.id = \

@@ -2,7 +2,9 @@
 
 use super::browser::{Browser, PASSWORD, admins};
 use crate::support::{ICCID, LANE, server};
+use simgauge::config::Config;
 use simgauge_store::AdminRole;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const HEADER: &str = "x-forwarded-for";
@@ -133,7 +135,7 @@ async fn logging_in_and_out() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitors() {
-    let server = server().start().await;
+    let server = server().configure(trust_loopback).start().await;
     admins(&server, ANN).await;
     let mut ann = Browser::new(&server);
     ann.always.push(("x-forwarded-proto", "https".into()));
@@ -156,6 +158,27 @@ async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitor
     elsewhere.log_in("ann", PASSWORD).await.expect(303);
 }
 
+fn trust_loopback(config: &mut Config) {
+    config.console.trusted_proxies = vec!["127.0.0.1".parse::<IpAddr>().unwrap().into()];
+}
+
+/// Any program on this machine could write the headers.
+#[tokio::test]
+async fn without_a_named_proxy_loopback_is_believed_nothing() {
+    let server = server().start().await;
+    admins(&server, ANN).await;
+    let mut last = 0;
+    for number in 0..6 {
+        let mut browser = Browser::new(&server);
+        browser.always.push((HEADER, format!("198.51.100.{number}")));
+        browser.always.push(("x-forwarded-proto", "https".into()));
+        let page = browser.log_in("ann", "wrong password").await;
+        assert!(!page.headers.contains_key("strict-transport-security"));
+        last = page.status;
+    }
+    assert_eq!(last, 429, "all six come from 127.0.0.1");
+}
+
 /// What a proxy sends in `X-Forwarded-For`, and who the caller is: unknown behind a malformed hop.
 const FORWARDED: &[(&str, Option<&str>)] = &[
     ("198.51.100.1", Some("198.51.100.1")),
@@ -171,6 +194,7 @@ async fn api_and_console_find_the_same_caller_in_forwarded_headers() {
     let server = server()
         .configure(|config| {
             config.api.app_reload_seconds = 1;
+            trust_loopback(config);
             config.server.trusted_proxies = config.console.trusted_proxies.clone();
         })
         .start()

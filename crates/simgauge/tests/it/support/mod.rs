@@ -3,6 +3,7 @@
 pub mod call;
 pub mod collector;
 pub mod demo;
+pub mod disk;
 pub mod process;
 pub mod program;
 pub mod receiver;

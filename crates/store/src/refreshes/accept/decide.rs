@@ -88,11 +88,17 @@ impl CardState<'_> {
 pub(super) struct Cards<'a> {
     by_number: HashMap<&'a str, CardState<'a>>,
     numbers: HashMap<CardId, &'a str>,
+    /// Refreshes that were accepted in the future, by a clock that was ahead. They count as accepted now.
+    pub(super) ahead: Vec<(CardId, RefreshId)>,
 }
 
 impl<'a> Cards<'a> {
     pub(super) fn with_capacity(cards: usize) -> Self {
-        Self { by_number: HashMap::with_capacity(cards), numbers: HashMap::with_capacity(cards) }
+        Self {
+            by_number: HashMap::with_capacity(cards),
+            numbers: HashMap::with_capacity(cards),
+            ahead: Vec::new(),
+        }
     }
 
     pub(super) fn insert(&mut self, number: &'a str, card: CardState<'a>) {
@@ -135,20 +141,21 @@ pub(super) fn link(
 ) -> Result<Vec<RefreshId>, StoreError> {
     let mut heads = Vec::new();
     for row in chain {
+        let id = refresh_id_from_db(&row.id, "id of a refresh")?;
+        let accepted_at = UnixMs(row.accepted_at).min(now);
+        if accepted_at.0 != row.accepted_at {
+            cards.ahead.push((CardId(row.card), id));
+        }
         let Some(card) = cards.by_id(CardId(row.card)) else { continue };
         let state = state_of(&row.id, &row.state)?;
-        let young = now < UnixMs(row.accepted_at).after(rules.of(card.kind).horizon());
+        let young = now < accepted_at.after(rules.of(card.kind).horizon());
         if let Some(previous) = row.previous
             && (young || !state.is_ended())
         {
             heads.push(refresh_id_from_db(&previous, format_args!("previous of refresh {}", row.id))?);
         }
         card.earlier.push(EarlierRefresh {
-            accepted: Accepted {
-                id: refresh_id_from_db(&row.id, "id of a refresh")?,
-                accepted_at: UnixMs(row.accepted_at),
-                state,
-            },
+            accepted: Accepted { id, accepted_at, state },
             sign: Cow::Owned(row.sign),
             remaining: Some(remaining_of(&row.id, &row.remaining)?),
         });
@@ -211,6 +218,7 @@ pub(super) fn decide<'a>(
                 .collect();
             match rules.of(call.kind).decide(&earlier, &call.sign, now) {
                 Decision::Same(index) => AcceptOutcome::Same(card.earlier[index].accepted.clone()),
+                Decision::Accept | Decision::Cooling(_) if call.sign_was_used => AcceptOutcome::SignUsed,
                 Decision::Cooling(next_at) => {
                     AcceptOutcome::Cooling { accepted_at: card.earlier[0].accepted.accepted_at, next_at }
                 }

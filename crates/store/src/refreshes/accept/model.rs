@@ -20,6 +20,9 @@ pub struct AcceptCall {
     pub number: String,
     /// The call's sign: 40 or 64 upper-case hex digits.
     pub sign: String,
+    /// Whether a call of another kind was let in with this sign. Then nothing new is accepted: it can only be
+    /// the repetition of a refresh.
+    pub sign_was_used: bool,
     /// The id that a new refresh gets.
     pub id: RefreshId,
 }
@@ -63,6 +66,8 @@ pub enum AcceptOutcome {
         /// When it may be refreshed again.
         next_at: UnixMs,
     },
+    /// The sign was used by a call of another kind, and no refresh was accepted with it.
+    SignUsed,
     /// No such card under this account.
     NotFound,
     /// A lane did not take it; nothing was stored.
@@ -72,6 +77,23 @@ pub enum AcceptOutcome {
         /// The admission's answer.
         estimate: Option<u64>,
     },
+}
+
+/// What became of calls, committed and perhaps not on the disk yet. Callers are answered after
+/// [`Store::sync`](crate::Store::sync).
+#[derive(Debug)]
+#[must_use = "nobody knows of it before it is synced"]
+pub struct NotSynced {
+    pub(super) outcomes: Vec<AcceptOutcome>,
+    pub(super) put_right: usize,
+}
+
+impl NotSynced {
+    /// How many refreshes a clock that was ahead had accepted in the future. They count as accepted now.
+    #[must_use]
+    pub fn put_right(&self) -> usize {
+        self.put_right
+    }
 }
 
 /// The rule for each kind of card.
