@@ -280,8 +280,10 @@ async fn books_and_readings_agree_whatever_is_done_to_packages(
 const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 3999) \
     INSERT INTO reading (card, profile, began_at, synced_at, period_kind, period_key, used, delta, kind, \
     cycle) \
-    SELECT card.id, card.profile, 1800000000000 + i * 600000, 1800000000000 + i * 600000, 'calendar_month', \
-    '2027-01', i, 1, 'same_period', 0 FROM n JOIN card ON card.number = '8901'";
+    SELECT card.id, card.profile, many.at, many.at, 'calendar_month', \
+    '2027-01', i, 1, 'same_period', 0 \
+    FROM (SELECT i, 1800000000000 + CAST(i AS BIGINT) * 600000 AS at FROM n) AS many \
+    CROSS JOIN card WHERE card.number = '8901'";
 
 #[rstest]
 #[tokio::test]
@@ -299,7 +301,7 @@ async fn older_days_are_not_added_up_each_time(
     assert_eq!(expected.values().sum::<i64>(), 48 + 27 * 144 + 64);
     assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
     // Behind the store's back: who walked all of them would miss some.
-    store.run_raw("DELETE FROM reading WHERE began_at < 1800000000000 + 100 * 600000").await;
+    store.run_raw("DELETE FROM reading WHERE began_at < 1800060000000").await;
     assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
     // 13 February 10:40: five bytes more than the last of them.
     read(&store, &lease, "8901", "8901", 690, "01", 5).await;

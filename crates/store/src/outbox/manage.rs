@@ -92,9 +92,11 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let delete = Sql {
             sqlite: "DELETE FROM notification WHERE seq IN (SELECT seq FROM notification \
-                     WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 LIMIT $3)",
+                     WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 \
+                     ORDER BY ended_at LIMIT $3)",
             postgres: "DELETE FROM notification WHERE seq = ANY (ARRAY(SELECT seq FROM notification \
-                       WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 LIMIT $3))",
+                       WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 \
+                       ORDER BY ended_at LIMIT $3))",
         };
         let mut tx = self.db.write().await?;
         fence(&mut tx, lease).await?;
