@@ -1,7 +1,7 @@
 //! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided
 //! elsewhere.
 
-use crate::backend::READ_LIMIT;
+use crate::backend::limit::READ_LIMIT;
 use rusqlite::{ErrorCode, ffi};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -2,7 +2,7 @@
 //! rows.
 
 mod database;
-mod limit;
+pub(crate) mod limit;
 pub(crate) mod postgres;
 mod row;
 mod schema;
@@ -15,7 +15,6 @@ mod watch;
 
 pub use database::sqlite_file;
 pub(crate) use database::{Database, Snapshot, Transaction};
-pub(crate) use limit::READ_LIMIT;
 pub(crate) use row::{Columns, Row, row};
 pub(crate) use schema::{is_current, is_first_edition, migrate};
 pub(crate) use sql::{NO_ROWS, Param, Sql, bulk, keys, rows, to_json};
