@@ -5,8 +5,8 @@ use super::history;
 use crate::cli::output::Output;
 use serde_json::{Value, json};
 use simgauge_admin::{
-    Administration, DamagedCard, Difference, DifferenceKind, ReconcilePage, ReconcileScope, ReconcileTotals,
-    Reconciliation, human,
+    AdminError, Administration, DamagedCard, Difference, DifferenceKind, ReconcilePage, ReconcileScope,
+    ReconcileTotals, Reconciliation, human,
 };
 use simgauge_client::answer::ReadingAnswer;
 use simgauge_domain::time::UnixMs;
@@ -38,13 +38,16 @@ pub async fn run(args: ReconcileArgs, admin: &Administration, output: &Output) -
     let scope = ReconcileScope { account: args.account, card: args.card, after: args.after };
     let mut reconciliation = admin.reconcile(scope, args.limit).await?;
     let mut found = Found::default();
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
     loop {
         let page = tokio::select! {
-            page = reconciliation.next_page() => page.map_err(anyhow::Error::from),
-            interrupted = tokio::signal::ctrl_c() => Err(match interrupted {
+            biased;
+            interrupted = &mut interrupted => Err(match interrupted {
                 Ok(()) => anyhow::anyhow!("stopped"),
                 Err(error) => error.into(),
             }),
+            page = next_page(&mut reconciliation) => page.map_err(anyhow::Error::from),
         };
         match page {
             Ok(Some(page)) => found.add(page, output)?,
@@ -63,6 +66,12 @@ pub async fn run(args: ReconcileArgs, admin: &Administration, output: &Output) -
     });
     output.print(&summary, || totals_in_words(totals, found.shown))?;
     Ok(ExitCode::from(u8::from(totals.differences > 0 || totals.damaged_cards > 0)))
+}
+
+/// The next page, after a look at whether somebody stopped it: an embedded store never waits by itself.
+async fn next_page(reconciliation: &mut Reconciliation<'_>) -> Result<Option<ReconcilePage>, AdminError> {
+    tokio::task::yield_now().await;
+    reconciliation.next_page().await
 }
 
 /// What was found so far. For people it is shown at once, for programs at the end as one document.
