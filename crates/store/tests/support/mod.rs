@@ -1,5 +1,6 @@
 //! A store of its own for each test, on either database.
 
+#[cfg(debug_assertions)] // Only such builds tell which statements they use.
 mod plans;
 
 use simgauge_domain::ids::{CardId, ProfileId};
@@ -25,6 +26,7 @@ pub struct TestStore {
 
 impl TestStore {
     pub async fn new(database: Database) -> Self {
+        #[cfg(debug_assertions)]
         plans::watch(database);
         let dir = tempfile::tempdir().unwrap();
         let url = match database {
