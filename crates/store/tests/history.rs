@@ -58,10 +58,22 @@ async fn stocked(database: Database) -> (TestStore, Lease) {
     (store, lease)
 }
 
-/// A reading of a profile that began so many hours after T0.
+/// A reading of a profile that began so many hours after T0 and took half a second.
 async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: i64, month: &str, used: u64) {
+    let began_and_ended = (hour(hours), UnixMs(hour(hours).0 + 500));
+    read_until(store, lease, (card, iccid), began_and_ended, month, used).await;
+}
+
+async fn read_until(
+    store: &TestStore,
+    lease: &Lease,
+    (card, iccid): (&str, &str),
+    (began_at, ended_at): (UnixMs, UnixMs),
+    month: &str,
+    used: u64,
+) {
     let (card, profile) = store.profile_id(card, iccid).await;
-    let refresh = RefreshId::new(hour(hours), u128::from(used));
+    let refresh = RefreshId::new(began_at, u128::from(used));
     let task = TaskKey { account: "acme".into(), refresh, profile };
     let period =
         Period { kind: PeriodKind::CalendarMonth, key: format!("2027-{month}"), start: None, end: None };
@@ -74,13 +86,7 @@ async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: 
         raw_status: None,
         bundles: Vec::new(),
     };
-    let finished = Finished {
-        task,
-        card,
-        began_at: hour(hours),
-        ended_at: UnixMs(hour(hours).0 + 500),
-        outcome: Ok(reading),
-    };
+    let finished = Finished { task, card, began_at, ended_at, outcome: Ok(reading) };
     store.finish(lease, &[finished]).await.unwrap();
 }
 
@@ -95,8 +101,6 @@ async fn four_days(store: &TestStore, lease: &Lease) {
         (A, 9, "01", 250),
         (A, 18, "01", 230),
         (B, 20, "01", 90),
-        // Of 09:00, after the one of 10:00: late, counts nothing.
-        (A, 17, "01", 240),
         // 17 January: A +270 at 20:00. The day: 270.
         (A, 52, "01", 500),
         // 18 January: B -30 at 15:00; A begins anew with 70 at 17:00. The day: 40.
@@ -104,6 +108,11 @@ async fn four_days(store: &TestStore, lease: &Lease) {
         (A, 73, "02", 70),
     ] {
         read(store, lease, EID, iccid, hours, month, used).await;
+        if hours == 20 {
+            // Of 09:00, ends after the one of 10:00: late, counts nothing.
+            let slow = (hour(17), hour(20));
+            read_until(store, lease, (EID, A), slow, "01", 240).await;
+        }
     }
 }
 

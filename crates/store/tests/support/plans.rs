@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "command lines beside a server; what waits is bounded",
     ),
     ("SELECT * FROM audit ORDER BY seq DESC LIMIT", "the end of the table, without a condition"),
+    ("SELECT id FROM refresh ORDER BY id DESC LIMIT 1", "the end of an index, one row"),
     ("(SELECT min(card) FROM profile WHERE operator_account = $1)", "one step into an index"),
     ("WITH RECURSIVE hop (account)", "one step into an index for each account"),
 ];
