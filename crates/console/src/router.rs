@@ -42,6 +42,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/console/operators.csv", get(list::export::<LaneList>))
         .route("/console/operators/{lane}/pause", post(operators::pause))
         .route("/console/operators/{lane}/resume", post(operators::resume))
+        .route("/console/operators/{lane}/retry", post(operators::retry))
         .route("/console/apps", get(apps::page).post(apps::create))
         .route("/console/apps.csv", get(list::export::<AppList>))
         .route("/console/apps/{appkey}/rotate", post(apps::rotate))

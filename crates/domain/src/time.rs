@@ -28,6 +28,12 @@ impl UnixMs {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This point less a duration. It stops at the beginning of the range.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// The time from `earlier` to this point; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

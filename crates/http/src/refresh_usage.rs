@@ -33,7 +33,7 @@ impl Operation for RefreshUsage {
         }
         Ok(done(
             request::success_message(self.0),
-            answer(state, &caller, self.0, accepted_call),
+            answer(state, &caller, self.0, accepted_call).await?,
             call.request_id,
         ))
     }
@@ -47,27 +47,36 @@ struct AcceptedCall {
 }
 
 /// The answer right after the refresh was accepted.
-fn answer(
+async fn answer(
     state: &ApiState,
     caller: &Caller<'_>,
     kind: CardKind,
     accepted_call: AcceptedCall,
-) -> RefreshAnswer {
+) -> Result<RefreshAnswer, ApiError> {
     let AcceptedCall { accepted, tasks, warning } = accepted_call;
     let cooldown = state.services.rules.of(kind).cooldown;
     let estimate = |task: &NewWork| {
         state.services.registry.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
     };
-    RefreshAnswer {
+    // As long as the slowest takes; nothing where of one nobody knows.
+    let estimates = tasks.iter().map(estimate).collect::<Option<Vec<u64>>>();
+    let operator = if tasks.is_empty() {
+        let lanes = state.services.store.lanes_of_refresh(&accepted.id).await?;
+        answers::operator_answer(&state.services, lanes.iter().map(String::as_str))
+    } else {
+        answers::operator_answer(&state.services, tasks.iter().map(|task| &*task.lane))
+    };
+    Ok(RefreshAnswer {
         refresh_id: accepted.id.to_string(),
         state: answers::state_of(accepted.state),
         accepted_at: accepted.accepted_at.seconds(),
         next_refresh_at: answers::seconds_up(accepted.accepted_at.after(cooldown)),
-        estimated_seconds: tasks.iter().map(estimate).max(),
+        estimated_seconds: estimates.and_then(|all| all.into_iter().max()),
+        operator,
         usage: None,
         refresh: None,
         warning,
-    }
+    })
 }
 
 /// Has the refresh accepted, or says why it is not.
@@ -115,10 +124,8 @@ async fn accept(
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
         Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
-        Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
-            Err(ApiError::LaneBehind { estimated_seconds })
-        }
-        Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
+        Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => Err(ApiError::LaneBehind { behind, now }),
+        Ok(AcceptOutcome::Refused { lane, behind: None }) => {
             tracing::error!(lane, number, "a card's operator account is not configured");
             Err(ApiError::LaneUnknown)
         }
@@ -181,7 +188,7 @@ async fn hold(
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let id = accepted_call.accepted.id;
-    let mut answer = answer(state, caller, kind, accepted_call);
+    let mut answer = answer(state, caller, kind, accepted_call).await?;
     let longest = Duration::from_secs(fields.wait);
     // A stopping process answers at once. The refresh is durable, and its caller can read it later.
     let stopping = state.stopping.cancelled();
@@ -191,6 +198,18 @@ async fn hold(
         () = stopping => state.services.store.refresh(&caller.account, &id).await?,
     };
     if let Some(refresh) = refresh {
+        if let Some(known) = &mut answer.operator
+            && !refresh.state.is_ended()
+        {
+            // What was learned of the operator meanwhile.
+            let lanes = state.services.store.lanes_of_refresh(&id).await?;
+            if let Some(now) = answers::operator_answer(&state.services, lanes.iter().map(String::as_str)) {
+                if now.state != known.state {
+                    answer.estimated_seconds = None;
+                }
+                *known = now;
+            }
+        }
         answer.state = answers::state_of(refresh.state);
         if answer.state == RefreshState::Succeeded {
             let card = state.services.store.card(&caller.account, kind, fields.number).await?;

@@ -244,6 +244,14 @@ CREATE TABLE lane_pause (
     note      TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- limited_until: until when the operator asked not to be called (Retry-After); 0: it did not, or a person cleared
+-- it. retry_at: when a person last asked for the operator to be tried again; 0: never.
+CREATE TABLE lane_limit (
+    lane          TEXT PRIMARY KEY,
+    limited_until BIGINT NOT NULL,
+    retry_at      BIGINT NOT NULL
+) WITHOUT ROWID;
+
 -- Who may use the console. password: an argon2 hash in PHC form. role: read_only or full.
 CREATE TABLE admin (
     name       TEXT PRIMARY KEY,

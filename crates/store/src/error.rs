@@ -105,6 +105,32 @@ impl StoreError {
         Self::Busy
     }
 
+    /// Whether the failure belongs to a row: it is damaged, or it refuses the change. Doing the same without
+    /// that row may succeed; doing it once more does not. Anything else is the database's own failure (no
+    /// connection, no room, no lease), after which the same may succeed later.
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
+        match self {
+            Self::Corrupt(_)
+            | Self::TooManyBytes(_)
+            | Self::Exists(_)
+            | Self::Missing(_)
+            | Self::Sealed(_) => true,
+            Self::Sqlite(error) => is_of_a_sqlite_row(error),
+            Self::Database(error) => is_of_a_postgres_row(error),
+            Self::UnknownScheme
+            | Self::Url(_)
+            | Self::NewerDatabase(_)
+            | Self::FirstEdition
+            | Self::Busy
+            | Self::TookTooLong
+            | Self::Closed
+            | Self::Disk(_)
+            | Self::WrongKind(_)
+            | Self::LeaseLost(_) => false,
+        }
+    }
+
     /// Whether a unique key was violated.
     fn is_unique(&self) -> bool {
         match self {
@@ -159,5 +185,71 @@ impl StoreError {
             Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => Some(error.extended_code),
             _ => None,
         }
+    }
+}
+
+fn is_of_a_sqlite_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::SqliteFailure(error, _) => matches!(
+            error.extended_code & 0xff,
+            ffi::SQLITE_ERROR
+                | ffi::SQLITE_CORRUPT
+                | ffi::SQLITE_TOOBIG
+                | ffi::SQLITE_CONSTRAINT
+                | ffi::SQLITE_MISMATCH
+                | ffi::SQLITE_RANGE
+        ),
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::Utf8Error(..)
+        | Error::InvalidColumnType(..)
+        | Error::ToSqlConversionFailure(_) => true,
+        _ => false,
+    }
+}
+
+fn is_of_a_postgres_row(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // Classes of SQLSTATE: cardinality, data, integrity, check option, program limits, what a trigger
+            // raises, and damaged pages.
+            let code = error.code().unwrap_or_default();
+            ["21", "22", "23", "44", "54", "P0", "XX"].iter().any(|class| code.starts_with(class))
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_rows_and_of_the_database_are_told_apart() {
+        let sqlite =
+            |code| StoreError::Sqlite(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        let of_rows = [
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CONSTRAINT_CHECK,
+            ffi::SQLITE_CONSTRAINT_TRIGGER,
+            ffi::SQLITE_TOOBIG,
+        ];
+        assert!(of_rows.into_iter().all(|code| sqlite(code).is_of_a_row()));
+        let of_the_database = [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_BUSY_SNAPSHOT,
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_NOMEM,
+        ];
+        assert!(!of_the_database.into_iter().any(|code| sqlite(code).is_of_a_row()));
+        assert!(!StoreError::Busy.is_of_a_row() && !StoreError::LeaseLost("lane a".into()).is_of_a_row());
+        assert!(!StoreError::Database(sqlx::Error::PoolTimedOut).is_of_a_row());
+        assert!(StoreError::TooManyBytes(u64::MAX).is_of_a_row());
     }
 }

@@ -34,15 +34,17 @@ pub use backend::watch_statements;
 pub use cards::{CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};
-pub use leases::{Before, LanePause, LaneRow, Lease, LeaseKind, Wakeup, Wakeups};
+pub use leases::{Before, LaneHold, LanePause, LaneRow, Lease, LeaseKind, Wakeup, Wakeups};
 pub use outbox::{
-    DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome, Receiver, Settled,
+    DamagedNotification, DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome,
+    Receiver, Settled,
 };
 pub use packages::{NewPackage, PackageError, PackageView};
 pub use readings::{CardAudit, CardSums, ReadingView};
 pub use refreshes::{
-    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced, Postponed,
-    RefreshFilter, RefreshPage, RefreshView, Task, TaskKey, Waiting, WaitingTask,
+    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, DamagedTask, NewWork,
+    NotSynced, Postponed, RefreshFilter, RefreshPage, RefreshView, SetAside, Task, TaskKey, Waiting,
+    WaitingTask,
 };
 pub use results::{Ended, Finished, LaneResults};
 pub use store::Store;

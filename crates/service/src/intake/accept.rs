@@ -181,7 +181,7 @@ impl Committer {
     /// Works until it is stopped or nobody can call any more.
     async fn run(self) {
         while let Some((callers, now)) = self.next_group().await {
-            let admission = |lane: &str, account: &str| self.registry.admit(lane, account);
+            let admission = |lane: &str, account: &str| self.registry.admit(lane, account, now);
             match self.store.accept_unsynced(&callers.calls, &self.rules, &admission, now).await {
                 Ok(committed) => {
                     if committed.put_right() > 0 {

@@ -54,9 +54,8 @@ impl Window {
         WINDOW + self.known.len()
     }
 
-    /// Takes in what was fetched from the start of an account's queue.
-    pub(super) fn fetched(&mut self, account: &str, tasks: Vec<Task>, limit: usize, now: UnixMs) {
-        let more = tasks.len() >= limit;
+    /// Takes in what was fetched from the start of an account's queue. `more`: the store may hold others.
+    pub(super) fn fetched(&mut self, account: &str, tasks: Vec<Task>, more: bool, now: UnixMs) {
         let mut fresh = VecDeque::new();
         for task in tasks {
             if !self.known.insert(task.key.clone()) {
@@ -128,6 +127,17 @@ impl Window {
         self.put_off.insert((task.not_before, task.key.clone()), task);
     }
 
+    /// Takes tasks out that are to be given out no more; they stay known until [`Self::forget`].
+    pub(super) fn withdraw(&mut self, keys: &HashSet<TaskKey>) {
+        self.known.extend(keys.iter().cloned());
+        self.put_off.retain(|(_, key), _| !keys.contains(key));
+        for (account, waiting) in &mut self.accounts {
+            if keys.iter().any(|key| key.account == *account) {
+                waiting.tasks.retain(|task| !keys.contains(&task.key));
+            }
+        }
+    }
+
     /// A task is done and out of the store.
     pub(super) fn forget(&mut self, key: &TaskKey) {
         self.known.remove(key);
@@ -180,8 +190,7 @@ mod tests {
     fn fill(window: &mut Window, account: &str, count: u32) {
         window.look_again(account);
         assert_eq!(window.wants().as_deref(), Some(account));
-        let limit = window.fetch_limit();
-        window.fetched(account, (0..count).map(|n| task(account, n, 0)).collect(), limit, UnixMs(5));
+        window.fetched(account, (0..count).map(|n| task(account, n, 0)).collect(), false, UnixMs(5));
     }
 
     #[test]
@@ -203,14 +212,28 @@ mod tests {
         let first = window.next(UnixMs(5)).expect("task");
         window.look_again("a");
         let again = vec![task("a", 0, 0), task("a", 1, 0), task("a", 2, 0)];
-        window.fetched("a", again, 100, UnixMs(5));
+        window.fetched("a", again, false, UnixMs(5));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "2");
         assert_eq!(window.next(UnixMs(5)), None);
         window.forget(&first.key);
         window.look_again("a");
-        window.fetched("a", vec![task("a", 0, 0)], 100, UnixMs(5));
+        window.fetched("a", vec![task("a", 0, 0)], false, UnixMs(5));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_not_given_out_again() {
+        let mut window = Window::default();
+        fill(&mut window, "a", 3);
+        let put_off = window.next(UnixMs(5)).expect("task");
+        window.put_off(Task { not_before: UnixMs(7), ..put_off.clone() });
+        window.withdraw(&[put_off.key.clone(), task("a", 1, 0).key].into());
+        assert_eq!(window.next(UnixMs(9)).expect("task").number, "2");
+        assert_eq!((window.next(UnixMs(9)), window.next_due()), (None, None));
+        window.look_again("a");
+        window.fetched("a", (0..3).map(|n| task("a", n, 0)).collect(), false, UnixMs(9));
+        assert_eq!(window.next(UnixMs(9)), None, "all are known");
     }
 
     #[test]
@@ -224,7 +247,7 @@ mod tests {
         assert_eq!(window.next(UnixMs(50)).expect("task").number, "0");
         assert_eq!(window.next(UnixMs(50)).expect("task").number, "1");
         window.look_again("a");
-        window.fetched("a", vec![task("a", 7, 99)], 100, UnixMs(50));
+        window.fetched("a", vec![task("a", 7, 99)], false, UnixMs(50));
         assert_eq!(window.next(UnixMs(98)), None);
         assert_eq!(window.next(UnixMs(99)).expect("task").number, "7");
     }

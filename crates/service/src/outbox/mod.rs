@@ -9,6 +9,7 @@ mod retry_schedule;
 mod scheduler;
 mod session;
 mod settings;
+mod settle;
 
 pub use deliver::deliver;
 pub use settings::{NotifyConfig, NotifySettings};

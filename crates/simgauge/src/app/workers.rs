@@ -95,6 +95,7 @@ fn lane_settings(config: &Config, services: &Services, node: &Node) -> LaneSetti
             alone: node.alone,
         },
         poll: Duration::from_secs_f64(config.lanes.poll_seconds),
+        begin_within: config.refresh.begin_within(),
         retry: config.refresh.retry_rule(),
         breaker: config.lanes.breaker_rule(),
         telemetry: services.telemetry.clone(),

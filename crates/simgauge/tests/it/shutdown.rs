@@ -15,6 +15,7 @@ async fn what_runs_is_finished_and_what_waits_is_kept() {
                 buckets: vec![Bucket { scope: Scope::Credential, limit: 100, per_seconds: 1 }],
                 max_concurrent: 1,
                 min_refresh_seconds: 0,
+                retry_after_max_seconds: None,
             });
         })
         .start()

@@ -97,7 +97,20 @@ fn views(found: Vec<NumberedRefreshRow>) -> Result<Vec<RefreshView>, StoreError>
     found.into_iter().map(NumberedRefreshRow::view).collect()
 }
 
+const LANES: Sql = Sql::both(
+    "SELECT DISTINCT profile.operator_account FROM refresh JOIN profile ON profile.card = refresh.card \
+     WHERE refresh.id = $1 ORDER BY profile.operator_account",
+);
+
 impl Store {
+    /// The operator accounts of a refresh's card.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn lanes_of_refresh(&self, id: &RefreshId) -> Result<Vec<String>, StoreError> {
+        self.db.all(LANES, &[id.as_str().into()]).await
+    }
+
     /// One refresh of an account.
     ///
     /// # Errors

@@ -46,6 +46,26 @@ pub struct Task {
     pub last_read_at: Option<UnixMs>,
 }
 
+/// A task that is taken out without a result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetAside {
+    /// Whose card.
+    pub account: String,
+    /// The refresh that made it, as the row has it.
+    pub refresh: String,
+    pub profile: ProfileId,
+    pub card: CardId,
+}
+
+/// A waiting reading whose row, or whose card's or profile's, is damaged.
+#[derive(Debug)]
+pub struct DamagedTask {
+    /// What has to be taken out.
+    pub task: SetAside,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
 /// What of an account waits in a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -84,7 +104,17 @@ row! {
 }
 
 impl TaskRow {
-    fn task(self, account: &str) -> Result<Task, StoreError> {
+    fn task(self, account: &str) -> Result<Task, DamagedTask> {
+        let task = SetAside {
+            account: account.to_owned(),
+            refresh: self.refresh.clone(),
+            profile: ProfileId(self.profile),
+            card: CardId(self.card),
+        };
+        self.sound(account).map_err(|error| DamagedTask { task, error })
+    }
+
+    fn sound(self, account: &str) -> Result<Task, StoreError> {
         let of =
             |column| format!("{column} of the task of refresh {} for profile {}", self.refresh, self.profile);
         let gone = |column| StoreError::Corrupt(format!("{} does not exist", of(column)));
@@ -107,6 +137,18 @@ impl TaskRow {
     }
 }
 
+macro_rules! select_tasks {
+    ($rest:literal) => {
+        Sql::both(concat!(
+            "SELECT task.refresh, task.profile, task.card, card.number, card.kind, profile.iccid, \
+             task.attempts, task.first_attempt_at, task.not_before, profile.began_at AS last_read_at \
+             FROM task LEFT JOIN card ON card.id = task.card LEFT JOIN profile ON profile.id = task.profile \
+             WHERE task.lane = $1 AND task.account = $2 ",
+            $rest,
+        ))
+    };
+}
+
 const WAITING_ACCOUNTS: Sql = Sql::both(
     "WITH RECURSIVE hop (account) AS ( \
          SELECT (SELECT min(account) FROM task WHERE lane = $1) \
@@ -120,12 +162,12 @@ const COUNT: Sql = Sql::both(
     "SELECT count(*), min(refresh) FROM (SELECT refresh FROM task WHERE lane = $1 AND account = $2 \
      ORDER BY refresh LIMIT $3) AS waiting",
 );
-const NEXT: Sql = Sql::both(
-    "SELECT task.refresh, task.profile, task.card, card.number, card.kind, profile.iccid, task.attempts, \
-     task.first_attempt_at, task.not_before, profile.began_at AS last_read_at \
-     FROM task LEFT JOIN card ON card.id = task.card LEFT JOIN profile ON profile.id = task.profile \
-     WHERE task.lane = $1 AND task.account = $2 AND (task.refresh, task.profile) > ($3, $4) \
-     ORDER BY task.refresh, task.profile LIMIT $5",
+const NEXT: Sql =
+    select_tasks!("AND (task.refresh, task.profile) > ($3, $4) ORDER BY task.refresh, task.profile LIMIT $5");
+// Ids of refreshes begin with their time.
+const OVERDUE: Sql = select_tasks!(
+    "AND task.refresh < $3 AND COALESCE(profile.began_at, 0) <= $4 \
+     AND ($5 = 1 OR task.first_attempt_at IS NULL) ORDER BY task.refresh, task.profile LIMIT $6"
 );
 
 impl Store {
@@ -155,7 +197,8 @@ impl Store {
         })
     }
 
-    /// The next tasks of an account in a lane, oldest first, after `after`.
+    /// The next tasks of an account in a lane, oldest first, after `after`. One damaged row does not hide the
+    /// others.
     ///
     /// # Errors
     /// The database cannot be reached.
@@ -165,10 +208,37 @@ impl Store {
         account: &str,
         after: Option<&TaskKey>,
         limit: i64,
-    ) -> Result<Vec<Task>, StoreError> {
+    ) -> Result<Vec<Result<Task, DamagedTask>>, StoreError> {
         let (refresh, profile) = after.map_or(("", ProfileId(0)), |key| (key.refresh.as_str(), key.profile));
         let params = [lane.into(), account.into(), refresh.into(), profile.into(), limit.into()];
         let found: Vec<TaskRow> = self.db.all(NEXT, &params).await?;
-        found.into_iter().map(|row| row.task(account)).collect()
+        Ok(found.into_iter().map(|row| row.task(account)).collect())
+    }
+
+    /// Tasks of an account in a lane whose refreshes were accepted before `accepted`, and whose profiles were
+    /// last read at `read` or before (or never); those that have begun only where `begun` says so. Oldest
+    /// first. Damaged ones are left out.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn overdue_tasks(
+        &self,
+        lane: &str,
+        account: &str,
+        (accepted, read): (UnixMs, UnixMs),
+        begun: bool,
+        limit: i64,
+    ) -> Result<Vec<Task>, StoreError> {
+        let before = RefreshId::new(accepted, 0);
+        let params = [
+            lane.into(),
+            account.into(),
+            before.as_str().into(),
+            read.into(),
+            i64::from(begun).into(),
+            limit.into(),
+        ];
+        let found: Vec<TaskRow> = self.db.all(OVERDUE, &params).await?;
+        Ok(found.into_iter().filter_map(|row| row.task(account).ok()).collect())
     }
 }

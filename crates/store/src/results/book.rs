@@ -109,7 +109,8 @@ impl<'a> Booked<'a> {
         if step.delta == 0 {
             return Ok(());
         }
-        let entries = card.ledger.book(step.delta, moment(reading.as_of, one.began_at)).entries;
+        let booked = card.ledger.book(step.delta, moment(reading.as_of, one.began_at));
+        let entries = booked.map_err(|full| StoreError::TooManyBytes(full.bytes))?.entries;
         for (line, entry) in entries.into_iter().enumerate() {
             self.bookings.push(BookingRow {
                 card: one.card,

@@ -242,7 +242,7 @@ fn accept_one<'a>(
     now: UnixMs,
 ) -> Result<(AcceptOutcome, New<'a>), AcceptOutcome> {
     if card.profiles.is_empty() {
-        return Err(AcceptOutcome::Refused { lane: String::new(), estimate: None });
+        return Err(AcceptOutcome::Refused { lane: String::new(), behind: None });
     }
     let joined = (0..card.profiles.len()).filter(|at| card.waits_for(card.profiles[*at].id)).collect();
     let new = New {
@@ -254,15 +254,15 @@ fn accept_one<'a>(
     };
     let mut tasks = Vec::with_capacity(card.profiles.len());
     for profile in new.to_read(card) {
-        let estimate = match admission(&profile.lane, &call.account) {
+        let behind = match admission(&profile.lane, &call.account) {
             Admission::Taken => {
                 tasks.push(NewWork { lane: Arc::clone(&profile.lane), last_read_at: profile.last_read_at });
                 continue;
             }
-            Admission::TooFarBehind(seconds) => Some(seconds),
+            Admission::TooFarBehind(behind) => Some(behind),
             Admission::Unknown => None,
         };
-        return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), estimate });
+        return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), behind });
     }
     let refresh = Accepted { id: call.id, accepted_at: now, state: RefreshState::Queued };
     let known =

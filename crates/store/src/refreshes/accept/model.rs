@@ -5,6 +5,7 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
+use simgauge_domain::waiting::LaneBehind;
 use std::sync::Arc;
 
 /// A call that passed the gate.
@@ -74,8 +75,8 @@ pub enum AcceptOutcome {
     Refused {
         /// The operator account.
         lane: String,
-        /// The admission's answer.
-        estimate: Option<u64>,
+        /// Why; nothing where there is no such operator account.
+        behind: Option<LaneBehind>,
     },
 }
 
@@ -121,8 +122,8 @@ impl CardRules {
 pub enum Admission {
     /// Taken.
     Taken,
-    /// The wait would be too long: about so many seconds.
-    TooFarBehind(u64),
+    /// The wait would be too long.
+    TooFarBehind(LaneBehind),
     /// There is no such operator account.
     Unknown,
 }
