@@ -90,7 +90,7 @@ async fn fail_oldest(store: &TestStore, seconds: i64) {
         .unwrap()
         .unwrap()
         .0;
-    let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0);
+    let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0).unwrap();
     let finished = Finished {
         task: task.key,
         card: task.card,

@@ -100,3 +100,17 @@ async fn a_waiting_reading_whose_profile_is_gone_stops_no_other(#[values(false, 
     assert_eq!(ended.failure.map(|failure| failure.kind), Some(FailureKind::Internal));
     assert!(world.waiting(ACCOUNT).await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_reading_whose_row_cannot_be_read_stops_no_other() {
+    let mut world = World::new(Plan::default()).await;
+    world.import(ACCOUNT, &[BAD, GOOD[0]]).await;
+    let bad = world.accept(ACCOUNT, BAD).await;
+    let good = world.accept(ACCOUNT, GOOD[0]).await;
+    world.run_raw(&format!("UPDATE profile SET iccid = x'00ff' WHERE iccid = '{BAD}'")).await;
+    world.start().await;
+    world.next_call().await.succeed(7);
+    assert_eq!(world.ended(ACCOUNT, &good).await.state, RefreshState::Succeeded);
+    let ended = world.ended(ACCOUNT, &bad).await;
+    assert_eq!(ended.failure.map(|failure| failure.kind), Some(FailureKind::Internal));
+}

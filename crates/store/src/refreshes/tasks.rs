@@ -1,6 +1,6 @@
 //! The waiting readings of a lane. Only the holder of the lane's lease takes from them.
 
-use crate::backend::{Sql, count_from_db, from_db, refresh_id_from_db, row};
+use crate::backend::{Param, Sql, count_from_db, from_db, refresh_id_from_db, row};
 use crate::error::StoreError;
 use crate::store::Store;
 use serde::Serialize;
@@ -63,7 +63,7 @@ pub struct DamagedTask {
     /// What has to be taken out.
     pub task: SetAside,
     /// What is wrong.
-    pub error: StoreError,
+    pub error: Box<StoreError>,
 }
 
 /// What of an account waits in a lane.
@@ -103,6 +103,14 @@ row! {
     }
 }
 
+row! {
+    struct KeyRow {
+        refresh: String,
+        profile: i64,
+        card: i64,
+    }
+}
+
 impl TaskRow {
     fn task(self, account: &str) -> Result<Task, DamagedTask> {
         let task = SetAside {
@@ -111,7 +119,7 @@ impl TaskRow {
             profile: ProfileId(self.profile),
             card: CardId(self.card),
         };
-        self.sound(account).map_err(|error| DamagedTask { task, error })
+        self.sound(account).map_err(|error| DamagedTask { task, error: Box::new(error) })
     }
 
     fn sound(self, account: &str) -> Result<Task, StoreError> {
@@ -164,6 +172,12 @@ const COUNT: Sql = Sql::both(
 );
 const NEXT: Sql =
     select_tasks!("AND (task.refresh, task.profile) > ($3, $4) ORDER BY task.refresh, task.profile LIMIT $5");
+// The same without what belongs to cards and profiles.
+const KEYS: Sql = Sql::both(
+    "SELECT refresh, profile, card FROM task WHERE lane = $1 AND account = $2 \
+     AND (refresh, profile) > ($3, $4) ORDER BY refresh, profile LIMIT $5",
+);
+const ONE: Sql = select_tasks!("AND task.refresh = $3 AND task.profile = $4");
 // Ids of refreshes begin with their time.
 const OVERDUE: Sql = select_tasks!(
     "AND task.refresh < $3 AND COALESCE(profile.began_at, 0) <= $4 \
@@ -211,8 +225,35 @@ impl Store {
     ) -> Result<Vec<Result<Task, DamagedTask>>, StoreError> {
         let (refresh, profile) = after.map_or(("", ProfileId(0)), |key| (key.refresh.as_str(), key.profile));
         let params = [lane.into(), account.into(), refresh.into(), profile.into(), limit.into()];
-        let found: Vec<TaskRow> = self.db.all(NEXT, &params).await?;
-        Ok(found.into_iter().map(|row| row.task(account)).collect())
+        match self.db.all::<TaskRow>(NEXT, &params).await {
+            Ok(found) => Ok(found.into_iter().map(|row| row.task(account)).collect()),
+            Err(error) if error.is_of_a_row() => self.tasks_one_by_one(lane, account, &params).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same where a row among them cannot even be read.
+    async fn tasks_one_by_one(
+        &self,
+        lane: &str,
+        account: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Result<Task, DamagedTask>>, StoreError> {
+        let keys: Vec<KeyRow> = self.db.all(KEYS, params).await?;
+        let mut tasks = Vec::with_capacity(keys.len());
+        for KeyRow { refresh, profile, card } in keys {
+            let params = [lane.into(), account.into(), (&refresh).into(), profile.into()];
+            match self.db.one::<TaskRow>(ONE, &params).await {
+                Ok(row) => tasks.extend(row.map(|row| row.task(account))),
+                Err(error) if error.is_of_a_row() => {
+                    let (account, profile, card) = (account.to_owned(), ProfileId(profile), CardId(card));
+                    let task = SetAside { account, refresh, profile, card };
+                    tasks.push(Err(DamagedTask { task, error: Box::new(error) }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(tasks)
     }
 
     /// Tasks of an account in a lane whose refreshes were accepted before `accepted`, and whose profiles were

@@ -6,6 +6,7 @@ use rstest::rstest;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
+use simgauge_domain::waiting::{LaneBehind, OperatorCondition};
 use simgauge_store::{AcceptCall, AcceptOutcome, Admission, ImportRow, Wakeup};
 use std::time::Duration;
 
@@ -56,9 +57,10 @@ async fn a_lane_that_does_not_take_it_stores_nothing(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
     let store = stocked(database).await;
-    for (answer, estimate) in [(Admission::TooFarBehind(1000), Some(1000)), (Admission::Unknown, None)] {
+    let behind = LaneBehind { estimated_seconds: Some(1000), operator: OperatorCondition::OK };
+    for (answer, behind) in [(Admission::TooFarBehind(behind), Some(behind)), (Admission::Unknown, None)] {
         let outcomes = store.accept(&[call("8901", 1, T0)], &rules(), &move |_, _| answer, T0).await.unwrap();
-        assert_eq!(outcomes, [AcceptOutcome::Refused { lane: LANE.into(), estimate }]);
+        assert_eq!(outcomes, [AcceptOutcome::Refused { lane: LANE.into(), behind }]);
     }
     accepted(&accept(&store, &[call("8901", 1, T0)], T0).await[0]);
 }
@@ -83,7 +85,9 @@ async fn accounts_with_waiting_work_are_found_without_reading_their_queues(
     assert_eq!(store.waiting_accounts(LANE).await.unwrap(), ["acme", "other"]);
     assert_eq!(store.count_waiting(LANE, "other", 7).await.unwrap().count, 7);
     let first = store.tasks_after(LANE, "other", None, 15).await.unwrap();
+    let first: Vec<_> = first.into_iter().map(Result::unwrap).collect();
     let rest = store.tasks_after(LANE, "other", Some(&first[14].key), 15).await.unwrap();
+    let rest: Vec<_> = rest.into_iter().map(Result::unwrap).collect();
     assert_eq!((first.len(), rest.len()), (15, 5));
     assert!(first[14].key.refresh < rest[0].key.refresh);
 }

@@ -118,5 +118,5 @@ pub async fn lease(store: &Store) -> Lease {
 
 /// The oldest tasks of the account.
 pub async fn tasks(store: &Store) -> Vec<Task> {
-    store.tasks_after(LANE, "acme", None, 10).await.unwrap()
+    store.tasks_after(LANE, "acme", None, 10).await.unwrap().into_iter().map(Result::unwrap).collect()
 }
