@@ -54,12 +54,12 @@ async fn one_row_that_cannot_be_written_stops_no_other(
 ) {
     let mut world = World::new(Plan { max_concurrent: 4, postgres, ..Plan::default() }).await;
     world.import(ACCOUNT, &[BAD, GOOD[0], GOOD[1], GOOD[2]]).await;
-    world.run_raw(&damage(what, postgres)).await;
     let bad = world.accept(ACCOUNT, BAD).await;
     let mut good = Vec::new();
     for card in GOOD {
         good.push(world.accept(ACCOUNT, card).await);
     }
+    world.run_raw(&damage(what, postgres)).await;
     world.start().await;
     // All four are answered at once, so that they are written together.
     let mut calls = Vec::new();

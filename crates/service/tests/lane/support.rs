@@ -220,6 +220,14 @@ impl World {
         (self.registry.estimate(LANE, account, None, self.now()), operator.state.as_str())
     }
 
+    /// Waits until the operator is said to be so.
+    pub async fn said_to_be(&self, state: &'static str) {
+        let mut limit = Deadline::new(state);
+        while self.told(ACCOUNT).1 != state {
+            limit.next().await;
+        }
+    }
+
     /// Whether one more refresh would be accepted.
     pub fn admits(&self, account: &str) -> bool {
         self.registry.admit(LANE, account, self.now()) == Admission::Taken
