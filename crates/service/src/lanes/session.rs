@@ -15,7 +15,7 @@ use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::refresh::Failure;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_domain::waiting::{OperatorCondition, OperatorState, WaitingReading, waited_too_long};
-use simgauge_store::{Finished, TaskKey};
+use simgauge_store::{Finished, Task, TaskKey};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -130,8 +130,8 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out
-    /// what people want of the lane.
+    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out what
+    /// people want of the lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
         // A limit that the store does not know yet is not taken for one that somebody cleared.
@@ -175,32 +175,47 @@ impl<'a> LaneSession<'a> {
         };
         let mut ended = HashSet::new();
         for task in tasks {
-            let reading = WaitingReading {
-                accepted_at: task.key.refresh.made_at(),
-                may_begin_at: task.last_read_at.map(|at| at.after(interval)),
-                has_begun: task.first_attempt_at.is_some(),
-            };
-            let Some(kind) = waited_too_long(&reading, &operator, within, now) else { continue };
-            if self.starter.running.contains(&task.key) || !self.overdue.insert(task.key.clone()) {
+            if self.starter.running.contains(&task.key) || self.overdue.contains(&task.key) {
                 continue;
             }
+            let Some(failure) = self.waited_too_long(&task, now) else { continue };
             ended.insert(task.key.clone());
-            // Refreshes that were accepted later and share the task go on waiting.
-            let began_at = now.before(within).max(reading.accepted_at);
-            let failure = Failure { kind, detail: overdue_detail(kind, &operator, within) };
-            self.write(ReadingResult::Finished(Box::new(Finished {
-                task: task.key,
-                card: task.card,
-                began_at,
-                ended_at: now,
-                outcome: Err(failure),
-            })));
+            self.end(task, failure, now);
         }
         if !ended.is_empty() {
             let state = operator.state.as_str();
             tracing::warn!(lane, account, count = ended.len(), state, "refreshes waited too long and end");
             self.starter.window.withdraw(&ended);
         }
+    }
+
+    /// Why a task is not waited for any longer; nothing where it is.
+    fn waited_too_long(&self, task: &Task, now: UnixMs) -> Option<Failure> {
+        let context = self.context;
+        let within = context.settings.begin_within?;
+        let interval = Duration::from_secs(context.setup.limits.min_refresh_seconds.into());
+        let operator = self.starter.facts().condition(now);
+        let reading = WaitingReading {
+            accepted_at: task.key.refresh.made_at(),
+            may_begin_at: task.last_read_at.map(|at| at.after(interval)),
+            has_begun: task.first_attempt_at.is_some(),
+        };
+        let kind = waited_too_long(&reading, &operator, within, now)?;
+        Some(Failure { kind, detail: overdue_detail(kind, &operator, within) })
+    }
+
+    /// Ends a task that waited too long. Refreshes that were accepted later and share it go on waiting.
+    fn end(&mut self, task: Task, failure: Failure, now: UnixMs) {
+        let within = self.context.settings.begin_within.unwrap_or_default();
+        let began_at = now.before(within).max(task.key.refresh.made_at());
+        self.overdue.insert(task.key.clone());
+        self.write(ReadingResult::Finished(Box::new(Finished {
+            task: task.key,
+            card: task.card,
+            began_at,
+            ended_at: now,
+            outcome: Err(failure),
+        })));
     }
 
     /// Ends the refreshes of tasks whose rows are damaged.
@@ -235,15 +250,18 @@ impl<'a> LaneSession<'a> {
         }
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
-            Judgement::RetryLater(task, postponed) => {
-                self.write(ReadingResult::Postponed(postponed));
-                self.starter.window.put_off(*task);
-            }
+            Judgement::RetryLater(task, postponed) => match self.waited_too_long(&task, now) {
+                Some(failure) => self.end(task, failure, now),
+                None => {
+                    self.write(ReadingResult::Postponed(postponed));
+                    self.starter.window.put_off(task);
+                }
+            },
         }
     }
 
     fn show_running(&mut self) {
-        for key in self.starter.running.take_overdue() {
+        for key in self.starter.running.to_show() {
             self.write(ReadingResult::Running(key));
         }
     }

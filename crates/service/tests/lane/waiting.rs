@@ -62,9 +62,14 @@ async fn with_an_operator_down_nobody_is_promised_a_time_and_nothing_waits_for_e
             assert_eq!(world.ended(ACCOUNT, &id).await.state, RefreshState::Succeeded);
             assert_eq!(world.now(), at);
         }
-        // The one that was being probed then is answered a step later, and looked at with the next one.
-        for id in waiting.iter().filter(|id| world.now().since(id.made_at()) >= longest) {
-            world.ended(ACCOUNT, id).await;
+        // What is due by now ends without further time, once the call under way is answered.
+        for id in &waiting {
+            if world.now().since(id.made_at()) < longest {
+                break;
+            }
+            while !world.refresh(ACCOUNT, id).await.state.is_ended() {
+                world.calls().await.into_iter().for_each(|call| call.fail(503));
+            }
         }
     }
     for id in &waiting {
