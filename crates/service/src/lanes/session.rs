@@ -254,14 +254,14 @@ impl<'a> LaneSession<'a> {
                 Some(failure) => self.end(task, failure, now),
                 None => {
                     self.write(ReadingResult::Postponed(postponed));
-                    self.starter.window.put_off(task);
+                    self.starter.window.put_off(*task);
                 }
             },
         }
     }
 
     fn show_running(&mut self) {
-        for key in self.starter.running.to_show() {
+        for key in self.starter.running.take_overdue() {
             self.write(ReadingResult::Running(key));
         }
     }

@@ -222,9 +222,9 @@ impl World {
 
     /// Waits until the operator is said to be so.
     pub async fn said_to_be(&self, state: &'static str) {
-        let mut limit = Deadline::new(state);
-        while self.told(ACCOUNT).1 != state {
-            limit.next().await;
+        let deadline = Deadline::new(state);
+        while self.wait_of(ACCOUNT).1 != state {
+            deadline.retry().await;
         }
     }
 

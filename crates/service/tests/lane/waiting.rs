@@ -38,13 +38,13 @@ async fn with_an_operator_down_nobody_is_promised_a_time_and_nothing_waits_for_e
         world.put_off(ACCOUNT, &cards[0], attempt).await;
         if attempt < 3 {
             world.said_to_be("degraded").await;
-            assert_eq!(world.told(ACCOUNT).0, None);
+            assert_eq!(world.wait_of(ACCOUNT).0, None);
         }
         world.pass(step).await;
     }
     world.said_to_be("down").await;
     for card in &cards[1..] {
-        assert_eq!(world.told(ACCOUNT), (None, "down"));
+        assert_eq!(world.wait_of(ACCOUNT), (None, "down"));
         assert!(world.admits(ACCOUNT));
         waiting.push(world.accept(ACCOUNT, card).await);
     }
@@ -53,7 +53,7 @@ async fn with_an_operator_down_nobody_is_promised_a_time_and_nothing_waits_for_e
         for call in world.calls().await {
             call.fail(503);
         }
-        assert_eq!(world.told(ACCOUNT), (None, "down"));
+        assert_eq!(world.wait_of(ACCOUNT), (None, "down"));
         if round % 8 == 0 {
             // Another operator's lane reads at once.
             let id = world.accept(ACCOUNT, &others[round / 8]).await;
@@ -92,7 +92,7 @@ async fn a_paused_lane_promises_nothing_and_what_waits_ends() {
     world.store.pause_lane(crate::support::LANE, "ops", "", world.now()).await.unwrap();
     world.pass(Duration::from_secs(2)).await;
     world.said_to_be("paused").await;
-    assert_eq!(world.told(ACCOUNT), (None, "paused"));
+    assert_eq!(world.wait_of(ACCOUNT), (None, "paused"));
     let first = world.accept(ACCOUNT, CARD).await;
     world.pass(Duration::from_secs(600)).await;
     let second = world.accept(ACCOUNT, SECOND).await;
@@ -121,7 +121,7 @@ async fn a_retry_after_is_honoured_over_a_restart_and_told() {
     assert_eq!(ended.failure.map(|failure| failure.kind), Some(FailureKind::RateLimited));
     world.said_to_be("limited").await;
     assert!(!world.admits(ACCOUNT), "an hour is longer than a refresh may wait");
-    assert_eq!(world.told(ACCOUNT), (Some(3_601), "limited"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(3_601), "limited"));
     let second = world.accept(ACCOUNT, SECOND).await;
     assert_eq!(world.health().await, "limited");
     world.pass(Duration::from_secs(585)).await;
@@ -129,11 +129,11 @@ async fn a_retry_after_is_honoured_over_a_restart_and_told() {
     world.pass(Duration::from_secs(2_000)).await;
     world.no_call().await;
     world.said_to_be("limited").await;
-    assert_eq!(world.told(ACCOUNT), (Some(1_001), "limited"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(1_001), "limited"));
     world.next_call_after(Duration::from_millis(1_000_001)).await.succeed(7);
     assert_eq!(world.ended(ACCOUNT, &second).await.state, RefreshState::Succeeded);
     world.said_to_be("ok").await;
-    assert_eq!(world.told(ACCOUNT), (Some(1), "ok"));
+    assert_eq!(world.wait_of(ACCOUNT), (Some(1), "ok"));
 }
 
 #[tokio::test(start_paused = true)]

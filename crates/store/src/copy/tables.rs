@@ -290,6 +290,13 @@ pub(super) const TABLES: &[Table] = &[
         key: &["lane"],
     },
     Table {
+        name: "lane_limit",
+        first: "",
+        only_upgrade: false,
+        columns: columns![lane: Text, limited_until: Int, retry_at: Int],
+        key: &["lane"],
+    },
+    Table {
         name: "lease",
         first: "lane",
         only_upgrade: true,
