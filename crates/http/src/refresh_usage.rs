@@ -33,7 +33,7 @@ impl Operation for RefreshUsage {
         }
         Ok(done(
             request::success_message(self.0),
-            answer(state, &caller, self.0, accepted_call).await?,
+            answer(state, &caller, self.0, accepted_call),
             call.request_id,
         ))
     }
@@ -43,30 +43,29 @@ impl Operation for RefreshUsage {
 struct AcceptedCall {
     accepted: Accepted,
     tasks: Vec<NewWork>,
+    /// The operator accounts of a refresh that an identical request had accepted; the tasks of a new one name
+    /// their own.
+    lanes: Vec<String>,
     warning: Option<String>,
 }
 
 /// The answer right after the refresh was accepted.
-async fn answer(
+fn answer(
     state: &ApiState,
     caller: &Caller<'_>,
     kind: CardKind,
     accepted_call: AcceptedCall,
-) -> Result<RefreshAnswer, ApiError> {
-    let AcceptedCall { accepted, tasks, warning } = accepted_call;
+) -> RefreshAnswer {
+    let AcceptedCall { accepted, tasks, lanes, warning } = accepted_call;
     let cooldown = state.services.rules.of(kind).cooldown;
     let estimate = |task: &NewWork| {
         state.services.registry.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
     };
     // As long as the slowest takes; nothing where of one nobody knows.
     let estimates = tasks.iter().map(estimate).collect::<Option<Vec<u64>>>();
-    let operator = if tasks.is_empty() {
-        let lanes = state.services.store.lanes_of_refresh(&accepted.id).await?;
-        answers::operator_answer(&state.services, lanes.iter().map(String::as_str))
-    } else {
-        answers::operator_answer(&state.services, tasks.iter().map(|task| &*task.lane))
-    };
-    Ok(RefreshAnswer {
+    let lanes = lanes.iter().map(String::as_str).chain(tasks.iter().map(|task| &*task.lane));
+    let operator = answers::operator_answer(&state.services, lanes);
+    RefreshAnswer {
         refresh_id: accepted.id.to_string(),
         state: answers::state_of(accepted.state),
         accepted_at: accepted.accepted_at.seconds(),
@@ -76,7 +75,7 @@ async fn answer(
         usage: None,
         refresh: None,
         warning,
-    })
+    }
 }
 
 /// Has the refresh accepted, or says why it is not.
@@ -116,10 +115,12 @@ async fn accept(
     };
     match state.services.accepter.accept(call).await {
         Ok(AcceptOutcome::Accepted { refresh, tasks }) => {
-            Ok(AcceptedCall { accepted: refresh, tasks, warning })
+            Ok(AcceptedCall { accepted: refresh, tasks, lanes: Vec::new(), warning })
         }
         Ok(AcceptOutcome::Same(refresh)) => {
-            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), warning: None })
+            // In a box: it would make every call's future larger, and few requests are identical.
+            let lanes = Box::pin(state.services.store.lanes_of_refresh(&refresh.id)).await?;
+            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), lanes, warning: None })
         }
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
         Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
@@ -188,7 +189,7 @@ async fn hold(
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let id = accepted_call.accepted.id;
-    let mut answer = answer(state, caller, kind, accepted_call).await?;
+    let mut answer = answer(state, caller, kind, accepted_call);
     let longest = Duration::from_secs(fields.wait);
     // A stopping process answers at once. The refresh is durable, and its caller can read it later.
     let stopping = state.stopping.cancelled();
