@@ -27,7 +27,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/console/events", get(overview::events))
         .route("/console/login", get(login::page).post(login::log_in))
         .route("/console/logout", post(login::log_out))
-        .route("/console/taste", post(login::set_preferences))
+        .route("/console/preferences", post(login::set_preferences))
         .route("/console/cards", get(cards::page))
         .route("/console/cards.csv", get(list::export::<CardList>))
         .route("/console/cards/{number}", get(card::page))

@@ -4,7 +4,7 @@ use super::attempt::Attempt;
 use super::context::LaneContext;
 use super::judge::{Judgement, judge};
 use super::other_nodes::waiting;
-use super::results::{LaneWriter, OutcomeReporter, ReadingResult, Written};
+use super::lane_writer::{LaneWriter, OutcomeReporter, ReadingResult, Written};
 use super::running::SHOW_RUNNING_AFTER;
 use super::starter::ReadingStarter;
 use super::status::{Counts, StatusTracker};

@@ -74,7 +74,7 @@ pub(super) fn start_lanes(
         store: services.store.clone(),
         clock: services.clock.clone(),
         sealer: sealer.clone(),
-        work_added: services.waiters.any_ended(),
+        refreshes_ended: services.waiters.any_ended(),
         lease: settings.lease,
         telemetry: services.telemetry.clone(),
         config: config.notify.clone(),

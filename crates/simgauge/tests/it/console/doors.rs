@@ -40,6 +40,7 @@ const ACTIONS: &[&str] = &[
     "/console/cards/8988308650100524999/refresh",
     "/console/operators/main/pause",
     "/console/operators/main/resume",
+    "/console/operators/main/retry",
     "/console/apps",
     "/console/apps/k/rotate",
     "/console/apps/k/disable",
@@ -49,6 +50,30 @@ const ACTIONS: &[&str] = &[
     "/console/import",
     "/console/import/x",
 ];
+
+/// Paths that nobody has to be logged in for, or that show nothing.
+const OPEN: &[&str] =
+    &["/console/login", "/console/logout", "/console/preferences", "/console/{*rest}", "/console/"];
+
+/// Whether a path fits a pattern of the router.
+fn fits(path: &str, pattern: &str) -> bool {
+    let (path, pattern): (Vec<_>, Vec<_>) = (path.split('/').collect(), pattern.split('/').collect());
+    let is_same = |(part, wanted): (&&str, &&str)| part == wanted || wanted.starts_with('{');
+    path.len() == pattern.len() && path.iter().zip(&pattern).all(is_same)
+}
+
+#[test]
+fn every_path_of_the_router_is_tried() {
+    let router = include_str!("../../../../console/src/router.rs");
+    let patterns: Vec<&str> =
+        router.split(".route(\"").skip(1).filter_map(|route| route.split('"').next()).collect();
+    assert!(patterns.len() > 30, "{patterns:?}");
+    for pattern in patterns {
+        let tried = PAGES.iter().chain(ACTIONS).any(|path| fits(path, pattern));
+        let is_open = OPEN.contains(&pattern) || pattern.starts_with("/console/assets/");
+        assert!(tried || is_open, "add {pattern} to PAGES or ACTIONS");
+    }
+}
 
 #[tokio::test]
 async fn nothing_is_shown_to_strangers_and_every_answer_has_the_headers() {
@@ -290,7 +315,7 @@ async fn forms_of_others_are_refused_and_change_nothing() {
     let mut ann = Browser::of(&server, "ann").await;
     let bobs = Browser::of(&server, "bob").await.get("/console").await.csrf();
     let own = ann.get("/console").await.csrf();
-    for path in ACTIONS.iter().chain(&["/console/logout", "/console/taste"]) {
+    for path in ACTIONS.iter().chain(&["/console/logout", "/console/preferences"]) {
         for csrf in ["", "0", bobs.as_str()] {
             let page = ann.post(path, &[("csrf", csrf), ("account", "acme"), ("mode", "good_rows")]).await;
             assert!(matches!(page.status, 400 | 403), "{path}: {}", page.status);
@@ -328,8 +353,8 @@ async fn who_may_only_look_cannot_act() {
         }
     }
     assert!(!server.store().is_lane_paused(LANE).await.unwrap());
-    // Their own session and taste are theirs.
-    bob.submit("/console", "/console/taste", &[("theme", "dark")]).await.expect(303);
+    // Their own session and preferences are theirs.
+    bob.submit("/console", "/console/preferences", &[("theme", "dark")]).await.expect(303);
     bob.submit("/console", "/console/logout", &[]).await.expect(303);
 }
 
@@ -339,12 +364,12 @@ async fn language_and_theme_are_kept() {
     admins(&server, ANN).await;
     let mut ann = Browser::of(&server, "ann").await;
     assert!(ann.get("/console").await.text.contains("<html lang=\"en\" data-theme=\"auto\">"));
-    let taste = [("language", "zh"), ("back", "/console/cards")];
+    let preferences = [("language", "zh"), ("back", "/console/cards")];
     assert_eq!(
-        ann.submit("/console", "/console/taste", &taste).await.expect(303).location(),
+        ann.submit("/console", "/console/preferences", &preferences).await.expect(303).location(),
         "/console/cards"
     );
-    ann.submit("/console", "/console/taste", &[("theme", "dark"), ("back", "//evil.example")])
+    ann.submit("/console", "/console/preferences", &[("theme", "dark"), ("back", "//evil.example")])
         .await
         .expect(303);
     let page = ann.get("/console/cards").await;

@@ -1,6 +1,6 @@
 //! One holding of the outbox's lease: what is due is posted, and how that went is written, until it is over.
 
-use super::attempt::{AttemptError, Sender};
+use super::delivery_attempt::{AttemptError, Sender};
 use super::cleanup::OutboxCleanup;
 use super::message;
 use super::retry_schedule::RetrySchedule;
@@ -89,7 +89,7 @@ impl<'a> DeliverySession<'a> {
                     Err(error) => break ExitReason::Broken(error),
                 },
                 _ = poll.tick() => self.look_around().await,
-                () = settings.work_added.notified() => self.look_around().await,
+                () = settings.refreshes_ended.notified() => self.look_around().await,
             };
             match done {
                 Ok(()) => {}
@@ -213,10 +213,10 @@ impl<'a> DeliverySession<'a> {
 
     /// Takes in an attempt that ended, and all others that have ended by now: they are written together.
     async fn take_in(&mut self, first: EndedAttempt) -> Result<(), StoreError> {
-        self.judge(first);
+        self.judge_delivery(first);
         while let Some(joined) = self.attempts.try_join_next() {
             match joined {
-                Ok(attempt) => self.judge(attempt),
+                Ok(attempt) => self.judge_delivery(attempt),
                 Err(error) => {
                     tracing::error!(%error, "an attempt to deliver broke; it is made again");
                 }
@@ -225,7 +225,7 @@ impl<'a> DeliverySession<'a> {
         self.write_ended().await
     }
 
-    fn judge(&mut self, attempt: EndedAttempt) {
+    fn judge_delivery(&mut self, attempt: EndedAttempt) {
         let due = &attempt.due;
         let outcome = match &attempt.result {
             Ok(()) => Outcome::Delivered,
@@ -325,7 +325,7 @@ impl<'a> DeliverySession<'a> {
         let deadline = Instant::now() + SHUTDOWN_TIME;
         while let Ok(Some(joined)) = tokio::time::timeout_at(deadline, self.attempts.join_next()).await {
             match joined {
-                Ok(attempt) => self.judge(attempt),
+                Ok(attempt) => self.judge_delivery(attempt),
                 Err(error) => tracing::error!(%error, "an attempt to deliver broke; it is made again"),
             }
         }
