@@ -51,7 +51,7 @@ impl Administration {
                 Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
             }
             Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
-                Ok(RefreshOutcome::WouldWaitTooLong(behind))
+                Ok(RefreshOutcome::WouldWaitTooLong(*behind))
             }
             Ok(AcceptOutcome::Refused { lane, behind: None }) => {
                 Ok(RefreshOutcome::OperatorNotConfigured(lane))

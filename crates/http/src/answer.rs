@@ -50,7 +50,7 @@ pub(super) enum ApiError {
     /// A program refreshes the card regularly, and the platform does not allow it.
     SteadyCadence { every_seconds: u64, retry_after_seconds: u64 },
     /// The refresh would wait too long: too much waits in the operator's lane, or it stands still.
-    LaneBehind { behind: LaneBehind, now: UnixMs },
+    LaneBehind { behind: Box<LaneBehind>, now: UnixMs },
     /// The card's operator account is not configured on this platform.
     LaneUnknown,
     /// Too many calls are in flight, or too many reads of the account.

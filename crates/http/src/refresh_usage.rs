@@ -27,13 +27,14 @@ impl Operation for RefreshUsage {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, call, |body| RefreshFields::read(body, self.0))?;
         let accepted_call = accept(state, &caller, self.0, fields.number).await?;
-        if fields.wait > 0 {
-            // In a box: it would be the largest part of every call's future, and most calls do not wait.
+        if fields.wait > 0 || accepted_call.is_repeated {
+            // In a box: it would be the largest part of every call's future, and most calls neither wait nor
+            // are repeated.
             return Box::pin(hold(state, &caller, self.0, fields, accepted_call, call.request_id)).await;
         }
         Ok(done(
             request::success_message(self.0),
-            answer(state, &caller, self.0, accepted_call),
+            answer(state, &caller, self.0, accepted_call, &[]),
             call.request_id,
         ))
     }
@@ -43,20 +44,22 @@ impl Operation for RefreshUsage {
 struct AcceptedCall {
     accepted: Accepted,
     tasks: Vec<NewWork>,
-    /// The operator accounts of a refresh that an identical request had accepted; the tasks of a new one name
-    /// their own.
-    lanes: Vec<String>,
+    /// Whether an identical request had it accepted. (A field, since a look at the tasks would keep them in
+    /// every call's future.)
+    is_repeated: bool,
     warning: Option<String>,
 }
 
-/// The answer right after the refresh was accepted.
+/// The answer right after the refresh was accepted. `lanes` are the operator accounts of a refresh that an
+/// identical request had accepted; the tasks of a new one name their own.
 fn answer(
     state: &ApiState,
     caller: &Caller<'_>,
     kind: CardKind,
     accepted_call: AcceptedCall,
+    lanes: &[String],
 ) -> RefreshAnswer {
-    let AcceptedCall { accepted, tasks, lanes, warning } = accepted_call;
+    let AcceptedCall { accepted, tasks, warning, .. } = accepted_call;
     let cooldown = state.services.rules.of(kind).cooldown;
     let estimate = |task: &NewWork| {
         state.services.registry.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
@@ -115,17 +118,17 @@ async fn accept(
     };
     match state.services.accepter.accept(call).await {
         Ok(AcceptOutcome::Accepted { refresh, tasks }) => {
-            Ok(AcceptedCall { accepted: refresh, tasks, lanes: Vec::new(), warning })
+            Ok(AcceptedCall { accepted: refresh, tasks, is_repeated: false, warning })
         }
         Ok(AcceptOutcome::Same(refresh)) => {
-            // In a box: it would make every call's future larger, and few requests are identical.
-            let lanes = Box::pin(state.services.store.lanes_of_refresh(&refresh.id)).await?;
-            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), lanes, warning: None })
+            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), is_repeated: true, warning: None })
         }
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
         Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
-        Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => Err(ApiError::LaneBehind { behind, now }),
+        Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
+            Err(ApiError::LaneBehind { behind, now: caller.at })
+        }
         Ok(AcceptOutcome::Refused { lane, behind: None }) => {
             tracing::error!(lane, number, "a card's operator account is not configured");
             Err(ApiError::LaneUnknown)
@@ -178,7 +181,8 @@ fn cooling(next_at: UnixMs, now: UnixMs) -> ApiError {
     }
 }
 
-/// Holds the answer until the refresh has ended or the time is up, then adds the result.
+/// Holds the answer until the refresh has ended or the time is up, then adds the result. Without a time to
+/// wait it answers at once.
 async fn hold(
     state: &ApiState,
     caller: &Caller<'_>,
@@ -189,7 +193,14 @@ async fn hold(
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let id = accepted_call.accepted.id;
-    let mut answer = answer(state, caller, kind, accepted_call);
+    let lanes = match accepted_call.is_repeated {
+        true => state.services.store.lanes_of_refresh(&id).await?,
+        false => Vec::new(),
+    };
+    let mut answer = answer(state, caller, kind, accepted_call, &lanes);
+    if fields.wait == 0 {
+        return Ok(done(request::success_message(kind), answer, request_id));
+    }
     let longest = Duration::from_secs(fields.wait);
     // A stopping process answers at once. The refresh is durable, and its caller can read it later.
     let stopping = state.stopping.cancelled();
@@ -220,7 +231,8 @@ async fn hold(
         }
         if refresh.state.is_ended() {
             answer.estimated_seconds = None;
-            answer.refresh = Some(answers::refresh_report(refresh, Some(kind), caller.language));
+            let report = answers::refresh_report(refresh, Some(kind), caller.language);
+            answer.refresh = Some(report);
         }
     }
     let mut response = done(request::success_message(kind), answer, request_id);

@@ -3,8 +3,8 @@
 use super::attempt::Attempt;
 use super::context::LaneContext;
 use super::judge::{Judgement, judge};
-use super::other_nodes::waiting;
 use super::lane_writer::{LaneWriter, OutcomeReporter, ReadingResult, Written};
+use super::other_nodes::waiting;
 use super::running::SHOW_RUNNING_AFTER;
 use super::starter::ReadingStarter;
 use super::status::{Counts, StatusTracker};
@@ -130,8 +130,8 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out what
-    /// people want of the lane.
+    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out
+    /// what people want of the lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
         // A limit that the store does not know yet is not taken for one that somebody cleared.
@@ -251,7 +251,7 @@ impl<'a> LaneSession<'a> {
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
             Judgement::RetryLater(task, postponed) => match self.waited_too_long(&task, now) {
-                Some(failure) => self.end(task, failure, now),
+                Some(failure) => self.end(*task, failure, now),
                 None => {
                     self.write(ReadingResult::Postponed(postponed));
                     self.starter.window.put_off(*task);

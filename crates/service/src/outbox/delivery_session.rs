@@ -1,7 +1,7 @@
 //! One holding of the outbox's lease: what is due is posted, and how that went is written, until it is over.
 
-use super::delivery_attempt::{AttemptError, Sender};
 use super::cleanup::OutboxCleanup;
+use super::delivery_attempt::{AttemptError, Sender};
 use super::message;
 use super::retry_schedule::RetrySchedule;
 use super::scheduler::DeliveryScheduler;

@@ -1,10 +1,12 @@
 //! What the stories' world is made of.
 
 use crate::operator::operator;
-use crate::support::{LANE, OTHER_LANE, Plan};
+use crate::support::{LANE, OTHER_LANE};
+use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::limits::Limits;
 use simgauge_domain::period::TimeZone;
+use simgauge_domain::retry::RetryRule;
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::LaneSetup;
 use simgauge_service::telemetry::{SlowThresholds, Telemetry, TelemetrySettings, TraceConfig};
@@ -15,6 +17,42 @@ use tokio::task::JoinHandle;
 
 /// How long, by the real clock, a story waits for what must come.
 const REAL_TIME: Duration = Duration::from_secs(60);
+
+/// How a story wants its lane.
+pub struct Plan {
+    pub max_concurrent: u32,
+    pub min_refresh_seconds: u32,
+    pub retry_after_max_seconds: Option<u32>,
+    pub retry: RetryRule,
+    pub breaker: BreakerRule,
+    pub begin_within: Option<Duration>,
+    pub postgres: bool,
+    /// Whether a second lane is worked beside the first, towards an operator of its own.
+    pub other_lane: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            max_concurrent: 1,
+            min_refresh_seconds: 0,
+            retry_after_max_seconds: None,
+            begin_within: Some(Duration::from_secs(900)),
+            postgres: false,
+            other_lane: false,
+            retry: RetryRule {
+                first_pause: Duration::from_secs(2),
+                longest_pause: Duration::from_secs(8),
+                deadline: Duration::from_secs(300),
+            },
+            breaker: BreakerRule {
+                failures: 100,
+                first_pause: Duration::from_secs(30),
+                longest_pause: Duration::from_secs(300),
+            },
+        }
+    }
+}
 
 /// What a task of a story answers.
 pub async fn ended<T>(task: JoinHandle<T>) -> T {

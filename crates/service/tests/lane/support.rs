@@ -1,13 +1,12 @@
 //! A lane with everything around it, in a time that stands still.
 
 use crate::operator::{Call, serve};
+pub use crate::parts::Plan;
 use crate::parts::{Deadline, lane_setups, ms, new_postgres_database, row, telemetry};
 use simgauge_domain::accept::AcceptRule;
-use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_domain::retry::RetryRule;
 use simgauge_domain::time::UnixMs;
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::{self, LaneRegistry, LaneSettings, LaneSetup};
@@ -30,42 +29,6 @@ pub const CARD: &str = "8986001234567890123";
 pub const START: UnixMs = UnixMs(1_800_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 const COOLDOWN: Duration = Duration::from_secs(10);
-
-/// How a story wants its lane.
-pub struct Plan {
-    pub max_concurrent: u32,
-    pub min_refresh_seconds: u32,
-    pub retry_after_max_seconds: Option<u32>,
-    pub retry: RetryRule,
-    pub breaker: BreakerRule,
-    pub begin_within: Option<Duration>,
-    pub postgres: bool,
-    /// Whether a second lane is worked beside the first, towards an operator of its own.
-    pub other_lane: bool,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            max_concurrent: 1,
-            min_refresh_seconds: 0,
-            retry_after_max_seconds: None,
-            begin_within: Some(Duration::from_secs(900)),
-            postgres: false,
-            other_lane: false,
-            retry: RetryRule {
-                first_pause: Duration::from_secs(2),
-                longest_pause: Duration::from_secs(8),
-                deadline: Duration::from_secs(300),
-            },
-            breaker: BreakerRule {
-                failures: 100,
-                first_pause: Duration::from_secs(30),
-                longest_pause: Duration::from_secs(300),
-            },
-        }
-    }
-}
 
 pub struct World {
     pub store: Store,

@@ -58,7 +58,9 @@ async fn a_lane_that_does_not_take_it_stores_nothing(
 ) {
     let store = stocked(database).await;
     let behind = LaneBehind { estimated_seconds: Some(1000), operator: OperatorCondition::OK };
-    for (answer, behind) in [(Admission::TooFarBehind(behind), Some(behind)), (Admission::Unknown, None)] {
+    for (answer, behind) in
+        [(Admission::TooFarBehind(behind), Some(Box::new(behind))), (Admission::Unknown, None)]
+    {
         let outcomes = store.accept(&[call("8901", 1, T0)], &rules(), &move |_, _| answer, T0).await.unwrap();
         assert_eq!(outcomes, [AcceptOutcome::Refused { lane: LANE.into(), behind }]);
     }

@@ -259,7 +259,7 @@ fn accept_one<'a>(
                 tasks.push(NewWork { lane: Arc::clone(&profile.lane), last_read_at: profile.last_read_at });
                 continue;
             }
-            Admission::TooFarBehind(behind) => Some(behind),
+            Admission::TooFarBehind(behind) => Some(Box::new(behind)),
             Admission::Unknown => None,
         };
         return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), behind });

@@ -76,7 +76,7 @@ pub enum AcceptOutcome {
         /// The operator account.
         lane: String,
         /// Why; nothing where there is no such operator account.
-        behind: Option<LaneBehind>,
+        behind: Option<Box<LaneBehind>>,
     },
 }
 
