@@ -35,6 +35,17 @@ pub enum NotifyApp {
     Appkey(String),
 }
 
+/// # Errors
+/// It is a limit that lets no call in.
+pub(crate) fn check_quota(quota: Option<StoredQuota>) -> Result<(), AdminError> {
+    match quota {
+        Some(StoredQuota { per_second: 1.., burst: 0 }) => {
+            Err(AdminError::Invalid { field: "burst", why: "must be at least 1".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Administration {
     /// Creates an account. `language` is that of messages to it.
     ///
@@ -65,8 +76,9 @@ impl Administration {
     /// Limits the calls of all apps of an account together; none: the default of the configuration.
     ///
     /// # Errors
-    /// The account does not exist.
+    /// The quota lets no call in, or the account does not exist.
     pub async fn set_account_quota(&self, name: &str, quota: Option<StoredQuota>) -> Result<(), AdminError> {
+        check_quota(quota)?;
         self.store.set_account_quota(name, quota).await?;
         Ok(self.reload_apps().await?)
     }

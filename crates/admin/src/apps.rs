@@ -1,5 +1,6 @@
 //! Apps: appkeys and their secrets.
 
+use crate::accounts::check_quota;
 use crate::administration::Administration;
 use crate::error::AdminError;
 use ipnet::IpNet;
@@ -95,8 +96,9 @@ impl Administration {
     /// Limits an app's calls, beside the limit of its account; none: no limit of its own.
     ///
     /// # Errors
-    /// The app does not exist.
+    /// The quota lets no call in, or the app does not exist.
     pub async fn set_app_quota(&self, appkey: &str, quota: Option<StoredQuota>) -> Result<(), AdminError> {
+        check_quota(quota)?;
         self.store.set_app_quota(appkey, quota).await?;
         Ok(self.reload_apps().await?)
     }

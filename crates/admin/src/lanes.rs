@@ -1,9 +1,9 @@
-//! The lanes of operator accounts: listing, pausing and resuming them.
+//! The lanes of operator accounts: listing, pausing and resuming them, and having an operator tried again.
 
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::names;
-use simgauge_store::LaneRow;
+use simgauge_store::{LaneRow, StoreError};
 
 impl Administration {
     /// Every lane that was ever worked.
@@ -30,5 +30,17 @@ impl Administration {
     /// The store failed.
     pub async fn resume_lane(&self, lane: &str) -> Result<(), AdminError> {
         Ok(self.store.resume_lane(lane).await?)
+    }
+
+    /// Has an operator tried again within seconds: what it asked for (`Retry-After`) is dropped, and an open
+    /// circuit breaker makes its next probe.
+    ///
+    /// # Errors
+    /// The lane was never worked, or the store failed.
+    pub async fn retry_lane(&self, lane: &str) -> Result<(), AdminError> {
+        if !self.store.lanes().await?.iter().any(|row| row.name == lane) {
+            return Err(StoreError::Missing(format!("the lane of operator account {lane}")).into());
+        }
+        Ok(self.store.retry_lane(lane, self.now()).await?)
     }
 }

@@ -27,6 +27,8 @@ pub use apps::{IssuedSecret, NewApp};
 pub use cards::kind_name;
 pub use error::AdminError;
 pub use export::ExportedCards;
-pub use reconcile::{Difference, DifferenceKind, ReconcileScope, ReconcileTotals, Reconciliation};
+pub use reconcile::{
+    DamagedCard, Difference, DifferenceKind, ReconcilePage, ReconcileScope, ReconcileTotals, Reconciliation,
+};
 pub use refresh::RefreshOutcome;
 pub use secrets::KeyRotation;

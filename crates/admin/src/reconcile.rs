@@ -4,17 +4,12 @@ use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardSums, CardView, ProfileView, ReadingView, Store};
-use std::time::Duration;
+use simgauge_store::{CardAudit, CardSums, ProfileView, ReadingView, Store, StoreError};
 
 /// Cards checked together: their sums are worked out in memory.
-const PAGE: i64 = 50;
+const PAGE: i64 = 2_000;
 /// Readings that explain a difference.
 const EXPLAINING_READINGS: usize = 10;
-/// How often a card that does not agree is checked in all. A card and its sums are not read in one
-/// transaction, and a server may be booking meanwhile.
-const CHECKS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// Which cards to reconcile.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +18,23 @@ pub struct ReconcileScope {
     pub account: Option<String>,
     /// Only the card of this number.
     pub card: Option<String>,
+    /// Only the cards that come after the one of this number ([`Reconciliation::last`]).
+    pub after: Option<String>,
+}
+
+/// What was found on a page of cards.
+#[derive(Debug, Default)]
+pub struct ReconcilePage {
+    pub differences: Vec<Difference>,
+    pub damaged: Vec<DamagedCard>,
+}
+
+/// A card that cannot be checked.
+#[derive(Debug)]
+pub struct DamagedCard {
+    /// Its number; its id where not even that can be read.
+    pub card: String,
+    pub error: StoreError,
 }
 
 /// Sums of a card that have to be the same and are not.
@@ -52,13 +64,15 @@ pub struct ReconcileTotals {
     pub profiles: u64,
     pub differing_cards: u64,
     pub differences: u64,
+    /// Cards that could not be checked.
+    pub damaged_cards: u64,
 }
 
 /// A reconciliation that is under way, page by page.
 pub struct Reconciliation<'a> {
     store: &'a Store,
-    account: Option<String>,
     left: Left,
+    last: Option<String>,
     /// Differences that are explained; the others are only counted.
     limit: usize,
     totals: ReconcileTotals,
@@ -66,10 +80,19 @@ pub struct Reconciliation<'a> {
 
 /// The cards that are left to check.
 enum Left {
-    One(Box<CardView>),
-    /// All after this number.
-    After(String),
+    One(CardId),
+    /// All after this one, by id.
+    After(CardId),
+    /// An account's after this one, by kind and number.
+    OfAccount(String, Option<CardId>),
     None,
+}
+
+/// Cards that are checked together.
+enum Batch {
+    /// Every card after the first id, up to the last of these.
+    Consecutive(CardId, Vec<CardId>),
+    Some(Vec<CardId>),
 }
 
 impl Administration {
@@ -83,33 +106,52 @@ impl Administration {
         scope: ReconcileScope,
         limit: usize,
     ) -> Result<Reconciliation<'_>, AdminError> {
-        let ReconcileScope { account, card } = scope;
+        let ReconcileScope { account, card, after } = scope;
         self.require_account(account.as_deref()).await?;
-        let left = match card {
-            Some(number) => Left::One(Box::new(self.card_of_account(&number, account.as_deref()).await?)),
-            None => Left::After(String::new()),
+        let after = match after {
+            Some(number) => Some(self.card_to_check(number, account.as_deref()).await?),
+            None => None,
         };
-        Ok(Reconciliation { store: &self.store, account, left, limit, totals: ReconcileTotals::default() })
+        let left = match (card, account) {
+            (Some(number), account) => Left::One(self.card_to_check(number, account.as_deref()).await?),
+            (None, Some(account)) => Left::OfAccount(account, after),
+            (None, None) => Left::After(after.unwrap_or(CardId(0))),
+        };
+        let totals = ReconcileTotals::default();
+        Ok(Reconciliation { store: &self.store, left, last: None, limit, totals })
+    }
+
+    /// A card by its number. Nothing else of it is read, since that may be damaged.
+    async fn card_to_check(&self, number: String, account: Option<&str>) -> Result<CardId, AdminError> {
+        match (self.store.card_owner(&number).await?, account) {
+            (Some((card, owner)), Some(account)) if owner == account => Ok(card),
+            (Some((card, _)), None) => Ok(card),
+            (_, Some(_)) => Err(AdminError::NotOfAccount(number)),
+            (None, None) => Err(AdminError::NoCard { kind: "card", number }),
+        }
     }
 }
 
 impl Reconciliation<'_> {
-    /// Checks the next cards; answers their differences, or none where all cards are checked.
+    /// Checks the next cards; answers what was found on them, or nothing where all cards are checked.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<Difference>>, AdminError> {
-        let page = match std::mem::replace(&mut self.left, Left::None) {
-            Left::One(card) => vec![*card],
-            Left::After(after) => {
-                let page = self.store.cards_after(self.account.as_deref(), &after, PAGE).await?;
-                let Some(last) = page.last() else { return Ok(None) };
-                self.left = Left::After(last.number.clone());
-                page
+    pub async fn next_page(&mut self) -> Result<Option<ReconcilePage>, AdminError> {
+        let Some(batch) = self.next_batch().await? else { return Ok(None) };
+        let mut page = ReconcilePage::default();
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            match batch.audits(self.store).await {
+                Ok(cards) => self.check(&cards, &mut page).await?,
+                Err(error) if error.is_about_rows() => match batch.halves() {
+                    Ok([first, second]) => batches.extend([second, first]),
+                    Err(card) => page.damaged.push(self.damaged(card, error).await?),
+                },
+                Err(error) => return Err(error.into()),
             }
-            Left::None => return Ok(None),
-        };
-        self.check(&page).await.map(Some)
+        }
+        Ok(Some(page))
     }
 
     #[must_use]
@@ -117,35 +159,95 @@ impl Reconciliation<'_> {
         self.totals
     }
 
-    async fn check(&mut self, cards: &[CardView]) -> Result<Vec<Difference>, AdminError> {
-        let ids: Vec<CardId> = cards.iter().map(|card| card.id).collect();
-        let mut sums = self.store.sums(&ids).await?;
-        let mut explained = Vec::new();
+    /// The number of the last card that was checked, after which another reconciliation can go on.
+    #[must_use]
+    pub fn last(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    async fn next_batch(&mut self) -> Result<Option<Batch>, AdminError> {
+        let (batch, left) = match &self.left {
+            Left::One(card) => (Batch::Some(vec![*card]), Left::None),
+            Left::After(after) => {
+                let cards = self.store.card_ids_after(*after, PAGE).await?;
+                let Some(last) = cards.last().copied() else { return Ok(None) };
+                (Batch::Consecutive(*after, cards), Left::After(last))
+            }
+            Left::OfAccount(account, after) => {
+                let cards = self.store.card_ids_of_account_after(account, *after, PAGE).await?;
+                let Some(last) = cards.last().copied() else { return Ok(None) };
+                let left = Left::OfAccount(account.clone(), Some(last));
+                (Batch::Some(cards), left)
+            }
+            Left::None => return Ok(None),
+        };
+        self.left = left;
+        Ok(Some(batch))
+    }
+
+    async fn check(&mut self, cards: &[CardAudit], page: &mut ReconcilePage) -> Result<(), AdminError> {
         for card in cards {
             self.totals.cards += 1;
             self.totals.profiles +=
                 count(card.profiles.iter().filter(|profile| profile.counted.is_some()).count());
-            let mut found = differences(card, &sums.remove(&card.id).unwrap_or_default());
-            if !found.is_empty() {
-                found = check_again(self.store, card, found).await?;
-            }
+            let found = differences(card);
             self.totals.differing_cards += u64::from(!found.is_empty());
             for kind in found {
                 let is_explained = self.totals.differences < count(self.limit);
                 self.totals.differences += 1;
                 if is_explained {
-                    explained.push(explain(self.store, card, kind).await?);
+                    page.differences.push(explain(self.store, card, kind).await?);
                 }
             }
+            self.last = Some(card.number.clone());
         }
-        Ok(explained)
+        Ok(())
+    }
+
+    async fn damaged(&mut self, card: CardId, error: StoreError) -> Result<DamagedCard, AdminError> {
+        self.totals.cards += 1;
+        self.totals.damaged_cards += 1;
+        let number = match self.store.card_number(card).await {
+            Ok(number) => number,
+            Err(error) if error.is_about_rows() => None,
+            Err(error) => return Err(error.into()),
+        };
+        if number.is_some() {
+            self.last.clone_from(&number);
+        }
+        Ok(DamagedCard { card: number.unwrap_or_else(|| format!("id {card}")), error })
+    }
+}
+
+impl Batch {
+    async fn audits(&self, store: &Store) -> Result<Vec<CardAudit>, StoreError> {
+        match self {
+            Self::Consecutive(after, cards) => {
+                store.audits_between(*after, cards.last().copied().unwrap_or(*after)).await
+            }
+            Self::Some(cards) => store.audits(cards).await,
+        }
+    }
+
+    /// Two smaller ones, to find the card that cannot be read; that card where there is only one.
+    fn halves(mut self) -> Result<[Self; 2], CardId> {
+        let (Self::Consecutive(_, cards) | Self::Some(cards)) = &mut self;
+        if let [card] = cards[..] {
+            return Err(card);
+        }
+        let second = cards.split_off(cards.len() / 2);
+        let middle = cards.last().copied().unwrap_or(CardId(0));
+        let second = match self {
+            Self::Consecutive(..) => Self::Consecutive(middle, second),
+            Self::Some(_) => Self::Some(second),
+        };
+        Ok([self, second])
     }
 }
 
 /// What does not agree on a card.
-fn differences(card: &CardView, sums: &CardSums) -> Vec<DifferenceKind> {
-    let packages = card.packages.iter().map(|own| i128::from(own.package.booked));
-    let ledger_bytes = packages.sum::<i128>() + i128::from(card.overage);
+fn differences(card: &CardAudit) -> Vec<DifferenceKind> {
+    let (ledger_bytes, sums): (i128, &CardSums) = (card.ledger, &card.sums);
     let agree = ledger_bytes == i128::from(sums.booked) && sums.booked == sums.counted;
     let books = (!agree).then_some(DifferenceKind::Books {
         ledger_bytes,
@@ -173,25 +275,7 @@ fn last_usage(profile: &ProfileView) -> Option<(u32, u64)> {
     Some((cycle, if profile.bundles.is_empty() { profile.used? } else { of_bundles }))
 }
 
-/// What still does not agree when the card is read again, since it may just have been booked.
-async fn check_again(
-    store: &Store,
-    card: &CardView,
-    mut found: Vec<DifferenceKind>,
-) -> Result<Vec<DifferenceKind>, AdminError> {
-    for _ in 1..CHECKS {
-        tokio::time::sleep(PAUSE).await;
-        let Some(card) = store.card_of_any(&card.number).await? else { return Ok(Vec::new()) };
-        let sums = store.sums(&[card.id]).await?.remove(&card.id).unwrap_or_default();
-        found = differences(&card, &sums);
-        if found.is_empty() {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-async fn explain(store: &Store, card: &CardView, kind: DifferenceKind) -> Result<Difference, AdminError> {
+async fn explain(store: &Store, card: &CardAudit, kind: DifferenceKind) -> Result<Difference, AdminError> {
     let profile = match &kind {
         DifferenceKind::Books { .. } => None,
         DifferenceKind::Operator { iccid, .. } => Some(iccid.as_str()),

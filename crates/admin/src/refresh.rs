@@ -3,6 +3,7 @@
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::waiting::LaneBehind;
 use simgauge_service::intake::{Accepter, NotAccepted};
 use simgauge_store::{AcceptCall, AcceptOutcome, CardView};
 
@@ -12,11 +13,8 @@ pub enum RefreshOutcome {
     Accepted,
     /// The card was refreshed too short a while ago.
     Cooling,
-    /// The queue of the card's operator account is too long.
-    QueueTooLong {
-        /// How long the refresh would take, in seconds.
-        estimate_seconds: u64,
-    },
+    /// The refresh would wait too long for the card's operator account.
+    WouldWaitTooLong(LaneBehind),
     /// The card's operator account is not in the configuration.
     OperatorNotConfigured(String),
 }
@@ -41,18 +39,21 @@ impl Administration {
             kind: card.kind,
             number: card.number.clone(),
             sign: hex::encode_upper(sign),
+            sign_was_used: false,
             id: RefreshId::new(self.now(), 0),
         };
         match accepter.accept(call).await {
             Ok(AcceptOutcome::Accepted { .. } | AcceptOutcome::Same(_)) => Ok(RefreshOutcome::Accepted),
             Ok(AcceptOutcome::Cooling { .. }) => Ok(RefreshOutcome::Cooling),
+            // A random sign was never used.
+            Ok(AcceptOutcome::SignUsed) => Err(AdminError::StoreFailed),
             Ok(AcceptOutcome::NotFound) => {
                 Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
             }
-            Ok(AcceptOutcome::Refused { estimate: Some(estimate_seconds), .. }) => {
-                Ok(RefreshOutcome::QueueTooLong { estimate_seconds })
+            Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
+                Ok(RefreshOutcome::WouldWaitTooLong(*behind))
             }
-            Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
+            Ok(AcceptOutcome::Refused { lane, behind: None }) => {
                 Ok(RefreshOutcome::OperatorNotConfigured(lane))
             }
             Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),

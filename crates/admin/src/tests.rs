@@ -1,14 +1,15 @@
 //! Actions on a real store, by what they answer and what the audit says of them.
 
-use crate::{Actor, AdminError, Administration, NewApp, NotifyApp, NotifyChange};
+use crate::{Actor, AdminError, Administration, NewApp, NotifyApp, NotifyChange, ReconcileScope};
 use secrecy::ExposeSecret as _;
+use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::target_policy::TargetPolicy;
 use simgauge_protocol::Language;
 use simgauge_protocol::sign::SignType;
 use simgauge_service::apps::AppDirectory;
 use simgauge_service::clock::Clock;
 use simgauge_service::secrets::Sealer;
-use simgauge_store::{AdminRole, Store, StoredQuota};
+use simgauge_store::{AdminRole, ImportRow, Store, StoredQuota};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -121,4 +122,73 @@ async fn what_cannot_be_done_is_named() {
     let error = admin.set_notify("acme", change, TargetPolicy::default()).await.expect_err("disabled");
     assert!(matches!(&error, AdminError::AppDisabled(appkey) if appkey == "k"), "{error}");
     assert_eq!(store.notification_prefs("acme").await.expect("settings").url, None);
+}
+
+/// A store with five cards of an account; two of them are damaged behind its back.
+async fn damaged_cards() -> (Store, TempDir) {
+    let (store, dir) = opened().await;
+    store.create_account("acme", "en", Clock::default().now()).await.expect("account");
+    let row = |number: &str| ImportRow {
+        number: number.into(),
+        kind: CardKind::Sim,
+        account: "acme".into(),
+        status: "ACTIVATED_NAME".into(),
+        label: String::new(),
+        iccid: number.into(),
+        operator_account: "main".into(),
+    };
+    let mut import = store.import().await.expect("import");
+    let rows = ["8901", "8902", "8903", "8904", "8905"].map(row);
+    assert!(import.add(&rows).await.expect("added").iter().all(Result::is_ok));
+    import.commit().await.expect("committed");
+    let raw = rusqlite::Connection::open(dir.path().join("store.db")).expect("opens");
+    raw.execute("UPDATE card SET overage = -1 WHERE number = '8902'", []).expect("damages");
+    // Two readings whose sum no database can hold.
+    for began_at in [1, 2] {
+        raw.execute(
+            "INSERT INTO reading (card, profile, began_at, synced_at, period_kind, period_key, used, delta, \
+             kind, cycle) SELECT id, profile, ?1, ?1, 'calendar_month', '2027-01', 0, 9223372036854775807, \
+             'same_period', 0 FROM card WHERE number = '8904'",
+            [began_at],
+        )
+        .expect("damages");
+    }
+    raw.execute("UPDATE card SET overage = 7 WHERE number = '8905'", []).expect("changes");
+    (store, dir)
+}
+
+/// What a reconciliation finds: cards that differ, cards that cannot be checked, and its last card.
+async fn reconciled(store: &Store, scope: ReconcileScope) -> (Vec<String>, Vec<String>, Option<String>) {
+    let admin = Administration::new(store, Actor::console("alice"), Clock::default());
+    let mut reconciliation = admin.reconcile(scope, 100).await.expect("begins");
+    let (mut differing, mut damaged) = (Vec::new(), Vec::new());
+    while let Some(page) = reconciliation.next_page().await.expect("goes on") {
+        differing.extend(page.differences.into_iter().map(|one| one.card));
+        damaged.extend(page.damaged.into_iter().map(|one| one.card));
+    }
+    (differing, damaged, reconciliation.last().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn a_card_that_cannot_be_checked_stops_no_reconciliation() {
+    let (store, _dir) = damaged_cards().await;
+    let of_account = ReconcileScope { account: Some("acme".into()), ..ReconcileScope::default() };
+    for scope in [ReconcileScope::default(), of_account] {
+        let (differing, damaged, last) = reconciled(&store, scope).await;
+        assert_eq!(differing, ["8905"], "seven bytes that nobody booked");
+        assert_eq!(damaged, ["8902", "8904"]);
+        assert_eq!(last.as_deref(), Some("8905"));
+    }
+    let only = ReconcileScope { card: Some("8904".into()), ..ReconcileScope::default() };
+    assert_eq!(reconciled(&store, only).await, (vec![], vec!["8904".to_owned()], Some("8904".to_owned())));
+}
+
+#[tokio::test]
+async fn a_reconciliation_goes_on_after_a_card() {
+    let (store, _dir) = damaged_cards().await;
+    for account in [None, Some("acme".to_owned())] {
+        let scope = ReconcileScope { account, after: Some("8902".into()), ..ReconcileScope::default() };
+        let (differing, damaged, _) = reconciled(&store, scope).await;
+        assert_eq!((differing, damaged), (vec!["8905".to_owned()], vec!["8904".to_owned()]));
+    }
 }

@@ -5,6 +5,7 @@ use crate::error::PageError;
 use crate::state::ConsoleState;
 use secrecy::SecretString;
 use simgauge_admin::{Actor, AdminError, Administration, IssuedSecret, NewApp, RefreshOutcome};
+use simgauge_domain::waiting::LaneBehind;
 use simgauge_protocol::sign::SignType;
 use simgauge_store::{CardView, Session};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(super) enum Action {
     PauseLane { lane: String, note: String },
     /// Allow the calls again.
     ResumeLane { lane: String },
+    /// Try an operator again at once.
+    RetryLane { lane: String },
     /// Create an app; its appkey is random where none is given.
     CreateApp { account: String, appkey: Option<String>, label: String },
     /// Replace an app's secret.
@@ -49,6 +52,7 @@ impl Action {
             Self::RefreshCard(card) => ("refresh_card", card.number.clone()),
             Self::PauseLane { lane, .. } => ("pause_lane", lane.clone()),
             Self::ResumeLane { lane } => ("resume_lane", lane.clone()),
+            Self::RetryLane { lane } => ("retry_lane", lane.clone()),
             Self::CreateApp { account, .. } => ("create_app", account.clone()),
             Self::RotateApp { appkey, .. } => ("rotate_app", appkey.clone()),
             Self::SetAppDisabled { appkey, disabled: true } => ("disable_app", appkey.clone()),
@@ -73,8 +77,8 @@ pub(super) enum Outcome {
     Secret { appkey: String, secret: SecretString },
     /// The card was refreshed too short a while ago.
     Cooling,
-    /// The lane's queue is too long: a refresh would take about so many seconds.
-    LaneBehind(u64),
+    /// A refresh would wait too long for the operator.
+    LaneBehind(LaneBehind),
     /// The card's operator account is not configured.
     LaneUnknown(String),
     /// Something of that name exists.
@@ -133,6 +137,7 @@ async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outc
         Action::LogOut { session_key } => administration.end_session(&session_key).await,
         Action::PauseLane { lane, note } => administration.pause_lane(&lane, &note).await,
         Action::ResumeLane { lane } => administration.resume_lane(&lane).await,
+        Action::RetryLane { lane } => administration.retry_lane(&lane).await,
         Action::SetAppDisabled { appkey, disabled } => {
             administration.set_app_disabled(&appkey, disabled).await
         }
@@ -153,7 +158,7 @@ async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outc
             return Ok(match outcome {
                 RefreshOutcome::Accepted => Outcome::Done,
                 RefreshOutcome::Cooling => Outcome::Cooling,
-                RefreshOutcome::QueueTooLong { estimate_seconds } => Outcome::LaneBehind(estimate_seconds),
+                RefreshOutcome::WouldWaitTooLong(behind) => Outcome::LaneBehind(behind),
                 RefreshOutcome::OperatorNotConfigured(lane) => Outcome::LaneUnknown(lane),
             });
         }

@@ -76,11 +76,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_cell_begins_like_a_formula() {
-        let cells = ["=1+1", "+1", "-1", "@a", "\tx", "\rx", "a,b", "\"q\"", "卡"];
+    fn no_cell_has_a_formula() {
+        let cells = ["=1+1", "+1", "-1", "@a", "\tx", "\rx", "a,b", "\"q\"", "卡", "＝1", "a;=1"];
         let out = line(cells.map(str::to_owned)).expect("line");
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(text, "'=1+1,'+1,'-1,'@a,'\tx,\"'\rx\",\"a,b\",\"\"\"q\"\"\",卡\r\n");
+        assert_eq!(text, "'=1+1,'+1,'-1,'@a,'\tx,\"'\rx\",\"a,b\",\"\"\"q\"\"\",卡,'＝1,a;'=1\r\n");
     }
 
     #[tokio::test]

@@ -4,8 +4,10 @@ use crate::error::{PageError, PageResult};
 use simgauge_admin::import::{CardImportSummary, Mode, Progress};
 use simgauge_domain::time::UnixMs;
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use tempfile::{NamedTempFile, TempPath};
 
 /// Imports that are remembered. When there are more, the oldest that has ended is dropped.
 const MAX_JOBS: usize = 20;
@@ -14,14 +16,14 @@ const MAX_JOBS: usize = 20;
 #[derive(Default)]
 pub(super) struct ImportJobs(Mutex<VecDeque<Arc<Job>>>);
 
-/// A file that was uploaded. Its check and the imports that follow share it. The last of them removes it.
+/// A file that was uploaded. Its check and the imports that follow share it.
 #[derive(Clone)]
 pub(super) struct Upload {
     /// What the file was called.
     pub(super) name: String,
     /// In bytes.
     pub(super) size: u64,
-    pub(super) path: Arc<TempPath>,
+    pub(super) content: Arc<File>,
 }
 
 /// A check or an import of a file.
@@ -32,7 +34,7 @@ pub(super) struct Job {
     pub(super) admin: String,
     pub(super) began_at: UnixMs,
     /// The refused rows.
-    pub(super) errors: TempPath,
+    pub(super) errors: Arc<File>,
     state: Mutex<JobState>,
 }
 
@@ -51,7 +53,7 @@ impl Job {
             mode,
             admin,
             began_at,
-            errors: temp_file()?.into_temp_path(),
+            errors: Arc::new(temp_file()?),
             state: Mutex::default(),
         })
     }
@@ -101,7 +103,28 @@ impl ImportJobs {
     }
 }
 
-/// A file of our own for as long as it is needed.
-pub(super) fn temp_file() -> PageResult<NamedTempFile> {
-    NamedTempFile::with_prefix("simgauge-import-").map_err(PageError::internal)
+/// A file of our own in the system's folder for temporary files. It has no name: the system frees its space
+/// when nobody holds it any more, also where the process was killed.
+pub(super) fn temp_file() -> PageResult<File> {
+    tempfile::tempfile().map_err(PageError::internal)
+}
+
+/// Reads a file that others read as well, from its beginning.
+pub(super) struct SharedFile {
+    file: Arc<File>,
+    position: u64,
+}
+
+impl SharedFile {
+    pub(super) fn new(file: &Arc<File>) -> Self {
+        Self { file: Arc::clone(file), position: 0 }
+    }
+}
+
+impl Read for SharedFile {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(to, self.position)?;
+        self.position += u64::try_from(read).unwrap_or(0);
+        Ok(read)
+    }
 }

@@ -23,6 +23,15 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// Whether it reads nothing at present but for a probe, so that no rate tells when what waits is read.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.pause.is_some()
+            || self.holder.is_none()
+            || self.status.is_failing
+            || self.status.down_since.is_some()
+            || self.status.limited_until.is_some()
+    }
+
     /// Its health, a key of the texts `health`, and the tone of that word.
     pub(super) fn health(&self) -> (&'static str, &str) {
         if self.pause.is_some() {
@@ -32,6 +41,7 @@ impl Lane {
             return ("bad", "nobody");
         }
         match self.status.health.as_str() {
+            "limited" => ("bad", "limited"),
             health @ ("open" | "probing") => ("bad", health),
             "failing" => ("warn", "failing"),
             // Nobody pauses it any more, and its holder has not written yet that it goes on.

@@ -32,7 +32,13 @@ pub(super) async fn is_alive(state: &ConsoleState, key: &str) -> Result<bool, Pa
     Ok(state.services.store.session(key).await?.is_some_and(|session| !is_over(&session, now, idle, longest)))
 }
 
+/// A session whose times lie in the future has them from a clock that was ahead. It would live on until that
+/// time has come, so it is over.
 fn is_over(session: &Session, now: UnixMs, idle: Duration, longest: Duration) -> bool {
+    let is_ahead = |at: UnixMs| at.since(now) > NOTE_SEEN_EVERY;
+    if is_ahead(session.seen_at) || is_ahead(session.created_at) {
+        return true;
+    }
     now.since(session.seen_at) >= idle || now.since(session.created_at) >= longest
 }
 
@@ -52,5 +58,6 @@ mod tests {
         };
         assert!(!over(0, 1_799) && over(0, 1_800));
         assert!(!over(7_000, 7_199) && over(7_000, 7_200));
+        assert!(!over(1_060, 1_000) && over(1_061, 1_000), "seen by a clock that was ahead");
     }
 }

@@ -69,10 +69,12 @@ impl AcceptRule {
 }
 
 /// When a card whose refresh was accepted at `accepted_at` may be refreshed again; `None` where it may be
-/// now, which is when `now - accepted_at >= cooldown`. A card stays cooling where the clock went back.
+/// now, which is when `now - accepted_at >= cooldown`. Where the clock went back, an acceptance in the future
+/// counts as one of this moment: no card cools for longer than the cooldown from now. (The store writes that
+/// down, so that the cooldown ends.)
 #[must_use]
 pub fn cooling_until(accepted_at: UnixMs, now: UnixMs, cooldown: Duration) -> Option<UnixMs> {
-    let next = accepted_at.after(cooldown);
+    let next = accepted_at.min(now).after(cooldown);
     (now < next).then_some(next)
 }
 
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(decide(1_000_000), Decision::Cooling(UnixMs(1_300_000)));
         assert_eq!(decide(1_299_999), Decision::Cooling(UnixMs(1_300_000)));
         assert_eq!(decide(1_300_000), Decision::Accept);
-        assert_eq!(decide(900_000), Decision::Cooling(UnixMs(1_300_000)), "the clock went back");
+        assert_eq!(decide(900_000), Decision::Cooling(UnixMs(1_200_000)), "the clock went back");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Breaker {
     rule: BreakerRule,
     failures: u32,
     state: State,
+    /// When it opened, unless an answer has closed it since.
+    down_since: Option<UnixMs>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(rule: BreakerRule) -> Self {
-        Self { rule, failures: 0, state: State::Closed }
+        Self { rule, failures: 0, state: State::Closed, down_since: None }
     }
 
     /// Whether a reading may start now.
@@ -43,7 +45,8 @@ impl Breaker {
     pub fn admit(&mut self, now: UnixMs) -> Result<(), Option<UnixMs>> {
         match self.state {
             State::Closed => Ok(()),
-            State::Open { until, pause } if now >= until => {
+            // Further ahead than the pause is long: the clock was put back.
+            State::Open { until, pause } if now >= until || until > now.after(pause) => {
                 self.state = State::Probing { pause };
                 Ok(())
             }
@@ -56,6 +59,14 @@ impl Breaker {
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.state = State::Closed;
+        self.down_since = None;
+    }
+
+    /// A person says that the operator may work again: an open breaker allows its next probe now.
+    pub fn retry_now(&mut self, now: UnixMs) {
+        if let State::Open { until, .. } = &mut self.state {
+            *until = (*until).min(now);
+        }
     }
 
     /// Notes a failure of the operator.
@@ -71,6 +82,19 @@ impl Breaker {
 
     fn open(&mut self, now: UnixMs, pause: Duration) {
         self.state = State::Open { until: now.after(pause), pause };
+        self.down_since.get_or_insert(now);
+    }
+
+    /// When it opened; `None` where the operator's last answer showed that it works, or too few have failed.
+    #[must_use]
+    pub const fn down_since(&self) -> Option<UnixMs> {
+        self.down_since
+    }
+
+    /// Whether the last attempt was a failure of the operator.
+    #[must_use]
+    pub const fn is_failing(&self) -> bool {
+        self.failures > 0
     }
 
     /// When the next probe is allowed, where the breaker is open.
@@ -122,8 +146,13 @@ mod tests {
         assert_eq!(breaker.admit(UnixMs(15_100)), Ok(()));
         breaker.failed(UnixMs(15_100));
         assert_eq!(breaker.admit(UnixMs(15_100)), Err(Some(UnixMs(30_100))), "the longest pause");
-        assert_eq!(breaker.admit(UnixMs(30_100)), Ok(()));
+        assert_eq!(breaker.down_since(), Some(UnixMs(0)), "the first failure that opened it");
+        breaker.retry_now(UnixMs(20_000));
+        assert_eq!(breaker.admit(UnixMs(20_000)), Ok(()), "a person asked for a probe");
+        breaker.failed(UnixMs(20_100));
+        assert_eq!(breaker.admit(UnixMs(35_100)), Ok(()));
         breaker.succeeded();
+        assert_eq!((breaker.down_since(), breaker.is_failing()), (None, false));
         assert_eq!(breaker.admit(UnixMs(30_100)), Ok(()));
         assert_eq!(breaker.name(), "closed");
     }

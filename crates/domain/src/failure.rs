@@ -23,11 +23,19 @@ pub enum FailureKind {
     Unsupported,
     /// The answer cannot be used: it is malformed, is about another SIM, or has no usage in it.
     BadAnswer,
+    /// Ours: what was read could not be written, since a row of the store is damaged or refuses it.
+    Internal,
+    /// The operator kept failing until the refresh had waited too long.
+    OperatorDown,
+    /// The lane was paused by a person until the refresh had waited too long.
+    OperatorPaused,
+    /// The refresh waited too long for its turn.
+    QueueTimeout,
 }
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Auth,
         Self::TokenExpired,
         Self::NotFound,
@@ -36,6 +44,10 @@ impl FailureKind {
         Self::Temporary,
         Self::Unsupported,
         Self::BadAnswer,
+        Self::Internal,
+        Self::OperatorDown,
+        Self::OperatorPaused,
+        Self::QueueTimeout,
     ];
 
     /// The name used on the wire, in definitions and in the store.
@@ -50,6 +62,10 @@ impl FailureKind {
             Self::Temporary => "temporary",
             Self::Unsupported => "unsupported",
             Self::BadAnswer => "bad_answer",
+            Self::Internal => "internal",
+            Self::OperatorDown => "operator_down",
+            Self::OperatorPaused => "operator_paused",
+            Self::QueueTimeout => "queue_timeout",
         }
     }
 
@@ -62,7 +78,13 @@ impl FailureKind {
     /// Whether another attempt cannot help. The refresh then fails at once.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Auth | Self::NotFound | Self::Unsupported)
+        matches!(self, Self::Auth | Self::NotFound | Self::Unsupported) || !self.is_of_attempt()
+    }
+
+    /// Whether an attempt to read can fail so. The others are ends of refreshes without a further attempt.
+    #[must_use]
+    pub const fn is_of_attempt(self) -> bool {
+        !matches!(self, Self::Internal | Self::OperatorDown | Self::OperatorPaused | Self::QueueTimeout)
     }
 
     /// Whether the failure is one of the operator and not of one SIM. The breaker counts those.

@@ -23,7 +23,8 @@ pub struct LaneError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneStatus {
     /// `ok`, `failing` (the last reading failed), `open` (paused after repeated failures), `probing` (the
-    /// breaker's probe is in flight) or `paused` (a person paused it).
+    /// breaker's probe is in flight), `limited` (the operator asked not to be called for a while) or `paused`
+    /// (a person paused it).
     pub health: String,
     /// How many tasks wait.
     pub queue: u64,
@@ -48,6 +49,15 @@ pub struct LaneStatus {
     /// When the next probe is allowed, in Unix seconds; `None` unless the breaker is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_at: Option<i64>,
+    /// Whether the last attempt was a failure of the operator.
+    #[serde(default)]
+    pub is_failing: bool,
+    /// Since when the operator is taken to be down, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_since: Option<i64>,
+    /// Until when the operator asked not to be called, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_until: Option<i64>,
     /// When a reading last succeeded, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_success_at: Option<i64>,

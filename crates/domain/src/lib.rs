@@ -24,3 +24,4 @@ pub mod retry;
 pub mod target_policy;
 pub mod threshold;
 pub mod time;
+pub mod waiting;

@@ -40,4 +40,8 @@ pub struct Limits {
     /// The least time between two readings of one SIM, in seconds; 0 is no limit.
     #[serde(default)]
     pub min_refresh_seconds: u32,
+    /// The longest time that the operator's documentation lets a `Retry-After` ask for, in seconds. Longer
+    /// ones are cut to it. Without it each is honoured to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_max_seconds: Option<u32>,
 }

@@ -84,7 +84,16 @@ mod tests {
     fn final_kinds_end_at_once() {
         for kind in FailureKind::ALL {
             let next = RULE.next(&failed(kind, 1), UnixMs(0), 0.5);
-            let ends = matches!(kind, FailureKind::Auth | FailureKind::NotFound | FailureKind::Unsupported);
+            let ends = matches!(
+                kind,
+                FailureKind::Auth
+                    | FailureKind::NotFound
+                    | FailureKind::Unsupported
+                    | FailureKind::Internal
+                    | FailureKind::OperatorDown
+                    | FailureKind::OperatorPaused
+                    | FailureKind::QueueTimeout
+            );
             assert_eq!(next == Next::GiveUp, ends, "{kind}");
         }
     }

@@ -28,10 +28,28 @@ impl UnixMs {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This point less a duration. It stops at the beginning of the range.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// The time from `earlier` to this point; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// A time that lies further ahead than this was taken from a clock that was wrong. Clocks of nodes that agree
+/// differ by milliseconds.
+const AHEAD: Duration = Duration::from_secs(600);
+
+impl UnixMs {
+    /// Whether a time that something happened at was taken from a clock that was ahead, since put back.
+    #[must_use]
+    pub fn is_of_a_clock_ahead(self, now: Self) -> bool {
+        self.since(now) > AHEAD
     }
 }
 

@@ -3,14 +3,20 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_domain::waiting::{LaneBehind, OperatorState};
 use simgauge_protocol::answer::{Envelope, InternalDetail, RetryDetail, UnauthorizedDetail};
 use simgauge_protocol::sign::SignType;
 use simgauge_protocol::{Code, FieldError, Language};
+use simgauge_service::answers;
 use simgauge_store::StoreError;
 use std::net::IpAddr;
 
 /// `Retry-After` of a server that is overloaded or stopping, in seconds.
 const OVERLOAD_RETRY_SECONDS: u64 = 1;
+
+/// `Retry-After` of an operator of which nobody knows when it works again, in seconds.
+const STALLED_RETRY_SECONDS: u64 = 60;
 
 /// Bytes that are allocated for an answer. That of a refresh takes about two hundred.
 const ANSWER_CAPACITY: usize = 256;
@@ -36,18 +42,21 @@ pub(super) enum ApiError {
     NoCard,
     /// No such refresh under this account.
     NoRefresh,
-    /// A read operation with a sign that was used before.
+    /// A read operation with a sign that a read operation used before, or a refresh with one, unless it
+    /// repeats a refresh that was accepted.
     Repeated,
     /// The card is cooling down.
     Cooling { retry_after_seconds: u64, next_refresh_at: i64 },
     /// A program refreshes the card regularly, and the platform does not allow it.
     SteadyCadence { every_seconds: u64, retry_after_seconds: u64 },
-    /// Too many tasks wait in the operator's lane.
-    LaneBehind { estimated_seconds: u64 },
+    /// The refresh would wait too long: too much waits in the operator's lane, or it stands still.
+    LaneBehind { behind: Box<LaneBehind>, now: UnixMs },
     /// The card's operator account is not configured on this platform.
     LaneUnknown,
-    /// Too many calls are in flight.
+    /// Too many calls are in flight, or too many reads of the account.
     Overloaded,
+    /// Reading took longer than a read may take.
+    TookTooLong,
     /// The process is stopping.
     Stopping,
     /// There is nothing at this path.
@@ -68,8 +77,20 @@ impl From<FieldError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
-        Self::Internal
+        match error {
+            StoreError::TookTooLong => {
+                tracing::warn!("a read took too long and was stopped");
+                Self::TookTooLong
+            }
+            StoreError::Busy => {
+                tracing::warn!("no connection of the store became free in time");
+                Self::Overloaded
+            }
+            error => {
+                tracing::error!(%error, "the store failed");
+                Self::Internal
+            }
+        }
     }
 }
 
@@ -89,9 +110,11 @@ impl ApiError {
             Self::Repeated => Code::Repeated,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::Cooling { .. } | Self::SteadyCadence { .. } | Self::Quota { .. } => Code::TooMany,
-            Self::LaneBehind { .. } | Self::LaneUnknown | Self::Overloaded | Self::Stopping => {
-                Code::Unavailable
-            }
+            Self::LaneBehind { .. }
+            | Self::LaneUnknown
+            | Self::Overloaded
+            | Self::TookTooLong
+            | Self::Stopping => Code::Unavailable,
             Self::Internal => Code::Internal,
         }
     }
@@ -143,6 +166,12 @@ impl ApiError {
             Self::LaneUnknown => language
                 .pick("该卡片的运营商未接入", "the operator of this card is not set up on this platform")
                 .into(),
+            Self::TookTooLong => language
+                .pick(
+                    "查询耗时过长,已中止;请缩小查询范围或稍后再试",
+                    "reading took too long and was stopped; ask for less, or try again later",
+                )
+                .into(),
             Self::Stopping => language.pick("服务正在停止,请重试", "stopping; try again").into(),
             Self::TooLarge { limit } => language.pick(
                 format!("请求体不得超过 {limit} 字节"),
@@ -179,12 +208,7 @@ impl ApiError {
                      be refreshed again"
                 ),
             ),
-            Self::LaneBehind { estimated_seconds } => language.pick(
-                format!("运营商同步排队过长(约 {estimated_seconds} 秒),请稍后再试"),
-                format!(
-                    "the queue at the operator is too long (about {estimated_seconds} s); try again later"
-                ),
-            ),
+            Self::LaneBehind { behind, .. } => behind_message(behind, language),
             _ => self.code().default_message(language).into(),
         }
     }
@@ -197,6 +221,7 @@ impl ApiError {
             retry_after_seconds: seconds,
             next_refresh_at,
             estimated_seconds,
+            operator: None,
         };
         match self {
             Self::WrongSign { string_to_sign, server_time } => {
@@ -224,23 +249,66 @@ impl ApiError {
                 let envelope = Envelope::new(code, message, Some(retry(*seconds, None, None)));
                 respond(self.status(), &envelope, Some(*seconds), request_id)
             }
-            Self::LaneBehind { estimated_seconds } => {
-                // After half of the wait the queue may be short enough.
-                let seconds = (estimated_seconds / 2).max(1);
-                let detail = retry(seconds, None, Some(*estimated_seconds));
+            Self::LaneBehind { behind, now } => {
+                let seconds = come_back_after(behind, *now);
+                let detail = RetryDetail {
+                    operator: Some(answers::operator_condition(&behind.operator)),
+                    ..retry(seconds, None, behind.estimated_seconds)
+                };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), Some(seconds), request_id)
             }
             Self::Internal => {
                 let detail = InternalDetail { request_id: request_id.to_owned() };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
-            Self::Overloaded | Self::Stopping => {
+            Self::Overloaded | Self::TookTooLong | Self::Stopping => {
                 let detail = retry(OVERLOAD_RETRY_SECONDS, None, None);
                 let envelope = Envelope::new(code, message, Some(detail));
                 respond(self.status(), &envelope, Some(OVERLOAD_RETRY_SECONDS), request_id)
             }
             _ => respond(self.status(), &Envelope::<()>::new(code, message, None), None, request_id),
         }
+    }
+}
+
+/// Why a lane takes no further refresh.
+fn behind_message(behind: &LaneBehind, language: Language) -> String {
+    match (behind.operator.state, behind.estimated_seconds) {
+        (OperatorState::Paused, _) => language
+            .pick(
+                "平台已暂停向该运营商查询,请稍后再试",
+                "the platform has paused calls to this operator; try again later",
+            )
+            .into(),
+        (OperatorState::Down, _) => language
+            .pick(
+                "该运营商持续无法访问,请稍后再试",
+                "the operator has not been reachable for a while; try again later",
+            )
+            .into(),
+        (OperatorState::Limited, _) => language
+            .pick(
+                "运营商要求暂停查询,请稍后再试",
+                "the operator asked the platform not to call it for a while; try again later",
+            )
+            .into(),
+        (_, Some(seconds)) => language.pick(
+            format!("运营商同步排队过长(约 {seconds} 秒),请稍后再试"),
+            format!("the queue at the operator is too long (about {seconds} s); try again later"),
+        ),
+        (_, None) => language
+            .pick("运营商同步排队过长,请稍后再试", "the queue at the operator is too long; try again later")
+            .into(),
+    }
+}
+
+/// Seconds after which it is worth trying again: when the operator may be called again, half of the wait in
+/// the queue (it may be short enough then), or a while.
+fn come_back_after(behind: &LaneBehind, now: UnixMs) -> u64 {
+    match (behind.operator.until, behind.estimated_seconds) {
+        (Some(until), _) => whole_seconds_up(until.since(now)).max(1),
+        (None, Some(seconds)) => (seconds / 2).max(1),
+        (None, None) => STALLED_RETRY_SECONDS,
     }
 }
 

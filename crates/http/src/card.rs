@@ -6,11 +6,14 @@ use crate::operation::Operation;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
-use simgauge_protocol::Code;
 use simgauge_protocol::answer::CardPage;
 use simgauge_protocol::request::{self, ListCards as ListFields};
+use simgauge_protocol::{Body, Code, FieldError};
 use simgauge_service::answers;
 use simgauge_store::CardFilter;
+
+/// So many cards are reached by page number: those before a page have to be counted for each page.
+const DEEPEST: i64 = 100_000;
 
 /// `getCardsInfo` of SIM cards, `get` of cloud eSIMs.
 #[derive(Clone, Copy)]
@@ -23,6 +26,7 @@ pub(super) struct ListCards(pub(super) CardKind);
 impl Operation for GetCard {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, number) = gate::enter_once(state, call, |body| request::card_number(body, self.0))?;
+        let _permit = state.read_shares.enter(&caller.account).await?;
         let card =
             state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
         let answer = answers::card_answer(&state.services, card, caller.language);
@@ -32,7 +36,8 @@ impl Operation for GetCard {
 
 impl Operation for ListCards {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
-        let (caller, fields) = gate::enter_once(state, call, |body| ListFields::read(body, self.0))?;
+        let (caller, fields) = gate::enter_once(state, call, |body| list_fields(body, self.0))?;
+        let _permit = state.read_shares.enter(&caller.account).await?;
         let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
         let offset = (fields.page_num - 1) * fields.page_size;
         // One card more than the page, to know whether there is a next page.
@@ -55,4 +60,20 @@ impl Operation for ListCards {
         };
         Ok(done(Code::Ok.default_message(caller.language), page, call.request_id))
     }
+}
+
+/// The fields of a list, whose pages do not lie too deep.
+fn list_fields(body: &Body<'_>, kind: CardKind) -> Result<ListFields, FieldError> {
+    let fields = ListFields::read(body, kind)?;
+    if fields.page_num * fields.page_size <= DEEPEST {
+        return Ok(fields);
+    }
+    let list = kind.list_field();
+    Err(FieldError::Body(
+        format!(
+            "the fields `pageNum` and `pageSize` reach beyond the first {DEEPEST} cards, for which a list \
+             has pages; narrow it by `cardStatus` or `{list}` (a cursor for longer lists will follow)"
+        ),
+        "pageNum × pageSize 不得超过 100000,请用 cardStatus 或卡号列表缩小范围(后续将提供游标)",
+    ))
 }

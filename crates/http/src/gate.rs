@@ -129,7 +129,8 @@ fn is_right(secrets: [Option<&str>; 2], mut verify: impl FnMut(&str) -> bool) ->
 }
 
 /// Checks a call of a read operation, whose sign is good only once: a captured call cannot be sent again. (An
-/// identical refresh gets the same answer instead.)
+/// identical refresh gets the same answer instead. A refresh's sign is not remembered here, so whoever
+/// captures one can read with it once.)
 pub(super) fn enter_once<'c, T>(
     state: &ApiState,
     call: &Call<'c>,

@@ -12,18 +12,26 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// The process is ready when it is not stopping, the store answers, and its schema is that of this program.
-pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, &'static str) {
+/// The process is ready when it is not stopping, the store answers, its schema is that of this program, and
+/// refreshes can be written to it.
+pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, String) {
+    match not_ready(&state).await {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+async fn not_ready(state: &ApiState) -> Option<&'static str> {
     if state.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        return Some("stopping");
     }
     match tokio::time::timeout(STORE_TIMEOUT, state.services.store.is_current()).await {
-        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
-        Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n"),
+        Ok(Ok(true)) => state.services.accepter.can_write().await.err(),
+        Ok(Ok(false)) => Some("the database is not migrated"),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the store failed");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
+            Some("the store cannot be reached")
         }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time\n"),
+        Err(_) => Some("the store does not answer in time"),
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct UsageHistory(pub(super) CardKind);
 impl Operation for UsageHistory {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter_once(state, call, |body| HistoryFields::read(body, self.0))?;
+        let _permit = state.read_shares.enter(&caller.account).await?;
         let store = &state.services.store;
         // For its caller, a card of another account does not exist.
         let card = store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;

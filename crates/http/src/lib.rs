@@ -9,6 +9,7 @@ mod history;
 pub mod metrics_listener;
 mod operation;
 mod overload_delay;
+mod read_share;
 mod refresh;
 mod refresh_usage;
 mod replay;

@@ -27,13 +27,14 @@ impl Operation for RefreshUsage {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, call, |body| RefreshFields::read(body, self.0))?;
         let accepted_call = accept(state, &caller, self.0, fields.number).await?;
-        if fields.wait > 0 {
-            // In a box: it would be the largest part of every call's future, and most calls do not wait.
+        if fields.wait > 0 || accepted_call.is_repeated {
+            // In a box: it would be the largest part of every call's future, and most calls neither wait nor
+            // are repeated.
             return Box::pin(hold(state, &caller, self.0, fields, accepted_call, call.request_id)).await;
         }
         Ok(done(
             request::success_message(self.0),
-            answer(state, &caller, self.0, accepted_call),
+            answer(state, &caller, self.0, accepted_call, &[]),
             call.request_id,
         ))
     }
@@ -43,27 +44,37 @@ impl Operation for RefreshUsage {
 struct AcceptedCall {
     accepted: Accepted,
     tasks: Vec<NewWork>,
+    /// Whether an identical request had it accepted. (A field, since a look at the tasks would keep them in
+    /// every call's future.)
+    is_repeated: bool,
     warning: Option<String>,
 }
 
-/// The answer right after the refresh was accepted.
+/// The answer right after the refresh was accepted. `lanes` are the operator accounts of a refresh that an
+/// identical request had accepted; the tasks of a new one name their own.
 fn answer(
     state: &ApiState,
     caller: &Caller<'_>,
     kind: CardKind,
     accepted_call: AcceptedCall,
+    lanes: &[String],
 ) -> RefreshAnswer {
-    let AcceptedCall { accepted, tasks, warning } = accepted_call;
+    let AcceptedCall { accepted, tasks, warning, .. } = accepted_call;
     let cooldown = state.services.rules.of(kind).cooldown;
     let estimate = |task: &NewWork| {
         state.services.registry.estimate(&task.lane, &caller.account, task.last_read_at, accepted.accepted_at)
     };
+    // As long as the slowest takes; nothing where of one nobody knows.
+    let estimates = tasks.iter().map(estimate).collect::<Option<Vec<u64>>>();
+    let lanes = lanes.iter().map(String::as_str).chain(tasks.iter().map(|task| &*task.lane));
+    let operator = answers::operator_answer(&state.services, lanes);
     RefreshAnswer {
         refresh_id: accepted.id.to_string(),
         state: answers::state_of(accepted.state),
         accepted_at: accepted.accepted_at.seconds(),
         next_refresh_at: answers::seconds_up(accepted.accepted_at.after(cooldown)),
-        estimated_seconds: tasks.iter().map(estimate).max(),
+        estimated_seconds: estimates.and_then(|all| all.into_iter().max()),
+        operator,
         usage: None,
         refresh: None,
         warning,
@@ -80,8 +91,15 @@ async fn accept(
     let now = caller.at;
     let known = state.services.accepter.known(&caller.account, kind, number, &caller.fingerprint);
     // An identical request gets the same answer, whatever its caller's cadence is.
-    let warning = if known == Known::Same { None } else { check_cadence(state, caller, kind, number, now)? };
-    if let Known::Other(accepted_at) = known {
+    // Somebody else may have sent a sign that a read operation used, so it says nothing about the cadence.
+    let sign_was_used = state.replay.is_used(&caller.fingerprint);
+    let is_beat = known != Known::Same && !sign_was_used;
+    let warning = if is_beat { check_cadence(state, caller, kind, number, now)? } else { None };
+    if let Known::Other(accepted_at) = known
+        && !sign_was_used
+        // A time in the future is from a clock that was ahead. The store puts it right.
+        && accepted_at <= now
+    {
         let cooldown = state.services.rules.of(kind).cooldown;
         if let Some(next_at) = cooling_until(accepted_at, now, cooldown) {
             state.services.telemetry.metrics.refused_from_memory.inc();
@@ -94,22 +112,24 @@ async fn accept(
         kind,
         number: number.to_owned(),
         sign: caller.sign.to_ascii_uppercase(),
+        sign_was_used,
         // The accepter sets the rest of the id, in the order in which it commits.
         id: RefreshId::new(now, 0),
     };
     match state.services.accepter.accept(call).await {
         Ok(AcceptOutcome::Accepted { refresh, tasks }) => {
-            Ok(AcceptedCall { accepted: refresh, tasks, warning })
+            Ok(AcceptedCall { accepted: refresh, tasks, is_repeated: false, warning })
         }
         Ok(AcceptOutcome::Same(refresh)) => {
-            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), warning: None })
+            Ok(AcceptedCall { accepted: refresh, tasks: Vec::new(), is_repeated: true, warning: None })
         }
-        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, now)),
+        Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
+        Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
-        Ok(AcceptOutcome::Refused { estimate: Some(estimated_seconds), .. }) => {
-            Err(ApiError::LaneBehind { estimated_seconds })
+        Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
+            Err(ApiError::LaneBehind { behind, now: caller.at })
         }
-        Ok(AcceptOutcome::Refused { lane, estimate: None }) => {
+        Ok(AcceptOutcome::Refused { lane, behind: None }) => {
             tracing::error!(lane, number, "a card's operator account is not configured");
             Err(ApiError::LaneUnknown)
         }
@@ -161,7 +181,8 @@ fn cooling(next_at: UnixMs, now: UnixMs) -> ApiError {
     }
 }
 
-/// Holds the answer until the refresh has ended or the time is up, then adds the result.
+/// Holds the answer until the refresh has ended or the time is up, then adds the result. Without a time to
+/// wait it answers at once.
 async fn hold(
     state: &ApiState,
     caller: &Caller<'_>,
@@ -172,7 +193,14 @@ async fn hold(
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let id = accepted_call.accepted.id;
-    let mut answer = answer(state, caller, kind, accepted_call);
+    let lanes = match accepted_call.is_repeated {
+        true => state.services.store.lanes_of_refresh(&id).await?,
+        false => Vec::new(),
+    };
+    let mut answer = answer(state, caller, kind, accepted_call, &lanes);
+    if fields.wait == 0 {
+        return Ok(done(request::success_message(kind), answer, request_id));
+    }
     let longest = Duration::from_secs(fields.wait);
     // A stopping process answers at once. The refresh is durable, and its caller can read it later.
     let stopping = state.stopping.cancelled();
@@ -182,6 +210,18 @@ async fn hold(
         () = stopping => state.services.store.refresh(&caller.account, &id).await?,
     };
     if let Some(refresh) = refresh {
+        if let Some(known) = &mut answer.operator
+            && !refresh.state.is_ended()
+        {
+            // What was learned of the operator meanwhile.
+            let lanes = state.services.store.lanes_of_refresh(&id).await?;
+            if let Some(now) = answers::operator_answer(&state.services, lanes.iter().map(String::as_str)) {
+                if now.state != known.state {
+                    answer.estimated_seconds = None;
+                }
+                *known = now;
+            }
+        }
         answer.state = answers::state_of(refresh.state);
         if answer.state == RefreshState::Succeeded {
             let card = state.services.store.card(&caller.account, kind, fields.number).await?;
@@ -191,7 +231,8 @@ async fn hold(
         }
         if refresh.state.is_ended() {
             answer.estimated_seconds = None;
-            answer.refresh = Some(answers::refresh_report(refresh, Some(kind), caller.language));
+            let report = answers::refresh_report(refresh, Some(kind), caller.language);
+            answer.refresh = Some(report);
         }
     }
     let mut response = done(request::success_message(kind), answer, request_id);

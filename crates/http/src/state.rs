@@ -1,6 +1,7 @@
 //! What all operations of the open API share.
 
 use crate::overload_delay::OverloadDelay;
+use crate::read_share::ReadShares;
 use crate::replay::ReplayGuard;
 use simgauge_domain::origin::Proxies;
 use simgauge_service::services::Services;
@@ -28,6 +29,7 @@ pub struct Inner {
     /// Delays the answer to callers that are refused as overload.
     pub overload_delay: OverloadDelay,
     pub(crate) replay: ReplayGuard,
+    pub(crate) read_shares: ReadShares,
     pub(crate) request_ids: RequestIds,
 }
 
@@ -37,6 +39,8 @@ pub struct ApiSettings {
     pub timestamp_window: Duration,
     /// Calls in flight at once. Further ones are refused as overload.
     pub max_in_flight: usize,
+    /// The store's connections; reads of callers get a part of them.
+    pub store_connections: usize,
     /// Refused callers whose answers are delayed at once.
     pub max_delayed: usize,
 }
@@ -59,6 +63,7 @@ impl ApiState {
         Self(Arc::new(Inner {
             services,
             replay: ReplayGuard::new(settings.timestamp_window * 2, Instant::now()),
+            read_shares: ReadShares::new(settings.store_connections, settings.max_in_flight),
             proxies: settings.proxies,
             timestamp_window: settings.timestamp_window,
             stopping,

@@ -48,6 +48,19 @@ pub enum RefreshState {
     Failed,
 }
 
+/// How the operator of a card is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperatorAnswer {
+    /// `ok`; `degraded`: its last answer was a failure; `down`: it keeps failing and is only probed;
+    /// `paused`: the platform paused calls to it; `limited`: it asked not to be called until `until`. Of a
+    /// card with several operators, the worst.
+    pub state: String,
+    /// When the state ends, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub until: Option<i64>,
+}
+
 /// The answer to an accepted refresh.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -60,10 +73,14 @@ pub struct RefreshAnswer {
     pub accepted_at: i64,
     /// When the card may be refreshed again.
     pub next_refresh_at: i64,
-    /// About how many seconds until the operator is asked.
+    /// About how many seconds until the operator is asked. Absent where nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub estimated_seconds: Option<u64>,
+    /// How the card's operator is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub operator: Option<OperatorAnswer>,
     /// The new usage, where the answer was held until the usage was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -184,12 +201,16 @@ pub struct RefreshReport {
     #[schema(required = true)]
     pub after: Option<u64>,
     /// On failure: `auth`, `token_expired`, `not_found`, `rate_limited`, `bad_request`, `temporary`,
-    /// `unsupported` or `bad_answer`.
+    /// `unsupported`, `bad_answer`, `internal`, `operator_down`, `operator_paused` or `queue_timeout`.
     #[schema(required = true)]
     pub reason: Option<String>,
     /// On failure: a plain sentence. In Chinese it says what the reason means, in English what happened.
     #[schema(required = true)]
     pub reason_text: Option<String>,
+    /// How the card's operator is. Absent within a card, which has it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub operator: Option<OperatorAnswer>,
 }
 
 /// A card with its usage, packages and last refresh.
@@ -225,6 +246,10 @@ pub struct CardAnswer {
     /// When the card may be refreshed again. `null` where it may be refreshed now.
     #[schema(required = true)]
     pub next_refresh_at: Option<i64>,
+    /// How its operator is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub operator: Option<OperatorAnswer>,
 }
 
 /// A reading in a card's history.
@@ -307,10 +332,15 @@ pub struct RetryDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next_refresh_at: Option<i64>,
-    /// Where an operator account has too much to do: about how many seconds the wait would be.
+    /// Where an operator account has too much to do: about how many seconds the wait would be, where that is
+    /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub estimated_seconds: Option<u64>,
+    /// Where the card's operator is why: how it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub operator: Option<OperatorAnswer>,
 }
 
 /// `data` of a 500.

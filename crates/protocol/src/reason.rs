@@ -16,6 +16,10 @@ pub fn sentence(failure: &Failure, language: Language) -> String {
         FailureKind::Temporary => "暂时无法从运营商取得用量,请稍后再试",
         FailureKind::Unsupported => "运营商无法提供这张卡的流量用量",
         FailureKind::BadAnswer => "运营商的应答无法采信,用量未改变",
+        FailureKind::Internal => "平台未能保存该卡片的查询结果,请联系平台",
+        FailureKind::OperatorDown => "运营商持续无法访问,刷新等待超时,请稍后再试",
+        FailureKind::OperatorPaused => "平台已暂停向该运营商查询,刷新等待超时,请稍后再试",
+        FailureKind::QueueTimeout => "排队等待超时,未向运营商查询,请稍后再试",
     };
     match language {
         Language::Zh => zh.to_owned(),

@@ -8,9 +8,11 @@ use simgauge_domain::metering::delta::moment;
 use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::refresh::RefreshState as Stored;
 use simgauge_domain::time::UnixMs;
+use simgauge_domain::waiting::OperatorCondition;
 use simgauge_protocol::Language;
 use simgauge_protocol::answer::{
-    CardAnswer, PackageAnswer, ProfileAnswer, ReadingAnswer, RefreshReport, RefreshState, Usage, UsagePeriod,
+    CardAnswer, OperatorAnswer, PackageAnswer, ProfileAnswer, ReadingAnswer, RefreshReport, RefreshState,
+    Usage, UsagePeriod,
 };
 use simgauge_store::{CardView, PackageView, ProfileView, ReadingView, RefreshView};
 
@@ -44,7 +46,21 @@ pub fn refresh_report(refresh: RefreshView, kind: Option<CardKind>, language: La
         after: refresh.after,
         reason: refresh.failure.as_ref().map(|failure| failure.kind.as_str().to_owned()),
         reason_text: refresh.failure.map(|failure| simgauge_protocol::reason::sentence(&failure, language)),
+        operator: None,
     }
+}
+
+/// How the operators of these lanes are, as it is told.
+pub fn operator_answer<'a>(
+    services: &Services,
+    lanes: impl IntoIterator<Item = &'a str>,
+) -> Option<OperatorAnswer> {
+    let condition = services.registry.operator(lanes, services.clock.now())?;
+    Some(operator_condition(&condition))
+}
+
+pub fn operator_condition(condition: &OperatorCondition) -> OperatorAnswer {
+    OperatorAnswer { state: condition.state.as_str().to_owned(), until: condition.until.map(seconds_up) }
 }
 
 pub fn card_answer(services: &Services, card: CardView, language: Language) -> CardAnswer {
@@ -52,6 +68,8 @@ pub fn card_answer(services: &Services, card: CardView, language: Language) -> C
     let cooldown = services.rules.of(card.kind).cooldown;
     let next_refresh_at = card.accepted_at.and_then(|at| cooling_until(at, now, cooldown)).map(seconds_up);
     let packages = packages(&card);
+    let lanes = card.profiles.iter().map(|profile| profile.operator_account.as_str());
+    let operator = operator_answer(services, lanes);
     let (iccid, eid) = numbered(Some(card.kind), card.number);
     CardAnswer {
         iccid,
@@ -64,6 +82,7 @@ pub fn card_answer(services: &Services, card: CardView, language: Language) -> C
         profiles: card.profiles.iter().map(|profile| profile_answer(services, profile, now)).collect(),
         refresh: card.refresh.map(|refresh| refresh_report(refresh, Some(card.kind), language)),
         next_refresh_at,
+        operator,
     }
 }
 

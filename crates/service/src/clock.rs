@@ -4,12 +4,16 @@
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Store, StoreError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
 /// How often the store is asked for its time: clocks drift by far less than a millisecond in between.
 const CORRECT_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether the machine's time jumped.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A step that is no jump, in milliseconds: that of an NTP client, or of a process that had no processor.
+const STEP_MS: i64 = 2_000;
 
 /// A machine's time, corrected to the time of the store that all nodes share, plus an offset. Cheap to clone;
 /// clones move together.
@@ -18,6 +22,7 @@ pub struct Clock {
     machine: MachineTime,
     correction_ms: Arc<AtomicI64>,
     offset_ms: Arc<AtomicI64>,
+    jumps: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,13 +85,33 @@ impl Clock {
         self.correction_ms.load(Ordering::Relaxed)
     }
 
-    /// Keeps to the store's time until stopped.
+    /// Keeps to the store's time until stopped, and reports when the machine's time jumped.
     pub async fn keep_correct(self, store: Store, stopping: CancellationToken) {
-        while stopping.run_until_cancelled(tokio::time::sleep(CORRECT_EVERY)).await.is_some() {
+        let mut watch = JumpWatch::new(self.machine_ms(), Instant::now());
+        let mut corrected = Instant::now();
+        while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            let jump = watch.look(self.machine_ms(), Instant::now());
+            if let Some(by_ms) = jump {
+                self.jumps.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    by_ms,
+                    "this machine's clock jumped; times stored before it was put back count as now"
+                );
+            }
+            if jump.is_none() && corrected.elapsed() < CORRECT_EVERY {
+                continue;
+            }
+            corrected = Instant::now();
             if let Err(error) = self.correct_by(&store).await {
                 tracing::warn!(%error, "the store's time could not be asked for");
             }
         }
+    }
+
+    /// How often the machine's time jumped.
+    #[must_use]
+    pub fn jumps(&self) -> u64 {
+        self.jumps.load(Ordering::Relaxed)
     }
 
     /// Moves the clock against the machine's time.
@@ -113,10 +138,47 @@ impl Clock {
     }
 }
 
+/// Compares the machine's time with a clock that never jumps.
+struct JumpWatch {
+    time_ms: i64,
+    at: Instant,
+}
+
+impl JumpWatch {
+    fn new(time_ms: i64, at: Instant) -> Self {
+        Self { time_ms, at }
+    }
+
+    /// By how many milliseconds the time jumped since it was looked at last, if it did.
+    fn look(&mut self, time_ms: i64, at: Instant) -> Option<i64> {
+        let passed = i64::try_from(at.duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
+        let jump = time_ms.saturating_sub(self.time_ms).saturating_sub(passed);
+        *self = Self::new(time_ms, at);
+        (jump.abs() > STEP_MS).then_some(jump)
+    }
+}
+
 fn system_ms() -> i64 {
     let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => ms(since),
         Err(before) => -ms(before.duration()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jumps_are_seen_and_nothing_else_is() {
+        let began = Instant::now();
+        let mut watch = JumpWatch::new(1_000_000, began);
+        let at = |ms| began + Duration::from_millis(ms);
+        assert_eq!(watch.look(1_001_000, at(1_000)), None);
+        assert_eq!(watch.look(1_030_500, at(30_000)), None, "a slow process, and half a second by NTP");
+        assert_eq!(watch.look(1_031_500 + 86_400_000, at(31_000)), Some(86_400_000));
+        assert_eq!(watch.look(1_032_500 + 86_400_000, at(32_000)), None);
+        assert_eq!(watch.look(1_033_500, at(33_000)), Some(-86_400_000));
     }
 }

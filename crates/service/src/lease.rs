@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::interval::every;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::{Before, Lease, LeaseKind, Store, StoreError};
 use std::time::Duration;
 use tokio::task::JoinError;
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 const OUTBOX: &str = "notify";
 /// A lease is renewed, and asked for again, so many times while it lasts.
 const TRIES_PER_LEASE: u32 = 4;
+/// Within so long every node goes by the store's time again after that was put back.
+const CLOCKS_AGREE: Duration = Duration::from_secs(15);
 
 /// How a process holds its leases.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct LeaseTaker {
     kind: LeaseKind,
     name: String,
     has_tried: bool,
+    /// How long it lasts by a clock that was ahead, and since when it has been so.
+    ahead: Option<(UnixMs, Instant)>,
 }
 
 impl LeaseTaker {
@@ -69,6 +74,7 @@ impl LeaseTaker {
             kind,
             name: name.to_owned(),
             has_tried: false,
+            ahead: None,
         }
     }
 
@@ -91,12 +97,17 @@ impl LeaseTaker {
         None
     }
 
-    async fn try_to_take(&self) -> Result<Option<(HeldLease, Before)>, StoreError> {
+    async fn try_to_take(&mut self) -> Result<Option<(HeldLease, Before)>, StoreError> {
+        let abandoned = if self.settings.alone { None } else { self.abandoned().await? };
         let LeaseSettings { node, duration, alone } = &self.settings;
         let now = self.clock.now();
         // By this machine's steady clock, and from before the store was asked.
         let held_until = Instant::now() + *duration;
-        let taken = self.store.lease(self.kind, &self.name, node, now, now.after(*duration), *alone).await?;
+        let (store, kind, name, until) = (&self.store, self.kind, &*self.name, now.after(*duration));
+        let taken = match abandoned {
+            Some(held_until) => store.abandoned_lease(kind, name, node, held_until, until).await?,
+            None => store.lease(kind, name, node, now, until, *alone).await?,
+        };
         let Some((lease, before)) = taken else { return Ok(None) };
         tracing::debug!(lease = self.name, epoch = lease.epoch, "lease taken");
         let held = HeldLease {
@@ -108,6 +119,22 @@ impl LeaseTaker {
             clock: self.clock.clone(),
         };
         Ok(Some((held, before)))
+    }
+
+    /// Until when the lease is held, where a clock that was ahead took it, and nobody has renewed it for
+    /// longer than it lasts by this machine's steady clock. A holder that lives renews it by the clock that
+    /// was put back.
+    async fn abandoned(&mut self) -> Result<Option<UnixMs>, StoreError> {
+        let until = self.store.lease_until(self.kind, &self.name).await?;
+        let now = self.clock.now();
+        let Some(until) = until.filter(|until| until.is_of_a_clock_ahead(now.after(self.settings.duration)))
+        else {
+            self.ahead = None;
+            return Ok(None);
+        };
+        let ahead = self.ahead.filter(|(known, _)| *known == until);
+        let (_, since) = *self.ahead.insert(ahead.unwrap_or_else(|| (until, Instant::now())));
+        Ok((since.elapsed() > self.settings.duration * 2 + CLOCKS_AGREE).then_some(until))
     }
 }
 
@@ -174,5 +201,41 @@ impl HeldLease {
             let lease = self.lease.name;
             tracing::warn!(lease, %error, "the lease could not be given back; it will run out");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs(1_800_000_000_000);
+    const LASTS: Duration = Duration::from_secs(10);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_of_a_clock_that_was_ahead_is_taken_over_when_nobody_renews_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        let url = format!("sqlite://{}", dir.path().join("store.db").display());
+        let store = Store::connect(&url, 2).await.expect("store");
+        store.migrate().await.expect("migrated");
+        let ahead = NOW.after(DAY);
+        let dead = store.lease(LeaseKind::Lane, "main", "dead", ahead, ahead.after(LASTS), false).await;
+        let (dead, _) = dead.expect("store").expect("nobody holds it");
+        let settings = LeaseSettings { node: "next".to_owned(), duration: LASTS, alone: false };
+        let clock = Clock::standing_at(NOW);
+        let mut taker = LeaseTaker::of_lane("main", &settings, &store, &clock);
+        let stopping = CancellationToken::new();
+        // A holder that lives and still has the wrong time renews it.
+        for second in 1..=60 {
+            let renewed = store.renew(&dead, ahead.after(LASTS + Duration::from_secs(second)), "").await;
+            renewed.expect("renewed");
+            let taking = tokio::time::timeout(Duration::from_secs(1), taker.take(&stopping));
+            assert!(taking.await.is_err(), "second {second}");
+        }
+        let began = Instant::now();
+        let (_, before) = taker.take(&stopping).await.expect("taken");
+        assert_eq!(before, Before::Lost);
+        let waited = began.elapsed();
+        assert!(waited >= LASTS * 3 && waited < LASTS * 5, "{waited:?}");
     }
 }

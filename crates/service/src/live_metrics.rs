@@ -40,6 +40,10 @@ impl Collector for LiveMetrics {
         let help = "What the store's time is ahead of this machine's";
         gauge(&mut encoder, "clock_correction_seconds", help, correction)?;
 
+        let jumps = ConstCounter::new(self.clock.jumps());
+        let help = "How often this machine's clock jumped by more than two seconds";
+        jumps.encode(encoder.encode_descriptor("clock_jumps", help, None, MetricType::Counter)?)?;
+
         let errors = ConstCounter::new(simgauge_store::database_errors());
         let help = "Statements and connections that the database failed";
         errors.encode(encoder.encode_descriptor("store_errors", help, None, MetricType::Counter)?)?;

@@ -41,7 +41,8 @@ pub async fn prune_daily(
         .await;
 }
 
-/// Prunes every card once; answers how many readings went.
+/// Prunes every card once, or those that are left where it was broken off on the same day; answers how many
+/// readings went.
 ///
 /// # Errors
 /// The store failed; what was pruned until then stays so.
@@ -53,7 +54,10 @@ pub async fn prune_once(
     pause: Duration,
 ) -> Result<usize, StoreError> {
     let keep_from = UnixMs(now.0 - i64::from(keep_days) * 86_400_000);
-    let mut after = CardId(0);
+    let mut after = store.prune_place(zone, keep_from).await?;
+    if after == CardId(i64::MAX) {
+        return Ok(0);
+    }
     let mut gone = 0;
     loop {
         let (last, count) = store.prune_readings(after, zone, keep_from).await?;

@@ -1,4 +1,5 @@
-//! Calls that wait for the end of a refresh.
+//! The end of a refresh, told inside this process: to calls that wait for it, and to the outbox, whose
+//! notifications may be due.
 
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;

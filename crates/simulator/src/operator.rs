@@ -62,7 +62,12 @@ impl Operator {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { buckets: self.buckets.to_vec(), max_concurrent: self.max_concurrent, min_refresh_seconds: 0 }
+        Limits {
+            buckets: self.buckets.to_vec(),
+            max_concurrent: self.max_concurrent,
+            min_refresh_seconds: 0,
+            retry_after_max_seconds: None,
+        }
     }
 }
 

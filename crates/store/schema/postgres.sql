@@ -64,6 +64,7 @@ CREATE TABLE card (
 );
 
 CREATE INDEX card_by_account ON card (account, kind, number);
+CREATE INDEX card_by_account_status ON card (account, kind, status, number);
 
 -- For finding cards. Accepting and reading change none of these columns, so these indexes cost them nothing:
 -- SQLite leaves the index alone, PostgreSQL's update stays within its page.
@@ -190,6 +191,14 @@ CREATE TABLE daily (
     PRIMARY KEY (card, day, profile, cycle)
 );
 
+-- How far old readings were folded into daily totals: up to the card's id place, for readings of days before
+-- day. One row, so that a restart goes on from there.
+CREATE TABLE fold_progress (
+    one   BIGINT PRIMARY KEY CHECK (one = 1),
+    day   TEXT COLLATE "C" NOT NULL,
+    place BIGINT NOT NULL
+);
+
 -- The outbox: written in the transaction of the event, emptied by the holder of the outbox's lease.
 -- seq: the order. A card's notifications are written under the card's lock, so theirs is that of the commits.
 -- waiting_since: when it was written, or last replayed. The time until it is given up counts from then.
@@ -232,6 +241,14 @@ CREATE TABLE lane_pause (
     paused_by TEXT NOT NULL,
     paused_at BIGINT NOT NULL,
     note      TEXT NOT NULL
+);
+
+-- limited_until: until when the operator asked not to be called (Retry-After); 0: it did not, or a person cleared
+-- it. retry_at: when a person last asked for the operator to be tried again; 0: never.
+CREATE TABLE lane_limit (
+    lane          TEXT COLLATE "C" PRIMARY KEY,
+    limited_until BIGINT NOT NULL,
+    retry_at      BIGINT NOT NULL
 );
 
 -- Who may use the console. password: an argon2 hash in PHC form. role: read_only or full.

@@ -1,11 +1,15 @@
 //! What can go wrong in the store: a closed list. The texts are for logs; what a caller is told is decided
 //! elsewhere.
 
-use rusqlite::ffi;
+use crate::backend::limit::READ_LIMIT;
+use rusqlite::{ErrorCode, ffi};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failures of the database since the process started.
 static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
+
+/// PostgreSQL's code of a statement that ran into its time limit.
+const QUERY_CANCELED: &str = "57014";
 
 /// How often the database failed this process, for metrics.
 #[must_use]
@@ -39,6 +43,9 @@ pub enum StoreError {
     /// No connection became free within the time limit.
     #[error("database: no connection became free in time")]
     Busy,
+    /// A read took longer than a read may take.
+    #[error("database: a read took longer than {} s and was stopped", READ_LIMIT.as_secs())]
+    TookTooLong,
     #[error("database: the store is closed")]
     Closed,
     /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
@@ -68,14 +75,19 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Database(error)
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(QUERY_CANCELED) { Self::TookTooLong } else { Self::Database(error) }
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Sqlite(error)
+        // Nothing but the limit interrupts a statement.
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::TookTooLong,
+            _ => Self::Sqlite(error),
+        }
     }
 }
 
@@ -91,6 +103,32 @@ impl StoreError {
     pub(crate) fn busy() -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         Self::Busy
+    }
+
+    /// Whether the failure belongs to a row: it is damaged, or it refuses the change. Doing the same without
+    /// that row may succeed; doing it once more does not. Anything else is the database's own failure (no
+    /// connection, no room, no lease), after which the same may succeed later.
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
+        match self {
+            Self::Corrupt(_)
+            | Self::TooManyBytes(_)
+            | Self::Exists(_)
+            | Self::Missing(_)
+            | Self::Sealed(_) => true,
+            Self::Sqlite(error) => is_of_a_sqlite_row(error),
+            Self::Database(error) => is_of_a_postgres_row(error),
+            Self::UnknownScheme
+            | Self::Url(_)
+            | Self::NewerDatabase(_)
+            | Self::FirstEdition
+            | Self::Busy
+            | Self::TookTooLong
+            | Self::Closed
+            | Self::Disk(_)
+            | Self::WrongKind(_)
+            | Self::LeaseLost(_) => false,
+        }
     }
 
     /// Whether a unique key was violated.
@@ -121,10 +159,97 @@ impl StoreError {
         }
     }
 
+    /// Whether it is about the rows that were asked for, so that other rows can still be read.
+    #[must_use]
+    pub fn is_about_rows(&self) -> bool {
+        match self {
+            Self::Corrupt(_) | Self::TooManyBytes(_) | Self::TookTooLong => true,
+            // Its class 22: data that cannot be worked with, such as a sum that is too large.
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22"))
+            }
+            Self::Database(error) => {
+                matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            }
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                // Unknown: SQLite's general code, which sums that overflow have.
+                Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::Unknown),
+                None => true,
+            },
+            _ => false,
+        }
+    }
+
     fn sqlite_code(&self) -> Option<std::ffi::c_int> {
         match self {
             Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => Some(error.extended_code),
             _ => None,
         }
+    }
+}
+
+fn is_of_a_sqlite_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::SqliteFailure(error, _) => matches!(
+            error.extended_code & 0xff,
+            ffi::SQLITE_ERROR
+                | ffi::SQLITE_CORRUPT
+                | ffi::SQLITE_TOOBIG
+                | ffi::SQLITE_CONSTRAINT
+                | ffi::SQLITE_MISMATCH
+                | ffi::SQLITE_RANGE
+        ),
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::Utf8Error(..)
+        | Error::InvalidColumnType(..)
+        | Error::ToSqlConversionFailure(_) => true,
+        _ => false,
+    }
+}
+
+fn is_of_a_postgres_row(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // Classes of SQLSTATE: cardinality, data, integrity, check option, program limits, what a trigger
+            // raises, and damaged pages.
+            let code = error.code().unwrap_or_default();
+            ["21", "22", "23", "44", "54", "P0", "XX"].iter().any(|class| code.starts_with(class))
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_rows_and_of_the_database_are_told_apart() {
+        let sqlite =
+            |code| StoreError::Sqlite(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        let of_rows = [
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CONSTRAINT_CHECK,
+            ffi::SQLITE_CONSTRAINT_TRIGGER,
+            ffi::SQLITE_TOOBIG,
+        ];
+        assert!(of_rows.into_iter().all(|code| sqlite(code).is_of_a_row()));
+        let of_the_database = [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_BUSY_SNAPSHOT,
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_NOMEM,
+        ];
+        assert!(!of_the_database.into_iter().any(|code| sqlite(code).is_of_a_row()));
+        assert!(!StoreError::Busy.is_of_a_row() && !StoreError::LeaseLost("lane a".into()).is_of_a_row());
+        assert!(!StoreError::Database(sqlx::Error::PoolTimedOut).is_of_a_row());
+        assert!(StoreError::TooManyBytes(u64::MAX).is_of_a_row());
     }
 }

@@ -16,6 +16,7 @@ mod error;
 mod leases;
 mod outbox;
 mod packages;
+mod probe;
 mod readings;
 mod refreshes;
 mod results;
@@ -27,18 +28,23 @@ pub use activity::Activity;
 pub use admins::{Admin, AdminRole, Session};
 pub use audit::AuditEntry;
 pub use backend::sqlite_file;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub use backend::watch_statements;
 pub use cards::{CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError};
 pub use copy::CopiedTable;
 pub use error::{StoreError, database_errors};
-pub use leases::{Before, LanePause, LaneRow, Lease, LeaseKind, Wakeup, Wakeups};
+pub use leases::{Before, LaneHold, LanePause, LaneRow, Lease, LeaseKind, Wakeup, Wakeups};
 pub use outbox::{
-    DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome, Receiver, Settled,
+    DamagedNotification, DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome,
+    Receiver, Settled,
 };
 pub use packages::{NewPackage, PackageError, PackageView};
-pub use readings::{CardSums, ReadingView};
+pub use readings::{CardAudit, CardSums, ReadingView};
 pub use refreshes::{
-    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced, Postponed,
-    RefreshFilter, RefreshPage, RefreshView, Task, TaskKey, Waiting, WaitingTask,
+    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, DamagedTask, NewWork,
+    NotSynced, Postponed, RefreshFilter, RefreshPage, RefreshView, SetAside, Task, TaskKey, Waiting,
+    WaitingTask,
 };
 pub use results::{Ended, Finished, LaneResults};
 pub use store::Store;

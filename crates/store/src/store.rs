@@ -3,6 +3,7 @@
 use crate::audit::actor::Actor;
 use crate::backend::{Database, Sql, is_current, migrate};
 use crate::error::StoreError;
+use crate::readings::day_cache::DayCache;
 use simgauge_domain::time::UnixMs;
 
 /// The store. Cheap to clone.
@@ -11,6 +12,8 @@ pub struct Store {
     pub(crate) db: Database,
     /// Who acts through it; none: the server itself.
     pub(crate) actor: Option<Actor>,
+    /// What cards' older readings add up to by day.
+    pub(crate) days: DayCache,
 }
 
 const PING: Sql = Sql::both("SELECT CAST(1 AS BIGINT)");
@@ -22,7 +25,7 @@ impl Store {
     /// # Errors
     /// The URL is of no known scheme, or the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        Ok(Self { db: Database::connect(url, connections).await?, actor: None })
+        Ok(Self { db: Database::connect(url, connections).await?, actor: None, days: DayCache::default() })
     }
 
     /// Brings the schema up to this program's version; answers how many versions were applied.

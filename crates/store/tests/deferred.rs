@@ -59,6 +59,7 @@ async fn refresh(store: &Store, seconds: i64) -> Option<(RefreshId, usize)> {
         kind: CardKind::Sim,
         number: CARD.into(),
         sign: format!("{seconds:040X}"),
+        sign_was_used: false,
         id,
     };
     let rule = AcceptRule::new(Duration::from_secs(300), Duration::from_secs(300));
@@ -89,7 +90,7 @@ async fn fail_oldest(store: &TestStore, seconds: i64) {
         .unwrap()
         .unwrap()
         .0;
-    let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0);
+    let task = store.tasks_after(LANE, "acme", None, 1).await.unwrap().remove(0).unwrap();
     let finished = Finished {
         task: task.key,
         card: task.card,

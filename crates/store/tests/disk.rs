@@ -64,6 +64,7 @@ impl Shaky {
             kind: CardKind::Sim,
             number: number.into(),
             sign: "00".repeat(20),
+            sign_was_used: false,
             id: RefreshId::new(NOW, number.bytes().map(u128::from).sum()),
         };
         let rule = AcceptRule::new(Duration::from_secs(300), Duration::from_secs(300));

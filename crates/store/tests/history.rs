@@ -58,10 +58,22 @@ async fn stocked(database: Database) -> (TestStore, Lease) {
     (store, lease)
 }
 
-/// A reading of a profile that began so many hours after T0.
+/// A reading of a profile that began so many hours after T0 and took half a second.
 async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: i64, month: &str, used: u64) {
+    let began_and_ended = (hour(hours), UnixMs(hour(hours).0 + 500));
+    read_until(store, lease, (card, iccid), began_and_ended, month, used).await;
+}
+
+async fn read_until(
+    store: &TestStore,
+    lease: &Lease,
+    (card, iccid): (&str, &str),
+    (began_at, ended_at): (UnixMs, UnixMs),
+    month: &str,
+    used: u64,
+) {
     let (card, profile) = store.profile_id(card, iccid).await;
-    let refresh = RefreshId::new(hour(hours), u128::from(used));
+    let refresh = RefreshId::new(began_at, u128::from(used));
     let task = TaskKey { account: "acme".into(), refresh, profile };
     let period =
         Period { kind: PeriodKind::CalendarMonth, key: format!("2027-{month}"), start: None, end: None };
@@ -74,13 +86,7 @@ async fn read(store: &TestStore, lease: &Lease, card: &str, iccid: &str, hours: 
         raw_status: None,
         bundles: Vec::new(),
     };
-    let finished = Finished {
-        task,
-        card,
-        began_at: hour(hours),
-        ended_at: UnixMs(hour(hours).0 + 500),
-        outcome: Ok(reading),
-    };
+    let finished = Finished { task, card, began_at, ended_at, outcome: Ok(reading) };
     store.finish(lease, &[finished]).await.unwrap();
 }
 
@@ -95,8 +101,6 @@ async fn four_days(store: &TestStore, lease: &Lease) {
         (A, 9, "01", 250),
         (A, 18, "01", 230),
         (B, 20, "01", 90),
-        // Of 09:00, after the one of 10:00: late, counts nothing.
-        (A, 17, "01", 240),
         // 17 January: A +270 at 20:00. The day: 270.
         (A, 52, "01", 500),
         // 18 January: B -30 at 15:00; A begins anew with 70 at 17:00. The day: 40.
@@ -104,6 +108,11 @@ async fn four_days(store: &TestStore, lease: &Lease) {
         (A, 73, "02", 70),
     ] {
         read(store, lease, EID, iccid, hours, month, used).await;
+        if hours == 20 {
+            // Of 09:00, ends after the one of 10:00: late, counts nothing.
+            let slow = (hour(17), hour(20));
+            read_until(store, lease, (EID, A), slow, "01", 240).await;
+        }
     }
 }
 
@@ -274,4 +283,60 @@ async fn books_and_readings_agree_whatever_is_done_to_packages(
     let esim = store.card_id(EID).await;
     let both = store.sums(&[esim, store.card_id("8901").await, CardId(4711)]).await.unwrap();
     assert_eq!(both.keys().collect::<Vec<_>>(), [&esim], "nothing where nothing was read");
+}
+
+/// One byte every ten minutes for four thousand times, from T0 on.
+const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 3999) \
+    INSERT INTO reading (card, profile, began_at, synced_at, period_kind, period_key, used, delta, kind, \
+    cycle) \
+    SELECT card.id, card.profile, many.at, many.at, 'calendar_month', \
+    '2027-01', i, 1, 'same_period', 0 \
+    FROM (SELECT i, 1800000000000 + CAST(i AS BIGINT) * 600000 AS at FROM n) AS many \
+    CROSS JOIN card WHERE card.number = '8901'";
+
+#[rstest]
+#[tokio::test]
+async fn older_days_are_not_added_up_each_time(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let (store, lease) = stocked(database).await;
+    store.run_raw(MANY).await;
+    let card = store.card_id("8901").await;
+    // From 16:00 on 15 January: 48, then 144 a day for 27 days; the last 64 are on 12 February.
+    let mut expected: BTreeMap<String, i64> = [("2027-01-15".to_owned(), 48)].into();
+    expected.extend((16..=31).map(|day| (format!("2027-01-{day}"), 144)));
+    expected.extend((1..=11).map(|day| (format!("2027-02-{day:02}"), 144)));
+    expected.insert("2027-02-12".to_owned(), 64);
+    assert_eq!(expected.values().sum::<i64>(), 48 + 27 * 144 + 64);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // Behind the store's back: who walked all of them would miss some.
+    store.run_raw("DELETE FROM reading WHERE began_at < 1800060000000").await;
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // 13 February 10:40: five bytes more than the last of them.
+    read(&store, &lease, "8901", "8901", 690, "01", 5).await;
+    expected.insert("2027-02-13".to_owned(), 5);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+    // Folding moves readings from those that are remembered to stored totals. Nothing counts twice, and what
+    // is missing is seen: 48 on the 15th and 52 on the 16th.
+    assert_eq!(prune(&store, hour(24 * 10)).await, 48 + 144 * 9 - 100);
+    expected.remove("2027-01-15");
+    expected.insert("2027-01-16".to_owned(), 92);
+    assert_eq!(store.daily_totals(card, &shanghai()).await.unwrap(), expected);
+}
+
+#[rstest]
+#[tokio::test]
+async fn folding_goes_on_where_it_was(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let (mut store, lease) = stocked(database).await;
+    four_days(&store, &lease).await;
+    let from = hour(44);
+    let place = async |store: &TestStore, from| store.prune_place(&shanghai(), from).await.unwrap();
+    assert_eq!(place(&store, from).await, CardId(0));
+    let (last, _) = store.prune_readings(CardId(0), &shanghai(), from).await.unwrap();
+    store.reopen().await;
+    assert_eq!(Some(place(&store, from).await), last);
+    assert_eq!(store.prune_readings(last.unwrap(), &shanghai(), from).await.unwrap(), (None, 0));
+    store.reopen().await;
+    assert_eq!(place(&store, hour(45)).await, CardId(i64::MAX), "all are done, whatever the time of the day");
+    assert_eq!(place(&store, hour(68)).await, CardId(0), "on the next day all are looked at again");
 }

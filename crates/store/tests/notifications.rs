@@ -93,6 +93,7 @@ impl Scene {
             kind: row(number, account).kind,
             number: number.into(),
             sign: format!("{:040X}", self.calls),
+            sign_was_used: false,
             id: RefreshId::new(at(seconds), u128::from(self.calls)),
         };
         let rule = AcceptRule::new(Duration::ZERO, Duration::from_secs(300));
@@ -130,6 +131,7 @@ impl Scene {
 
     async fn due(&self, seconds: i64) -> Vec<String> {
         let due = self.store.due_notifications("acme", at(seconds), 100).await.unwrap();
+        let due: Vec<_> = due.into_iter().map(Result::unwrap).collect();
         due.into_iter().map(|one| one.id).collect()
     }
 
@@ -253,6 +255,7 @@ async fn dead_ones_are_replayed_in_their_old_place(
     assert_eq!(scene.store.replay_dead(None, at(90_001)).await.unwrap(), 1);
     assert_eq!(scene.due(90_001).await, [all[0].id.clone()]);
     let due = scene.store.due_notifications("acme", at(90_001), 1).await.unwrap();
+    let due: Vec<_> = due.into_iter().map(Result::unwrap).collect();
     assert_eq!((due[0].waiting_since, due[0].attempts), (at(90_001), 0), "its time runs anew");
     // An attempt that began before the replay and failed after it does not bring two to the front.
     scene.settle(&all[2], failed(90_002), 90_002).await;
@@ -313,6 +316,7 @@ async fn what_is_long_over_is_forgotten(#[values(Database::Sqlite, Database::Pos
     assert_eq!(dead.len(), 1);
     assert_eq!(scene.store.notifications(Some("quiet"), None, 10).await.unwrap().len(), 0);
     let overdue = scene.store.overdue_notifications("acme", at(41), 10).await.unwrap();
+    let overdue: Vec<_> = overdue.into_iter().map(Result::unwrap).collect();
     assert_eq!(overdue.len(), 1);
     assert_eq!(scene.store.overdue_notifications("acme", at(40), 10).await.unwrap().len(), 0);
 }
@@ -359,7 +363,13 @@ async fn none_is_stuck_however_writing_and_delivering_meet(
     let deliverer = tokio::spawn(async move {
         let mut seen = Vec::new();
         while seen.len() < COUNT {
-            for due in store.due_notifications("acme", at(1_000_000), 10).await.unwrap() {
+            for due in store
+                .due_notifications("acme", at(1_000_000), 10)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(Result::unwrap)
+            {
                 let settled = Settled {
                     id: due.id.clone(),
                     account: "acme".into(),

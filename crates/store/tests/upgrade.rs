@@ -199,6 +199,7 @@ async fn what_waited_goes_on_waiting(
 ) {
     let (_old, new) = upgraded(source, target).await;
     let tasks = new.tasks_after("held", "acme", None, 10).await.unwrap();
+    let tasks: Vec<_> = tasks.into_iter().map(Result::unwrap).collect();
     let waiting: Vec<_> = tasks.iter().map(|task| (task.number.as_str(), task.iccid.as_str())).collect();
     assert_eq!(waiting, [(WAITING, WAITING), (DEFERRED, DEFERRED), (HALF_READ, "8986040000000009002")]);
     assert_eq!((tasks[2].attempts, tasks[2].not_before), (2, UnixMs(1_796_053_800_000)));

@@ -35,9 +35,9 @@ pub fn check(
 ) -> Result<(ImportRow, Warnings), String> {
     header.fits(cells)?;
     let cell = |name| header.cell(cells, name);
-    let eid = cell("eid");
-    let profile = Some(cell("profile_iccid")).filter(|iccid| !iccid.is_empty());
-    let number = match cell("iccid") {
+    let (eid, number, profile) = (cell("eid"), cell("iccid"), cell("profile_iccid"));
+    let profile = Some(&*profile).filter(|iccid| !iccid.is_empty());
+    let number = match &*number {
         "" if !eid.is_empty() && profile.is_some() => profile.unwrap_or_default(),
         number => number,
     };
@@ -53,23 +53,24 @@ pub fn check(
             return Err("a row with an eid names its profile by iccid; leave profile_iccid empty".to_owned());
         }
         if !(26..=32).contains(&eid.len()) || !eid.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(number_reason("eid", eid, "must be 26 to 32 digits"));
+            return Err(number_reason("eid", &eid, "must be 26 to 32 digits"));
         }
-        warnings.eid_check_digits = u64::from(!eid_check_digits(eid));
-        (CardKind::CloudEsim, eid.to_owned())
+        warnings.eid_check_digits = u64::from(!eid_check_digits(&eid));
+        (CardKind::CloudEsim, eid.into_owned())
     };
 
-    let account = named("account", cell("account"))?;
-    let operator_account = named("operator_account", cell("operator_account"))?;
+    let account = named("account", &cell("account"))?;
+    let operator_account = named("operator_account", &cell("operator_account"))?;
     if !operator_accounts.is_empty() && !operator_accounts.contains(&operator_account) {
         return Err(format!("there is no operator account {operator_account:?} in the configuration"));
     }
-    let status = match cell("status") {
+    let status = cell("status");
+    let status = match &*status {
         "" => DEFAULT_STATUS,
         status if CARD_STATUSES.contains(&status) => status,
         _ => return Err(format!("status must be one of {}", CARD_STATUSES.join(", "))),
     };
-    let label = names::label(cell("label")).map_err(|reason| format!("label {reason}"))?;
+    let label = names::label(&cell("label")).map_err(|reason| format!("label {reason}"))?;
     let status = status.to_owned();
     Ok((ImportRow { number, kind, account, status, label, iccid: profile, operator_account }, warnings))
 }

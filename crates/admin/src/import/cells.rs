@@ -95,34 +95,68 @@ impl Header {
     }
 
     /// The cell of a column, without white space around it and without the guard; empty where there is none.
-    pub fn cell<'a>(&self, cells: &[&'a str], name: &str) -> &'a str {
+    pub fn cell<'a>(&self, cells: &[&'a str], name: &str) -> Cow<'a, str> {
         let cell = self.place(name).and_then(|place| cells.get(place)).copied().unwrap_or_default();
         unguard(cell.trim())
     }
 }
 
+/// What begins a formula in some spreadsheet: the usual characters, their full-width, small, raised and
+/// lowered forms, which some programs fold into the usual ones, and what an old spreadsheet takes for a
+/// command (`|`).
+const FORMULA_STARTS: &[char] = &[
+    '=', '+', '-', '@', '|', '\t', '\r', '＝', '＋', '－', '＠', '｜', '﹦', '﹢', '﹣', '﹫', '⁼', '⁺', '⁻',
+    '₌', '₊', '₋', '−',
+];
+/// After each of these a cell begins, where a spreadsheet reads the file with this separator.
+const SEPARATORS: &[char] = &[';', '；', '|', '｜', '\t', '\r', '\n'];
+
 fn starts_formula(c: char) -> bool {
-    matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r')
+    FORMULA_STARTS.contains(&c)
 }
 
-/// Puts `'` before a cell that a spreadsheet would run as a formula, and before one that looks as if it had
-/// been guarded.
+/// Characters before a formula that a spreadsheet skips, or that nobody sees.
+fn is_blank(c: char) -> bool {
+    let is_format = matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' |
+        '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !matches!(c, '\t' | '\r') && (c.is_whitespace() || c.is_control() || is_format)
+}
+
+/// Puts `'` before everything in a cell that a spreadsheet would run as a formula: at its beginning, and
+/// after a separator, where the file may be read with that one. White space before it does not count.
 pub fn guard_formula(cell: &str) -> Cow<'_, str> {
-    let mut chars = cell.chars();
-    let guarded = match chars.next() {
-        Some('\'') => chars.next().is_some_and(|next| next == '\'' || starts_formula(next)),
-        Some(first) => starts_formula(first),
-        None => false,
-    };
-    if guarded { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+    if cell.contains(FORMULA_STARTS) { change_guards(cell, |quotes| quotes + 1) } else { Cow::Borrowed(cell) }
 }
 
 /// Undoes [`guard_formula`].
-fn unguard(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(|c| c == '\'' || starts_formula(c)) => rest,
-        _ => cell,
+fn unguard(cell: &str) -> Cow<'_, str> {
+    if cell.contains('\'') {
+        change_guards(cell, |quotes| quotes.saturating_sub(1))
+    } else {
+        Cow::Borrowed(cell)
     }
+}
+
+/// Changes how many `'` stand before each formula.
+fn change_guards(cell: &str, change: impl Fn(usize) -> usize) -> Cow<'_, str> {
+    let mut out = String::with_capacity(cell.len() + 1);
+    let mut rest = cell;
+    loop {
+        let quotes_at = rest.trim_start_matches(is_blank);
+        let formula = quotes_at.trim_start_matches('\'');
+        if formula.starts_with(starts_formula) {
+            out.push_str(&rest[..rest.len() - quotes_at.len()]);
+            // A quote is one byte.
+            out.extend(std::iter::repeat_n('\'', change(quotes_at.len() - formula.len())));
+            rest = formula;
+        }
+        let Some((at, separator)) = rest.char_indices().find(|(_, c)| SEPARATORS.contains(c)) else { break };
+        let (before, after) = rest.split_at(at + separator.len_utf8());
+        out.push_str(before);
+        rest = after;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -157,13 +191,65 @@ mod tests {
 
     #[test]
     fn guarding_is_undone_exactly() {
-        for cell in
-            ["", "x", "'", "''", "'x", "=1+1", "+1", "-1", "@a", "'=1", "''=1", "'''", "'-", "\tx", "卡"]
-        {
+        for cell in [
+            "",
+            "x",
+            "'",
+            "''",
+            "'x",
+            "=1+1",
+            "+1",
+            "-1",
+            "@a",
+            "'=1",
+            "''=1",
+            "'''",
+            "'-",
+            "\tx",
+            "卡",
+            ";",
+            "|",
+            "a;=1",
+            ";'=1",
+            "a; '' =1",
+            "|=1|@x|",
+            "\r\n=1",
+            "\u{feff} ＝1",
+            "a\t\t=1",
+            "=;=;=",
+            "a;\u{3000}＠b",
+        ] {
             let guarded = guard_formula(cell);
-            assert!(!guarded.starts_with(starts_formula), "{guarded}");
             assert_eq!(unguard(&guarded), cell, "{guarded}");
+            assert_eq!(unguard(&guard_formula(&guarded)), guarded, "{guarded}");
         }
-        assert_eq!(guard_formula("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+    }
+
+    /// Worked out by hand, from what spreadsheets run: see OWASP's page on CSV injection.
+    #[test]
+    fn every_formula_is_guarded() {
+        for (cell, guarded) in [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("＝1+1", "'＝1+1"),
+            ("＠SUM(A1)", "'＠SUM(A1)"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("﹦1", "'﹦1"),
+            ("|calc", "'|calc"),
+            ("  =1", "  '=1"),
+            ("\u{3000}＝1", "\u{3000}'＝1"),
+            ("\u{feff}=1", "\u{feff}'=1"),
+            ("\u{200b}\u{a0}@x", "\u{200b}\u{a0}'@x"),
+            (";=1", ";'=1"),
+            ("a;=1;b; @c", "a;'=1;b; '@c"),
+            ("a|=1", "a|'=1"),
+            ("a\n=1", "a\n'=1"),
+            ("\t=1", "'\t'=1"),
+            ("a-b=c", "a-b=c"),
+            ("a; b", "a; b"),
+            ("it's", "it's"),
+        ] {
+            assert_eq!(guard_formula(cell), guarded, "{cell:?}");
+        }
     }
 }

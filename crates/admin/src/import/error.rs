@@ -2,7 +2,7 @@
 
 use simgauge_store::StoreError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why an import did not run to its end. Rows that are refused are no error: they are counted and written to
 /// a file.
@@ -16,9 +16,10 @@ pub enum ImportError {
     #[error("the file cannot be read")]
     Unreadable(#[source] io::Error),
     /// Refused rows cannot be written.
-    #[error("the errors file {} cannot be written", path.display())]
+    #[error("the errors file{} cannot be written", named(path.as_deref()))]
     ErrorsFile {
-        path: PathBuf,
+        /// None for a file without a name.
+        path: Option<PathBuf>,
         #[source]
         source: csv::Error,
     },
@@ -39,6 +40,10 @@ impl ImportError {
     pub(crate) fn after(self, stored: Option<u64>) -> Self {
         Self::BrokeOff { stored, source: Box::new(self) }
     }
+}
+
+fn named(path: Option<&Path>) -> String {
+    path.map(|path| format!(" {}", path.display())).unwrap_or_default()
 }
 
 fn stored_rows(stored: Option<u64>) -> String {

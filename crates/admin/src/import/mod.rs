@@ -15,5 +15,5 @@ pub use card_rows::{CHUNK_ROWS, dry_run};
 pub use cards::{CardImportSummary, Mode};
 pub use cells::{COLUMNS, guard_formula};
 pub use error::ImportError;
-pub use refused::ErrorsFile;
+pub use refused::{ErrorsFile, ErrorsTarget};
 pub use tally::{ImportOptions, ImportSummary, Progress};

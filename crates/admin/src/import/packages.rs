@@ -86,7 +86,7 @@ fn read_row(
     let named = |name: &'static str| move |reason: String| format!("{name} {reason}");
     let time = |name: &'static str| {
         let text = Some(cell(name)).filter(|text| !text.is_empty());
-        text.map(|text| time(text, zone)).transpose().map_err(named(name))
+        text.map(|text| time(&text, zone)).transpose().map_err(named(name))
     };
     let card = cell("card").to_ascii_uppercase();
     if card.is_empty() {
@@ -94,9 +94,9 @@ fn read_row(
     }
     Ok(Some(NewPackage {
         card,
-        code: code(cell("code")).map_err(named("code"))?,
-        name: name(cell("name")).map_err(named("name"))?,
-        total: filled_total(cell("total_bytes")).map_err(named("total_bytes"))?.0,
+        code: code(&cell("code")).map_err(named("code"))?,
+        name: name(&cell("name")).map_err(named("name"))?,
+        total: filled_total(&cell("total_bytes")).map_err(named("total_bytes"))?.0,
         valid_from: time("valid_from")?,
         valid_to: time("valid_to")?,
     }))

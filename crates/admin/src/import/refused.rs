@@ -26,17 +26,25 @@ impl RefusedRow {
     }
 }
 
-/// The file of refused rows. It is created when the first row is refused.
+/// Where refused rows are written.
+pub enum ErrorsTarget {
+    /// A file that is created when the first row is refused.
+    Path(PathBuf),
+    /// An open file without a name.
+    File(File),
+}
+
+/// The file of refused rows.
 pub struct ErrorsFile {
-    path: PathBuf,
+    target: ErrorsTarget,
     writer: Option<csv::Writer<File>>,
     /// The columns of the imported file.
     columns: Vec<String>,
 }
 
 impl ErrorsFile {
-    pub fn new(path: PathBuf, columns: Vec<String>) -> Self {
-        Self { path, writer: None, columns }
+    pub fn new(target: ErrorsTarget, columns: Vec<String>) -> Self {
+        Self { target, writer: None, columns }
     }
 
     /// The default place: beside the file that is imported.
@@ -59,7 +67,10 @@ impl ErrorsFile {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let file = File::create(&self.path)?;
+                let file = match &self.target {
+                    ErrorsTarget::Path(path) => File::create(path)?,
+                    ErrorsTarget::File(file) => file.try_clone()?,
+                };
                 let writer = none.insert(csv::WriterBuilder::new().flexible(true).from_writer(file));
                 // A mended file of refused rows has the first two columns already.
                 let own = self.columns.iter().map(String::as_str).filter(|name| !is_added(name));
@@ -77,20 +88,29 @@ impl ErrorsFile {
         Ok(())
     }
 
-    /// Writes what is buffered; answers where the file is, if any row was refused.
+    /// Writes what is buffered; answers where the file is, if any row was refused and the file has a name.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn finish(mut self) -> Result<Option<PathBuf>, ImportError> {
         let Some(writer) = &mut self.writer else { return Ok(None) };
         match writer.flush() {
-            Ok(()) => Ok(Some(self.path)),
+            Ok(()) => Ok(self.target.path().map(Path::to_owned)),
             Err(source) => Err(self.unwritable(source.into())),
         }
     }
 
     fn unwritable(&self, source: csv::Error) -> ImportError {
-        ImportError::ErrorsFile { path: self.path.clone(), source }
+        ImportError::ErrorsFile { path: self.target.path().map(Path::to_owned), source }
+    }
+}
+
+impl ErrorsTarget {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::File(_) => None,
+        }
     }
 }
 

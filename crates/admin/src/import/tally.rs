@@ -1,7 +1,7 @@
 //! What the imports of all kinds of files count and answer.
 
 use super::error::ImportError;
-use super::refused::{ErrorsFile, RefusedRow};
+use super::refused::{ErrorsFile, ErrorsTarget, RefusedRow};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub struct Progress {
 /// What the import of any file needs.
 pub struct ImportOptions<'a> {
     /// Where refused rows are written, if there are any.
-    pub errors_path: PathBuf,
+    pub errors: ErrorsTarget,
     /// So many of the first refused rows are in the summary, too.
     pub shown_rows: usize,
     /// Is called from time to time.
@@ -58,7 +58,7 @@ impl<'a> Tally<'a> {
     pub(super) fn new(options: ImportOptions<'a>, columns: Vec<String>) -> Self {
         Self {
             summary: ImportSummary::default(),
-            errors: ErrorsFile::new(options.errors_path, columns),
+            errors: ErrorsFile::new(options.errors, columns),
             shown_rows: options.shown_rows,
             progress: options.progress,
             began: Instant::now(),

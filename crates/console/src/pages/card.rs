@@ -182,7 +182,10 @@ pub(crate) async fn refresh(
         Outcome::Done => return Ok(back_done(&path, "refresh")),
         // The page itself shows for how long.
         Outcome::Cooling => return Ok(back_problem(&path, "cooling")),
-        Outcome::LaneBehind(seconds) => t.fill("card.behind", &[&context.span(Duration::from_secs(seconds))]),
+        Outcome::LaneBehind(behind) => match behind.estimated_seconds {
+            Some(seconds) => t.fill("card.behind", &[&context.span(Duration::from_secs(seconds))]),
+            None => t.fill("card.stalled", &[&t.named("operator_state", behind.operator.state.as_str())]),
+        },
         Outcome::LaneUnknown(lane) => t.fill("why.unconfigured", &[&lane]),
         _ => return Err(PageError::NotFound),
     };

@@ -3,7 +3,7 @@
 use crate::action::{Action, acting, perform};
 use crate::error::{PageError, PageResult};
 use crate::export::file;
-use crate::import_jobs::{Job, JobState, Upload, temp_file};
+use crate::import_jobs::{Job, JobState, SharedFile, Upload, temp_file};
 use crate::live::{changes, digest};
 use crate::page::{Shell, html};
 use crate::request::{ActionRequest, PageRequest, visitor};
@@ -15,13 +15,13 @@ use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Redirect};
-use simgauge_admin::import::{CardImportSummary, ImportError, ImportOptions, Mode};
+use simgauge_admin::import::{CardImportSummary, ErrorsTarget, ImportError, ImportOptions, Mode};
 use simgauge_admin::{Administration, human};
 use simgauge_store::Session;
-use std::fs::File;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 /// Refused rows on the page; the file has them all.
 const SHOWN_ROWS: usize = 200;
@@ -29,6 +29,7 @@ const SHOWN_ROWS: usize = 200;
 const NAME_MAX: usize = 120;
 /// Bytes of the refused rows' file that are sent at a time.
 const PIECE: usize = 64 * 1024;
+const PIECE_BYTES: u64 = PIECE as u64;
 
 const fn mode_name(mode: Mode) -> &'static str {
     match mode {
@@ -123,7 +124,7 @@ async fn keep(mut field: Field<'_>, max_mib: u64, bad: impl Fn() -> PageError) -
     let name: String =
         field.file_name().unwrap_or_default().chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
     let kept = temp_file()?;
-    let mut to = tokio::fs::File::from_std(kept.reopen().map_err(PageError::internal)?);
+    let mut to = tokio::fs::File::from_std(kept.try_clone().map_err(PageError::internal)?);
     let mut size = 0_u64;
     while let Some(bytes) = field.chunk().await.map_err(|_| bad())? {
         size += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -136,7 +137,7 @@ async fn keep(mut field: Field<'_>, max_mib: u64, bad: impl Fn() -> PageError) -
     if size == 0 {
         return Err(bad());
     }
-    Ok(Upload { name, size, path: Arc::new(kept.into_temp_path()) })
+    Ok(Upload { name, size, content: Arc::new(kept) })
 }
 
 /// Imports a file that was checked.
@@ -169,10 +170,10 @@ async fn begin(state: &ConsoleState, session: &Session, upload: Upload, mode: Mo
 async fn run(state: ConsoleState, administration: Administration, job: Arc<Job>) {
     let operators: Vec<String> = state.operators.keys().cloned().collect();
     let progress = |progress| job.update(|state| state.progress = progress);
-    let errors = job.errors.to_path_buf();
     let imported = async {
-        let from = File::open(&*job.upload.path).map_err(ImportError::Unreadable)?;
-        let options = ImportOptions { errors_path: errors, shown_rows: SHOWN_ROWS, progress: &progress };
+        let from = SharedFile::new(&job.upload.content);
+        let errors = ErrorsTarget::File(job.errors.try_clone().map_err(ImportError::Unreadable)?);
+        let options = ImportOptions { errors, shown_rows: SHOWN_ROWS, progress: &progress };
         administration.import_cards(Box::new(from), &operators, job.mode, options).await
     };
     let (admin, file) = (job.admin.as_str(), job.upload.name.as_str());
@@ -297,18 +298,14 @@ pub(crate) async fn errors(
     _: PageRequest,
 ) -> PageResult {
     let job = state.imports.get_ended(&id)?;
-    let opened = tokio::fs::File::open(&*job.errors).await.map_err(PageError::internal)?;
-    // The stream owns the job, so the file stays until it is sent.
-    let pieces = futures::stream::unfold((opened, job), |(mut opened, job)| async move {
-        let mut piece = vec![0; PIECE];
-        match opened.read(&mut piece).await {
-            Ok(0) => None,
-            Ok(read) => {
-                piece.truncate(read);
-                Some((Ok(piece), (opened, job)))
-            }
-            Err(error) => Some((Err(error), (opened, job))),
-        }
+    let pieces = futures::stream::unfold(SharedFile::new(&job.errors), |mut rows| async move {
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = rows.by_ref().take(PIECE_BYTES).read_to_end(&mut piece);
+            (read.map(|_| piece), rows)
+        });
+        let (piece, rows) = reading.await.ok()?;
+        (!piece.as_ref().is_ok_and(Vec::is_empty)).then_some((piece, rows))
     });
     Ok(file(&format!("import-{id}-errors"), Body::from_stream(pieces)))
 }

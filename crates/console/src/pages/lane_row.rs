@@ -30,7 +30,8 @@ pub(super) struct LaneRow {
     pub(super) limits: Vec<String>,
     pub(super) succeeded: String,
     pub(super) failed: String,
-    /// Percent of the readings that succeeded.
+    /// Percent of the readings that succeeded; none while the lane stands still, since what it did before
+    /// says nothing then.
     pub(super) success: Option<u64>,
     pub(super) data_age: Option<String>,
     pub(super) data_age_most: Option<String>,
@@ -39,10 +40,12 @@ pub(super) struct LaneRow {
     pub(super) sampled: String,
     pub(super) holder: Option<String>,
     pub(super) probe: Option<String>,
+    /// When the operator may be called again, where it asked not to be.
+    pub(super) limited: Option<String>,
     pub(super) last_success: Option<When>,
     pub(super) errors: Vec<ErrorRow>,
     pub(super) pause: Option<PauseRow>,
-    /// How long until what waits is read, at the allowed rate.
+    /// How long until what waits is read, at the allowed rate; none while the lane stands still.
     pub(super) clears: Option<String>,
 }
 
@@ -70,13 +73,14 @@ pub(super) fn lane_row(load: &LaneLoad, context: ViewContext<'_>) -> LaneRow {
         limits: operator.map(|operator| limits_in_words(&operator.limits, context)).unwrap_or_default(),
         succeeded: human::count(status.succeeded),
         failed: human::count(status.failed),
-        success: (ended > 0).then(|| percent(status.succeeded, ended)),
+        success: (ended > 0 && !lane.is_stalled()).then(|| percent(status.succeeded, ended)),
         data_age: data_age.median.map(|age| context.span(age)),
         data_age_most: data_age.ninth_decile.map(|age| context.span(age)),
         never: data_age.never,
         sampled: human::count(u64::try_from(data_age.sampled).unwrap_or(u64::MAX)),
         holder: lane.holder.clone(),
         probe: status.probe_at.map(|at| context.ago(UnixMs::from_seconds(at))),
+        limited: status.limited_until.map(|at| context.ago(UnixMs(at))),
         last_success: status.last_success_at.map(|at| context.when(UnixMs::from_seconds(at))),
         errors: status.errors.iter().map(|error| error_row(error, context)).collect(),
         pause: lane.pause.as_ref().map(|pause| PauseRow {
@@ -84,7 +88,9 @@ pub(super) fn lane_row(load: &LaneLoad, context: ViewContext<'_>) -> LaneRow {
             at: context.when(pause.at),
             note: pause.note.clone(),
         }),
-        clears: rate.filter(|_| *waiting > 0).map(|rate| context.span(time_to_clear(*waiting, rate))),
+        clears: rate
+            .filter(|_| *waiting > 0 && !lane.is_stalled())
+            .map(|rate| context.span(time_to_clear(*waiting, rate))),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::fields::Fields;
 use crate::page::{Shell, html, is_own_path};
 use crate::request::{FormRequest, visitor};
 use crate::state::ConsoleState;
+use crate::throttle::Try;
 use crate::visitor::{Theme, Visitor};
 use askama::Template;
 use axum::extract::{Request, State};
@@ -62,7 +63,10 @@ pub(crate) async fn log_in(State(state): State<ConsoleState>, request: FormReque
     let next = next_of(form.get("next"));
     let now = state.services.clock.now();
     let address = visitor.address_in_words();
-    if let Err(wait) = state.throttle.begin(&name, visitor.address, now) {
+    // Looked up before the password is: names of admins are counted apart.
+    let admin = state.services.store.admin(&name).await?;
+    let log_in = Try { name: &name, is_admin: admin.is_some(), address: visitor.address };
+    if let Err(wait) = state.throttle.begin(log_in, now) {
         tracing::warn!(name, address, "too many failed log-ins; this one was not looked at");
         let minutes = whole_seconds_up(wait).div_ceil(60).to_string();
         let text = visitor.texts.fill("login.wait", &[&minutes]);
@@ -70,12 +74,12 @@ pub(crate) async fn log_in(State(state): State<ConsoleState>, request: FormReque
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds_up(wait)));
         return Ok(response);
     }
-    let Some(admin) = checked(&state, &name, form.raw("password").into()).await? else {
+    let Some(admin) = checked(&state, admin, form.raw("password").into()).await? else {
         tracing::warn!(name, address, "a log-in failed");
         let text = visitor.texts.get("login.wrong").to_owned();
         return refused(&visitor, next, name, text, StatusCode::UNAUTHORIZED);
     };
-    state.throttle.succeeded(&name, visitor.address);
+    state.throttle.succeeded(log_in);
     let token = new_token()?;
     let longest = i64::try_from(state.config.session_longest().as_millis()).unwrap_or(i64::MAX);
     let stale = UnixMs(now.0.saturating_sub(longest));
@@ -88,12 +92,15 @@ pub(crate) async fn log_in(State(state): State<ConsoleState>, request: FormReque
     Ok(response)
 }
 
-/// The admin, if name and password are right and they may log in. It takes as long if there is no such admin.
-async fn checked(state: &ConsoleState, name: &str, password: SecretString) -> PageResult<Option<Admin>> {
+/// The admin, if the password is right and they may log in. It takes as long if there is no such admin.
+async fn checked(
+    state: &ConsoleState,
+    admin: Option<Admin>,
+    password: SecretString,
+) -> PageResult<Option<Admin>> {
     let Ok(Ok(_permit)) = tokio::time::timeout(MAX_WAIT, state.log_ins.acquire()).await else {
         return Err(PageError::Busy);
     };
-    let admin = state.services.store.admin(name).await?;
     let hash =
         admin.as_ref().map_or_else(|| password::UNKNOWN_ADMIN.to_owned(), |admin| admin.password.clone());
     let right = tokio::task::spawn_blocking(move || password::is_right(&password, &hash))

@@ -131,6 +131,21 @@ pub(crate) async fn resume(
     }
 }
 
+/// Has an operator tried again at once.
+pub(crate) async fn retry(
+    State(state): State<ConsoleState>,
+    Path(lane): Path<String>,
+    request: ActionRequest,
+) -> PageResult {
+    if !is_known(&state, &lane).await? {
+        return Err(PageError::NotFound);
+    }
+    match perform(&state, &request.session, Action::RetryLane { lane: lane.clone() }).await? {
+        Outcome::Done => Ok(back_to(&lane, "retried")),
+        _ => Err(PageError::NotFound),
+    }
+}
+
 fn back_to(lane: &str, done: &str) -> Response {
     // A query stands before the fragment.
     back_done("/console/operators", &format!("{done}#{lane}"))

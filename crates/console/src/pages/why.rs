@@ -20,8 +20,8 @@ struct CardLane {
     lane: Lane,
     /// How old this operator's usage can be by its own documentation.
     declared_lag: Option<Duration>,
-    /// About how long until the card is read.
-    estimate: Duration,
+    /// About how long until the card is read, where that is known.
+    estimate: Option<Duration>,
     tasks: Vec<WaitingTask>,
 }
 
@@ -41,7 +41,7 @@ async fn card_lanes(state: &ConsoleState, card: &CardView) -> PageResult<Vec<Car
         found.push(CardLane {
             lane: all.remove(name).unwrap_or_else(|| Lane { name: name.to_owned(), ..Lane::default() }),
             declared_lag: services.registry.declared_lag_seconds(name).map(Duration::from_secs),
-            estimate: Duration::from_secs(estimate),
+            estimate: estimate.map(Duration::from_secs),
             tasks: match open {
                 Some(refresh) => services.store.waiting_tasks(name, refresh).await?,
                 None => Vec::new(),
@@ -84,6 +84,9 @@ fn lane_trouble(lane: &Lane, context: ViewContext<'_>) -> Option<String> {
     if lane.operator.is_some() && lane.holder.is_none() {
         return Some(t.fill("why.nobody", &[&lane.name]));
     }
+    if let Some(until) = lane.status.limited_until {
+        return Some(t.fill("why.limited", &[&lane.name, &context.ago(UnixMs(until))]));
+    }
     let probe = context.ago(UnixMs::from_seconds(lane.status.probe_at?));
     let last = lane.status.errors.first().map(|error| t.named("reason", &error.kind)).unwrap_or_default();
     Some(t.fill("why.open", &[&lane.name, &probe, &last]))
@@ -100,8 +103,13 @@ fn waiting(refresh: &RefreshView, lanes: &[CardLane], context: ViewContext<'_>) 
     if refresh.state == RefreshState::Running {
         return t.fill("why.running", &[&since]);
     }
-    let estimate = lanes.iter().map(|of| of.estimate).max().unwrap_or_default();
-    t.fill("why.queued", &[&since, &context.span(estimate)])
+    match lanes.iter().map(|of| of.estimate).collect::<Option<Vec<Duration>>>() {
+        Some(estimates) => {
+            let estimate = estimates.into_iter().max().unwrap_or_default();
+            t.fill("why.queued", &[&since, &context.span(estimate)])
+        }
+        None => t.fill("why.queued_unknown", &[&since]),
+    }
 }
 
 fn ended(refresh: &RefreshView, card: &CardView, context: ViewContext<'_>) -> Vec<String> {

@@ -75,6 +75,18 @@ pub struct Entry {
     pub bytes: i64,
 }
 
+/// The most bytes that the books of one card hold, booked and overage together: what a signed number can.
+/// This is the one place where a sum of bytes is bounded. What would go beyond is refused and changes
+/// nothing, so that the books always are the sum of the differences.
+pub const BOOKS_MOST: u64 = i64::MAX.unsigned_abs();
+
+/// A difference that would bring a card's books over [`BOOKS_MOST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BooksFull {
+    /// The bytes that were to be booked.
+    pub bytes: u64,
+}
+
 /// The result of a booking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Booked {
@@ -92,22 +104,32 @@ impl Ledger {
     /// [`Package::before`]; the rest is overage. A negative one is taken back from the overage first, then
     /// from the packages in the opposite order. Expired packages are included, since a correction concerns
     /// the past.
-    pub fn book(&mut self, delta: i64, at: UnixMs) -> Booked {
+    ///
+    /// # Errors
+    /// The books cannot hold so many bytes; they are as before.
+    pub fn book(&mut self, delta: i64, at: UnixMs) -> Result<Booked, BooksFull> {
         let mut booked = Booked::default();
-        // A difference is never `i64::MIN`, which has no positive counterpart.
-        let bytes = delta.max(-i64::MAX).unsigned_abs();
+        let bytes = delta.unsigned_abs();
         if delta < 0 {
             booked.unbooked = self.take_back(bytes, &mut booked.entries);
         } else {
+            let sum = u128::from(bytes) + self.wide_sum();
+            if sum > u128::from(BOOKS_MOST) {
+                return Err(BooksFull { bytes });
+            }
             self.add(bytes, at, &mut booked.entries);
         }
-        booked
+        Ok(booked)
     }
 
-    /// Booked bytes plus overage.
+    /// Booked bytes plus overage. Books that were only changed here never hold more than [`BOOKS_MOST`].
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.packages.iter().fold(self.overage, |sum, package| sum.saturating_add(package.booked))
+        u64::try_from(self.wide_sum()).unwrap_or(u64::MAX)
+    }
+
+    fn wide_sum(&self) -> u128 {
+        self.packages.iter().fold(self.overage.into(), |sum, package| sum + u128::from(package.booked))
     }
 
     fn add(&mut self, mut left: u64, at: UnixMs, entries: &mut Vec<Entry>) {
@@ -148,7 +170,7 @@ pub(super) fn push(entries: &mut Vec<Entry>, target: Target, bytes: i64) {
     }
 }
 
-/// Bytes of one entry. They are never more than a difference, so they fit.
+/// Bytes of one entry. They are never more than the books hold, so they fit.
 pub(super) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }

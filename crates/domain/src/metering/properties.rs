@@ -109,7 +109,7 @@ fn run(answers: &[Answer], books: &Ledger) -> (i128, Option<Last>, Ledger) {
     let mut sum = 0;
     for answer in answers {
         let step = step(last.as_ref(), &answer.reading, answer.began_at);
-        let booked = books.book(step.delta, answer.began_at);
+        let booked = books.book(step.delta, answer.began_at).expect("it fits");
         assert_eq!(booked.unbooked, 0, "a correction found what it corrects");
         sum += i128::from(step.delta);
         assert_eq!(i128::from(books.sum()), sum);

@@ -135,7 +135,7 @@ impl Card {
         let outcome = if mirrored {
             changes(&before, &step.last.bundles)
         } else {
-            let booked = self.ledger.book(step.delta, moment(as_of, at));
+            let booked = self.ledger.book(step.delta, moment(as_of, at)).expect("it fits");
             assert_eq!(booked.unbooked, 0);
             lines(&booked.entries)
         };

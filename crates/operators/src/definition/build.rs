@@ -41,6 +41,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
     }
     check_limits(compiler, raw);
+    check_kinds(compiler, raw);
     let mut names = BTreeSet::from(["login"]);
     for step in &raw.steps {
         if !names.insert(step.name.get_ref().as_str()) {
@@ -80,6 +81,15 @@ fn check_limits(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
     if *max_concurrent == 0 || buckets.iter().any(|bucket| bucket.limit == 0 || bucket.per_seconds == 0) {
         let message = "`max_concurrent`, and `limit` and `per_seconds` of a bucket, are at least 1";
         compiler.problem(&limits.span(), message);
+    }
+}
+
+/// The other kinds are ends of refreshes without an attempt.
+fn check_kinds(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
+    let of_rules = raw.errors.rules.iter().map(|rule| rule.kind);
+    let of_steps = raw.steps.iter().flat_map(|step| step.may_fail_with.iter().copied());
+    for kind in of_rules.chain(of_steps).filter(|kind| !kind.is_of_attempt()) {
+        compiler.problem(&raw.name.span(), format!("an operator's answer is never `{kind}`"));
     }
 }
 

@@ -28,6 +28,7 @@ pub fn default_limits() -> Limits {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 1, per_seconds: 1 }],
         max_concurrent: 2,
         min_refresh_seconds: 60,
+        retry_after_max_seconds: None,
     }
 }
 

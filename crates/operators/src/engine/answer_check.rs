@@ -10,8 +10,6 @@ use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
-/// No operator means a longer wait than this.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 const MAX_CODE_LENGTH: usize = 40;
 
 /// What is known when an answer is checked.
@@ -106,8 +104,7 @@ impl AnswerCheck<'_> {
             None => detail.to_owned(),
         };
         let waits = matches!(kind, FailureKind::RateLimited | FailureKind::Temporary);
-        let retry_after =
-            waits.then(|| self.retry_after(answer).or(rule_wait)).flatten().map(|wait| wait.min(MAX_WAIT));
+        let retry_after = waits.then(|| self.retry_after(answer).or(rule_wait)).flatten();
         ReadError { kind, detail, retry_after, http_status: Some(answer.status) }
     }
 

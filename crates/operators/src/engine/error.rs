@@ -50,6 +50,11 @@ pub(crate) const fn sentence(kind: FailureKind) -> &'static str {
         FailureKind::BadRequest => "The operator found our request wrong.",
         FailureKind::Temporary => "The operator has a problem at the moment.",
         FailureKind::Unsupported => "The operator has no usage in bytes for this SIM.",
-        FailureKind::BadAnswer => "The operator gave an answer that cannot be used.",
+        // The others are never of an attempt, and no definition has them.
+        FailureKind::BadAnswer
+        | FailureKind::Internal
+        | FailureKind::OperatorDown
+        | FailureKind::OperatorPaused
+        | FailureKind::QueueTimeout => "The operator gave an answer that cannot be used.",
     }
 }

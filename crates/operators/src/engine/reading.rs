@@ -21,6 +21,9 @@ const MAX_TEXT_CHARS: usize = 100;
 const NO_TOTAL: [&str; 9] = ["-", "--", "unlimited", "infinite", "n/a", "不限", "不限量", "无限", "无限量"];
 /// A month or billing cycle that begins later than this is another one. Zones differ by less.
 const MAX_AHEAD: Duration = Duration::from_secs(48 * 3600);
+/// An answer with more used bytes is rejected: a SIM needs centuries for 2^60 of them. Amounts near 2^63 are
+/// an operator's mark for something else, and must never reach a customer's books.
+const MAX_USED: u64 = 1 << 60;
 
 /// When a reading began and ended, by our clock.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,7 @@ pub(super) fn reading(
     let Some(used) = amount(&plan.used, body, globals, settings, "used amount")? else {
         return Err(ReadError::bad_answer("The operator's answer has no used amount."));
     };
+    believable(used)?;
     let unlimited = plan.unlimited.as_ref().is_some_and(|unlimited| unlimited.holds(body, globals));
     let total = match &plan.total {
         Some(total) if !unlimited && !says_no_total(total, body, globals) => {
@@ -84,6 +88,14 @@ pub(super) fn reading(
             None => Vec::new(),
         },
     })
+}
+
+fn believable(used: u64) -> Result<(), ReadError> {
+    if used > MAX_USED {
+        let detail = "The used amount in the operator's answer is more than any SIM can use.";
+        return Err(ReadError::bad_answer(detail));
+    }
+    Ok(())
 }
 
 fn check_identity(
@@ -287,7 +299,10 @@ fn bundles(
     let unknown = || self::unreadable("amount of a bundle", AmountError::UnknownUnit);
     let base = plan.base.of(settings).ok_or_else(unknown)?;
     let counted = Counted { unit: Some(plan.unit), has_suffix: false, base };
-    found.iter().map(|each| bundle(plan, counted, each)).collect()
+    let bundles: Vec<Bundle> =
+        found.iter().map(|each| bundle(plan, counted, each)).collect::<Result<_, _>>()?;
+    believable(bundles.iter().fold(0, |sum, bundle| sum.saturating_add(bundle.used)))?;
+    Ok(bundles)
 }
 
 fn bundle(plan: &BundlesPlan, counted: Counted, each: &Val) -> Result<Bundle, ReadError> {

@@ -30,7 +30,7 @@ fn used(number: &str) -> String {
 #[tokio::test]
 async fn a_good_answer_is_read() {
     assert_eq!(read_answer(&used("5")).await.unwrap().used, 5);
-    assert_eq!(read_answer(&used("9223372036854775807")).await.unwrap().used, i64::MAX as u64);
+    assert_eq!(read_answer(&used("1152921504606846976")).await.unwrap().used, 1 << 60);
     assert_eq!(read_answer(&used("\"12\"")).await.unwrap().used, 12);
 }
 
@@ -45,6 +45,9 @@ async fn nonsense_is_a_bad_answer_and_quotes_nothing() {
         "null",
         "secret-page",
         &used("-1"),
+        // More than any SIM can use, and what other systems mean by "unlimited".
+        &used("1152921504606846977"),
+        &used("9223372036854775807"),
         &used("9223372036854775808"),
         &used("1e300"),
         &used("NaN"),

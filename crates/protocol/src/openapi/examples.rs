@@ -2,8 +2,8 @@
 //! one, only the time and the sign have to be new.
 
 use crate::answer::{
-    CardAnswer, CardPage, DayAnswer, Envelope, HistoryAnswer, ProfileAnswer, ReadingAnswer, RefreshAnswer,
-    RefreshReport, RefreshState, RetryDetail, Usage, UsagePeriod,
+    CardAnswer, CardPage, DayAnswer, Envelope, HistoryAnswer, OperatorAnswer, ProfileAnswer, ReadingAnswer,
+    RefreshAnswer, RefreshReport, RefreshState, RetryDetail, Usage, UsagePeriod,
 };
 use crate::body::Body;
 use crate::code::Code;
@@ -102,6 +102,7 @@ pub(super) fn answers(operation: OperationName) -> Value {
                 accepted_at: NOW,
                 next_refresh_at: NOW + 301,
                 estimated_seconds: Some(1),
+                operator: Some(operator_ok()),
                 usage: None,
                 refresh: None,
                 warning: None,
@@ -110,6 +111,7 @@ pub(super) fn answers(operation: OperationName) -> Value {
                 retry_after_seconds: 297,
                 next_refresh_at: Some(NOW + 301),
                 estimated_seconds: None,
+                operator: None,
             };
             let message = "该卡片刚刷新过,请 297 秒后再试";
             let mut examples = success(crate::request::success_message(kind), value(&answer));
@@ -125,8 +127,15 @@ pub(super) fn answers(operation: OperationName) -> Value {
             success(plain, value(&page))
         }
         OperationName::UsageHistory(_) => success(plain, value(&history())),
-        OperationName::GetRefresh => success(plain, value(&report(CardKind::Sim))),
+        OperationName::GetRefresh => {
+            let operator = Some(operator_ok());
+            success(plain, value(&RefreshReport { operator, ..report(CardKind::Sim) }))
+        }
     }
+}
+
+fn operator_ok() -> OperatorAnswer {
+    OperatorAnswer { state: "ok".to_owned(), until: None }
 }
 
 fn value<T: Serialize>(data: &T) -> Value {
@@ -153,6 +162,7 @@ fn report(kind: CardKind) -> RefreshReport {
         after: Some(5_000_000),
         reason: None,
         reason_text: None,
+        operator: None,
     }
 }
 
@@ -184,6 +194,7 @@ fn card(kind: CardKind) -> CardAnswer {
         profiles: vec![profile],
         refresh: Some(report(kind)),
         next_refresh_at: Some(NOW + 301),
+        operator: Some(operator_ok()),
     }
 }
 

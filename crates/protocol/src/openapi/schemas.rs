@@ -130,8 +130,10 @@ fn refusals_of(operation: OperationName) -> Vec<Code> {
     if !matches!(operation, OperationName::ListCards(_)) {
         codes.push(Code::NotFound);
     }
-    codes.push(Code::TooMany);
-    codes.push(if operation.is_read() { Code::Repeated } else { Code::Unavailable });
+    codes.extend([Code::Repeated, Code::TooMany]);
+    if !operation.is_read() {
+        codes.push(Code::Unavailable);
+    }
     codes.push(Code::Internal);
     codes
 }

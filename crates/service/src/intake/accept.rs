@@ -6,6 +6,7 @@ use super::cooldown_cache::Known;
 use super::group::{Callers, Group, NotAccepted, Reply};
 use super::inflight::{InflightLimit, InflightPermit};
 use super::sync::Syncer;
+use super::write_health::{WriteHealth, WriteOutcome};
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
 use crate::telemetry::Telemetry;
@@ -36,6 +37,16 @@ struct Pending {
     reply: Reply,
 }
 
+/// How refreshes are accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptSettings {
+    pub rules: CardRules,
+    /// Calls on their way at most.
+    pub queue: usize,
+    /// The highest id in the store.
+    pub highest_id: Option<RefreshId>,
+}
+
 /// Makes refreshes durable. Cheap to clone.
 #[derive(Clone)]
 pub struct Accepter {
@@ -43,26 +54,28 @@ pub struct Accepter {
     queue: mpsc::UnboundedSender<Pending>,
     inflight: Arc<InflightLimit>,
     accepted: Arc<AcceptedRefreshes>,
+    writes: WriteHealth,
     stopping: CancellationToken,
     threads: Arc<std::sync::Mutex<Vec<BoxFuture<'static, ()>>>>,
 }
 
 impl Accepter {
-    /// Starts the threads that commit and the one that answers. At most `queue` calls are on their way. The
-    /// threads end with [`Self::stop`], or when the last clone is gone.
+    /// Starts the threads that commit and the one that answers. The threads end with [`Self::stop`], or when
+    /// the last clone is gone.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
         store: Store,
         registry: LaneRegistry,
-        rules: CardRules,
         clock: Clock,
         telemetry: Telemetry,
-        queue: usize,
+        settings: AcceptSettings,
     ) -> std::io::Result<Self> {
+        let AcceptSettings { rules, queue, highest_id } = settings;
         let (sender, receiver) = mpsc::unbounded_channel();
         let (inflight, accepted) = (Arc::new(InflightLimit::new(queue)), Arc::new(AcceptedRefreshes::new()));
+        let writes = WriteHealth::of(store.clone());
         let (to_sync, committed) = sync_channel(GROUPS_AHEAD);
         let syncer = Syncer {
             store: store.clone(),
@@ -71,18 +84,27 @@ impl Accepter {
             telemetry,
             accepted: Arc::clone(&accepted),
             inflight: Arc::clone(&inflight),
+            writes: writes.clone(),
         };
         let mut threads = vec![thread::start("syncer", move || syncer.run(&committed))?.boxed()];
         let stopping = CancellationToken::new();
-        let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::new() }));
-        let committer =
-            Committer { queue, store, registry, rules, clock, to_sync, stopping: stopping.clone() };
+        let queue = Arc::new(Mutex::new(Queue { receiver, ids: Ids::after(highest_id) }));
+        let committer = Committer {
+            queue,
+            store,
+            registry,
+            rules,
+            clock,
+            writes: writes.clone(),
+            to_sync,
+            stopping: stopping.clone(),
+        };
         for _ in 0..committer.store.groups_at_once() {
             let (committer, runtime) = (committer.clone(), Handle::current());
             threads.push(thread::start("accepter", move || runtime.block_on(committer.run()))?.boxed());
         }
         let threads = Arc::new(std::sync::Mutex::new(threads));
-        Ok(Self { queue: sender, inflight, accepted, stopping, threads })
+        Ok(Self { queue: sender, inflight, accepted, writes, stopping, threads })
     }
 
     /// Accepts what waits and nothing more; waits for the threads to end, at most for this long.
@@ -92,6 +114,15 @@ impl Accepter {
         if tokio::time::timeout(at_most, join_all(threads)).await.is_err() {
             tracing::warn!("some refreshes were still being made durable at the end");
         }
+    }
+
+    /// Whether refreshes can be made durable, or why not. Known from the last one; where there was none
+    /// lately, a small write is tried. Answers within two seconds.
+    ///
+    /// # Errors
+    /// The reason, in words for anyone.
+    pub async fn can_write(&self) -> WriteOutcome {
+        self.writes.check().await
     }
 
     /// How many refreshes were accepted since the start.
@@ -141,6 +172,7 @@ struct Committer {
     registry: LaneRegistry,
     rules: CardRules,
     clock: Clock,
+    writes: WriteHealth,
     to_sync: SyncSender<Group>,
     stopping: CancellationToken,
 }
@@ -149,15 +181,23 @@ impl Committer {
     /// Works until it is stopped or nobody can call any more.
     async fn run(self) {
         while let Some((callers, now)) = self.next_group().await {
-            let admission = |lane: &str, account: &str| self.registry.admit(lane, account);
+            let admission = |lane: &str, account: &str| self.registry.admit(lane, account, now);
             match self.store.accept_unsynced(&callers.calls, &self.rules, &admission, now).await {
                 Ok(committed) => {
+                    if committed.put_right() > 0 {
+                        let refreshes = committed.put_right();
+                        tracing::warn!(
+                            refreshes,
+                            "accepted in the future by a clock that was ahead; they count as now"
+                        );
+                    }
                     // Without whoever answers, the process goes down.
                     if self.to_sync.send(Group { committed, callers }).is_err() {
                         return;
                     }
                 }
                 Err(error) => {
+                    self.writes.ended(Err(error.in_plain_words()));
                     let calls = callers.calls.len();
                     tracing::error!(%error, calls, "a group of refreshes could not be stored");
                     for reply in callers.replies {
@@ -192,15 +232,18 @@ impl Committer {
 }
 
 /// Ids of one process are distinct and grow in the order of commits, also within a millisecond and when the
-/// clock is put back; where they start keeps processes apart.
+/// clock is put back. They begin after those in the store, since the clock may have been put back while no
+/// process ran: the latest refresh of a card must have its highest id. Where they start keeps processes
+/// apart.
 struct Ids {
     at: UnixMs,
     distinct: u128,
 }
 
 impl Ids {
-    fn new() -> Self {
-        Self { at: UnixMs(0), distinct: u128::from(rand::random::<u64>()) << 15 }
+    fn after(highest: Option<RefreshId>) -> Self {
+        let at = highest.map_or(UnixMs(0), |id| UnixMs(id.made_at().0.saturating_add(1)));
+        Self { at, distinct: u128::from(rand::random::<u64>()) << 15 }
     }
 
     fn next(&mut self, now: UnixMs) -> RefreshId {

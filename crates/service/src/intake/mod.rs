@@ -8,8 +8,10 @@ mod cooldown_cache;
 mod group;
 mod inflight;
 mod sync;
+mod write_health;
 
-pub use accept::Accepter;
+pub use accept::{AcceptSettings, Accepter};
 pub use cadence::{CadenceCall, CadenceWatch, SteadyBeat, Verdict};
 pub use cooldown_cache::Known;
 pub use group::NotAccepted;
+pub use write_health::WriteOutcome;

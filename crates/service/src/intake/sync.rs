@@ -3,6 +3,7 @@
 use super::accepted::AcceptedRefreshes;
 use super::group::{Callers, Group, NotAccepted};
 use super::inflight::{InflightLimit, InflightPermit};
+use super::write_health::WriteHealth;
 use crate::clock::Clock;
 use crate::lanes::LaneRegistry;
 use crate::telemetry::Span;
@@ -20,6 +21,7 @@ pub(super) struct Syncer {
     pub(super) telemetry: Telemetry,
     pub(super) accepted: Arc<AcceptedRefreshes>,
     pub(super) inflight: Arc<InflightLimit>,
+    pub(super) writes: WriteHealth,
 }
 
 impl Syncer {
@@ -32,11 +34,17 @@ impl Syncer {
                 .unzip();
             match self.store.sync(committed) {
                 Ok(outcomes) => {
+                    // A group that only refused calls has written nothing.
+                    let is_new = |outcome: &AcceptOutcome| matches!(outcome, AcceptOutcome::Accepted { .. });
+                    if outcomes.iter().flatten().any(is_new) {
+                        self.writes.ended(Ok(()));
+                    }
                     for (callers, outcomes) in callers.into_iter().zip(outcomes) {
                         self.answer(callers, outcomes);
                     }
                 }
                 Err(error) => {
+                    self.writes.ended(Err(error.in_plain_words()));
                     let message = "refreshes were accepted, but their callers are told that they were not";
                     tracing::error!(%error, "{message}");
                     for reply in callers.into_iter().flat_map(|callers| callers.replies) {

@@ -29,7 +29,9 @@ pub(super) fn judge(context: &LaneContext, attempt: Attempt, now: UnixMs, chance
         Err(error) => error,
     };
     task.attempts += 1;
-    let first_attempt_at = *task.first_attempt_at.get_or_insert(began_at);
+    let first_attempt_at =
+        task.first_attempt_at.filter(|at| !at.is_of_a_clock_ahead(now)).unwrap_or(began_at);
+    task.first_attempt_at = Some(first_attempt_at);
     let failed = FailedAttempt {
         kind: error.kind,
         attempts: task.attempts,

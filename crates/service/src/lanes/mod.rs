@@ -4,11 +4,12 @@ mod attempt;
 mod context;
 mod judge;
 mod lane;
+mod lane_writer;
 mod other_nodes;
 mod pacer;
 mod registry;
 mod result_writer;
-mod results;
+
 mod running;
 mod session;
 mod settings;

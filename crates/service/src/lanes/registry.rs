@@ -3,6 +3,7 @@
 
 use simgauge_domain::fairness::tasks_until_done;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_domain::waiting::{LaneFacts, OperatorCondition, QueueWait};
 use simgauge_store::Admission;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,8 @@ struct Queues {
     oldest: Option<UnixMs>,
     /// Accounts with new work since the lane last looked.
     pending: Vec<String>,
+    /// What is known of the lane and its operator.
+    facts: LaneFacts,
 }
 
 impl LaneRegistry {
@@ -92,22 +95,55 @@ impl LaneRegistry {
 
     /// Whether a lane takes one more task of an account.
     #[must_use]
-    pub fn admit(&self, lane: &str, account: &str) -> Admission {
+    pub fn admit(&self, lane: &str, account: &str, now: UnixMs) -> Admission {
         let Some(state) = self.lanes.get(lane) else { return Admission::Unknown };
         let Some(max_wait) = self.max_wait else { return Admission::Taken };
-        match state.estimate(account) {
-            seconds if seconds > max_wait.as_secs() => Admission::TooFarBehind(seconds),
-            _ => Admission::Taken,
+        let (facts, queue) = state.look(account);
+        match facts.admit(queue, max_wait, now) {
+            Ok(()) => Admission::Taken,
+            Err(behind) => Admission::TooFarBehind(behind),
         }
     }
 
     /// About how many seconds until the newest task of an account is read, given when its profile was read
-    /// last.
+    /// last; nothing where nobody knows.
     #[must_use]
-    pub fn estimate(&self, lane: &str, account: &str, last_read_at: Option<UnixMs>, now: UnixMs) -> u64 {
-        let Some(state) = self.lanes.get(lane) else { return 0 };
+    pub fn estimate(
+        &self,
+        lane: &str,
+        account: &str,
+        last_read_at: Option<UnixMs>,
+        now: UnixMs,
+    ) -> Option<u64> {
+        let state = self.lanes.get(lane)?;
         let may_be_read = last_read_at.map_or(Duration::ZERO, |at| at.after(state.least_interval).since(now));
-        state.estimate(account).max(whole_seconds_up(may_be_read))
+        let (facts, queue) = state.look(account);
+        Some(whole_seconds_up(facts.estimate(queue.turn, now)?.max(may_be_read)))
+    }
+
+    /// How the operators of these lanes are: the worst of them.
+    #[must_use]
+    pub fn operator<'a>(
+        &self,
+        lanes: impl IntoIterator<Item = &'a str>,
+        now: UnixMs,
+    ) -> Option<OperatorCondition> {
+        let known = lanes.into_iter().filter_map(|lane| self.lanes.get(lane));
+        known.map(|state| state.lock().facts.condition(now)).max()
+    }
+
+    /// What the session of a lane that is worked here knows of it.
+    pub(super) fn set_facts(&self, lane: &str, facts: LaneFacts) {
+        if let Some(state) = self.lanes.get(lane) {
+            state.lock().facts = facts;
+        }
+    }
+
+    /// What another node wrote of a lane, unless this one has begun to work it meanwhile.
+    pub(super) fn set_facts_of_other(&self, lane: &str, facts: LaneFacts) {
+        if let Some(state) = self.lanes.get(lane).filter(|state| !state.held.load(Ordering::Relaxed)) {
+            state.lock().facts = facts;
+        }
     }
 
     /// How old an answer can be by the operator's documentation.
@@ -224,7 +260,8 @@ impl LaneState {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn estimate(&self, account: &str) -> u64 {
+    /// What is known, and how long a new task of an account would wait for its turn.
+    fn look(&self, account: &str) -> (LaneFacts, QueueWait) {
         let queues = self.lock();
         let own = queues.waiting.get(account).copied().unwrap_or(0);
         let others = queues.waiting.iter().filter(|(name, _)| *name != account).map(|(_, waiting)| *waiting);
@@ -232,13 +269,15 @@ impl LaneState {
         // An estimate in whole seconds: neither precision nor range are lost in a way that matters.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let seconds = (rounds as f64 / self.readings_per_second).ceil() as u64;
-        seconds
+        let waiting = queues.waiting.values().sum();
+        (queues.facts, QueueWait { waiting, turn: Duration::from_secs(seconds) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use simgauge_domain::waiting::{LaneBehind, OperatorState};
 
     fn registry(max_wait: u64) -> LaneRegistry {
         let entry = LaneEntry {
@@ -258,20 +297,36 @@ mod tests {
             registry.added("l", "busy");
         }
         let now = UnixMs(100_000);
-        assert_eq!(registry.estimate("l", "busy", None, now), 100);
-        assert_eq!(registry.admit("l", "busy"), Admission::TooFarBehind(100));
-        assert_eq!(registry.estimate("l", "newcomer", None, now), 1, "two rounds at two readings a second");
+        assert_eq!(registry.estimate("l", "busy", None, now), Some(100));
+        assert_eq!(
+            registry.admit("l", "busy", now),
+            Admission::TooFarBehind(LaneBehind {
+                estimated_seconds: Some(100),
+                operator: OperatorCondition::OK
+            })
+        );
+        assert_eq!(
+            registry.estimate("l", "newcomer", None, now),
+            Some(1),
+            "two rounds at two readings a second"
+        );
         assert_eq!(
             registry.estimate("l", "newcomer", Some(UnixMs(70_000)), now),
-            30,
+            Some(30),
             "the SIM was read 30 s ago"
         );
-        assert_eq!(registry.admit("l", "newcomer"), Admission::Taken);
-        assert_eq!(registry.admit("no", "busy"), Admission::Unknown);
+        assert_eq!(registry.admit("l", "newcomer", now), Admission::Taken);
+        assert_eq!(registry.admit("no", "busy", now), Admission::Unknown);
         registry.removed("l", "busy", 150);
         assert_eq!(registry.waiting("l"), 50);
-        assert_eq!(registry.admit("l", "busy"), Admission::Taken);
+        assert_eq!(registry.admit("l", "busy", now), Admission::Taken);
         assert_eq!(registry.take_pending("l"), ["busy"]);
         assert!(registry.take_pending("l").is_empty());
+        registry.set_facts("l", LaneFacts { down_since: Some(now), ..LaneFacts::default() });
+        assert_eq!(registry.estimate("l", "newcomer", None, now), None, "nobody knows");
+        assert_eq!(
+            registry.operator(["l", "no"], now).map(|operator| operator.state),
+            Some(OperatorState::Down)
+        );
     }
 }

@@ -35,8 +35,13 @@ impl RunningReadings {
         self.shown.insert(task.key.clone(), Shown { began: Instant::now(), is_shown: false });
         let operator = Arc::clone(&context.setup.operator);
         let pacer = context.pacer.clone();
+        let longest_wait = context.setup.limits.retry_after_max_seconds;
+        let longest_wait = longest_wait.map(|seconds| Duration::from_secs(seconds.into()));
         self.attempts.spawn(async move {
-            let (outcome, times) = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
+            let (mut outcome, times) = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
+            if let (Err(error), Some(longest)) = (&mut outcome, longest_wait) {
+                error.retry_after = error.retry_after.map(|wait| wait.min(longest));
+            }
             Attempt { task, began_at, outcome, times }
         });
     }
@@ -51,6 +56,11 @@ impl RunningReadings {
             self.shown.remove(&attempt.task.key);
         }
         Some(ended)
+    }
+
+    /// Whether an attempt for this task is under way.
+    pub(super) fn contains(&self, key: &TaskKey) -> bool {
+        self.shown.contains_key(key)
     }
 
     /// Those that have been under way for a while and were not returned before.

@@ -3,20 +3,28 @@
 use super::attempt::Attempt;
 use super::context::LaneContext;
 use super::judge::{Judgement, judge};
+use super::lane_writer::{LaneWriter, OutcomeReporter, ReadingResult, Written};
 use super::other_nodes::waiting;
-use super::results::{LaneWriter, OutcomeReporter, ReadingResult, Written};
 use super::running::SHOW_RUNNING_AFTER;
 use super::starter::ReadingStarter;
 use super::status::{Counts, StatusTracker};
 use crate::interval::every;
 use crate::lease::{ExitReason, HeldLease, LeaseEvent};
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::lane_status::LaneStatus;
-use simgauge_store::TaskKey;
-use std::collections::BTreeMap;
+use simgauge_domain::refresh::Failure;
+use simgauge_domain::time::{UnixMs, whole_seconds_up};
+use simgauge_domain::waiting::{OperatorCondition, OperatorState, WaitingReading, waited_too_long};
+use simgauge_store::{Finished, Task, TaskKey};
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+
+/// Readings of one account that waited too long and are ended at one poll.
+const OVERDUE: i64 = 1000;
 
 pub(super) struct LaneSession<'a> {
     context: &'a LaneContext,
@@ -26,6 +34,10 @@ pub(super) struct LaneSession<'a> {
     results: mpsc::UnboundedSender<ReadingResult>,
     written: mpsc::UnboundedReceiver<Written>,
     writer: AbortOnDropHandle<()>,
+    /// Tasks that are being ended since they waited too long.
+    overdue: HashSet<TaskKey>,
+    /// Until when the operator asked not to be called, as long as the store has not been told.
+    limit_to_keep: Option<UnixMs>,
     /// Set when results that cannot be written are not worth another try.
     give_up: CancellationToken,
 }
@@ -52,6 +64,8 @@ impl<'a> LaneSession<'a> {
             status: StatusTracker::new(),
             results,
             written,
+            overdue: HashSet::new(),
+            limit_to_keep: None,
             writer: AbortOnDropHandle::new(tokio::spawn(writer.run(to_write, written_out))),
             give_up,
         }
@@ -65,6 +79,8 @@ impl<'a> LaneSession<'a> {
         let mut show = every(SHOW_RUNNING_AFTER);
         let reason = loop {
             let wake_at = self.starter.start_readings().await;
+            self.end_damaged();
+            registry.set_facts(lane, self.starter.facts());
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => break ExitReason::Stopping,
@@ -79,7 +95,10 @@ impl<'a> LaneSession<'a> {
                     Written::LeaseLost => break ExitReason::LeaseLost,
                 },
                 Some(ended) = self.starter.running.next_ended() => match ended {
-                    Ok(attempt) => self.ended(attempt),
+                    Ok(attempt) => {
+                        self.ended(attempt);
+                        self.keep_limit().await;
+                    }
                     Err(error) => break ExitReason::Broken(error),
                 },
                 _ = poll.tick() => self.poll().await,
@@ -103,7 +122,7 @@ impl<'a> LaneSession<'a> {
             running: self.starter.running.count(),
             budget: context.pacer.budget(),
         };
-        self.status.update(&counts, &self.starter.breaker);
+        self.status.update(&counts, &self.starter.breaker, self.starter.limited_until());
         let paused = self.starter.is_paused();
         context.metrics.show(self.status.status(), paused);
         self.lease.renew(&self.status.to_json(context.lane(), paused)).await?;
@@ -111,12 +130,14 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that other nodes added, counts what waits, and finds out whether somebody paused the
-    /// lane.
+    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out
+    /// what people want of the lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
-        match settings.store.is_lane_paused(lane).await {
-            Ok(paused) => self.starter.set_paused(paused),
+        // A limit that the store does not know yet is not taken for one that somebody cleared.
+        self.keep_limit().await;
+        match settings.store.lane_hold(lane).await {
+            Ok(hold) => self.starter.set_hold(&hold),
             Err(error) => {
                 tracing::warn!(lane, %error, "whether the lane is paused is not known; it stays as it is");
             }
@@ -126,9 +147,93 @@ impl<'a> LaneSession<'a> {
                 for account in counted.waiting.keys() {
                     self.starter.window.look_again(account);
                 }
+                let accounts: Vec<String> = counted.waiting.keys().cloned().collect();
                 settings.registry.counted(lane, counted);
+                for account in accounts {
+                    self.end_overdue(&account).await;
+                }
             }
             Err(error) => tracing::warn!(lane, %error, "the queue could not be looked at; trying again"),
+        }
+    }
+
+    /// Ends an account's readings that waited too long.
+    async fn end_overdue(&mut self, account: &str) {
+        let context = self.context;
+        let (lane, settings, now) = (context.lane(), &context.settings, context.now());
+        let Some(within) = settings.begin_within else { return };
+        let operator = self.starter.facts().condition(now);
+        let interval = Duration::from_secs(context.setup.limits.min_refresh_seconds.into());
+        let before = (now.before(within), now.before(within).before(interval));
+        let found = settings.store.overdue_tasks(lane, account, before, operator.is_stalled(), OVERDUE).await;
+        let tasks = match found {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                tracing::warn!(lane, %error, "what waited too long could not be looked at; trying again");
+                return;
+            }
+        };
+        let mut ended = HashSet::new();
+        for task in tasks {
+            if self.starter.running.contains(&task.key) || self.overdue.contains(&task.key) {
+                continue;
+            }
+            let Some(failure) = self.waited_too_long(&task, now) else { continue };
+            ended.insert(task.key.clone());
+            self.end(task, failure, now);
+        }
+        if !ended.is_empty() {
+            let state = operator.state.as_str();
+            tracing::warn!(lane, account, count = ended.len(), state, "refreshes waited too long and end");
+            self.starter.window.withdraw(&ended);
+        }
+    }
+
+    /// Why a task is not waited for any longer; nothing where it is.
+    fn waited_too_long(&self, task: &Task, now: UnixMs) -> Option<Failure> {
+        let context = self.context;
+        let within = context.settings.begin_within?;
+        let interval = Duration::from_secs(context.setup.limits.min_refresh_seconds.into());
+        let operator = self.starter.facts().condition(now);
+        let reading = WaitingReading {
+            accepted_at: task.key.refresh.made_at(),
+            may_begin_at: task.last_read_at.map(|at| at.after(interval)),
+            has_begun: task.first_attempt_at.is_some(),
+        };
+        let kind = waited_too_long(&reading, &operator, within, now)?;
+        Some(Failure { kind, detail: overdue_detail(kind, &operator, within) })
+    }
+
+    /// Ends a task that waited too long. Refreshes that were accepted later and share it go on waiting.
+    fn end(&mut self, task: Task, failure: Failure, now: UnixMs) {
+        let within = self.context.settings.begin_within.unwrap_or_default();
+        let began_at = now.before(within).max(task.key.refresh.made_at());
+        self.overdue.insert(task.key.clone());
+        self.write(ReadingResult::Finished(Box::new(Finished {
+            task: task.key,
+            card: task.card,
+            began_at,
+            ended_at: now,
+            outcome: Err(failure),
+        })));
+    }
+
+    /// Ends the refreshes of tasks whose rows are damaged.
+    fn end_damaged(&mut self) {
+        for damaged in std::mem::take(&mut self.starter.damaged) {
+            self.write(ReadingResult::Damaged(Box::new(damaged)));
+        }
+    }
+
+    /// Keeps until when the operator asked not to be called: a restart, or another node, has to honour it.
+    async fn keep_limit(&mut self) {
+        let Some(until) = self.limit_to_keep else { return };
+        match self.context.settings.store.limit_lane(self.lease.lease(), until).await {
+            Ok(()) => self.limit_to_keep = None,
+            Err(error) => {
+                let lane = self.context.lane();
+                tracing::warn!(lane, %error, "a Retry-After could not be stored; trying again");
+            }
         }
     }
 
@@ -136,17 +241,22 @@ impl<'a> LaneSession<'a> {
         let now = self.context.now();
         attempt.report(self.context);
         let error = attempt.outcome.as_ref().err();
-        self.starter.attempt_ended(error, now);
+        if let Some(until) = self.starter.attempt_ended(error, now) {
+            self.limit_to_keep = Some(until);
+        }
         match error {
             None => self.status.succeeded(now),
             Some(error) => self.status.failed(&attempt.task.number, error, &self.starter.breaker, now),
         }
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
-            Judgement::RetryLater(task, postponed) => {
-                self.write(ReadingResult::Postponed(postponed));
-                self.starter.window.put_off(*task);
-            }
+            Judgement::RetryLater(task, postponed) => match self.waited_too_long(&task, now) {
+                Some(failure) => self.end(*task, failure, now),
+                None => {
+                    self.write(ReadingResult::Postponed(postponed));
+                    self.starter.window.put_off(*task);
+                }
+            },
         }
     }
 
@@ -166,6 +276,7 @@ impl<'a> LaneSession<'a> {
         let mut done: BTreeMap<String, u64> = BTreeMap::new();
         for key in keys {
             self.starter.window.forget(&key);
+            self.overdue.remove(&key);
             *done.entry(key.account).or_default() += 1;
         }
         for (account, count) in done {
@@ -198,10 +309,28 @@ impl<'a> LaneSession<'a> {
                 Err(error) => tracing::error!(lane, %error, "a reading broke; it is made again"),
             }
         }
+        self.keep_limit().await;
         self.give_up.cancel();
         drop(self.results);
         report_broken_writer(lane, self.writer.await);
         Some((self.lease, self.status.into_status()))
+    }
+}
+
+/// What is told of a refresh that waited too long.
+fn overdue_detail(kind: FailureKind, operator: &OperatorCondition, within: Duration) -> String {
+    let minutes = whole_seconds_up(within).div_ceil(60);
+    match (kind, operator.state) {
+        (FailureKind::OperatorDown, _) => {
+            format!("The operator could not be reached; the refresh waited {minutes} min for it.")
+        }
+        (FailureKind::OperatorPaused, _) => {
+            format!("The platform has paused calls to this operator; the refresh waited {minutes} min.")
+        }
+        (_, OperatorState::Limited) => {
+            format!("The operator asked the platform not to call it; the refresh waited {minutes} min.")
+        }
+        _ => format!("The refresh waited {minutes} min for its turn at the operator."),
     }
 }
 

@@ -20,6 +20,8 @@ pub struct LaneSettings {
     pub lease: LeaseSettings,
     /// How often a lane looks for work that other nodes added.
     pub poll: Duration,
+    /// What has not begun so long after its refresh was accepted ends as failed; `None`: it waits for ever.
+    pub begin_within: Option<Duration>,
     /// When failed readings are tried again.
     pub retry: RetryRule,
     /// When a lane pauses after repeated failures.

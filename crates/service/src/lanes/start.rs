@@ -25,7 +25,8 @@ pub fn start(
     stopping: &CancellationToken,
 ) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let hosts = HostPaces::default();
-    let (result_writer, writer_ended) = ResultWriter::start(settings.store.clone())?;
+    let (result_writer, writer_ended) =
+        ResultWriter::start(settings.store.clone(), settings.telemetry.clone())?;
     let mut running = JoinSet::new();
     running.spawn(writer_ended);
     running.spawn(listen(settings.clone(), stopping.clone()));

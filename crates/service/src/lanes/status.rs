@@ -60,12 +60,22 @@ impl StatusTracker {
         self.show_breaker(breaker);
     }
 
-    pub(super) fn update(&mut self, counts: &Counts, breaker: &Breaker) {
+    pub(super) fn update(&mut self, counts: &Counts, breaker: &Breaker, limited_until: Option<UnixMs>) {
         self.status.queue = counts.queue;
         self.status.running = counts.running;
         self.status.budget = counts.budget;
         self.status.probe_at = breaker.probe_at().map(UnixMs::seconds);
+        self.status.is_failing = breaker.is_failing();
+        self.status.down_since = breaker.down_since().map(|at| at.0);
+        self.status.limited_until = limited_until.map(|at| at.0);
+        if self.status.health == "limited" {
+            let health = if breaker.is_failing() { "failing" } else { "ok" };
+            health.clone_into(&mut self.status.health);
+        }
         self.show_breaker(breaker);
+        if limited_until.is_some() {
+            "limited".clone_into(&mut self.status.health);
+        }
     }
 
     fn show_breaker(&mut self, breaker: &Breaker) {

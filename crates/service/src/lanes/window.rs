@@ -54,15 +54,14 @@ impl Window {
         WINDOW + self.known.len()
     }
 
-    /// Takes in what was fetched from the start of an account's queue.
-    pub(super) fn fetched(&mut self, account: &str, tasks: Vec<Task>, limit: usize, now: UnixMs) {
-        let more = tasks.len() >= limit;
+    /// Takes in what was fetched from the start of an account's queue. `more`: the store may hold others.
+    pub(super) fn fetched(&mut self, account: &str, tasks: Vec<Task>, more: bool, now: UnixMs) {
         let mut fresh = VecDeque::new();
         for task in tasks {
             if !self.known.insert(task.key.clone()) {
                 continue;
             }
-            if task.not_before > now {
+            if task.not_before > now && !is_of_a_clock_ahead(&task, now) {
                 self.put_off.insert((task.not_before, task.key.clone()), task);
             } else {
                 fresh.push_back(task);
@@ -103,6 +102,13 @@ impl Window {
             let task = entry.remove();
             self.put_in_front(task);
         }
+        while let Some(entry) = self.put_off.last_entry() {
+            if !is_of_a_clock_ahead(entry.get(), now) {
+                break;
+            }
+            let task = entry.remove();
+            self.put_in_front(task);
+        }
     }
 
     /// Puts a task in front of its account's queue.
@@ -121,20 +127,40 @@ impl Window {
         self.put_off.insert((task.not_before, task.key.clone()), task);
     }
 
+    /// Takes tasks out that are to be given out no more; they stay known until [`Self::forget`].
+    pub(super) fn withdraw(&mut self, keys: &HashSet<TaskKey>) {
+        self.known.extend(keys.iter().cloned());
+        self.put_off.retain(|(_, key), _| !keys.contains(key));
+        for (account, waiting) in &mut self.accounts {
+            if keys.iter().any(|key| key.account == *account) {
+                waiting.tasks.retain(|task| !keys.contains(&task.key));
+            }
+        }
+    }
+
     /// A task is done and out of the store.
     pub(super) fn forget(&mut self, key: &TaskKey) {
         self.known.remove(key);
     }
 
-    /// When the next task that was put off may be tried.
+    /// When the next task that was put off may be tried, by the clock as it is.
     pub(super) fn next_due(&self) -> Option<UnixMs> {
         self.put_off.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Whether a task could be given out now.
     pub(super) fn has_ready(&self, now: UnixMs) -> bool {
-        self.next_due().is_some_and(|at| at <= now) || self.accounts.values().any(|one| !one.tasks.is_empty())
+        let is_ahead = |(_, task)| is_of_a_clock_ahead(task, now);
+        self.next_due().is_some_and(|at| at <= now)
+            || self.put_off.last_key_value().is_some_and(is_ahead)
+            || self.accounts.values().any(|one| !one.tasks.is_empty())
     }
+}
+
+/// Whether a clock that was ahead put a task off: then it is due, since nobody knows for how long it has
+/// waited.
+fn is_of_a_clock_ahead(task: &Task, now: UnixMs) -> bool {
+    task.first_attempt_at.is_some_and(|at| at.is_of_a_clock_ahead(now))
 }
 
 #[cfg(test)]
@@ -164,8 +190,7 @@ mod tests {
     fn fill(window: &mut Window, account: &str, count: u32) {
         window.look_again(account);
         assert_eq!(window.wants().as_deref(), Some(account));
-        let limit = window.fetch_limit();
-        window.fetched(account, (0..count).map(|n| task(account, n, 0)).collect(), limit, UnixMs(5));
+        window.fetched(account, (0..count).map(|n| task(account, n, 0)).collect(), false, UnixMs(5));
     }
 
     #[test]
@@ -187,14 +212,28 @@ mod tests {
         let first = window.next(UnixMs(5)).expect("task");
         window.look_again("a");
         let again = vec![task("a", 0, 0), task("a", 1, 0), task("a", 2, 0)];
-        window.fetched("a", again, 100, UnixMs(5));
+        window.fetched("a", again, false, UnixMs(5));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "2");
         assert_eq!(window.next(UnixMs(5)), None);
         window.forget(&first.key);
         window.look_again("a");
-        window.fetched("a", vec![task("a", 0, 0)], 100, UnixMs(5));
+        window.fetched("a", vec![task("a", 0, 0)], false, UnixMs(5));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_not_given_out_again() {
+        let mut window = Window::default();
+        fill(&mut window, "a", 3);
+        let put_off = window.next(UnixMs(5)).expect("task");
+        window.put_off(Task { not_before: UnixMs(7), ..put_off.clone() });
+        window.withdraw(&[put_off.key.clone(), task("a", 1, 0).key].into());
+        assert_eq!(window.next(UnixMs(9)).expect("task").number, "2");
+        assert_eq!((window.next(UnixMs(9)), window.next_due()), (None, None));
+        window.look_again("a");
+        window.fetched("a", (0..3).map(|n| task("a", n, 0)).collect(), false, UnixMs(9));
+        assert_eq!(window.next(UnixMs(9)), None, "all are known");
     }
 
     #[test]
@@ -208,8 +247,23 @@ mod tests {
         assert_eq!(window.next(UnixMs(50)).expect("task").number, "0");
         assert_eq!(window.next(UnixMs(50)).expect("task").number, "1");
         window.look_again("a");
-        window.fetched("a", vec![task("a", 7, 99)], 100, UnixMs(50));
+        window.fetched("a", vec![task("a", 7, 99)], false, UnixMs(50));
         assert_eq!(window.next(UnixMs(98)), None);
         assert_eq!(window.next(UnixMs(99)).expect("task").number, "7");
+    }
+
+    #[test]
+    fn what_a_clock_ahead_put_off_is_due_when_the_clock_is_put_back() {
+        const DAY: i64 = 86_400_000;
+        let mut window = Window::default();
+        let put_off = |n| Task { first_attempt_at: Some(UnixMs(DAY)), ..task("a", n, DAY + 60_000) };
+        window.look_again("a");
+        window.fetched("a", vec![put_off(0)], false, UnixMs(DAY));
+        assert!(!window.has_ready(UnixMs(DAY)));
+        assert!(window.has_ready(UnixMs(5)));
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
+        window.look_again("a");
+        window.fetched("a", vec![put_off(1)], false, UnixMs(5));
+        assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
     }
 }

@@ -4,6 +4,7 @@
 use super::retry_schedule::RetrySchedule;
 use super::scheduler::DeliveryScheduler;
 use super::settings::NotifySettings;
+use super::settle::settle;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Lease, NotificationState, Outcome, Settled, StoreError};
 use std::time::Duration;
@@ -72,6 +73,8 @@ impl<'a> OutboxCleanup<'a> {
         let more = i64::try_from(overdue.len()).is_ok_and(|count| count == GIVE_UP_CHUNK);
         let settled: Vec<Settled> = overdue
             .into_iter()
+            // A damaged one is given up when it is due.
+            .filter_map(Result::ok)
             .filter(|one| !scheduler.is_under_way(account, one.card))
             .map(|one| Settled {
                 id: one.id,
@@ -85,8 +88,11 @@ impl<'a> OutboxCleanup<'a> {
             return Ok(false);
         }
         tracing::warn!(account, count = settled.len(), "notifications were given up: the receiver is down");
-        settings.store.settle_notifications(lease, &settled, now).await?;
-        settled.iter().for_each(|one| settings.telemetry.metrics.notified(&one.outcome));
-        Ok(more)
+        let settlement = settle(&settings.store, lease, settled, |one| one, now).await;
+        settlement.written.iter().for_each(|one| settings.telemetry.metrics.notified(&one.outcome));
+        match settlement.error {
+            Some(error) => Err(error),
+            None => Ok(more && !settlement.written.is_empty()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Delivery: the outbox is emptied whenever its lease can be had.
 
-use super::session::DeliverySession;
+use super::delivery_session::DeliverySession;
 use super::settings::NotifySettings;
 use crate::lease::LeaseTaker;
 use tokio_util::sync::CancellationToken;

@@ -1,6 +1,6 @@
 //! What delivery works with.
 
-use super::attempt::Sender;
+use super::delivery_attempt::Sender;
 use super::retry_schedule::RetrySchedule;
 use crate::clock::Clock;
 use crate::lease::LeaseSettings;
@@ -19,8 +19,8 @@ pub struct NotifySettings {
     pub clock: Clock,
     /// Opens the secrets that sign.
     pub sealer: Sealer,
-    /// Notified when there may be something to deliver.
-    pub work_added: Arc<Notify>,
+    /// Notified when refreshes ended in this process: their notifications may be due.
+    pub refreshes_ended: Arc<Notify>,
     pub lease: LeaseSettings,
     pub telemetry: Telemetry,
     pub config: NotifyConfig,

@@ -9,6 +9,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::lane_status::LaneStatus;
+use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(super) struct LaneFamilies {
     budget: Gauges,
     breaker: Gauges,
     paused: Gauges,
+    limited_until: Gauges,
     last_success: Gauges,
 }
 
@@ -54,6 +56,7 @@ impl LaneFamilies {
             budget: Family::default(),
             breaker: Family::default(),
             paused: Family::default(),
+            limited_until: Family::default(),
             last_success: Family::default(),
         };
         registry.register(
@@ -85,6 +88,11 @@ impl LaneFamilies {
                 "0 closed, 1 probing, 2 open (paused after repeated failures)",
                 &families.breaker,
             ),
+            (
+                "lane_limited_until_timestamp_seconds",
+                "Until when the operator asked not to be called (Retry-After); 0 where it did not",
+                &families.limited_until,
+            ),
             ("lane_paused", "Whether an admin has paused the lane", &families.paused),
             (
                 "lane_last_success_timestamp_seconds",
@@ -109,6 +117,7 @@ impl LaneFamilies {
             budget: self.budget.get_or_create_owned(&label),
             breaker: self.breaker.get_or_create_owned(&label),
             paused: self.paused.get_or_create_owned(&label),
+            limited_until: self.limited_until.get_or_create_owned(&label),
             last_success: self.last_success.get_or_create_owned(&label),
         }
     }
@@ -153,6 +162,7 @@ pub struct LaneMetrics {
     budget: Gauge,
     breaker: Gauge,
     paused: Gauge,
+    limited_until: Gauge,
     last_success: Gauge,
 }
 
@@ -186,12 +196,14 @@ impl LaneMetrics {
             self.budget.set(0);
             self.breaker.set(0);
             self.paused.set(0);
+            self.limited_until.set(0);
         }
     }
 
     /// How the lane is, and whether somebody paused it.
     pub fn show(&self, status: &LaneStatus, paused: bool) {
         self.paused.set(paused.into());
+        self.limited_until.set(status.limited_until.map_or(0, |at| UnixMs(at).seconds()));
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.running.set(whole(status.running));
         self.budget.set(status.budget.map_or(-1, whole));

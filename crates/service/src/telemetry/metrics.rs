@@ -33,6 +33,11 @@ struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
     store: &'static str,
@@ -54,6 +59,8 @@ pub struct Metrics {
     pub steady_warned: Counter,
     /// Calls refused for their steady cadence.
     pub steady_refused: Counter,
+    results_set_aside: Counter,
+    notifications_set_aside: Counter,
     delivered: Counter,
     failed: Counter,
     dead: Counter,
@@ -93,7 +100,13 @@ impl Metrics {
         let spans = Family::<OutcomeLabel, Counter>::default();
         registry.register("spans", "Spans of traces, by what became of them", spans.clone());
         let span = |outcome| spans.get_or_create_owned(&OutcomeLabel { outcome });
+        let set_aside = Family::<KindLabel, Counter>::default();
+        let help = "Rows that could not be written or read, and were left out so that the others go on";
+        registry.register("rows_set_aside", help, set_aside.clone());
+        let of_kind = |kind| set_aside.get_or_create_owned(&KindLabel { kind });
         let metrics = Self {
+            results_set_aside: of_kind("result"),
+            notifications_set_aside: of_kind("notification"),
             calls: OperationName::ALL.into_iter().map(by_code).collect(),
             refused_from_memory: Counter::default(),
             accept_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
@@ -156,6 +169,16 @@ impl Metrics {
             Outcome::Dead { .. } => &self.dead,
         }
         .inc();
+    }
+
+    /// A result of a reading, or a task, could not be written or read.
+    pub fn result_set_aside(&self) {
+        self.results_set_aside.inc();
+    }
+
+    /// A notification could not be written or read.
+    pub fn notification_set_aside(&self) {
+        self.notifications_set_aside.inc();
     }
 
     /// Adds a collector, which is asked whenever the metrics are read.

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod breaker;
+mod damaged;
 mod lease;
 mod operator;
+mod parts;
 mod queue;
 mod reading;
 mod support;
+mod waiting;

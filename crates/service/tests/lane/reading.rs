@@ -1,6 +1,7 @@
 //! What becomes of one reading.
 
-use crate::support::{ACCOUNT, CARD, Plan, START, World, ended};
+use crate::parts::ended;
+use crate::support::{ACCOUNT, CARD, Plan, START, World};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;

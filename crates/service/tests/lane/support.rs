@@ -1,64 +1,34 @@
 //! A lane with everything around it, in a time that stands still.
 
-use crate::operator::{Call, operator, serve};
+use crate::operator::{Call, serve};
+pub use crate::parts::Plan;
+use crate::parts::{Deadline, lane_setups, ms, new_postgres_database, row, telemetry};
 use simgauge_domain::accept::AcceptRule;
-use simgauge_domain::breaker::BreakerRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::limits::Limits;
-use simgauge_domain::period::TimeZone;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_domain::retry::RetryRule;
 use simgauge_domain::time::UnixMs;
 use simgauge_service::clock::Clock;
 use simgauge_service::lanes::{self, LaneRegistry, LaneSettings, LaneSetup};
 use simgauge_service::lease::LeaseSettings;
-use simgauge_service::telemetry::{SlowThresholds, Telemetry, TelemetrySettings, TraceConfig};
+use simgauge_service::telemetry::Telemetry;
 use simgauge_service::waiters::Waiters;
 use simgauge_store::{
     AcceptCall, AcceptOutcome, Admission, CardRules, ImportRow, LaneRow, RefreshView, Store, Task,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub const LANE: &str = "main";
+pub const OTHER_LANE: &str = "other";
 /// The account and the card of stories that need only one.
 pub const ACCOUNT: &str = "acme";
 pub const CARD: &str = "8986001234567890123";
 pub const START: UnixMs = UnixMs(1_800_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 const COOLDOWN: Duration = Duration::from_secs(10);
-/// How long, by the real clock, a story waits for what must come.
-const REAL_TIME: Duration = Duration::from_secs(60);
-
-/// How a story wants its lane.
-pub struct Plan {
-    pub max_concurrent: u32,
-    pub min_refresh_seconds: u32,
-    pub retry: RetryRule,
-    pub breaker: BreakerRule,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            max_concurrent: 1,
-            min_refresh_seconds: 0,
-            retry: RetryRule {
-                first_pause: Duration::from_secs(2),
-                longest_pause: Duration::from_secs(8),
-                deadline: Duration::from_secs(300),
-            },
-            breaker: BreakerRule {
-                failures: 100,
-                first_pause: Duration::from_secs(30),
-                longest_pause: Duration::from_secs(300),
-            },
-        }
-    }
-}
 
 pub struct World {
     pub store: Store,
@@ -67,14 +37,19 @@ pub struct World {
     registry: LaneRegistry,
     telemetry: Telemetry,
     settings: LaneSettings,
-    setup: Option<LaneSetup>,
+    plan: Plan,
+    url: String,
+    other_url: Option<String>,
+    database: String,
     calls: mpsc::UnboundedReceiver<Call>,
+    /// The calls at the other lane's operator.
+    other_calls: mpsc::UnboundedReceiver<Call>,
     stopping: CancellationToken,
     running: JoinSet<()>,
     accepted: u32,
     /// As long as this thread of the runtime waits, time does not pass by itself.
     _still: std::sync::mpsc::Sender<()>,
-    _server: JoinSet<()>,
+    _servers: [JoinSet<()>; 2],
     _dir: tempfile::TempDir,
 }
 
@@ -84,13 +59,19 @@ impl World {
         let (still, end) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || end.recv());
         let dir = tempfile::tempdir().unwrap();
-        let database = format!("sqlite://{}", dir.path().join("store.db").display());
+        let database = match plan.postgres {
+            false => format!("sqlite://{}", dir.path().join("store.db").display()),
+            true => new_postgres_database().await,
+        };
         let store = Store::connect(&database, 2).await.unwrap();
         store.migrate().await.unwrap();
         let clock = Clock::standing_at(START);
         let (url, calls, server) = serve().await;
-        let setup = lane_setup(&plan, url, &clock);
-        let registry = LaneRegistry::new(vec![setup.registry_entry()], None);
+        let (other_url, other_calls, other_server) = serve().await;
+        let other_url = plan.other_lane.then_some(other_url);
+        let setups = lane_setups(&plan, &url, other_url.as_deref(), &clock);
+        let entries = setups.iter().map(LaneSetup::registry_entry).collect();
+        let registry = LaneRegistry::new(entries, Some(Duration::from_secs(900)));
         let waiters = Waiters::default();
         let telemetry = telemetry();
         let lease = LeaseSettings { node: "this".into(), duration: LEASE, alone: true };
@@ -101,6 +82,7 @@ impl World {
             waiters: waiters.clone(),
             lease,
             poll: Duration::from_secs(1),
+            begin_within: plan.begin_within,
             retry: plan.retry,
             breaker: plan.breaker,
             telemetry: telemetry.clone(),
@@ -112,13 +94,17 @@ impl World {
             registry,
             telemetry,
             settings,
-            setup: Some(setup),
+            plan,
+            url,
+            other_url,
+            database,
             calls,
+            other_calls,
             stopping: CancellationToken::new(),
             running: JoinSet::new(),
             accepted: 0,
             _still: still,
-            _server: server,
+            _servers: [server, other_server],
             _dir: dir,
         }
     }
@@ -136,7 +122,12 @@ impl World {
     /// Cards of an account, each its own only profile.
     pub async fn import(&self, account: &str, iccids: &[&str]) {
         self.store.create_account(account, "en", START).await.unwrap();
-        let rows: Vec<ImportRow> = iccids.iter().map(|iccid| row(account, iccid)).collect();
+        self.import_to(LANE, account, iccids).await;
+    }
+
+    /// Cards of an account that is there, at a lane's operator.
+    pub async fn import_to(&self, lane: &str, account: &str, iccids: &[&str]) {
+        let rows: Vec<ImportRow> = iccids.iter().map(|iccid| row(lane, account, iccid)).collect();
         let mut import = self.store.import().await.unwrap();
         for added in import.add(&rows).await.unwrap() {
             added.unwrap();
@@ -153,26 +144,74 @@ impl World {
             kind: CardKind::Sim,
             number: card.into(),
             sign: format!("{:040X}", self.accepted),
+            sign_was_used: false,
             id: RefreshId::new(self.now(), self.accepted.into()),
         };
         let rule = AcceptRule::new(COOLDOWN, COOLDOWN);
         let rules = CardRules { sim: rule, cloud_esim: rule };
         let outcomes =
             self.store.accept(&[call], &rules, &|_, _| Admission::Taken, self.now()).await.unwrap();
-        let [AcceptOutcome::Accepted { refresh, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
-        self.registry.added(LANE, account);
+        let [AcceptOutcome::Accepted { refresh, tasks }] = &outcomes[..] else { panic!("{outcomes:?}") };
+        for task in tasks {
+            self.registry.added(&task.lane, account);
+        }
         refresh.id
     }
 
     /// Starts the lane; it holds its lease when this returns.
     pub async fn start(&mut self) {
-        let setup = self.setup.take().unwrap();
-        self.running.spawn(lanes::start(vec![setup], &self.settings, &self.stopping).unwrap());
+        let setups = lane_setups(&self.plan, &self.url, self.other_url.as_deref(), &self.clock);
+        self.running.spawn(lanes::start(setups, &self.settings, &self.stopping).unwrap());
         let until = self.now().after(LEASE);
         let deadline = Deadline::new("the lane takes its lease");
         while self.store.lanes().await.unwrap().iter().all(|row| row.lease_until != until.0) {
             deadline.retry().await;
         }
+    }
+
+    /// Stops the lane and starts it anew, as a new process does.
+    pub async fn restart(&mut self) {
+        self.stop();
+        self.join().await;
+        self.stopping = CancellationToken::new();
+        self.start().await;
+    }
+
+    /// About how long a caller of this account is told to wait, and how its operator is said to be.
+    pub fn wait_of(&self, account: &str) -> (Option<u64>, &'static str) {
+        let operator = self.registry.operator([LANE], self.now()).unwrap();
+        (self.registry.estimate(LANE, account, None, self.now()), operator.state.as_str())
+    }
+
+    /// Waits until the operator is said to be so.
+    pub async fn said_to_be(&self, state: &'static str) {
+        let deadline = Deadline::new(state);
+        while self.wait_of(ACCOUNT).1 != state {
+            deadline.retry().await;
+        }
+    }
+
+    /// Whether one more refresh would be accepted.
+    pub fn admits(&self, account: &str) -> bool {
+        self.registry.admit(LANE, account, self.now()) == Admission::Taken
+    }
+
+    /// Runs a statement behind the store's back.
+    pub async fn run_raw(&self, sql: &str) {
+        match simgauge_store::sqlite_file(&self.database) {
+            Some(file) => rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap(),
+            None => {
+                let pool = sqlx::PgPool::connect(&self.database).await.unwrap();
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
+            }
+        }
+    }
+
+    /// A metric's value, by its line's beginning.
+    pub fn metric(&self, name: &str) -> Option<String> {
+        let text = self.telemetry.metrics.text().unwrap();
+        let mut lines = text.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
     }
 
     /// Tells the lane to stop; [`Self::join`] waits until it has.
@@ -254,6 +293,23 @@ impl World {
         }
     }
 
+    /// The calls that the operator has got by now.
+    pub async fn calls(&mut self) -> Vec<Call> {
+        self.settle().await;
+        std::iter::from_fn(|| self.calls.try_recv().ok()).collect()
+    }
+
+    /// The next call at the other lane's operator.
+    pub async fn other_lane_call(&mut self) -> Call {
+        let limit = Deadline::new("a call at the other operator");
+        loop {
+            match self.other_calls.try_recv() {
+                Ok(call) => return call,
+                Err(_) => limit.retry().await,
+            }
+        }
+    }
+
     pub async fn no_call(&mut self) {
         self.settle().await;
         if let Ok(call) = self.calls.try_recv() {
@@ -286,7 +342,8 @@ impl World {
     }
 
     pub async fn waiting(&self, account: &str) -> Vec<Task> {
-        self.store.tasks_after(LANE, account, None, 100).await.unwrap()
+        let found = self.store.tasks_after(LANE, account, None, 100).await.unwrap();
+        found.into_iter().map(Result::unwrap).collect()
     }
 
     /// The waiting task of a card once it has failed so often.
@@ -308,73 +365,5 @@ impl World {
         while !self.telemetry.metrics.text().unwrap().lines().any(|held| held == line) {
             deadline.retry().await;
         }
-    }
-}
-
-/// What a task of a story answers.
-pub async fn ended<T>(task: JoinHandle<T>) -> T {
-    let deadline = Deadline::new("the task ends");
-    while !task.is_finished() {
-        deadline.retry().await;
-    }
-    task.await.unwrap()
-}
-
-/// Bounds a loop that polls for an event. It goes by the real clock.
-struct Deadline {
-    what: &'static str,
-    until: Instant,
-}
-
-impl Deadline {
-    fn new(what: &'static str) -> Self {
-        Self { what, until: Instant::now() + REAL_TIME }
-    }
-
-    async fn retry(&self) {
-        assert!(Instant::now() < self.until, "not in time: {}", self.what);
-        tokio::task::yield_now().await;
-    }
-}
-
-fn ms(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap()
-}
-
-fn row(account: &str, iccid: &str) -> ImportRow {
-    ImportRow {
-        number: iccid.into(),
-        kind: CardKind::Sim,
-        account: account.into(),
-        status: "ACTIVATED_NAME".into(),
-        label: String::new(),
-        iccid: iccid.into(),
-        operator_account: LANE.into(),
-    }
-}
-
-fn telemetry() -> Telemetry {
-    let settings = TelemetrySettings {
-        lanes: vec![LANE],
-        store: "sqlite",
-        slow: SlowThresholds::default(),
-        trace: &TraceConfig { endpoint: String::new(), share: 0.0 },
-    };
-    Telemetry::new(settings, Vec::new()).unwrap()
-}
-
-fn lane_setup(plan: &Plan, url: String, clock: &Clock) -> LaneSetup {
-    LaneSetup {
-        name: LANE.into(),
-        operator: operator(LANE, url, clock),
-        limits: Limits {
-            buckets: Vec::new(),
-            max_concurrent: plan.max_concurrent,
-            min_refresh_seconds: plan.min_refresh_seconds,
-        },
-        declared_lag_seconds: None,
-        calls_per_reading: 1,
-        zone: TimeZone::UTC,
-        billing_day: None,
     }
 }

@@ -86,6 +86,7 @@ fn api_routes(background: &Background, config: &Config, services: &Services) -> 
         proxies: config.server.proxies(),
         timestamp_window: config.api.timestamp_window(),
         max_in_flight: config.server.max_in_flight,
+        store_connections: usize::try_from(config.store.connections).unwrap_or(usize::MAX),
         max_delayed: config.server.max_connections / 4 * 3,
     };
     let state = ApiState::new(services.clone(), settings, background.stopping());

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use simgauge_service::apps::AppDirectory;
 use simgauge_service::clock::Clock;
-use simgauge_service::intake::{Accepter, CadenceWatch};
+use simgauge_service::intake::{AcceptSettings, Accepter, CadenceWatch};
 use simgauge_service::lanes::{LaneRegistry, LaneSetup};
 use simgauge_service::secrets::Sealer;
 use simgauge_service::services::Services;
@@ -38,10 +38,13 @@ pub(super) async fn build_services(
     let accepter = Accepter::start(
         store.clone(),
         registry.clone(),
-        rules,
         clock.clone(),
         telemetry.clone(),
-        config.refresh.accept_queue,
+        AcceptSettings {
+            rules,
+            queue: config.refresh.accept_queue,
+            highest_id: store.highest_refresh_id().await?,
+        },
     )?;
     Ok(Services {
         clock,

@@ -3,7 +3,7 @@
 use super::output::Fields;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use simgauge_admin::import::{ErrorsFile, ImportOptions, ImportSummary, Progress};
+use simgauge_admin::import::{ErrorsFile, ErrorsTarget, ImportOptions, ImportSummary, Progress};
 use simgauge_admin::{AdminError, human};
 use std::fs::File;
 use std::io::{IsTerminal as _, Read};
@@ -42,7 +42,8 @@ impl ImportFile {
             bar.set_position(so_far.position);
             bar.set_message(format!("{} rows, {} bad", human::count(so_far.rows), human::count(so_far.bad)));
         };
-        let options = ImportOptions { errors_path, shown_rows: SHOWN_ROWS, progress: &progress };
+        let errors = ErrorsTarget::Path(errors_path);
+        let options = ImportOptions { errors, shown_rows: SHOWN_ROWS, progress: &progress };
         let imported = import(from, options).await;
         bar.finish_and_clear();
         imported.with_context(|| format!("import of {}", self.file.display()))

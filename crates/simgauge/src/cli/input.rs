@@ -49,7 +49,7 @@ pub struct Quota {
     #[arg(long)]
     per_second: Option<u32>,
     /// Calls at once; five times as many as a second unless given.
-    #[arg(long, requires = "per_second")]
+    #[arg(long, requires = "per_second", value_parser = clap::value_parser!(u32).range(1..))]
     burst: Option<u32>,
     /// Back to the default.
     #[arg(long, conflicts_with = "per_second", required_unless_present = "per_second")]

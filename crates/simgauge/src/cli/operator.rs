@@ -9,6 +9,7 @@ use super::output::Output;
 use crate::app::open_existing_store;
 use crate::config::Config;
 use crate::operators::open_questions;
+use serde_json::json;
 use simgauge_operators::Catalog;
 use std::process::ExitCode;
 
@@ -17,6 +18,12 @@ use std::process::ExitCode;
 pub enum OperatorCommand {
     /// List the operator accounts with their lanes.
     List,
+    /// Have an operator tried again within seconds, whatever it asked for (Retry-After) and however often it
+    /// failed.
+    Retry {
+        /// The operator account.
+        name: String,
+    },
     /// List the operator definitions there are.
     Definitions,
     /// Show an operator definition: its text is what a definition of one's own can start from.
@@ -43,6 +50,17 @@ pub async fn run(command: OperatorCommand, config: &Config, output: &Output) -> 
                 open_questions: open_questions(config, &catalog()?),
             };
             on_store(store, async |admin| list::run(&configured, admin, output).await).await
+        }
+        OperatorCommand::Retry { name } => {
+            let store = open_existing_store(config).await?;
+            on_store(store, async |admin| {
+                admin.retry_lane(&name).await?;
+                output.print(&json!({ "name": name, "retried": true }), || {
+                    format!("operator account {name} is tried again within seconds")
+                })?;
+                Ok(ExitCode::SUCCESS)
+            })
+            .await
         }
         OperatorCommand::Definitions => definitions::list(&catalog()?, output),
         OperatorCommand::Show { name } => definitions::show(&name, &catalog()?, output),

@@ -159,7 +159,13 @@ fn in_words(followed: &Followed, waited: bool, now: i64) -> String {
             answer.estimated_seconds.map(|seconds| format!("about {}", human::duration(seconds))),
         ),
     };
+    let operator = answer.operator.as_ref().filter(|operator| operator.state != "ok");
+    let operator = operator.map(|operator| match operator.until {
+        Some(until) => format!("{} until {}", operator.state, human::time_and_distance(until, now)),
+        None => operator.state.clone(),
+    });
     fields
+        .maybe("operator", operator)
         .line("next refresh", human::time_and_distance(answer.next_refresh_at, now))
         .maybe("warning", answer.warning.as_deref())
         .text()
@@ -206,6 +212,7 @@ mod tests {
             accepted_at: 1_800_000_000,
             next_refresh_at: 1_800_000_300,
             estimated_seconds: None,
+            operator: None,
             usage: None,
             refresh: report,
             warning: None,
@@ -226,6 +233,7 @@ mod tests {
             after: Some(4_123_456),
             reason: None,
             reason_text: None,
+            operator: None,
         };
         let text = in_words(&followed(Some(report.clone())), true, 1_800_000_003);
         for part in [

@@ -25,6 +25,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     config.server.role = args.role.unwrap_or(config.server.role);
     config.check()?;
     logging::start(&config.log)?;
+    ignore_hangups()?;
     warn_of_guesses(&config)?;
     let listener = listen(&config).await?;
     let metrics = listen_for_metrics(config.metrics.listen).await?;
@@ -56,6 +57,18 @@ pub(super) async fn listen_for_metrics(address: Option<SocketAddr>) -> anyhow::R
         )
     })?;
     Ok(Some(listener))
+}
+
+/// Takes SIGHUP and does nothing on it: by itself it would end the process, and people and tools send it to
+/// have files read again.
+fn ignore_hangups() -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!("SIGHUP is ignored; restart the process to read its configuration again");
+        }
+    });
+    Ok(())
 }
 
 /// Waits for SIGTERM or SIGINT.

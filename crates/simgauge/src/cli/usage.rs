@@ -238,6 +238,7 @@ mod tests {
             }],
             refresh: None,
             next_refresh_at: None,
+            operator: None,
         };
         let text = in_words(&card, 1_800_000_125);
         for part in [

@@ -39,6 +39,9 @@ impl ApiConfig {
         if !(1..=86_400).contains(&self.timestamp_window_seconds) {
             bail!("api.timestamp_window_seconds must be between 1 and 86400");
         }
+        if self.quota_burst == 0 {
+            bail!("api.quota_burst must be at least 1 (for no limit, set api.quota_per_second to 0)");
+        }
         Ok(())
     }
 }
@@ -60,6 +63,7 @@ pub struct RefreshConfig {
     pub first_pause_seconds: f64,
     pub longest_pause_seconds: f64,
     pub max_wait_seconds: u64,
+    pub begin_within_seconds: u64,
     pub accept_queue: usize,
     pub steady_beat: SteadyBeat,
 }
@@ -78,6 +82,12 @@ impl RefreshConfig {
     #[must_use]
     pub fn max_wait(&self) -> Option<Duration> {
         (self.max_wait_seconds > 0).then(|| Duration::from_secs(self.max_wait_seconds))
+    }
+
+    /// How long after its acceptance a refresh must have begun; `None` where it waits for ever.
+    #[must_use]
+    pub fn begin_within(&self) -> Option<Duration> {
+        (self.begin_within_seconds > 0).then(|| Duration::from_secs(self.begin_within_seconds))
     }
 
     pub(super) fn check(&self) -> anyhow::Result<()> {

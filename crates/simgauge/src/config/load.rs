@@ -64,6 +64,8 @@ mod tests {
             ("[server]\nlisten = 7", "listen"),
             ("[server]\nlistn = \"127.0.0.1:1\"", "listn"),
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
+            ("[api]\nquota_burst = 0", "api.quota_burst must be at least 1"),
+            ("[api]\nquota_per_second = 0\nquota_burst = 0", "api.quota_burst"),
             ("[server]\nhead_timeout_seconds = 0", "server.head_timeout_seconds"),
             ("[server.tls]\ncert = \"a.pem\"", "server.tls"),
             ("[server]\nmax_connections = 0", "server.max_connections"),

@@ -193,6 +193,22 @@ async fn lists_with_wrong_fields(#[case] field: &str, #[case] value: Value) {
 }
 
 #[tokio::test]
+async fn pages_reach_the_first_hundred_thousand_cards() {
+    let server = server().start().await;
+    let list = async |page: u32, size: u32| {
+        let fields = json!({ "pageNum": page, "pageSize": size });
+        server.post("/api/v3/card/getAllCardInfo", server.signed(fields).to_string()).await
+    };
+    list(1_000, 100).await.expect("200");
+    list(200, 500).await.expect("200");
+    for (page, size) in [(1_001, 100), (201, 500), (1_000_000, 500)] {
+        let answer = list(page, size).await;
+        refused(&answer, "400", "pageNum");
+        assert!(answer.message().contains("100000"), "{}", answer.message());
+    }
+}
+
+#[tokio::test]
 async fn what_reaches_no_operation() {
     let server = server().start().await;
     let too_large = server.post(PATH, vec![b' '; 16_385]).await;

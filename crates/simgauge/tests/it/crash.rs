@@ -22,6 +22,7 @@ async fn every_answered_refresh_ends_after_a_crash(
                 buckets: vec![Bucket { scope: Scope::Credential, limit: 200, per_seconds: 1 }],
                 max_concurrent: 4,
                 min_refresh_seconds: 0,
+                retry_after_max_seconds: None,
             });
         })
         .start()

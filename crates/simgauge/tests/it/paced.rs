@@ -14,6 +14,7 @@ fn jasper() -> Limits {
         buckets: vec![Bucket { scope: Scope::Credential, limit: 5, per_seconds: 1 }],
         max_concurrent: 1,
         min_refresh_seconds: 60,
+        retry_after_max_seconds: None,
     }
 }
 
@@ -92,6 +93,7 @@ async fn trouble_at_three_operators_does_not_slow_the_fourth() {
                 buckets: vec![Bucket { scope: Scope::Credential, limit: 200, per_seconds: 1 }],
                 max_concurrent: 4,
                 min_refresh_seconds: 0,
+                retry_after_max_seconds: None,
             });
             let good = config.operator_accounts[0].clone();
             let base = good.base_url.clone().unwrap();

@@ -116,6 +116,7 @@ async fn a_lane_too_far_behind_refuses_and_uses_no_cooldown() {
                 buckets: vec![Bucket { scope: Scope::Credential, limit: 1, per_seconds: 1 }],
                 max_concurrent: 1,
                 min_refresh_seconds: 0,
+                retry_after_max_seconds: None,
             });
         })
         .start()

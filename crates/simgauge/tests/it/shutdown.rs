@@ -15,6 +15,7 @@ async fn what_runs_is_finished_and_what_waits_is_kept() {
                 buckets: vec![Bucket { scope: Scope::Credential, limit: 100, per_seconds: 1 }],
                 max_concurrent: 1,
                 min_refresh_seconds: 0,
+                retry_after_max_seconds: None,
             });
         })
         .start()
@@ -58,4 +59,21 @@ async fn sigterm_ends_the_process_well_and_lets_held_answers_go() {
     server.simulator.clear_faults();
     server.start().await;
     assert_eq!(server.ended(&answer.refresh_id(), Duration::from_secs(10)).await["state"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_is_ignored_with_a_line() {
+    let mut server = server().start().await;
+    server.stop().await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::serve(&server, dir.path());
+    process.signal("HUP");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !process.logged().contains("SIGHUP is ignored") {
+        assert!(tokio::time::Instant::now() < deadline, "{}", process.logged());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let health = reqwest::get(format!("{}/readyz", process.url)).await.unwrap();
+    assert_eq!(health.text().await.unwrap(), "ready\n");
+    assert!(tokio::task::spawn_blocking(move || process.terminate()).await.unwrap());
 }

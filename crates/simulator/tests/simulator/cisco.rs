@@ -119,8 +119,12 @@ async fn without_enforcement_violations_are_only_counted() {
 async fn limits_can_be_replaced() {
     let world = World::fixed().await;
     let bucket = |limit, per_seconds| Bucket { scope: Scope::Iccid, limit, per_seconds };
-    let limits =
-        |limit| Limits { buckets: vec![bucket(limit, 60)], max_concurrent: 9, min_refresh_seconds: 0 };
+    let limits = |limit| Limits {
+        buckets: vec![bucket(limit, 60)],
+        max_concurrent: 9,
+        min_refresh_seconds: 0,
+        retry_after_max_seconds: None,
+    };
     for (limit, statuses) in [(1, vec![200, 429]), (2, vec![200, 200, 429])] {
         world.simulator.set_limits(CISCO, limits(limit));
         for status in statuses {

@@ -15,7 +15,7 @@ impl Store {
     /// The same store for one person or program: changes made through it are audited under this name.
     #[must_use]
     pub fn acting_as(&self, name: &str, clock: Arc<dyn Fn() -> UnixMs + Send + Sync>) -> Self {
-        Self { db: self.db.clone(), actor: Some(Actor::new(name, clock)) }
+        Self { actor: Some(Actor::new(name, clock)), ..self.clone() }
     }
 
     /// Writes an entry about an action outside the store; nothing where no actor is known.
@@ -65,8 +65,11 @@ impl Store {
         anchor: Option<ChainPosition>,
     ) -> Result<Result<ChainPosition, ChainError>, StoreError> {
         // In one statement, so that head and entries are of one moment.
-        let beyond =
-            Sql::both("SELECT min(seq) FROM audit WHERE seq > (SELECT seq FROM audit_head) OR seq < 1");
+        let beyond = Sql::both(
+            "SELECT min(seq) FROM (SELECT min(seq) AS seq FROM audit \
+             WHERE seq > (SELECT seq FROM audit_head) \
+             UNION ALL SELECT min(seq) FROM audit WHERE seq < 1) AS beyond",
+        );
         let head = self.db.one::<(i64, String)>(Sql::both("SELECT seq, hash FROM audit_head"), &[]).await?;
         let (seq, hash) = head.ok_or_else(|| StoreError::Corrupt("audit_head has no row".to_owned()))?;
         let head = ChainPosition { seq, hash };

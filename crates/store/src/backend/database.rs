@@ -31,6 +31,12 @@ pub(crate) enum ReadSession {
     Postgres(PostgresReader),
 }
 
+/// A connection for reads that are all of one moment.
+pub(crate) enum Snapshot {
+    Sqlite(Reader),
+    Postgres(PostgresTx),
+}
+
 /// The file of an SQLite store; nothing for other stores, and where the URL names none.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
@@ -59,7 +65,7 @@ impl Database {
     /// Opens `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
     pub(crate) async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         if let Some(file) = parse_sqlite(url) {
-            return Ok(Self::Sqlite(Arc::new(SqliteDatabase::open(file?, connections.max(1))?)));
+            return Ok(Self::Sqlite(Arc::new(SqliteDatabase::open(file?, connections.max(2))?)));
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return Ok(Self::Postgres(PostgresDatabase::connect(url, connections).await?));
@@ -80,6 +86,22 @@ impl Database {
         Ok(match self {
             Self::Sqlite(database) => ReadSession::Sqlite(database.read().await?),
             Self::Postgres(database) => ReadSession::Postgres(database.read().await?),
+        })
+    }
+
+    /// A connection for several reads that are all of one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(match self {
+            Self::Sqlite(database) => Snapshot::Sqlite(database.read().await?.of_one_moment()?),
+            Self::Postgres(database) => Snapshot::Postgres(database.snapshot().await?),
+        })
+    }
+
+    /// A connection for a read that may take as long as it likes: for people at a command line.
+    pub(crate) async fn read_whole(&self) -> Result<Snapshot, StoreError> {
+        Ok(match self {
+            Self::Sqlite(database) => Snapshot::Sqlite(database.read().await?.without_limit()),
+            Self::Postgres(database) => Snapshot::Postgres(database.write().await?),
         })
     }
 
@@ -165,7 +187,7 @@ macro_rules! either {
     };
 }
 
-either!(Transaction, ReadSession);
+either!(Transaction, ReadSession, Snapshot);
 
 #[cfg(test)]
 mod tests {

@@ -17,17 +17,20 @@ use std::collections::HashMap;
 const PROFILES: Sql = bulk!(
     concat!("SELECT ", profile_columns!(), " FROM "),
     [k bigint],
-    " AS wanted JOIN profile ON profile.card = wanted.k ORDER BY profile.card, profile.iccid"
+    " AS wanted CROSS JOIN profile WHERE profile.card = wanted.k ORDER BY profile.card, profile.iccid"
 );
 const REFRESHES: Sql = bulk!(
     "SELECT refresh.* FROM ",
     [card bigint, deferred text],
-    " AS wanted JOIN card ON card.id = wanted.card JOIN refresh ON refresh.id = \
+    " AS wanted CROSS JOIN card CROSS JOIN refresh WHERE card.id = wanted.card AND refresh.id = \
      CASE WHEN wanted.deferred > COALESCE(card.last_refresh, '') THEN wanted.deferred ELSE \
      card.last_refresh END"
 );
-const PACKAGES: Sql =
-    bulk!("SELECT package.* FROM ", [k bigint], " AS wanted JOIN package ON package.card = wanted.k");
+const PACKAGES: Sql = bulk!(
+    "SELECT package.* FROM ",
+    [k bigint],
+    " AS wanted CROSS JOIN package WHERE package.card = wanted.k"
+);
 
 /// A card, and its latest refresh where its row does not name that yet.
 #[derive(Serialize)]

@@ -18,22 +18,37 @@ pub struct CardFilter {
 }
 
 const ONE: Sql = Sql::both(concat!("SELECT ", card_columns!(), " FROM card WHERE number = $1"));
-const PAGE: Sql = Sql::both(concat!(
-    "SELECT ",
-    card_columns!(),
-    " FROM card WHERE account = $1 AND kind = $2 AND ($3 IS NULL OR status = $3) \
-     ORDER BY number LIMIT $4 OFFSET $5"
-));
+macro_rules! page {
+    ($which:literal) => {
+        // The cards that are skipped are only looked at in the index.
+        Sql::both(concat!(
+            "SELECT ",
+            card_columns!(),
+            " FROM (SELECT number FROM card WHERE account = $1 AND kind = $2 ",
+            $which,
+            " ORDER BY number LIMIT $4 OFFSET $5) AS page \
+             CROSS JOIN card WHERE card.number = page.number ORDER BY card.number"
+        ))
+    };
+}
+
+/// `$3` is the status; nothing for all.
+const PAGE: Sql = page!("AND $3 IS NULL");
+const PAGE_IN_STATUS: Sql = page!("AND status = $3");
+/// By the number of each: the account may have a million cards.
 const PAGE_OF_NUMBERS: Sql = bulk!(
-    concat!("SELECT ", card_columns!(), " FROM card JOIN "),
+    concat!("SELECT ", card_columns!(), " FROM "),
     [k text],
-    " AS wanted ON wanted.k = card.number WHERE card.account = $2 AND card.kind = $3 \
+    " AS wanted CROSS JOIN card WHERE card.number = wanted.k AND card.account = $2 AND card.kind = $3 \
      AND ($4 IS NULL OR card.status = $4) ORDER BY card.number LIMIT $5 OFFSET $6"
 );
-const AFTER: Sql = Sql::both(concat!(
+const AFTER: Sql =
+    Sql::both(concat!("SELECT ", card_columns!(), " FROM card WHERE number > $1 ORDER BY number LIMIT $2"));
+/// A kind at a time, since that is how the index of an account's cards is ordered.
+const AFTER_OF_ACCOUNT: Sql = Sql::both(concat!(
     "SELECT ",
     card_columns!(),
-    " FROM card WHERE number > $1 AND ($2 IS NULL OR account = $2) ORDER BY number LIMIT $3"
+    " FROM card WHERE account = $3 AND kind = $4 AND number > $1 ORDER BY number LIMIT $2"
 ));
 
 impl Store {
@@ -74,7 +89,8 @@ impl Store {
         let status = (&filter.status).into();
         let (account, kind) = (account.into(), kind.as_str().into());
         let found: Vec<CardRow> = if filter.numbers.is_empty() {
-            self.db.all(PAGE, &[account, kind, status, limit.into(), offset.into()]).await?
+            let page = if filter.status.is_some() { PAGE_IN_STATUS } else { PAGE };
+            self.db.all(page, &[account, kind, status, limit.into(), offset.into()]).await?
         } else {
             let wanted = keys(filter.numbers.iter().collect::<BTreeSet<_>>())?;
             let params = [(&wanted).into(), account, kind, status, limit.into(), offset.into()];
@@ -93,7 +109,15 @@ impl Store {
         after: &str,
         limit: i64,
     ) -> Result<Vec<CardView>, StoreError> {
-        let found: Vec<CardRow> = self.db.all(AFTER, &[after.into(), account.into(), limit.into()]).await?;
+        let page = [after.into(), limit.into()];
+        let Some(account) = account else { return self.complete(self.db.all(AFTER, &page).await?).await };
+        let mut found: Vec<CardRow> = Vec::new();
+        for kind in [CardKind::Sim, CardKind::CloudEsim] {
+            let of_kind = [page[0], page[1], account.into(), kind.as_str().into()];
+            found.extend(self.db.all::<CardRow>(AFTER_OF_ACCOUNT, &of_kind).await?);
+        }
+        found.sort_by(|one, other| one.number.cmp(&other.number));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         self.complete(found).await
     }
 }

@@ -77,7 +77,7 @@ async fn copy(
         if let Some(row) = &after {
             params.extend(table.table.key_columns().map(|column| param(row.get(column.name))));
         }
-        let page: Vec<String> = source.all(table.page(after.is_none()), &params).await?;
+        let page: Vec<String> = source.read_whole().await?.all(table.page(after.is_none()), &params).await?;
         let mut last = None;
         for json in &page {
             last = Some(checked(table, json)?);
@@ -148,8 +148,8 @@ async fn compare(
     source: &Database,
     target: &Database,
 ) -> Result<CopiedTable, StoreError> {
-    let ours = source.one::<String>(table.source_sums(), &[]).await?;
-    let theirs = target.one::<String>(table.target_sums(), &[]).await?;
+    let ours = source.read_whole().await?.one::<String>(table.source_sums(), &[]).await?;
+    let theirs = target.read_whole().await?.one::<String>(table.target_sums(), &[]).await?;
     let (ours, theirs) = (numbers(ours.as_deref())?, numbers(theirs.as_deref())?);
     let rows = ours.first().copied().and_then(|count| u64::try_from(count).ok());
     let rows = rows.ok_or_else(|| StoreError::Corrupt(format!("the count of {}", table.table.name)))?;

@@ -27,7 +27,10 @@ static COPY: LazyLock<Vec<Statements>> = LazyLock::new(|| all(Edition::This));
 static UPGRADE: LazyLock<Vec<Statements>> = LazyLock::new(|| all(Edition::First));
 
 fn all(edition: Edition) -> Vec<Statements> {
-    let tables = TABLES.iter().filter(|table| edition == Edition::First || !table.only_upgrade);
+    let tables = TABLES.iter().filter(|table| match edition {
+        Edition::First => !table.first.is_empty(),
+        Edition::This => !table.only_upgrade,
+    });
     tables.map(|table| Statements::of(table, edition)).collect()
 }
 

@@ -94,6 +94,7 @@ const RENEW: Sql =
     Sql::both("UPDATE lease SET lease_until = $4, status = $5 WHERE kind = $1 AND name = $2 AND epoch = $3");
 const LANES: Sql =
     Sql::both("SELECT name, holder, epoch, lease_until, status FROM lease WHERE kind = 'lane' ORDER BY name");
+const UNTIL: Sql = Sql::both("SELECT lease_until FROM lease WHERE kind = $1 AND name = $2");
 const FENCE: Sql = Sql {
     sqlite: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3",
     postgres: "SELECT epoch FROM lease WHERE kind = $1 AND name = $2 AND epoch = $3 FOR SHARE",
@@ -121,12 +122,39 @@ impl Store {
         until: UnixMs,
         seize: bool,
     ) -> Result<Option<(Lease, Before)>, StoreError> {
+        self.lease_if(kind, name, holder, until, |held_until| seize || held_until <= now).await
+    }
+
+    /// Takes a lease that is still held until `held_until`, a time of a clock that was ahead, and that nobody
+    /// renews.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn abandoned_lease(
+        &self,
+        kind: LeaseKind,
+        name: &str,
+        holder: &str,
+        held_until: UnixMs,
+        until: UnixMs,
+    ) -> Result<Option<(Lease, Before)>, StoreError> {
+        self.lease_if(kind, name, holder, until, |still| still == held_until).await
+    }
+
+    async fn lease_if(
+        &self,
+        kind: LeaseKind,
+        name: &str,
+        holder: &str,
+        until: UnixMs,
+        may_take: impl FnOnce(UnixMs) -> bool,
+    ) -> Result<Option<(Lease, Before)>, StoreError> {
         let key = [kind.as_str().into(), name.into()];
         let mut tx = self.db.write().await?;
         tx.run(CREATE, &key).await?;
         let row: Option<LaneRow> = tx.one(LOOK, &key).await?;
         let row = row.ok_or_else(|| StoreError::Missing(format!("lease {name}")))?;
-        if row.lease_until > now.0 && !seize {
+        if !may_take(UnixMs(row.lease_until)) {
             return Ok(None);
         }
         tx.run(TAKE, &[kind.as_str().into(), name.into(), holder.into(), until.into()]).await?;
@@ -138,6 +166,15 @@ impl Store {
             LaneRow { .. } => Before::Lost,
         };
         Ok(Some((Lease { kind, name: name.to_owned(), epoch }, before)))
+    }
+
+    /// Until when a lease is held, as far as its holder said.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn lease_until(&self, kind: LeaseKind, name: &str) -> Result<Option<UnixMs>, StoreError> {
+        let until: Option<i64> = self.db.one(UNTIL, &[kind.as_str().into(), name.into()]).await?;
+        Ok(until.map(UnixMs))
     }
 
     /// Extends a lease and reports how its work is.

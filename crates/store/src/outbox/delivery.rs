@@ -22,6 +22,15 @@ pub struct DueNotification {
     pub attempts: u32,
 }
 
+/// A waiting notification whose row is damaged.
+#[derive(Debug)]
+pub struct DamagedNotification {
+    pub id: String,
+    pub card: CardId,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
 row! {
     /// Where an account's notifications go.
     #[derive(Clone, PartialEq, Eq)]
@@ -57,7 +66,12 @@ row! {
 }
 
 impl DueRow {
-    fn due(self) -> Result<DueNotification, StoreError> {
+    fn due(self) -> Result<DueNotification, DamagedNotification> {
+        let (id, card) = (self.id.clone(), CardId(self.card));
+        self.sound().map_err(|error| DamagedNotification { id, card, error })
+    }
+
+    fn sound(self) -> Result<DueNotification, StoreError> {
         let number = self
             .number
             .ok_or_else(|| StoreError::Corrupt(format!("card {} of notification {}", self.card, self.id)))?;
@@ -105,13 +119,13 @@ impl Store {
     /// Notifications of an account to be tried now, one for each card, longest due first.
     ///
     /// # Errors
-    /// The database cannot be reached, or a row is damaged.
+    /// The database cannot be reached.
     pub async fn due_notifications(
         &self,
         account: &str,
         now: UnixMs,
         limit: i64,
-    ) -> Result<Vec<DueNotification>, StoreError> {
+    ) -> Result<Vec<Result<DueNotification, DamagedNotification>>, StoreError> {
         let select = select_due!("AND next_at <= $2 ORDER BY next_at, seq LIMIT $3");
         self.waiting_notifications(select, account, now, limit).await
     }
@@ -119,13 +133,13 @@ impl Store {
     /// Notifications of an account that have waited since `since` or longer, tried or held back.
     ///
     /// # Errors
-    /// The database cannot be reached, or a row is damaged.
+    /// The database cannot be reached.
     pub async fn overdue_notifications(
         &self,
         account: &str,
         since: UnixMs,
         limit: i64,
-    ) -> Result<Vec<DueNotification>, StoreError> {
+    ) -> Result<Vec<Result<DueNotification, DamagedNotification>>, StoreError> {
         let select = select_due!("AND state = 'waiting' AND waiting_since <= $2 LIMIT $3");
         self.waiting_notifications(select, account, since, limit).await
     }
@@ -136,9 +150,9 @@ impl Store {
         account: &str,
         at: UnixMs,
         limit: i64,
-    ) -> Result<Vec<DueNotification>, StoreError> {
+    ) -> Result<Vec<Result<DueNotification, DamagedNotification>>, StoreError> {
         let found: Vec<DueRow> = self.db.all(select, &[account.into(), at.into(), limit.into()]).await?;
-        found.into_iter().map(DueRow::due).collect()
+        Ok(found.into_iter().map(DueRow::due).collect())
     }
 
     /// How many notifications wait to be delivered; counts no further than `most`.

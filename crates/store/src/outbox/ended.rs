@@ -56,15 +56,16 @@ const TO_NOTIFY: Sql = bulk!(
     "SELECT refresh.id, refresh.card, card.number, card.kind, refresh.account, refresh.accepted_at, \
      refresh.finished_at, refresh.before, refresh.after, refresh.state, refresh.reason, refresh.detail FROM ",
     [k text],
-    " AS wanted JOIN refresh ON refresh.id = wanted.k JOIN card ON card.id = refresh.card \
-     JOIN account ON account.name = refresh.account WHERE account.notify_url IS NOT NULL ORDER BY refresh.id"
+    " AS wanted CROSS JOIN refresh CROSS JOIN card CROSS JOIN account WHERE refresh.id = wanted.k \
+     AND card.id = refresh.card AND account.name = refresh.account AND account.notify_url IS NOT NULL \
+     ORDER BY refresh.id"
 );
 
 /// What the operators allow the profiles of cards.
 const TOTALS: Sql = bulk!(
     "SELECT profile.card, profile.total FROM ",
     [k bigint],
-    " AS wanted JOIN profile ON profile.card = wanted.k"
+    " AS wanted CROSS JOIN profile WHERE profile.card = wanted.k"
 );
 
 row! {

@@ -20,6 +20,7 @@ row! {
         seq: i64,
         account: String,
         card: i64,
+        ended_at: Option<i64>,
     }
 }
 
@@ -42,7 +43,7 @@ impl Store {
     /// # Errors
     /// No such notification, or the database cannot be reached.
     pub async fn replay_notification(&self, id: &str, now: UnixMs) -> Result<(), StoreError> {
-        let select = Sql::both("SELECT seq, account, card FROM notification WHERE id = $1");
+        let select = Sql::both("SELECT seq, account, card, ended_at FROM notification WHERE id = $1");
         let mut tx = self.db.write().await?;
         let Some(row) = tx.one::<ReplayRow>(select, &[id.into()]).await? else {
             return Err(StoreError::Missing(format!("notification {id}")));
@@ -56,16 +57,18 @@ impl Store {
     /// # Errors
     /// The database cannot be reached; what was done until then stays done.
     pub async fn replay_dead(&self, account: Option<&str>, now: UnixMs) -> Result<u64, StoreError> {
+        // Along the index of what has ended, not through all there is.
         let select = Sql::both(
-            "SELECT seq, account, card FROM notification WHERE state = 'dead' AND ($1 = '' OR account = $1) \
-             AND seq > $2 ORDER BY seq LIMIT $3",
+            "SELECT seq, account, card, ended_at FROM notification WHERE state = 'dead' \
+             AND ended_at IS NOT NULL AND (ended_at, seq) > ($2, $3) AND ($1 = '' OR account = $1) \
+             ORDER BY ended_at, seq LIMIT $4",
         );
-        let (mut after, mut count) = (0_i64, 0);
+        let (mut after, mut count) = ((i64::MIN, 0_i64), 0);
         loop {
-            let values = [account.unwrap_or_default().into(), after.into(), CHUNK.into()];
+            let values = [account.unwrap_or_default().into(), after.0.into(), after.1.into(), CHUNK.into()];
             let found: Vec<ReplayRow> = self.db.all(select, &values).await?;
             let Some(last) = found.last() else { return Ok(count) };
-            after = last.seq;
+            after = (last.ended_at.unwrap_or_default(), last.seq);
             let mut tx = self.db.write().await?;
             replay(&mut tx, &found, now).await?;
             let detail = format!("dead={}", found.len());
@@ -87,10 +90,14 @@ impl Store {
         state: NotificationState,
         before: UnixMs,
     ) -> Result<bool, StoreError> {
-        let delete = Sql::both(
-            "DELETE FROM notification WHERE seq IN (SELECT seq FROM notification \
-             WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 LIMIT $3)",
-        );
+        let delete = Sql {
+            sqlite: "DELETE FROM notification WHERE seq IN (SELECT seq FROM notification \
+                     WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 \
+                     ORDER BY ended_at LIMIT $3)",
+            postgres: "DELETE FROM notification WHERE seq = ANY (ARRAY(SELECT seq FROM notification \
+                       WHERE state = $1 AND ended_at IS NOT NULL AND ended_at < $2 \
+                       ORDER BY ended_at LIMIT $3))",
+        };
         let mut tx = self.db.write().await?;
         fence(&mut tx, lease).await?;
         let gone = tx.run(delete, &[state.as_str().into(), before.into(), FORGET_CHUNK.into()]).await?;

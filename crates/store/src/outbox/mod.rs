@@ -14,7 +14,7 @@ pub(crate) mod prefs;
 mod settle;
 mod view;
 
-pub use delivery::{DueNotification, Receiver};
+pub use delivery::{DamagedNotification, DueNotification, Receiver};
 pub use prefs::NotificationPrefs;
 pub use settle::{Outcome, Settled};
 pub use view::{NotificationState, NotificationView};

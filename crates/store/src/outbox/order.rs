@@ -7,7 +7,7 @@ use simgauge_domain::time::UnixMs;
 /// Locks cards (by id, as everybody does), so that nobody else changes which of their notifications is the
 /// oldest. SQLite has one writer at a time anyway.
 const LOCK_CARDS: Sql = Sql {
-    sqlite: "SELECT id FROM card WHERE $1 = ''",
+    sqlite: "SELECT id FROM card WHERE id = 0 AND $1 = ''",
     postgres: "SELECT id FROM card WHERE id IN \
                (SELECT card FROM json_to_recordset($1::json) AS touched(card bigint)) ORDER BY id FOR UPDATE",
 };

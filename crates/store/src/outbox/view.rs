@@ -111,6 +111,9 @@ impl ViewRow {
     }
 }
 
+/// Notifications that are looked at in one statement.
+const LOOK_AT: i64 = 5_000;
+
 macro_rules! view_columns {
     () => {
         "SELECT notification.seq, notification.id, notification.account, notification.card, card.number, \
@@ -130,16 +133,19 @@ impl Store {
         state: Option<NotificationState>,
         limit: i64,
     ) -> Result<Vec<NotificationView>, StoreError> {
-        let select = Sql::both(concat!(
-            view_columns!(),
-            "FROM notification LEFT JOIN card ON card.id = notification.card \
-             WHERE ($1 = '' OR notification.account = $1) AND ($2 = '' OR notification.state = $2) \
-             ORDER BY notification.seq DESC LIMIT $3",
-        ));
-        let state = state.map_or("", NotificationState::as_str);
-        let found: Vec<ViewRow> =
-            self.db.all(select, &[account.unwrap_or_default().into(), state.into(), limit.into()]).await?;
-        found.into_iter().map(ViewRow::view).collect()
+        let mut found = Vec::new();
+        let mut before = None;
+        // In steps that have an end each, however few of them fit.
+        loop {
+            let left = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(limit));
+            let (page, next) =
+                self.notifications_before(before, account.unwrap_or_default(), state, left, LOOK_AT).await?;
+            found.extend(page);
+            before = next;
+            if next.is_none() || i64::try_from(found.len()).is_ok_and(|count| count >= limit) {
+                return Ok(found);
+            }
+        }
     }
 
     /// Notifications before the place `before` (all where there is none), newest first: at most `limit` of at

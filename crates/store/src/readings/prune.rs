@@ -7,7 +7,7 @@ use crate::store::Store;
 use serde::Serialize;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::daily::{Counted, prune};
-use simgauge_domain::period::TimeZone;
+use simgauge_domain::period::{TimeZone, local_day};
 use simgauge_domain::time::UnixMs;
 
 /// Cards that are pruned in one transaction.
@@ -33,7 +33,7 @@ struct ReadingKey {
 const NEXT: Sql = Sql::both("SELECT id FROM card WHERE id > $1 ORDER BY id LIMIT $2");
 /// SQLite has one writer at a time, so nobody else can change these cards. The statement finds no row there.
 const LOCK: Sql = Sql {
-    sqlite: "SELECT id FROM card WHERE $1 = ''",
+    sqlite: "SELECT id FROM card WHERE id = 0 AND $1 = ''",
     postgres: "SELECT id FROM card WHERE id IN \
                (SELECT k FROM json_to_recordset($1::json) AS wanted(k bigint)) ORDER BY id FOR UPDATE",
 };
@@ -50,10 +50,28 @@ const DELETE_READINGS: Sql = bulk!(
     " AS folded)"
 );
 
+const PROGRESS: Sql = Sql::both("SELECT place FROM fold_progress WHERE one = 1 AND day = $1");
+const SET_PROGRESS: Sql = Sql::both(
+    "INSERT INTO fold_progress (one, day, place) VALUES (1, $1, $2) \
+     ON CONFLICT (one) DO UPDATE SET day = excluded.day, place = excluded.place",
+);
+/// After every card.
+const DONE: CardId = CardId(i64::MAX);
+
 impl Store {
+    /// The card after which folding goes on for readings of days before that of `keep_from`: where it
+    /// stopped, before the first card where it has not begun, and after the last one where it is done.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn prune_place(&self, zone: &TimeZone, keep_from: UnixMs) -> Result<CardId, StoreError> {
+        let day = local_day(keep_from, zone).to_string();
+        Ok(CardId(self.db.one(PROGRESS, &[(&day).into()]).await?.unwrap_or_default()))
+    }
+
     /// Folds readings of days before that of `keep_from` into daily totals, for the next cards after `after`
     /// (all: id 0). Answers with the last card looked at, nothing where there are no more, and how many
-    /// readings went. No total changes by it.
+    /// readings went. No total changes by it. The place is remembered ([`Self::prune_place`]).
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.
@@ -74,6 +92,8 @@ impl Store {
             fold(readings, zone, keep_from, (&mut folded, &mut gone))?;
         }
         write(&mut tx, &folded, &gone).await?;
+        let day = local_day(keep_from, zone).to_string();
+        tx.run(SET_PROGRESS, &[(&day).into(), last.unwrap_or(DONE).into()]).await?;
         tx.commit().await?;
         Ok((last, gone.len()))
     }

@@ -56,7 +56,7 @@ const READINGS_OF: Sql = bulk!(
     "SELECT reading.card, reading.profile, reading.began_at, reading.as_of, reading.delta, reading.cycle \
      FROM ",
     [k bigint],
-    " AS wanted JOIN reading ON reading.card = wanted.k ORDER BY reading.card"
+    " AS wanted CROSS JOIN reading WHERE reading.card = wanted.k ORDER BY reading.card"
 );
 
 /// Every reading of these cards ([`keys`](crate::backend::keys)), by card.

@@ -83,9 +83,9 @@ const OF_CARD: Sql = Sql::both(
              ELSE (SELECT previous FROM refresh WHERE id = $2 AND card = $1) END \
          UNION ALL \
          SELECT refresh.id, refresh.previous, chain.place + 1 FROM chain \
-         JOIN refresh ON refresh.id = chain.previous WHERE chain.place < $3 \
-     ) SELECT refresh.*, card.number FROM chain JOIN refresh ON refresh.id = chain.id \
-     LEFT JOIN card ON card.id = refresh.card ORDER BY chain.place",
+         CROSS JOIN refresh WHERE refresh.id = chain.previous AND chain.place < $3 \
+     ) SELECT refresh.*, card.number FROM chain CROSS JOIN refresh \
+     LEFT JOIN card ON card.id = refresh.card WHERE refresh.id = chain.id ORDER BY chain.place",
 );
 const WAITING: Sql = Sql::both(
     "SELECT profile.iccid, task.attempts, task.not_before FROM task JOIN profile ON profile.id = \
@@ -97,7 +97,20 @@ fn views(found: Vec<NumberedRefreshRow>) -> Result<Vec<RefreshView>, StoreError>
     found.into_iter().map(NumberedRefreshRow::view).collect()
 }
 
+const LANES: Sql = Sql::both(
+    "SELECT DISTINCT profile.operator_account FROM refresh JOIN profile ON profile.card = refresh.card \
+     WHERE refresh.id = $1 ORDER BY profile.operator_account",
+);
+
 impl Store {
+    /// The operator accounts of a refresh's card.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn lanes_of_refresh(&self, id: &RefreshId) -> Result<Vec<String>, StoreError> {
+        self.db.all(LANES, &[id.as_str().into()]).await
+    }
+
     /// One refresh of an account.
     ///
     /// # Errors

@@ -11,5 +11,5 @@ pub use accept::{
     AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced,
 };
 pub use browse::{RefreshFilter, RefreshPage, WaitingTask};
-pub use tasks::{Postponed, Task, TaskKey, Waiting};
+pub use tasks::{DamagedTask, Postponed, SetAside, Task, TaskKey, Waiting};
 pub use view::RefreshView;

@@ -64,6 +64,12 @@ pub(super) fn book<'a>(endings: &[Ending<'a>], cards: &mut Cards) -> Result<Book
         if let Ok(reading) = &one.outcome {
             booked.count(one, reading, card)?;
         }
+        for refresh in &mut card.open {
+            // Accepted by a clock that was ahead: no reading would begin after that for a long time.
+            if refresh.accepted_at.is_of_a_clock_ahead(one.ended_at) {
+                refresh.accepted_at = one.began_at;
+            }
+        }
         let settlement = settle(&mut card.open, one.task.profile, one.began_at, one.outcome.as_ref().err());
         for (index, state) in settlement.changed {
             booked.changed.insert((one.card, index), (state, one.ended_at));
@@ -85,6 +91,11 @@ impl<'a> Booked<'a> {
     ) -> Result<(), StoreError> {
         let profile = one.task.profile;
         let last = card.profiles.entry(profile).or_default();
+        if let Some(last) = last.as_mut().filter(|last| last.began_at.is_of_a_clock_ahead(one.ended_at)) {
+            // Read by a clock that was ahead: everything after it would be late for a long time.
+            last.began_at = one.began_at;
+            last.as_of = last.as_of.map(|as_of| as_of.min(one.began_at));
+        }
         let step = step(last.as_ref(), reading, one.began_at);
         self.readings.push(ReadingRow::new(one, reading, &step)?);
         if step.kind == ReadingKind::Late {
@@ -98,7 +109,8 @@ impl<'a> Booked<'a> {
         if step.delta == 0 {
             return Ok(());
         }
-        let entries = card.ledger.book(step.delta, moment(reading.as_of, one.began_at)).entries;
+        let booked = card.ledger.book(step.delta, moment(reading.as_of, one.began_at));
+        let entries = booked.map_err(|full| StoreError::TooManyBytes(full.bytes))?.entries;
         for (line, entry) in entries.into_iter().enumerate() {
             self.bookings.push(BookingRow {
                 card: one.card,

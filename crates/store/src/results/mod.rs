@@ -5,6 +5,7 @@ pub(crate) mod card;
 pub(crate) mod model;
 pub(crate) mod notify;
 pub(crate) mod rows;
+pub(crate) mod set_aside;
 pub(crate) mod sql;
 pub(crate) mod write;
 

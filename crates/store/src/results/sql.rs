@@ -37,17 +37,17 @@ pub(super) const HEADS: Sql = Sql {
 pub(super) const PROFILES: Sql = bulk!(
     concat!("SELECT ", profile_columns!(), " FROM "),
     [k bigint],
-    " AS wanted JOIN profile ON profile.card = wanted.k"
+    " AS wanted CROSS JOIN profile WHERE profile.card = wanted.k"
 );
 /// The platform's own packages on them.
 pub(super) const PACKAGES: Sql = bulk!(
     "SELECT package.* FROM ",
     [k bigint],
-    " AS wanted JOIN package ON package.card = wanted.k"
+    " AS wanted CROSS JOIN package WHERE package.card = wanted.k"
 );
 /// Refreshes by id: one step along cards' chains.
 pub(super) const CHAIN: Sql =
-    bulk!("SELECT refresh.* FROM ", [k text], " AS wanted JOIN refresh ON refresh.id = wanted.k");
+    bulk!("SELECT refresh.* FROM ", [k text], " AS wanted CROSS JOIN refresh WHERE refresh.id = wanted.k");
 /// Appends readings.
 pub(super) const INSERT_READINGS: Sql = bulk!(
     "INSERT INTO reading (card, profile, began_at, synced_at, as_of, period_kind, period_key, period_start, \

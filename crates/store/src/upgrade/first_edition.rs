@@ -1,7 +1,7 @@
 //! Recognising a store of the first edition, and what is to be done before and after its rows are copied.
 
 use super::notified_state;
-use crate::backend::{Database, Sql, is_first_edition};
+use crate::backend::{Database, Sql, Tx as _, is_first_edition};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -59,7 +59,7 @@ pub(crate) async fn complete(source: &Database, target: &Database) -> Result<(),
         "SELECT number FROM card WHERE operator_account IS NOT NULL AND profile IS NULL ORDER BY number \
          LIMIT 1",
     );
-    match target.one::<String>(dangling, &[]).await? {
+    match target.read_whole().await?.one::<String>(dangling, &[]).await? {
         Some(number) => Err(StoreError::Corrupt(format!("card {number} has no profile of its own number"))),
         None => Ok(()),
     }

@@ -170,3 +170,40 @@ async fn thresholds_and_old_usage_are_notified_once(
     assert!(read(20_800, 1000, 0).await.is_empty());
     assert_eq!(read(40_000, 1000, 2).await, ["usage.stale"]);
 }
+
+/// A clock was a day ahead when the card was read, and was put back.
+#[rstest]
+#[tokio::test]
+async fn a_reading_after_one_of_a_clock_that_was_ahead_counts(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    const DAY: i64 = 86_400;
+    let store = stocked(database).await;
+    accept(&store, &[call("8901", 1, at(DAY))], at(DAY)).await;
+    let lease = lease(&store).await;
+    let task = tasks(&store).await.pop().unwrap();
+    store.finish(&lease, &[finished(&task, at(DAY), Ok(reading(100)))]).await.unwrap();
+    accept(&store, &[call("8901", 2, at(10))], at(10)).await;
+    accepted(&accept(&store, &[call("8901", 3, at(DAY + 1))], at(400)).await[0]);
+    let task = tasks(&store).await.pop().unwrap();
+    store.finish(&lease, &[finished(&task, at(401), Ok(reading(250)))]).await.unwrap();
+    let card = store.card("acme", CardKind::Sim, "8901").await.unwrap().unwrap();
+    assert_eq!(card.profiles[0].used, Some(250), "it is not late");
+    assert_eq!(card.profiles[0].synced_at, Some(UnixMs(at(401).0 + 500)));
+}
+
+/// It was accepted by a clock that was ahead, and its reading began after that was put back.
+#[rstest]
+#[tokio::test]
+async fn a_refresh_accepted_in_the_future_ends_with_its_first_reading(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    const DAY: i64 = 86_400;
+    let store = stocked(database).await;
+    let id = accepted(&accept(&store, &[call("8901", 1, at(DAY))], at(DAY)).await[0]);
+    let lease = lease(&store).await;
+    let task = tasks(&store).await.pop().unwrap();
+    store.finish(&lease, &[finished(&task, at(10), Ok(reading(100)))]).await.unwrap();
+    assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().state, RefreshState::Succeeded);
+    assert!(tasks(&store).await.is_empty());
+}

@@ -48,6 +48,7 @@ pub fn call(number: &str, n: u32, now: UnixMs) -> AcceptCall {
         kind: if number.len() > 22 { CardKind::CloudEsim } else { CardKind::Sim },
         number: number.into(),
         sign: sign(n),
+        sign_was_used: false,
         id: RefreshId::new(now, u128::from(n)),
     }
 }
@@ -117,5 +118,5 @@ pub async fn lease(store: &Store) -> Lease {
 
 /// The oldest tasks of the account.
 pub async fn tasks(store: &Store) -> Vec<Task> {
-    store.tasks_after(LANE, "acme", None, 10).await.unwrap()
+    store.tasks_after(LANE, "acme", None, 10).await.unwrap().into_iter().map(Result::unwrap).collect()
 }

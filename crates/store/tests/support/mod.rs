@@ -1,5 +1,8 @@
 //! A store of its own for each test, on either database.
 
+#[cfg(debug_assertions)] // Only such builds tell which statements they use.
+mod plans;
+
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_store::{
     Ended, Finished, LaneResults, Lease, Postponed, Store, StoreError, TaskKey, sqlite_file,
@@ -23,6 +26,8 @@ pub struct TestStore {
 
 impl TestStore {
     pub async fn new(database: Database) -> Self {
+        #[cfg(debug_assertions)]
+        plans::watch(database);
         let dir = tempfile::tempdir().unwrap();
         let url = match database {
             Database::Sqlite => format!("sqlite://{}", dir.path().join("store.db").display()),

@@ -150,6 +150,7 @@ impl Setup {
                 kind: CardKind::Sim,
                 number: cards::number(n),
                 sign: format!("{n:040X}"),
+                sign_was_used: false,
                 id: RefreshId::new(now, n.into()),
             })
             .collect();

@@ -32,14 +32,14 @@ fn what_expires_first_is_booked_first_and_taken_back_last() {
         package("first", Some(10), Some(9), Some(40)),
         package("future", Some(10), Some(30), Some(35)),
     ]);
-    let booked = books.book(57, UnixMs(20));
+    let booked = books.book(57, UnixMs(20)).expect("it fits");
     let order = [("first", 10), ("a", 10), ("b", 10), ("later", 10), ("never", 10), ("-", 7)];
     assert_eq!(lines(&booked.entries), order);
     // 45 is after "first" expired; a correction still reaches it.
-    let back = books.book(-55, UnixMs(45));
+    let back = books.book(-55, UnixMs(45)).expect("it fits");
     let order = [("-", -7), ("never", -10), ("later", -10), ("b", -10), ("a", -10), ("first", -8)];
     assert_eq!((lines(&back.entries), back.unbooked), (order.to_vec(), 0));
-    let more = books.book(-5, UnixMs(45));
+    let more = books.book(-5, UnixMs(45)).expect("it fits");
     assert_eq!((lines(&more.entries), more.unbooked), (vec![("first", -2)], 3));
     assert_eq!(books.sum(), 0);
 }
@@ -47,18 +47,18 @@ fn what_expires_first_is_booked_first_and_taken_back_last() {
 #[test]
 fn validity_is_half_open() {
     let books = ledger(&[package("a", None, Some(10), Some(20))]);
-    let target = |at| lines(&books.clone().book(1, UnixMs(at)).entries)[0].0 == "a";
+    let target = |at| lines(&books.clone().book(1, UnixMs(at)).expect("it fits").entries)[0].0 == "a";
     assert_eq!([9, 10, 19, 20].map(target), [false, true, true, false]);
 }
 
 #[test]
 fn overage_moves_only_when_asked_to() {
     let mut books = ledger(&[package("a", Some(10), None, Some(100))]);
-    books.book(25, UnixMs(1));
+    books.book(25, UnixMs(1)).expect("it fits");
     books.add_package(package("b", Some(10), Some(2), None)).expect("a new code");
     assert_eq!(books.set_total("a", Some(12)).expect("known"), []);
     assert_eq!((books.overage, books.sum()), (15, 25), "neither a new package nor a top-up moves it");
-    assert_eq!(lines(&books.book(5, UnixMs(3)).entries), [("a", 2), ("b", 3)]);
+    assert_eq!(lines(&books.book(5, UnixMs(3)).expect("it fits").entries), [("a", 2), ("b", 3)]);
     assert_eq!(lines(&books.cover_overage("b").expect("known")), [("b", 7), ("-", -7)]);
     assert_eq!(lines(&books.set_total("a", Some(4)).expect("known")), [("a", -8), ("-", 8)]);
     assert_eq!(lines(&books.remove_package("b").expect("known")), [("b", -10), ("-", 10)]);
@@ -113,7 +113,7 @@ proptest! {
             let entries = match event {
                 Event::Book { delta, at } => {
                     let taken = u64::try_from(-delta).unwrap_or(0).min(books.sum());
-                    let booked = books.book(delta, UnixMs(at));
+                    let booked = books.book(delta, UnixMs(at)).expect("it fits");
                     let moved: i128 = booked.entries.iter().map(|entry| i128::from(entry.bytes)).sum();
                     prop_assert_eq!(moved, i128::from(delta) + i128::from(booked.unbooked));
                     if delta < 0 {
@@ -169,7 +169,7 @@ proptest! {
         }
         for (delta, at) in deltas {
             let at = UnixMs(at);
-            let booked = books.book(delta, at);
+            let booked = books.book(delta, at).expect("it fits");
             let mut valid: Vec<&Package> =
                 books.packages.iter().filter(|package| package.is_valid(at)).collect();
             valid.sort_by(|one, other| one.before(other));
@@ -184,4 +184,52 @@ proptest! {
             }
         }
     }
+
+    /// The same with bytes at the ends of the range: what does not fit is refused and changes nothing, and
+    /// what is booked is the sum of the differences to the byte.
+    #[test]
+    fn the_books_balance_at_the_ends_of_the_range(
+        drawn in proptest::collection::vec(
+            (any::<bool>(), proptest::option::of(extreme_bytes())), 0..4,
+        ),
+        deltas in proptest::collection::vec(extreme_deltas(), 1..20),
+    ) {
+        let mut books = Ledger::default();
+        for (index, (is_valid, total)) in (0..).zip(drawn) {
+            let valid_from = (!is_valid).then_some(UnixMs(100));
+            let package =
+                Package { code: u32::to_string(&index), total, valid_from, valid_to: None, booked: 0 };
+            books.add_package(package).expect("codes differ");
+        }
+        let mut sum = 0_i128;
+        for delta in deltas {
+            let before = books.clone();
+            match books.book(delta, UnixMs(1)) {
+                Ok(booked) => {
+                    let moved: i128 = booked.entries.iter().map(|entry| i128::from(entry.bytes)).sum();
+                    prop_assert_eq!(moved, i128::from(delta) + i128::from(booked.unbooked));
+                    sum += moved;
+                }
+                Err(full) => {
+                    prop_assert_eq!(full.bytes, delta.unsigned_abs());
+                    prop_assert!(sum + i128::from(delta) > i128::from(i64::MAX));
+                    prop_assert_eq!(&books, &before);
+                }
+            }
+            let held = books.packages.iter().fold(i128::from(books.overage), |sum, package| {
+                sum + i128::from(package.booked)
+            });
+            prop_assert_eq!(held, sum);
+            prop_assert!((0..=i128::from(i64::MAX)).contains(&sum));
+        }
+    }
+}
+
+fn extreme_bytes() -> impl Strategy<Value = u64> {
+    let most = u64::MAX;
+    prop_oneof![0_u64..10, (most - 10)..=most, ((most / 2) - 10)..=(most / 2 + 10), any::<u64>()]
+}
+
+fn extreme_deltas() -> impl Strategy<Value = i64> {
+    prop_oneof![-10_i64..10, (i64::MAX - 10)..=i64::MAX, i64::MIN..=(i64::MIN + 10), any::<i64>()]
 }

@@ -1,7 +1,7 @@
 //! Cards in and out of a real store.
 
 use crate::cli::test_store::TestStore;
-use simgauge_admin::import::{CHUNK_ROWS, CardImportSummary, ImportOptions, Mode, Warnings};
+use simgauge_admin::import::{CHUNK_ROWS, CardImportSummary, ErrorsTarget, ImportOptions, Mode, Warnings};
 use simgauge_admin::{AdminError, ExportedCards};
 use simgauge_domain::card_kind::CardKind;
 use std::fmt::Write as _;
@@ -24,9 +24,9 @@ impl Cards {
 
     async fn try_import(&self, text: &str, mode: Mode) -> Result<CardImportSummary, AdminError> {
         let from = Box::new(Cursor::new(text.as_bytes().to_vec()));
-        let errors_path = self.0.dir.path().join("cards.csv.errors.csv");
+        let errors = ErrorsTarget::Path(self.0.dir.path().join("cards.csv.errors.csv"));
         let operators = ["main".to_owned(), "second".to_owned()];
-        let options = ImportOptions { errors_path, shown_rows: 5, progress: &|_| {} };
+        let options = ImportOptions { errors, shown_rows: 5, progress: &|_| {} };
         self.0.admin.import_cards(from, &operators, mode, options).await
     }
 

@@ -148,6 +148,9 @@ fn limits(limits: &Limits) -> Vec<String> {
             human::duration(limits.min_refresh_seconds.into())
         ));
     }
+    if let Some(seconds) = limits.retry_after_max_seconds {
+        lines.push(format!("Retry-After cut to {}", human::duration(seconds.into())));
+    }
     lines
 }
 

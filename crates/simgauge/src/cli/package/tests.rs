@@ -5,7 +5,7 @@ use crate::cli::output::Output;
 use crate::cli::test_store::TestStore;
 use clap::Parser;
 use serde_json::json;
-use simgauge_admin::import::{ImportOptions, ImportSummary};
+use simgauge_admin::import::{ErrorsTarget, ImportOptions, ImportSummary};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_store::ImportRow;
@@ -54,8 +54,8 @@ impl Packages {
 
     async fn import(&self, text: &str) -> ImportSummary {
         let from = Box::new(Cursor::new(text.as_bytes().to_vec()));
-        let errors_path = self.on.dir.path().join("errors.csv");
-        let options = ImportOptions { errors_path, shown_rows: 5, progress: &|_| {} };
+        let errors = ErrorsTarget::Path(self.on.dir.path().join("errors.csv"));
+        let options = ImportOptions { errors, shown_rows: 5, progress: &|_| {} };
         self.on.admin.import_packages(from, &self.zone, options).await.expect("import")
     }
 

@@ -30,7 +30,7 @@ const FOR_ALL: [(&str, Method); 6] = [
     ("/console/login", Method::GET),
     ("/console/login", Method::POST),
     ("/console/logout", Method::POST),
-    ("/console/taste", Method::POST),
+    ("/console/preferences", Method::POST),
     ("/console/assets/{version}/{name}", Method::GET),
 ];
 

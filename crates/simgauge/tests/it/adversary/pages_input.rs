@@ -51,7 +51,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ("/notifications/X/replay", &["back", "account"]),
     ("/notifications/replay-dead", &["account", "back"]),
     ("/import/X", &["mode"]),
-    ("/taste", &["language", "theme", "back"]),
+    ("/preferences", &["language", "theme", "back"]),
 ];
 /// More bytes in each part make too long an address.
 const LONG: usize = 2_000;

@@ -1,6 +1,7 @@
 //! What an admin does, and what comes of it.
 
 use super::browser::{Browser, Page, admins};
+use crate::support::process::Process;
 use crate::support::{ICCID, LANE, OPERATOR, TestServer, server};
 use futures::StreamExt as _;
 use simgauge_domain::refresh::RefreshState;
@@ -195,4 +196,27 @@ async fn a_file_that_is_too_large_is_refused() {
     let page = ann.upload(&csrf, "large.csv", &"x".repeat(1024 * 1024 + 1)).await;
     assert_eq!(page.status, 413);
     ann.upload(&csrf, "right.csv", &"x".repeat(1000)).await.expect(303);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_uploaded_files_nothing_is_left_after_a_kill() {
+    let mut server = server().start().await;
+    admins(&server, &[("ann", AdminRole::Full)]).await;
+    server.stop().await;
+    let (logs, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = temporary.path().to_str().unwrap();
+    let mut process =
+        Process::serve_in(&server, logs.path(), &server.config.store.url, &[("TMPDIR", folder)]);
+    server.url.clone_from(&process.url);
+    let mut ann = Browser::of(&server, "ann").await;
+    let csrf = ann.get("/console/import").await.csrf();
+    let file = "iccid,account,operator_account\n8986000000000000002,acme,main\nx,acme,main\n";
+    let job = ann.upload(&csrf, "cards.csv", file).await.expect(303).location().to_owned();
+    let errors = format!("{job}/errors.csv");
+    until(&mut ann, &job, |page| page.text.contains(&errors)).await;
+    let rows = ann.get(&errors).await.expect(200).text;
+    assert!(rows.starts_with("line,reason,iccid") && rows.contains("\n3,"), "{rows}");
+    process.kill();
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

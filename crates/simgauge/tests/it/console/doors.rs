@@ -2,7 +2,9 @@
 
 use super::browser::{Browser, PASSWORD, admins};
 use crate::support::{ICCID, LANE, server};
+use simgauge::config::Config;
 use simgauge_store::AdminRole;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const HEADER: &str = "x-forwarded-for";
@@ -38,6 +40,7 @@ const ACTIONS: &[&str] = &[
     "/console/cards/8988308650100524999/refresh",
     "/console/operators/main/pause",
     "/console/operators/main/resume",
+    "/console/operators/main/retry",
     "/console/apps",
     "/console/apps/k/rotate",
     "/console/apps/k/disable",
@@ -47,6 +50,30 @@ const ACTIONS: &[&str] = &[
     "/console/import",
     "/console/import/x",
 ];
+
+/// Paths that nobody has to be logged in for, or that show nothing.
+const OPEN: &[&str] =
+    &["/console/login", "/console/logout", "/console/preferences", "/console/{*rest}", "/console/"];
+
+/// Whether a path fits a pattern of the router.
+fn fits(path: &str, pattern: &str) -> bool {
+    let (path, pattern): (Vec<_>, Vec<_>) = (path.split('/').collect(), pattern.split('/').collect());
+    let is_same = |(part, wanted): (&&str, &&str)| part == wanted || wanted.starts_with('{');
+    path.len() == pattern.len() && path.iter().zip(&pattern).all(is_same)
+}
+
+#[test]
+fn every_path_of_the_router_is_tried() {
+    let router = include_str!("../../../../console/src/router.rs");
+    let patterns: Vec<&str> =
+        router.split(".route(\"").skip(1).filter_map(|route| route.split('"').next()).collect();
+    assert!(patterns.len() > 30, "{patterns:?}");
+    for pattern in patterns {
+        let tried = PAGES.iter().chain(ACTIONS).any(|path| fits(path, pattern));
+        let is_open = OPEN.contains(&pattern) || pattern.starts_with("/console/assets/");
+        assert!(tried || is_open, "add {pattern} to PAGES or ACTIONS");
+    }
+}
 
 #[tokio::test]
 async fn nothing_is_shown_to_strangers_and_every_answer_has_the_headers() {
@@ -133,7 +160,7 @@ async fn logging_in_and_out() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitors() {
-    let server = server().start().await;
+    let server = server().configure(trust_loopback).start().await;
     admins(&server, ANN).await;
     let mut ann = Browser::new(&server);
     ann.always.push(("x-forwarded-proto", "https".into()));
@@ -156,6 +183,27 @@ async fn behind_a_trusted_proxy_cookies_are_secure_and_addresses_are_the_visitor
     elsewhere.log_in("ann", PASSWORD).await.expect(303);
 }
 
+fn trust_loopback(config: &mut Config) {
+    config.console.trusted_proxies = vec!["127.0.0.1".parse::<IpAddr>().unwrap().into()];
+}
+
+/// Any program on this machine could write the headers.
+#[tokio::test]
+async fn without_a_named_proxy_loopback_is_believed_nothing() {
+    let server = server().start().await;
+    admins(&server, ANN).await;
+    let mut last = 0;
+    for number in 0..6 {
+        let mut browser = Browser::new(&server);
+        browser.always.push((HEADER, format!("198.51.100.{number}")));
+        browser.always.push(("x-forwarded-proto", "https".into()));
+        let page = browser.log_in("ann", "wrong password").await;
+        assert!(!page.headers.contains_key("strict-transport-security"));
+        last = page.status;
+    }
+    assert_eq!(last, 429, "all six come from 127.0.0.1");
+}
+
 /// What a proxy sends in `X-Forwarded-For`, and who the caller is: unknown behind a malformed hop.
 const FORWARDED: &[(&str, Option<&str>)] = &[
     ("198.51.100.1", Some("198.51.100.1")),
@@ -171,6 +219,7 @@ async fn api_and_console_find_the_same_caller_in_forwarded_headers() {
     let server = server()
         .configure(|config| {
             config.api.app_reload_seconds = 1;
+            trust_loopback(config);
             config.server.trusted_proxies = config.console.trusted_proxies.clone();
         })
         .start()
@@ -266,7 +315,7 @@ async fn forms_of_others_are_refused_and_change_nothing() {
     let mut ann = Browser::of(&server, "ann").await;
     let bobs = Browser::of(&server, "bob").await.get("/console").await.csrf();
     let own = ann.get("/console").await.csrf();
-    for path in ACTIONS.iter().chain(&["/console/logout", "/console/taste"]) {
+    for path in ACTIONS.iter().chain(&["/console/logout", "/console/preferences"]) {
         for csrf in ["", "0", bobs.as_str()] {
             let page = ann.post(path, &[("csrf", csrf), ("account", "acme"), ("mode", "good_rows")]).await;
             assert!(matches!(page.status, 400 | 403), "{path}: {}", page.status);
@@ -304,8 +353,8 @@ async fn who_may_only_look_cannot_act() {
         }
     }
     assert!(!server.store().is_lane_paused(LANE).await.unwrap());
-    // Their own session and taste are theirs.
-    bob.submit("/console", "/console/taste", &[("theme", "dark")]).await.expect(303);
+    // Their own session and preferences are theirs.
+    bob.submit("/console", "/console/preferences", &[("theme", "dark")]).await.expect(303);
     bob.submit("/console", "/console/logout", &[]).await.expect(303);
 }
 
@@ -315,12 +364,12 @@ async fn language_and_theme_are_kept() {
     admins(&server, ANN).await;
     let mut ann = Browser::of(&server, "ann").await;
     assert!(ann.get("/console").await.text.contains("<html lang=\"en\" data-theme=\"auto\">"));
-    let taste = [("language", "zh"), ("back", "/console/cards")];
+    let preferences = [("language", "zh"), ("back", "/console/cards")];
     assert_eq!(
-        ann.submit("/console", "/console/taste", &taste).await.expect(303).location(),
+        ann.submit("/console", "/console/preferences", &preferences).await.expect(303).location(),
         "/console/cards"
     );
-    ann.submit("/console", "/console/taste", &[("theme", "dark"), ("back", "//evil.example")])
+    ann.submit("/console", "/console/preferences", &[("theme", "dark"), ("back", "//evil.example")])
         .await
         .expect(303);
     let page = ann.get("/console/cards").await;

@@ -24,6 +24,7 @@ fn scene(database: Database) -> Builder {
         buckets: vec![Bucket { scope: Scope::Credential, limit: RATE, per_seconds: 1 }],
         max_concurrent: 4,
         min_refresh_seconds: 0,
+        retry_after_max_seconds: None,
     };
     server()
         .database(database)

@@ -3,6 +3,7 @@
 pub mod call;
 pub mod collector;
 pub mod demo;
+pub mod disk;
 pub mod process;
 pub mod program;
 pub mod receiver;
@@ -196,6 +197,7 @@ pub fn operator_account(name: &str, base_url: &str) -> OperatorAccountConfig {
             buckets: vec![Bucket { scope: Scope::Credential, limit: 1000, per_seconds: 1 }],
             max_concurrent: 8,
             min_refresh_seconds: 0,
+            retry_after_max_seconds: None,
         }),
         time_zone: None,
         billing_day: None,

@@ -10,6 +10,8 @@ use sqlx::query::Query;
 use sqlx::{Arguments as _, Postgres, Transaction};
 
 fn query(sql: Sql, params: &[Param<'_>]) -> Result<Query<'static, Postgres, PgArguments>, StoreError> {
+    #[cfg(debug_assertions)]
+    crate::backend::watch::used("postgres", sql.postgres, params);
     let mut arguments = PgArguments::default();
     for param in params {
         match param {

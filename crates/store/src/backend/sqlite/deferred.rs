@@ -13,6 +13,7 @@
 //! One process serves an SQLite file, and only that one accepts; it remembers. Others look through the tasks.
 
 use crate::backend::sql::Sql;
+use crate::backend::sqlite::statement::prepared;
 use crate::backend::values::refresh_id_from_db;
 use crate::error::StoreError;
 use rusqlite::{Connection, params};
@@ -66,7 +67,7 @@ impl DeferredCardUpdates {
 
     fn keep_at_most(&self, tx: &Connection, most: usize) -> Result<(), StoreError> {
         let mut memory = Memory { cards: BTreeMap::new(), most, sweep: CardId(0) };
-        let mut tasks = tx.prepare("SELECT card, refresh FROM task")?;
+        let mut tasks = prepared(tx, "SELECT card, refresh FROM task")?;
         let mut rows = tasks.query([])?;
         while let Some(row) = rows.next()? {
             let card = CardId(row.get(0)?);
@@ -119,7 +120,8 @@ impl DeferredCardUpdates {
         if surplus.is_empty() {
             return Ok(Written(surplus));
         }
-        let mut card = tx.prepare_cached(
+        let mut card = prepared(
+            tx,
             "UPDATE card SET last_refresh = ?2, accepted_at = ?3 \
              WHERE id = ?1 AND (last_refresh IS NULL OR last_refresh < ?2)",
         )?;

@@ -3,7 +3,8 @@
 //! **Connections.** SQLite has one writer at a time, so one connection writes and others read beside it
 //! (write-ahead log). A write holds the [`WriterGuard`](writer::WriterGuard). Callers wait in line for
 //! it without blocking a thread, at most five seconds. Readers come from a small pool and cannot write. Every
-//! connection keeps its prepared statements.
+//! connection keeps its prepared statements. A statement of a reader that takes longer than
+//! [`READ_LIMIT`](crate::backend::limit::READ_LIMIT) is stopped.
 //!
 //! **Threads.** A statement runs on the thread that asks. A driver that hands statements and rows from thread
 //! to thread costs several times as much as the work itself. On a multi-threaded runtime the thread's other
@@ -26,6 +27,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod deferred;
+mod limit;
 pub(crate) mod log;
 pub(crate) mod readers;
 pub(crate) mod statement;

@@ -1,10 +1,13 @@
 //! The connections that read beside the writer.
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_reader};
+use super::limit::Until;
+use crate::backend::limit::READ_LIMIT;
 use crate::error::StoreError;
 use rusqlite::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -15,7 +18,21 @@ pub(crate) struct Readers {
     most: u32,
     free: Arc<Semaphore>,
     /// Connections that nobody uses.
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Arc<Mutex<Vec<Opened>>>,
+}
+
+/// A connection and until when its statement may run.
+#[derive(Debug)]
+struct Opened {
+    connection: Connection,
+    until: Until,
+}
+
+impl Opened {
+    fn new(file: &Path) -> Result<Self, StoreError> {
+        let connection = open_reader(file)?;
+        Ok(Self { until: Until::of(&connection)?, connection })
+    }
 }
 
 impl Readers {
@@ -29,11 +46,12 @@ impl Readers {
         let permit = timeout(BUSY_TIMEOUT, Arc::clone(&self.free).acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::busy())?.map_err(|_| StoreError::Closed)?;
         let idle = lock(&self.idle).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => blocking(|| open_reader(&self.file))?,
+        let opened = match idle {
+            Some(opened) => opened,
+            None => blocking(|| Opened::new(&self.file))?,
         };
-        Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit })
+        let idle = Arc::clone(&self.idle);
+        Ok(Reader { opened: Some(opened), limit: Some(READ_LIMIT), idle, _permit: permit })
     }
 
     /// Closes the connections, once what runs on them is done.
@@ -46,7 +64,7 @@ impl Readers {
     }
 }
 
-fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+fn lock(idle: &Mutex<Vec<Opened>>) -> std::sync::MutexGuard<'_, Vec<Opened>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -54,20 +72,93 @@ fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connecti
 #[derive(Debug)]
 pub(crate) struct Reader {
     /// There until it is dropped.
-    connection: Option<Connection>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    opened: Option<Opened>,
+    /// How long each of its statements may take.
+    limit: Option<Duration>,
+    idle: Arc<Mutex<Vec<Opened>>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Reader {
     /// SQLite itself.
     pub(crate) fn connection(&self) -> Result<&Connection, StoreError> {
-        self.connection.as_ref().ok_or(StoreError::Closed)
+        self.opened.as_ref().map(|opened| &opened.connection).ok_or(StoreError::Closed)
+    }
+
+    /// The same connection, whose statements may take as long as they like.
+    pub(crate) fn without_limit(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
+    /// From the next statement on everything is of one moment, until it is dropped.
+    pub(crate) fn of_one_moment(self) -> Result<Self, StoreError> {
+        self.connection()?.prepare_cached("BEGIN")?.execute([])?;
+        Ok(self)
+    }
+
+    /// Runs a statement within the limit.
+    pub(super) fn read<T>(
+        &self,
+        statement: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let opened = self.opened.as_ref().ok_or(StoreError::Closed)?;
+        opened.until.run(self.limit, || statement(&opened.connection))
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        lock(&self.idle).extend(self.connection.take());
+        let Some(opened) = self.opened.take() else { return };
+        // One that cannot end what it began is closed.
+        if opened.connection.is_autocommit() || opened.connection.execute_batch("ROLLBACK").is_ok() {
+            lock(&self.idle).push(opened);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sql::{Param, Sql};
+    use crate::backend::sqlite::connection::open_writer;
+    use crate::backend::tx::Tx as _;
+    use tempfile::TempDir;
+
+    /// Counts to a number: some seconds for a large one.
+    const COUNT: Sql = Sql::sqlite(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT max(i) FROM n",
+    );
+
+    fn readers(dir: &TempDir) -> Readers {
+        let file = dir.path().join("store.db");
+        open_writer(&file, true).expect("a database");
+        Readers::new(file, 1)
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_takes_too_long_is_stopped() {
+        let dir = tempfile::tempdir().expect("folder");
+        let readers = readers(&dir);
+        let mut reader = readers.get().await.expect("a reader");
+        reader.limit = Some(Duration::from_millis(20));
+        let many: Param<'_> = 20_000_000_i64.into();
+        let stopped = reader.one::<i64>(COUNT, &[many]).await;
+        assert!(matches!(stopped, Err(StoreError::TookTooLong)), "{stopped:?}");
+        // The connection is as good as before.
+        assert_eq!(reader.one::<i64>(COUNT, &[10_i64.into()]).await.expect("read"), Some(10));
+        drop(reader);
+        let mut reader = readers.get().await.expect("a reader").without_limit();
+        assert_eq!(reader.one::<i64>(COUNT, &[100_000_i64.into()]).await.expect("read"), Some(100_000));
+    }
+
+    #[tokio::test]
+    async fn what_is_of_one_moment_ends_when_it_is_dropped() {
+        let dir = tempfile::tempdir().expect("folder");
+        let readers = readers(&dir);
+        let reader = readers.get().await.expect("a reader").of_one_moment().expect("begun");
+        assert!(!reader.connection().expect("open").is_autocommit());
+        drop(reader);
+        assert!(readers.get().await.expect("a reader").connection().expect("open").is_autocommit());
     }
 }

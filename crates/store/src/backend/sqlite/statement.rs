@@ -17,13 +17,20 @@ impl ToSql for Param<'_> {
     }
 }
 
+/// A statement that stays prepared. Every statement is prepared here, so that tests see all of them.
+pub(crate) fn prepared<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    #[cfg(debug_assertions)]
+    crate::backend::watch::used("sqlite", sql, &[]);
+    connection.prepare_cached(sql)
+}
+
 /// SQLite numbers `$3`, `$1` by their first use, so each is bound by the number in its name.
 fn prepare<'c>(
     connection: &'c Connection,
     sql: &str,
     params: &[Param<'_>],
 ) -> Result<CachedStatement<'c>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = prepared(connection, sql)?;
     for index in 1..=statement.parameter_count() {
         let number = statement.parameter_name(index).and_then(|name| name.get(1..)?.parse::<usize>().ok());
         let param = number.and_then(|number| params.get(number.checked_sub(1)?));

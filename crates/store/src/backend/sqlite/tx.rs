@@ -9,22 +9,30 @@ use crate::backend::sql::{Param, Sql};
 use crate::backend::tx::Tx;
 use crate::error::StoreError;
 
-macro_rules! tx {
-    ($($type:ty),+) => {
-        $(impl Tx for $type {
-            async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
-                blocking(|| statement::all(self.connection()?, sql.sqlite, params))
-            }
+impl Tx for SqliteTx {
+    async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
+        blocking(|| statement::all(self.connection()?, sql.sqlite, params))
+    }
 
-            async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
-                blocking(|| statement::one(self.connection()?, sql.sqlite, params))
-            }
+    async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
+        blocking(|| statement::one(self.connection()?, sql.sqlite, params))
+    }
 
-            async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
-                blocking(|| statement::run(self.connection()?, sql.sqlite, params))
-            }
-        })+
-    };
+    async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        blocking(|| statement::run(self.connection()?, sql.sqlite, params))
+    }
 }
 
-tx!(SqliteTx, Reader);
+impl Tx for Reader {
+    async fn all<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<R>, StoreError> {
+        blocking(|| self.read(|connection| statement::all(connection, sql.sqlite, params)))
+    }
+
+    async fn one<R: Row>(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<R>, StoreError> {
+        blocking(|| self.read(|connection| statement::one(connection, sql.sqlite, params)))
+    }
+
+    async fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        blocking(|| self.read(|connection| statement::run(connection, sql.sqlite, params)))
+    }
+}

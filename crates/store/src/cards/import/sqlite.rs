@@ -3,6 +3,7 @@
 
 use super::model::{Accounts, ImportRow, RowError};
 use crate::backend::sqlite::connection::blocking;
+use crate::backend::sqlite::statement::prepared;
 use crate::backend::sqlite::writer::SqliteTx;
 use crate::error::StoreError;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql};
@@ -64,7 +65,7 @@ struct NewRow<'a> {
 
 /// The first profile id that was never given out.
 fn next_profile(tx: &Connection) -> Result<i64, StoreError> {
-    let mut last = tx.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'profile'")?;
+    let mut last = prepared(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'profile'")?;
     Ok(last.query_row([], |row| row.get::<_, i64>(0)).optional()?.unwrap_or(0) + 1)
 }
 
@@ -95,7 +96,7 @@ impl<'a> Upsert<'a> {
              ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account",
             values("(?, ?, ?, ?, ?)")
         );
-        Ok(Self { card: tx.prepare_cached(&card)?, profile: tx.prepare_cached(&profile)? })
+        Ok(Self { card: prepared(tx, &card)?, profile: prepared(tx, &profile)? })
     }
 
     /// The cards that were made or changed; nothing where one of them was refused.
@@ -140,7 +141,7 @@ fn bind(statement: &mut CachedStatement<'_>, at: &mut usize, cells: &[&dyn ToSql
 }
 
 fn why_not(tx: &Connection, row: &ImportRow) -> Result<RowError, StoreError> {
-    let mut owner = tx.prepare_cached("SELECT kind, account FROM card WHERE number = ?1")?;
+    let mut owner = prepared(tx, "SELECT kind, account FROM card WHERE number = ?1")?;
     let (kind, account): (String, String) =
         owner.query_row([&row.number], |found| Ok((found.get(0)?, found.get(1)?)))?;
     Ok(if kind == row.kind.as_str() { RowError::OtherAccount(account) } else { RowError::OtherKind })

@@ -88,11 +88,17 @@ impl CardState<'_> {
 pub(super) struct Cards<'a> {
     by_number: HashMap<&'a str, CardState<'a>>,
     numbers: HashMap<CardId, &'a str>,
+    /// Refreshes that were accepted in the future, by a clock that was ahead. They count as accepted now.
+    pub(super) ahead: Vec<(CardId, RefreshId)>,
 }
 
 impl<'a> Cards<'a> {
     pub(super) fn with_capacity(cards: usize) -> Self {
-        Self { by_number: HashMap::with_capacity(cards), numbers: HashMap::with_capacity(cards) }
+        Self {
+            by_number: HashMap::with_capacity(cards),
+            numbers: HashMap::with_capacity(cards),
+            ahead: Vec::new(),
+        }
     }
 
     pub(super) fn insert(&mut self, number: &'a str, card: CardState<'a>) {
@@ -135,20 +141,21 @@ pub(super) fn link(
 ) -> Result<Vec<RefreshId>, StoreError> {
     let mut heads = Vec::new();
     for row in chain {
+        let id = refresh_id_from_db(&row.id, "id of a refresh")?;
+        let accepted_at = UnixMs(row.accepted_at).min(now);
+        if accepted_at.0 != row.accepted_at {
+            cards.ahead.push((CardId(row.card), id));
+        }
         let Some(card) = cards.by_id(CardId(row.card)) else { continue };
         let state = state_of(&row.id, &row.state)?;
-        let young = now < UnixMs(row.accepted_at).after(rules.of(card.kind).horizon());
+        let young = now < accepted_at.after(rules.of(card.kind).horizon());
         if let Some(previous) = row.previous
             && (young || !state.is_ended())
         {
             heads.push(refresh_id_from_db(&previous, format_args!("previous of refresh {}", row.id))?);
         }
         card.earlier.push(EarlierRefresh {
-            accepted: Accepted {
-                id: refresh_id_from_db(&row.id, "id of a refresh")?,
-                accepted_at: UnixMs(row.accepted_at),
-                state,
-            },
+            accepted: Accepted { id, accepted_at, state },
             sign: Cow::Owned(row.sign),
             remaining: Some(remaining_of(&row.id, &row.remaining)?),
         });
@@ -211,6 +218,7 @@ pub(super) fn decide<'a>(
                 .collect();
             match rules.of(call.kind).decide(&earlier, &call.sign, now) {
                 Decision::Same(index) => AcceptOutcome::Same(card.earlier[index].accepted.clone()),
+                Decision::Accept | Decision::Cooling(_) if call.sign_was_used => AcceptOutcome::SignUsed,
                 Decision::Cooling(next_at) => {
                     AcceptOutcome::Cooling { accepted_at: card.earlier[0].accepted.accepted_at, next_at }
                 }
@@ -234,7 +242,7 @@ fn accept_one<'a>(
     now: UnixMs,
 ) -> Result<(AcceptOutcome, New<'a>), AcceptOutcome> {
     if card.profiles.is_empty() {
-        return Err(AcceptOutcome::Refused { lane: String::new(), estimate: None });
+        return Err(AcceptOutcome::Refused { lane: String::new(), behind: None });
     }
     let joined = (0..card.profiles.len()).filter(|at| card.waits_for(card.profiles[*at].id)).collect();
     let new = New {
@@ -246,15 +254,15 @@ fn accept_one<'a>(
     };
     let mut tasks = Vec::with_capacity(card.profiles.len());
     for profile in new.to_read(card) {
-        let estimate = match admission(&profile.lane, &call.account) {
+        let behind = match admission(&profile.lane, &call.account) {
             Admission::Taken => {
                 tasks.push(NewWork { lane: Arc::clone(&profile.lane), last_read_at: profile.last_read_at });
                 continue;
             }
-            Admission::TooFarBehind(seconds) => Some(seconds),
+            Admission::TooFarBehind(behind) => Some(Box::new(behind)),
             Admission::Unknown => None,
         };
-        return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), estimate });
+        return Err(AcceptOutcome::Refused { lane: profile.lane.to_string(), behind });
     }
     let refresh = Accepted { id: call.id, accepted_at: now, state: RefreshState::Queued };
     let known =

@@ -7,5 +7,6 @@ mod sqlite;
 mod store;
 pub(crate) mod tasks;
 
-pub use model::{AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork};
-pub use store::NotSynced;
+pub use model::{
+    AcceptCall, AcceptOutcome, Accepted, Admission, AdmissionRule, CardRules, NewWork, NotSynced,
+};

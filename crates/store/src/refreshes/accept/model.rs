@@ -5,6 +5,7 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
+use simgauge_domain::waiting::LaneBehind;
 use std::sync::Arc;
 
 /// A call that passed the gate.
@@ -20,6 +21,9 @@ pub struct AcceptCall {
     pub number: String,
     /// The call's sign: 40 or 64 upper-case hex digits.
     pub sign: String,
+    /// Whether a call of another kind was let in with this sign. Then nothing new is accepted: it can only be
+    /// the repetition of a refresh.
+    pub sign_was_used: bool,
     /// The id that a new refresh gets.
     pub id: RefreshId,
 }
@@ -63,15 +67,34 @@ pub enum AcceptOutcome {
         /// When it may be refreshed again.
         next_at: UnixMs,
     },
+    /// The sign was used by a call of another kind, and no refresh was accepted with it.
+    SignUsed,
     /// No such card under this account.
     NotFound,
     /// A lane did not take it; nothing was stored.
     Refused {
         /// The operator account.
         lane: String,
-        /// The admission's answer.
-        estimate: Option<u64>,
+        /// Why; nothing where there is no such operator account.
+        behind: Option<Box<LaneBehind>>,
     },
+}
+
+/// What became of calls, committed and perhaps not on the disk yet. Callers are answered after
+/// [`Store::sync`](crate::Store::sync).
+#[derive(Debug)]
+#[must_use = "nobody knows of it before it is synced"]
+pub struct NotSynced {
+    pub(super) outcomes: Vec<AcceptOutcome>,
+    pub(super) put_right: usize,
+}
+
+impl NotSynced {
+    /// How many refreshes a clock that was ahead had accepted in the future. They count as accepted now.
+    #[must_use]
+    pub fn put_right(&self) -> usize {
+        self.put_right
+    }
 }
 
 /// The rule for each kind of card.
@@ -99,8 +122,8 @@ impl CardRules {
 pub enum Admission {
     /// Taken.
     Taken,
-    /// The wait would be too long: about so many seconds.
-    TooFarBehind(u64),
+    /// The wait would be too long.
+    TooFarBehind(LaneBehind),
     /// There is no such operator account.
     Unknown,
 }

@@ -2,7 +2,7 @@
 //! are locked first, so that nodes take turns.
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
-use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use super::model::{AcceptCall, AdmissionRule, CardRules, NotSynced};
 use super::tasks::{INSERT_TASKS, NewTask};
 use crate::backend::postgres::database::PostgresTx;
 use crate::backend::{Sql, Tx, bulk, keys, refresh_id_from_db, row, rows};
@@ -47,6 +47,16 @@ const INSERT_REFRESHES: Sql = bulk!(
     [id text, card bigint, account text, appkey text, sign text, previous text, remaining text, before
     bigint],
     " AS new_refresh"
+);
+const SET_AHEAD: Sql = bulk!(
+    "UPDATE refresh SET accepted_at = $2 FROM ",
+    [card bigint, refresh text],
+    " AS ahead WHERE refresh.id = ahead.refresh"
+);
+const SET_CARDS_AHEAD: Sql = bulk!(
+    "UPDATE card SET accepted_at = $2 FROM ",
+    [card bigint, refresh text],
+    " AS ahead WHERE card.id = ahead.card AND card.accepted_at > $2"
 );
 row! {
     struct Found {
@@ -111,8 +121,13 @@ pub(super) async fn accept(
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
-) -> Result<Vec<AcceptOutcome>, StoreError> {
+) -> Result<NotSynced, StoreError> {
     let mut cards = find(&mut tx, calls, rules, now).await?;
+    if !cards.ahead.is_empty() {
+        let ahead = ahead(&cards)?;
+        tx.run(SET_AHEAD, &[(&ahead).into(), now.into()]).await?;
+        tx.run(SET_CARDS_AHEAD, &[(&ahead).into(), now.into()]).await?;
+    }
     let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
     if !accepted.is_empty() {
         let tasks = new_tasks(&accepted, &cards)?;
@@ -122,7 +137,7 @@ pub(super) async fn accept(
         tx.run(NOTIFY, &[(&tasks).into()]).await?;
     }
     tx.commit().await?;
-    Ok(outcomes)
+    Ok(NotSynced { outcomes, put_right: cards.ahead.len() })
 }
 
 /// The cards that the calls name, locked, with their recent and open refreshes.
@@ -183,6 +198,12 @@ fn gather<'a>(
         gathered.cards.insert(number, card);
     }
     Ok(gathered)
+}
+
+/// What a clock that was ahead has written, to be put right.
+fn ahead(cards: &Cards<'_>) -> Result<String, StoreError> {
+    let ahead = cards.ahead.iter().map(|(card, id)| CardChange { card: *card, refresh: id.as_str() });
+    rows(&ahead.collect::<Vec<_>>())
 }
 
 fn card_changes(accepted: &[New<'_>]) -> Result<String, StoreError> {

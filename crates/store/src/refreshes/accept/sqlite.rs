@@ -1,10 +1,11 @@
 //! Accepting on SQLite: each call's rows by their keys, through statements that stay prepared.
 
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
-use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use super::model::{AcceptCall, AdmissionRule, CardRules, NotSynced};
 use crate::backend::refresh_id_from_db;
 use crate::backend::sqlite::database::SqliteDatabase;
 use crate::backend::sqlite::deferred::DeferredCardUpdates;
+use crate::backend::sqlite::statement::prepared;
 use crate::cards::kind::kind_of;
 use crate::error::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -19,7 +20,7 @@ pub(super) async fn accept(
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
-) -> Result<Vec<AcceptOutcome>, StoreError> {
+) -> Result<NotSynced, StoreError> {
     let deferred = database.deferred();
     let tx = database.write_direct().await?;
     let connection = tx.connection()?;
@@ -30,6 +31,7 @@ pub(super) async fn accept(
     let (outcomes, accepted) = decide(calls, &mut cards, rules, admission, now);
     let written = deferred.write_surplus(connection, accepted.len())?;
     write(connection, &accepted, &cards, now)?;
+    write_ahead(connection, &cards, now)?;
     // Before a lane can end any of them.
     tx.commit_unsynced(|| {
         deferred.forget_surplus(&written);
@@ -37,7 +39,7 @@ pub(super) async fn accept(
         deferred.forget(joining.into_iter().map(New::card_and_id));
         deferred.add(own.into_iter().map(New::card_and_id));
     })?;
-    Ok(outcomes)
+    Ok(NotSynced { outcomes, put_right: cards.ahead.len() })
 }
 
 /// The cards that the calls name, in key order, so that the trees are walked once.
@@ -48,12 +50,13 @@ fn find<'a>(
     rules: &CardRules,
     now: UnixMs,
 ) -> Result<Cards<'a>, StoreError> {
-    let mut card = tx.prepare_cached(
+    let mut card = prepared(
+        tx,
         "SELECT id, kind, account, last_refresh, profile, operator_account, used, began_at FROM card \
          WHERE number = ?1",
     )?;
     let mut profiles =
-        tx.prepare_cached("SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
+        prepared(tx, "SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
     let mut numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -96,7 +99,8 @@ fn maybe_text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Option<&'
 }
 
 fn steps(tx: &Connection, ids: &[RefreshId]) -> Result<Vec<ChainRow>, StoreError> {
-    let mut refresh = tx.prepare_cached(
+    let mut refresh = prepared(
+        tx,
         "SELECT id, card, sign, accepted_at, previous, state, remaining FROM refresh WHERE id = ?1",
     )?;
     let mut chain = Vec::with_capacity(ids.len());
@@ -117,21 +121,36 @@ fn steps(tx: &Connection, ids: &[RefreshId]) -> Result<Vec<ChainRow>, StoreError
     Ok(chain)
 }
 
+/// Puts right what a clock that was ahead has written.
+fn write_ahead(tx: &Connection, cards: &Cards<'_>, now: UnixMs) -> Result<(), StoreError> {
+    if cards.ahead.is_empty() {
+        return Ok(());
+    }
+    let mut refresh = tx.prepare_cached("UPDATE refresh SET accepted_at = ?2 WHERE id = ?1")?;
+    let mut card =
+        tx.prepare_cached("UPDATE card SET accepted_at = ?2 WHERE id = ?1 AND accepted_at > ?2")?;
+    for (id, accepted) in &cards.ahead {
+        refresh.execute(params![accepted.as_str(), now.0])?;
+        card.execute(params![id.0, now.0])?;
+    }
+    Ok(())
+}
+
 fn write<'a>(
     tx: &Connection,
     accepted: &[New<'a>],
     cards: &Cards<'a>,
     now: UnixMs,
 ) -> Result<(), StoreError> {
-    let mut card = tx.prepare_cached("UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE id = ?1")?;
-    let mut refresh = tx.prepare_cached(
+    let mut card = prepared(tx, "UPDATE card SET accepted_at = ?2, last_refresh = ?3 WHERE id = ?1")?;
+    let mut refresh = prepared(
+        tx,
         "INSERT INTO refresh (id, card, account, appkey, sign, accepted_at, previous, state, remaining, \
          before) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9)",
     )?;
-    let mut task = tx.prepare_cached(
-        "INSERT INTO task (lane, account, refresh, profile, card) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
+    let mut task =
+        prepared(tx, "INSERT INTO task (lane, account, refresh, profile, card) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for new in accepted {
         let (call, Some(found)) = (new.call, new.state(cards)) else { continue };
         let id = call.id.as_str();

@@ -1,17 +1,14 @@
 //! Accepting refreshes: one transaction over `card`, `refresh` and `task`, for many calls at once.
 
-use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules};
+use super::model::{AcceptCall, AcceptOutcome, AdmissionRule, CardRules, NotSynced};
 use super::{postgres, sqlite};
-use crate::backend::Database;
+use crate::backend::{Database, Sql, refresh_id_from_db};
 use crate::error::StoreError;
 use crate::store::Store;
+use simgauge_domain::id::RefreshId;
 use simgauge_domain::time::UnixMs;
 
-/// What became of calls, committed and perhaps not on the disk yet. Callers are answered after
-/// [`Store::sync`].
-#[derive(Debug)]
-#[must_use = "nobody knows of it before it is synced"]
-pub struct NotSynced(Vec<AcceptOutcome>);
+const HIGHEST: Sql = Sql::both("SELECT id FROM refresh ORDER BY id DESC LIMIT 1");
 
 impl Store {
     /// Decides many calls in their order and makes the accepted ones durable, all in one transaction. Calls
@@ -43,13 +40,21 @@ impl Store {
         admission: &AdmissionRule<'_>,
         now: UnixMs,
     ) -> Result<NotSynced, StoreError> {
-        let outcomes = match &self.db {
-            Database::Sqlite(database) => sqlite::accept(database, calls, rules, admission, now).await?,
+        match &self.db {
+            Database::Sqlite(database) => sqlite::accept(database, calls, rules, admission, now).await,
             Database::Postgres(database) => {
-                postgres::accept(database.write().await?, calls, rules, admission, now).await?
+                postgres::accept(database.write().await?, calls, rules, admission, now).await
             }
-        };
-        Ok(NotSynced(outcomes))
+        }
+    }
+
+    /// The highest id of a refresh; none where there is no refresh.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn highest_refresh_id(&self) -> Result<Option<RefreshId>, StoreError> {
+        let id: Option<String> = self.db.one(HIGHEST, &[]).await?;
+        id.map(|id| refresh_id_from_db(&id, "the highest id of a refresh")).transpose()
     }
 
     /// How many groups of calls it is good to work on at once: PostgreSQL works on one while another one is
@@ -71,6 +76,6 @@ impl Store {
         if let Database::Sqlite(database) = &self.db {
             database.sync()?;
         }
-        Ok(groups.into_iter().map(|NotSynced(outcomes)| outcomes).collect())
+        Ok(groups.into_iter().map(|group| group.outcomes).collect())
     }
 }

@@ -1,12 +1,13 @@
 //! Writing the results of a lane's readings, in groups, beside the lane that goes on reading.
 
-use super::result_writer::{NotWritten, ResultWriter};
+use super::result_writer::{Rest, ResultWriter, set_aside_task};
 use super::settings::LaneSettings;
 use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::refresh::RefreshState;
-use simgauge_store::{Ended, Finished, LaneResults, Lease, Postponed, TaskKey};
+use simgauge_store::{DamagedTask, Ended, Finished, LaneResults, Lease, Postponed, StoreError, TaskKey};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,8 @@ pub(super) enum ReadingResult {
     Postponed(Postponed),
     /// A reading has been under way for a while.
     Running(TaskKey),
+    /// A task whose row is damaged: nobody can be asked for it.
+    Damaged(Box<DamagedTask>),
 }
 
 /// What the lane gets back.
@@ -51,21 +54,81 @@ impl LaneWriter {
     ) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while results.recv_many(&mut group, GROUP_MAX).await > 0 {
-            let results = self.sorted(&mut group);
-            let began = Instant::now();
-            let (results, ended) = match self.write(results).await {
-                Ok(done) => done,
-                Err(NotWritten::LeaseLost) => {
-                    let _ = written.send(Written::LeaseLost);
+            let damaged: Vec<ReadingResult> =
+                group.extract_if(.., |one| matches!(one, ReadingResult::Damaged(_))).collect();
+            for one in damaged {
+                if let ReadingResult::Damaged(one) = one
+                    && self.end_damaged(&one).await.is_break()
+                {
                     return;
                 }
-                Err(NotWritten::Store(_) | NotWritten::Stopping) => return,
-            };
-            self.reporter.ended(&ended, &results.finished, began.elapsed());
-            if !results.finished.is_empty() {
-                let keys = results.finished.into_iter().map(|one| one.task).collect();
+            }
+            let results = self.sorted(&mut group);
+            if results.count() > 0 && self.write(results, &written).await.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Writes a group, however often the store fails, until it is given up or the lease is lost.
+    async fn write(
+        &self,
+        mut results: LaneResults,
+        written: &mpsc::UnboundedSender<Written>,
+    ) -> ControlFlow<()> {
+        loop {
+            let began = Instant::now();
+            let outcome = self.result_writer.write(results).await;
+            self.reporter.ended(&outcome.ended, &outcome.done.finished, began.elapsed());
+            if !outcome.done.finished.is_empty() {
+                let keys = outcome.done.finished.into_iter().map(|one| one.task).collect();
                 let _ = written.send(Written::Done(keys));
             }
+            match outcome.rest {
+                Rest::None => return ControlFlow::Continue(()),
+                Rest::LeaseLost => {
+                    let _ = written.send(Written::LeaseLost);
+                    return ControlFlow::Break(());
+                }
+                Rest::Stopping => return ControlFlow::Break(()),
+                Rest::Store(left) => {
+                    self.pause().await?;
+                    results = left;
+                }
+            }
+        }
+    }
+
+    /// Ends the refresh of a damaged task.
+    async fn end_damaged(&self, damaged: &DamagedTask) -> ControlFlow<()> {
+        let DamagedTask { task, error } = damaged;
+        let (lane, settings) = (self.lease.name.as_str(), &self.reporter.settings);
+        settings.telemetry.metrics.result_set_aside();
+        tracing::error!(
+            lane, account = task.account, card_id = %task.card, refresh = task.refresh,
+            profile = %task.profile, %error,
+            "a waiting reading is damaged; its refresh ends as failed"
+        );
+        loop {
+            match set_aside_task(&settings.store, &self.lease, task, settings.clock.now()).await {
+                Ok(ended) => {
+                    self.reporter.ended(&ended, &[], Duration::ZERO);
+                    return ControlFlow::Continue(());
+                }
+                // The next write finds out, too.
+                Err(StoreError::LeaseLost(_)) => return ControlFlow::Continue(()),
+                Err(error) => {
+                    tracing::error!(lane, %error, "a refresh could not be ended; trying again");
+                    self.pause().await?;
+                }
+            }
+        }
+    }
+
+    async fn pause(&self) -> ControlFlow<()> {
+        match self.give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await {
+            Some(()) => ControlFlow::Continue(()),
+            None => ControlFlow::Break(()),
         }
     }
 
@@ -76,26 +139,13 @@ impl LaneWriter {
                 ReadingResult::Finished(one) => finished.push(*one),
                 ReadingResult::Postponed(one) => postponed.push(one),
                 ReadingResult::Running(key) => running.push(key),
+                // Taken out before.
+                ReadingResult::Damaged(_) => {}
             }
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
         LaneResults { lease: self.lease.clone(), running, postponed, finished }
-    }
-
-    /// Writes a group, however often the store fails; [`NotWritten::Store`] once it is given up.
-    async fn write(&self, mut results: LaneResults) -> Result<(LaneResults, Vec<Ended>), NotWritten> {
-        loop {
-            match self.result_writer.write(results).await {
-                Err(NotWritten::Store(back)) => {
-                    if self.give_up.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                        return Err(NotWritten::Store(back));
-                    }
-                    results = back;
-                }
-                other => return other,
-            }
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! One holding of the outbox's lease: what is due is posted, and how that went is written, until it is over.
 
-use super::attempt::{AttemptError, Sender};
 use super::cleanup::OutboxCleanup;
+use super::delivery_attempt::{AttemptError, Sender};
 use super::message;
 use super::retry_schedule::RetrySchedule;
 use super::scheduler::DeliveryScheduler;
 use super::settings::NotifySettings;
+use super::settle::settle;
 use crate::interval::every;
 use crate::lease::{ExitReason, HeldLease, LeaseEvent};
 use crate::telemetry::Span;
@@ -13,7 +14,8 @@ use secrecy::ExposeSecret as _;
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::Language;
 use simgauge_protocol::sign::SignType;
-use simgauge_store::{DueNotification, Outcome, Receiver, Settled, StoreError};
+use simgauge_store::{DamagedNotification, DueNotification, Outcome, Receiver, Settled, StoreError};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -42,6 +44,8 @@ pub(super) struct DeliverySession<'a> {
     attempts: JoinSet<EndedAttempt>,
     /// Ended, and not yet written.
     ended: Vec<(EndedAttempt, Settled)>,
+    /// Notifications whose rows refuse every change: by id, whose they are. They are not tried again.
+    refused: HashMap<String, String>,
     cleanup: OutboxCleanup<'a>,
 }
 
@@ -55,6 +59,7 @@ impl<'a> DeliverySession<'a> {
             scheduler: DeliveryScheduler::new(settings.config.max_in_flight),
             attempts: JoinSet::new(),
             ended: Vec::new(),
+            refused: HashMap::new(),
             cleanup: OutboxCleanup::new(settings),
         }
     }
@@ -84,7 +89,7 @@ impl<'a> DeliverySession<'a> {
                     Err(error) => break ExitReason::Broken(error),
                 },
                 _ = poll.tick() => self.look_around().await,
-                () = settings.work_added.notified() => self.look_around().await,
+                () = settings.refreshes_ended.notified() => self.look_around().await,
             };
             match done {
                 Ok(()) => {}
@@ -109,7 +114,8 @@ impl<'a> DeliverySession<'a> {
     async fn start_attempts(&mut self) {
         self.scheduler.mark_slow(Instant::now());
         while let Some((account, free, under_way)) = self.scheduler.next() {
-            let limit = free + under_way;
+            let refused = self.refused.values().filter(|of| **of == account).count();
+            let limit = free + under_way + refused;
             let store = &self.settings.store;
             let most = i64::try_from(limit).unwrap_or(i64::MAX);
             let found = match store.due_notifications(&account, self.now(), most).await {
@@ -117,24 +123,62 @@ impl<'a> DeliverySession<'a> {
                 Ok(due) => store.receiver(&account).await.map(|receiver| (due, receiver)),
                 Err(error) => Err(error),
             };
-            let (due, receiver) = match found {
-                Ok((due, Some(receiver))) => (due, Arc::new(receiver)),
+            let (found, receiver) = match found {
+                Ok((found, Some(receiver))) => (found, Arc::new(receiver)),
                 Ok((_, None)) => continue,
+                Err(error) if error.is_of_a_row() => {
+                    tracing::error!(account, %error, "notifications of an account cannot be read");
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the outbox could not be read; trying again");
                     return;
                 }
             };
-            if due.len() == limit {
+            if found.len() == limit {
                 self.scheduler.mark_pending(&account);
             }
-            let fresh: Vec<DueNotification> =
-                due.into_iter().filter(|one| !self.scheduler.is_under_way(&account, one.card)).collect();
+            let due = self.sound(&account, found).await;
+            let is_free = |one: &DueNotification| {
+                !self.refused.contains_key(&one.id) && !self.scheduler.is_under_way(&account, one.card)
+            };
+            let fresh: Vec<DueNotification> = due.into_iter().filter(is_free).collect();
             for one in fresh.into_iter().take(free) {
                 self.scheduler.began(&account, one.card, Instant::now());
                 self.start(account.clone(), one, Arc::clone(&receiver));
             }
         }
+    }
+
+    /// Gives up the notifications whose rows are damaged, and answers with the others.
+    async fn sound(
+        &mut self,
+        account: &str,
+        found: Vec<Result<DueNotification, DamagedNotification>>,
+    ) -> Vec<DueNotification> {
+        let (mut sound, mut dead) = (Vec::with_capacity(found.len()), Vec::new());
+        for one in found {
+            match one {
+                Ok(due) => sound.push(due),
+                Err(damaged) if self.refused.contains_key(&damaged.id) => {}
+                Err(damaged) => {
+                    self.settings.telemetry.metrics.notification_set_aside();
+                    dead.push(give_up_damaged(account, damaged));
+                }
+            }
+        }
+        if !dead.is_empty() {
+            let settlement =
+                settle(&self.settings.store, self.lease.lease(), dead, |one| one, self.now()).await;
+            settlement.written.iter().for_each(|one| self.settings.telemetry.metrics.notified(&one.outcome));
+            self.refused.extend(settlement.refused.into_iter().map(|one| (one.id, one.account)));
+            if let Some(error) = settlement.error {
+                tracing::warn!(%error, "a damaged notification could not be given up; trying again");
+            }
+            // What they held back may be due.
+            self.scheduler.mark_pending(account);
+        }
+        sound
     }
 
     fn start(&mut self, account: String, due: DueNotification, receiver: Arc<Receiver>) {
@@ -169,10 +213,10 @@ impl<'a> DeliverySession<'a> {
 
     /// Takes in an attempt that ended, and all others that have ended by now: they are written together.
     async fn take_in(&mut self, first: EndedAttempt) -> Result<(), StoreError> {
-        self.judge(first);
+        self.judge_delivery(first);
         while let Some(joined) = self.attempts.try_join_next() {
             match joined {
-                Ok(attempt) => self.judge(attempt),
+                Ok(attempt) => self.judge_delivery(attempt),
                 Err(error) => {
                     tracing::error!(%error, "an attempt to deliver broke; it is made again");
                 }
@@ -181,7 +225,7 @@ impl<'a> DeliverySession<'a> {
         self.write_ended().await
     }
 
-    fn judge(&mut self, attempt: EndedAttempt) {
+    fn judge_delivery(&mut self, attempt: EndedAttempt) {
         let due = &attempt.due;
         let outcome = match &attempt.result {
             Ok(()) => Outcome::Delivered,
@@ -238,17 +282,28 @@ impl<'a> DeliverySession<'a> {
             return Ok(());
         }
         let now = self.now();
-        let settled: Vec<Settled> = self.ended.iter().map(|(_, settled)| settled.clone()).collect();
-        self.settings.store.settle_notifications(self.lease.lease(), &settled, now).await?;
-        for (attempt, settled) in self.ended.drain(..) {
+        let ended = std::mem::take(&mut self.ended);
+        let settlement =
+            settle(&self.settings.store, self.lease.lease(), ended, |(_, settled)| settled, now).await;
+        for (attempt, settled) in settlement.written {
             self.settings.telemetry.metrics.notified(&settled.outcome);
-            let EndedAttempt { account, due, result, took } = attempt;
-            let down = result.is_err_and(|error| error.is_down());
-            self.scheduler.ended(&account, due.card, down, took, now);
-            // What this one held back may be due.
-            self.scheduler.mark_pending(&account);
+            self.attempt_is_over(attempt, now);
         }
-        Ok(())
+        for (attempt, settled) in settlement.refused {
+            self.settings.telemetry.metrics.notification_set_aside();
+            self.refused.insert(settled.id, settled.account);
+            self.attempt_is_over(attempt, now);
+        }
+        self.ended = settlement.left;
+        settlement.error.map_or(Ok(()), Err)
+    }
+
+    fn attempt_is_over(&mut self, attempt: EndedAttempt, now: UnixMs) {
+        let EndedAttempt { account, due, result, took } = attempt;
+        let down = result.is_err_and(|error| error.is_down());
+        self.scheduler.ended(&account, due.card, down, took, now);
+        // What this one held back may be due.
+        self.scheduler.mark_pending(&account);
     }
 
     /// Lease lost: what runs is dropped and nothing more is written. Otherwise what ends soon is written, and
@@ -270,7 +325,7 @@ impl<'a> DeliverySession<'a> {
         let deadline = Instant::now() + SHUTDOWN_TIME;
         while let Ok(Some(joined)) = tokio::time::timeout_at(deadline, self.attempts.join_next()).await {
             match joined {
-                Ok(attempt) => self.judge(attempt),
+                Ok(attempt) => self.judge_delivery(attempt),
                 Err(error) => tracing::error!(%error, "an attempt to deliver broke; it is made again"),
             }
         }
@@ -283,5 +338,18 @@ impl<'a> DeliverySession<'a> {
             }
         }
         Some(self.lease)
+    }
+}
+
+fn give_up_damaged(account: &str, damaged: DamagedNotification) -> Settled {
+    let DamagedNotification { id, card, error } = damaged;
+    let card_id = card;
+    tracing::error!(account, %card_id, notification = id, %error, "a damaged notification is given up");
+    Settled {
+        id,
+        account: account.to_owned(),
+        card,
+        tries: 0,
+        outcome: Outcome::Dead { error: "the notification's row is damaged".to_owned() },
     }
 }
