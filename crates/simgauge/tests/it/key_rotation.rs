@@ -70,3 +70,22 @@ async fn the_old_secret_of_an_app_moves_along() {
     rotation::drop_old_keys(&sealer, server.store()).await.unwrap();
     calls_go_on(&server).await;
 }
+
+/// After a power cut the secrets could be those that only the old key opens.
+#[tokio::test]
+async fn the_old_key_stays_until_the_secrets_are_on_the_disk() {
+    let server = strict(Database::Sqlite).await;
+    let sealer = server.config.sealer().unwrap();
+    rotation::add_key(&sealer, server.store()).await.unwrap();
+    rotation::reseal(&sealer, server.store()).await.unwrap();
+    let both = keys_in(&server);
+    // Opened apart from the server, which would mend it at once.
+    let other = simgauge::app::open_store(&server.config).await.unwrap();
+    let log = server.config.store.sqlite_file().unwrap().with_extension("db-wal");
+    std::fs::rename(&log, log.with_extension("aside")).unwrap();
+    std::fs::write(&log, "").unwrap();
+    let error = format!("{:#}", rotation::drop_old_keys(&sealer, &other).await.unwrap_err());
+    assert!(error.contains("the old keys stay") && error.contains("-wal was replaced"), "{error}");
+    assert_eq!(keys_in(&server), both);
+    std::fs::rename(log.with_extension("aside"), &log).unwrap();
+}

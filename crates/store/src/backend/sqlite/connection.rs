@@ -18,10 +18,9 @@ const STATEMENTS: usize = 128;
 /// server lets it grow to.
 const WAL_PAGES: i64 = 262_144;
 
-/// The connection that writes. `create`: also where there is no such file yet.
-pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, StoreError> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+/// The connection that writes. The file has to exist; an empty one becomes a database.
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(file, flags, WRITER_CACHE_KIB)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -30,6 +29,8 @@ pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, Store
     connection.pragma_update(None, "foreign_keys", true)?;
     // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Log::sync`.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // The first statement opens the log.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 

@@ -1,28 +1,65 @@
 //! Bringing an embedded store's log onto the disk. SQLite itself does not wait for that
 //! (`synchronous=NORMAL`). A commit first releases the right to write. Then it waits for the disk, together
 //! with all other commits of that time.
+//!
+//! What is synced is the file that SQLite writes to. It is opened once, when SQLite has opened it. Before each
+//! sync it is compared with the file at its path: a log that was deleted or replaced is not read after a crash.
 
+use super::connection::blocking;
+use super::file::{DatabaseFile, FileId, found, whole};
+use super::health::{Fault, StoreHealth};
+use crate::error::StoreError;
 use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The write-ahead log of one file.
+/// The write-ahead log of one database file.
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
+    main: Arc<DatabaseFile>,
+    health: StoreHealth,
     /// Commits of this process so far.
     committed: AtomicU64,
-    /// How many of them are on the disk.
-    synced: Mutex<u64>,
+    synced: Mutex<Synced>,
+}
+
+#[derive(Debug)]
+struct Synced {
+    /// How many commits are on the disk.
+    commits: u64,
+    /// The log that SQLite writes to, once it is open.
+    log: Option<OpenLog>,
+}
+
+#[derive(Debug)]
+struct OpenLog {
+    file: File,
+    id: FileId,
+    /// The greatest length seen.
+    length: AtomicU64,
 }
 
 impl Log {
-    pub(crate) fn of(file: &Path) -> Self {
-        let mut path = file.to_owned().into_os_string();
-        path.push("-wal");
-        Self { path: path.into(), committed: AtomicU64::new(0), synced: Mutex::new(0) }
+    pub(super) fn of(main: Arc<DatabaseFile>) -> Self {
+        Self {
+            path: main.log_path(),
+            main,
+            health: StoreHealth::default(),
+            committed: AtomicU64::new(0),
+            synced: Mutex::new(Synced { commits: 0, log: None }),
+        }
+    }
+
+    /// Opens the log that SQLite has just opened.
+    pub(super) fn open(&self) -> Result<(), StoreError> {
+        let failed = |error| StoreError::File(self.path.clone(), error);
+        let file = File::open(&self.path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let (id, length) = (FileId::of(&metadata), AtomicU64::new(metadata.len()));
+        self.lock().log = Some(OpenLog { file, id, length });
+        Ok(())
     }
 
     /// Something was committed that [`Log::sync`] has to wait for.
@@ -31,22 +68,130 @@ impl Log {
     }
 
     /// Waits, on the thread that asks, until everything committed so far is on the disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// [`StoreError::Untrusted`]: whether what was committed outlives a power cut is unknown.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let ours = self.committed.load(Ordering::Acquire);
-        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        if *synced >= ours {
+        let mut synced = self.lock();
+        if synced.commits >= ours {
             return Ok(());
         }
+        // After the lock: what waited for a sync that failed is not confirmed by another one.
+        self.health.check()?;
         let all = self.committed.load(Ordering::Acquire);
-        // Opened each time: SQLite removes the log with the last connection, and creates another one with the
-        // next.
-        match File::open(&self.path) {
-            Ok(log) => log.sync_data()?,
-            // Written back into the file, which SQLite has synced then.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        *synced = all;
+        self.sync_files(&synced).map_err(|fault| self.health.fail(fault))?;
+        synced.commits = all;
         Ok(())
+    }
+
+    fn sync_files(&self, synced: &Synced) -> Result<(), Fault> {
+        self.compare(synced)?;
+        let Some(log) = &synced.log else { return Ok(()) };
+        log.file.sync_data().map_err(|error| Fault::not_synced(&self.path, &error))
+    }
+
+    fn compare(&self, synced: &Synced) -> Result<(), Fault> {
+        self.main.check()?;
+        let Some(log) = &synced.log else { return Ok(()) };
+        let metadata = found(&self.path)?;
+        if FileId::of(&metadata) != log.id {
+            return Err(Fault::moved(format!("{} was replaced by another file", self.path.display())));
+        }
+        whole(&self.path, metadata.len(), &log.length)
+    }
+
+    /// Compares the files with what stands at their paths.
+    ///
+    /// # Errors
+    /// [`StoreError::Untrusted`], now or since an earlier fault.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.trusted()?;
+        blocking(|| self.compare(&self.lock()).map_err(|fault| self.health.fail(fault)))
+    }
+
+    /// # Errors
+    /// [`StoreError::Untrusted`] after a fault.
+    pub(crate) fn trusted(&self) -> Result<(), StoreError> {
+        self.health.check()
+    }
+
+    /// Waits until what was written back into the database file is on the disk.
+    pub(super) fn sync_main(&self) -> Result<(), StoreError> {
+        self.main.sync().map_err(|error| self.health.fail(Fault::not_synced(self.main.path(), &error)))
+    }
+
+    pub(super) fn main(&self) -> &DatabaseFile {
+        &self.main
+    }
+
+    pub(super) fn health(&self) -> &StoreHealth {
+        &self.health
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Synced> {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn log(dir: &Path) -> Log {
+        let path = dir.join("store.db");
+        std::fs::write(dir.join("store.db-wal"), "log").expect("written");
+        let log = Log::of(Arc::new(DatabaseFile::open(&path).expect("opened")));
+        log.open().expect("opened");
+        log
+    }
+
+    /// Nothing can be brought onto the disk from a device that has none.
+    fn break_disk(log: &Log) -> File {
+        let file = File::open("/dev/null").expect("opened");
+        std::mem::replace(&mut log.lock().log.as_mut().expect("open").file, file)
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_no_later_one_counts() {
+        let dir = tempfile::tempdir().expect("folder");
+        let log = log(dir.path());
+        log.committed();
+        log.sync().expect("synced");
+        let disk = break_disk(&log);
+        log.committed();
+        let error = log.sync().expect_err("failed").to_string();
+        assert!(error.contains("store.db-wal cannot be brought onto the disk"), "{error}");
+        log.lock().log.as_mut().expect("open").file = disk;
+        log.committed();
+        assert_eq!(log.sync().expect_err("refused").to_string(), error);
+        assert!(log.check().is_err() && log.trusted().is_err());
+    }
+
+    #[test]
+    fn a_file_that_vanishes_shrinks_or_is_replaced_is_named() {
+        type Damage = fn(&Path);
+        let gone: Damage = |path| std::fs::remove_file(path).expect("removed");
+        let cut: Damage = |path| std::fs::write(path, "").expect("cut");
+        let replaced: Damage = |path| {
+            let other = path.with_extension("other");
+            std::fs::copy(path, &other).expect("copied");
+            std::fs::rename(&other, path).expect("moved");
+        };
+        for file in ["store.db", "store.db-wal"] {
+            for (damage, words) in
+                [(gone, "has vanished"), (cut, "was cut off"), (replaced, "was replaced by another file")]
+            {
+                let dir = tempfile::tempdir().expect("folder");
+                std::fs::write(dir.path().join("store.db"), "database").expect("written");
+                let log = log(dir.path());
+                log.check().expect("sound");
+                damage(&dir.path().join(file));
+                log.committed();
+                let error = log.sync().expect_err("refused").to_string();
+                assert!(error.contains(&format!("{file} {words}")), "{error}");
+            }
+        }
     }
 }

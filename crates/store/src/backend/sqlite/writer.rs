@@ -2,6 +2,7 @@
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_writer};
 use super::log::Log;
+use super::readers::Readers;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -29,9 +30,10 @@ pub(crate) enum Slot {
 pub(crate) type WriterGuard = OwnedMutexGuard<Slot>;
 
 impl Writer {
-    /// Opens the file, and creates it where there is none.
+    /// Opens the file, and a database in it where it is empty.
     pub(crate) fn open(file: PathBuf, log: Arc<Log>) -> Result<Self, StoreError> {
-        let connection = open_writer(&file, true)?;
+        let connection = open_writer(&file)?;
+        log.open()?;
         Ok(Self { file: Arc::new(file), log, slot: Arc::new(Mutex::new(Slot::Open(connection))) })
     }
 
@@ -56,12 +58,20 @@ impl Writer {
     /// A transaction without its `BEGIN`.
     fn connected(&self, mut guard: WriterGuard) -> Result<SqliteTx, StoreError> {
         if matches!(*guard, Slot::Missing) {
-            *guard = Slot::Open(open_writer(&self.file, false)?);
+            *guard = self.opened()?;
         }
         Ok(SqliteTx { guard, log: Arc::clone(&self.log) })
     }
 
+    fn opened(&self) -> Result<Slot, StoreError> {
+        let connection = open_writer(&self.file)?;
+        // Where it was the last one, SQLite has made another log.
+        self.log.open()?;
+        Ok(Slot::Open(connection))
+    }
+
     fn begin_with(&self, guard: WriterGuard) -> Result<SqliteTx, StoreError> {
+        self.log.trusted()?;
         let tx = self.connected(guard)?;
         // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
         tx.connection()?.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -74,7 +84,35 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let guard = self.guard().await?;
+        self.log.trusted()?;
         blocking(|| work(self.connected(guard)?.connection()?))
+    }
+
+    /// Closes every connection, once what runs on it is done, and opens this one again. `before` and `after`
+    /// get the connection before and after that; nobody reads or writes meanwhile.
+    pub(crate) async fn reopen(
+        &self,
+        readers: &Readers,
+        before: impl Fn(&Connection) -> Result<(), StoreError>,
+        after: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut slot = self.guard().await?;
+        let nobody_reads = readers.all().await?;
+        blocking(|| {
+            readers.close_idle(&before)?;
+            match &*slot {
+                Slot::Open(connection) => before(connection)?,
+                Slot::Missing => {}
+                Slot::Closed => return Err(StoreError::Closed),
+            }
+            *slot = Slot::Missing;
+            *slot = self.opened()?;
+            if let Slot::Open(connection) = &*slot {
+                after(connection)?;
+            }
+            drop(nobody_reads);
+            Ok(())
+        })
     }
 
     pub(crate) async fn close(&self) {
@@ -106,13 +144,14 @@ impl SqliteTx {
         blocking(|| {
             let log = Arc::clone(&self.log);
             self.commit_unsynced(|| ())?;
-            Ok(log.sync()?)
+            log.sync()
         })
     }
 
     /// Commits, then does what has to be done before anybody else writes. It is not on the disk before
     /// [`Log::sync`], so that one group of calls can wait for the disk while the next one is worked on.
     pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<(), StoreError> {
+        self.log.trusted()?;
         self.connection()?.prepare_cached("COMMIT")?.execute([])?;
         self.log.committed();
         then();

@@ -1,0 +1,56 @@
+//! What is done after a fault of the files: they are opened again and checked, and only then trusted.
+//!
+//! Where a file is only no longer at its place, SQLite's own handles still lead to everything that was
+//! committed: it is written back into the database file first. Where content may be lost, SQLite has to read
+//! the log anew: it goes by the checksums in it then, and not by what it remembers of it. Either way the log
+//! is written back into the database file with fresh writes, whose sync says the truth.
+
+use super::check::check_file;
+use super::checkpoint::write_back_all;
+use super::connection::blocking;
+use super::deferred::DeferredCardUpdates;
+use super::log::Log;
+use super::readers::Readers;
+use super::writer::Writer;
+use crate::error::StoreError;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use std::time::Duration;
+
+/// Longest time that the quick check may take; a larger file is checked in part.
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn recover(
+    writer: &Writer,
+    readers: &Readers,
+    log: &Log,
+    deferred: &DeferredCardUpdates,
+) -> Result<(), StoreError> {
+    let Some(fault) = log.health().fault() else { return Ok(()) };
+    let main = log.main();
+    if fault.is_lost {
+        main.forget_length();
+    }
+    // A database that is elsewhere is not opened under its name.
+    main.check()?;
+    let keep_or_leave = |connection: &Connection| match fault.is_lost {
+        true => {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            Ok(())
+        }
+        false => write_back_all(connection),
+    };
+    let write_back = |connection: &Connection| {
+        write_back_all(connection)?;
+        log.sync_main()
+    };
+    writer.reopen(readers, keep_or_leave, write_back).await?;
+    // Refreshes that were accepted and not confirmed may be gone.
+    deferred.forget_all();
+    let report = blocking(|| check_file(main.path(), false, Some(CHECK_LIMIT)))?;
+    if !report.findings.is_empty() {
+        return Err(StoreError::Damaged(report.findings.join("; ")));
+    }
+    log.health().restored();
+    log.check()
+}
