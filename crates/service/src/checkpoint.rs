@@ -117,7 +117,7 @@ mod tests {
         let fault = store.trusted().expect_err("known").to_string();
         assert!(fault.contains("store.db has vanished"), "{fault}");
         std::fs::rename(&aside, &file).expect("moved");
-        tokio::time::sleep(LONGEST_PAUSE + LOOK_EVERY).await;
+        tokio::time::sleep(LONGEST_PAUSE + LOOK_EVERY * 2).await;
         store.trusted().expect("opened again");
         stopping.cancel();
         watching.await.expect("ended");

@@ -76,7 +76,8 @@ async fn check(store: &Store, args: &CheckArgs) -> anyhow::Result<CheckReport> {
         match books(&admin).await {
             Ok(0) => {}
             Ok(differing) => report.findings.push(format!(
-                "books: {differing} cards do not agree with their readings; simgauge usage reconcile shows them"
+                "books: {differing} cards do not agree with their readings; simgauge usage reconcile shows \
+                 them"
             )),
             Err(error) => report.findings.push(format!("books: {error:#}")),
         }

@@ -112,5 +112,9 @@ fn a_mistyped_scheme_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let refused = simgauge(dir.path(), "sqlit://simgauge.db", &["serve"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused).contains("store.url") && said(&refused).contains("sqlite://"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("store.url") && said(&refused).contains("sqlite://"),
+        "{}",
+        said(&refused)
+    );
 }

@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 /// As many symbolic links as Linux follows.
 const MOST_LINKS: usize = 40;
 /// What the marker says to whoever opens it.
-const MARKER_TEXT: &str = "simgauge made a database beside this file. If the database is missing, put it back \
-    or restore a back-up of it. Remove this file only to begin with an empty one.\n";
+const MARKER_TEXT: &str = "simgauge made a database beside this file. If the database is missing, put it \
+    back or restore a back-up of it. Remove this file only to begin with an empty one.\n";
 
 /// What makes a file the same file under any name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
