@@ -1,6 +1,8 @@
 //! The file of an SQLite store: damaged, missing, under several names.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use rstest::rstest;
 use rusqlite::Connection;
 use simgauge_domain::card_kind::CardKind;
@@ -9,6 +11,7 @@ use simgauge_store::{ImportRow, Store, StoreError};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use support::{Database, TestStore};
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 const PAGE: usize = 4096;
@@ -108,6 +111,18 @@ async fn damage_is_found(#[values(false, true)] is_full: bool) {
     assert_ne!(store.check(is_full, None).await.unwrap().findings, Vec::<String>::new());
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_check_counts_the_rows_of_both(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let store = TestStore::new(database).await;
+    store.create_account("acme", "en", NOW).await.unwrap();
+    let report = store.check(true, None).await.unwrap();
+    assert_eq!((report.findings, report.schema, report.unfinished), (vec![], vec![], vec![]));
+    for (table, rows) in [("account", 1), ("card", 0), ("lane_limit", 0)] {
+        assert!(report.rows.contains(&(table.to_owned(), rows)), "{:?}", report.rows);
+    }
+}
+
 #[tokio::test]
 async fn what_refers_to_nothing_and_a_changed_schema_are_found() {
     let (file, _dir) = stocked().await;
@@ -162,6 +177,20 @@ async fn a_database_that_is_missing_or_empty_is_not_made_anew() {
     std::fs::remove_file(dir.path().join("store.db.exists")).unwrap();
     open(&file).await.unwrap().migrate().await.unwrap();
     assert!(dir.path().join("store.db.exists").exists());
+}
+
+/// Somebody made it beforehand, to give it an owner or to mount it.
+#[tokio::test]
+async fn an_empty_file_becomes_a_database_where_none_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
+    std::fs::write(&file, "").unwrap();
+    let store = open(&file).await.unwrap();
+    store.migrate().await.unwrap();
+    store.create_account("acme", "en", NOW).await.unwrap();
+    assert!(dir.path().join("store.db.exists").exists());
+    store.close().await;
+    assert_eq!(open(&file).await.unwrap().accounts().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::app::connect_existing;
 use crate::config::Config;
 use serde_json::json;
-use simgauge_admin::{Administration, ReconcileScope};
+use simgauge_admin::{Administration, ReconcileScope, ReconcileTotals};
 use simgauge_service::clock::Clock;
 use simgauge_store::{CheckReport, Store};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// Look at everything: also whether indexes agree with their tables, rows refer to rows that exist, the
-    /// whole audit is as it was written, and all books agree with the readings. Takes its time on a large
+    /// whole audit is as it was written, and all bookings agree with the readings. Takes long on a large
     /// store.
     #[arg(long)]
     full: bool,
@@ -73,21 +73,24 @@ async fn check(store: &Store, args: &CheckArgs) -> anyhow::Result<CheckReport> {
         Err(error) => report.findings.push(format!("audit: {error}")),
     }
     if args.full {
-        match books(&admin).await {
-            Ok(0) => {}
-            Ok(differing) => report.findings.push(format!(
-                "books: {differing} cards do not agree with their readings; simgauge usage reconcile shows \
-                 them"
-            )),
-            Err(error) => report.findings.push(format!("books: {error:#}")),
+        match bookings(&admin).await {
+            Ok(findings) => report.findings.extend(findings),
+            Err(error) => report.findings.push(format!("bookings: {error:#}")),
         }
     }
     Ok(report)
 }
 
-/// How many cards' books do not agree with their readings.
-async fn books(admin: &Administration) -> anyhow::Result<u64> {
+/// What is wrong with the cards' bookings.
+async fn bookings(admin: &Administration) -> anyhow::Result<Vec<String>> {
     let mut reconciliation = admin.reconcile(ReconcileScope::default(), 0).await?;
     while reconciliation.next_page().await?.is_some() {}
-    Ok(reconciliation.totals().differing_cards)
+    let ReconcileTotals { differing_cards, damaged_cards, .. } = reconciliation.totals();
+    let findings = [
+        (differing_cards, "cards have bookings that do not agree with their readings"),
+        (damaged_cards, "cards have damaged rows"),
+    ];
+    let found = findings.into_iter().filter(|(cards, _)| *cards > 0);
+    let in_words = |(cards, what)| format!("bookings: {cards} {what}; simgauge usage reconcile names them");
+    Ok(found.map(in_words).collect())
 }

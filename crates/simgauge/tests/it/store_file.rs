@@ -1,8 +1,12 @@
 //! The file of an SQLite store: served once, checked after a crash, not made anew where it was lost.
 
+use crate::support::call::read;
+use crate::support::process::Process;
 use crate::support::{TestServer, server};
+use serde_json::json;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Runs the program on a store that this URL names.
@@ -44,6 +48,45 @@ async fn a_second_server_does_not_start_under_another_name_of_the_file() {
     let second = simgauge(dir.path(), "sqlite://hard.db", &["serve"]);
     assert_eq!(second.status.code(), Some(1), "{}", said(&second));
     assert!(said(&second).contains("more than one name"), "{}", said(&second));
+}
+
+/// The store has a symbolic link for a name, and somebody deletes the log that SQLite writes to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_around_the_loss_of_the_log_outlives_a_kill() {
+    let mut server = server().start().await;
+    let cards = server.add_cards(60).await;
+    server.stop().await;
+    let file = server.config.store.sqlite_file().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("link.db");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let mut process = Process::serve_with(&server, dir.path(), &format!("sqlite://{}", link.display()));
+    let refresh = async |number: &String| {
+        let body = server.signed(json!({ "iccid": number })).to_string();
+        let request = reqwest::Client::new().post(format!("{}/api/v3/card/refreshUsage", process.url));
+        read(request.body(body).send().await.unwrap()).await
+    };
+    let mut accepted = Vec::new();
+    let (before, after) = cards.split_at(20);
+    for number in before {
+        accepted.push(refresh(number).await.refresh_id());
+    }
+    std::fs::remove_file(file.with_extension("db-wal")).unwrap();
+    for number in after {
+        let answer = refresh(number).await;
+        match answer.code() {
+            "200" => accepted.push(answer.refresh_id()),
+            code => assert_eq!(code, "503", "{}", answer.message()),
+        }
+    }
+    let log = process.logged();
+    assert!(log.contains("simgauge.db-wal has vanished") && log.contains("opened again and checked"), "{log}");
+    assert!(accepted.len() > before.len(), "accepting went on");
+    process.kill();
+    server.start().await;
+    for id in accepted {
+        assert_eq!(server.ended(&id, Duration::from_secs(40)).await["state"], "succeeded");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
