@@ -56,7 +56,7 @@ impl Administration {
             Ok(AcceptOutcome::Refused { lane, behind: None }) => {
                 Ok(RefreshOutcome::OperatorNotConfigured(lane))
             }
-            Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),,
+            Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),
             Err(NotAccepted::Store | NotAccepted::Untrusted) => Err(AdminError::StoreFailed),
         }
     }

@@ -80,7 +80,10 @@ async fn what_was_answered_around_the_loss_of_the_log_outlives_a_kill() {
         }
     }
     let log = process.logged();
-    assert!(log.contains("simgauge.db-wal has vanished") && log.contains("opened again and checked"), "{log}");
+    assert!(
+        log.contains("simgauge.db-wal has vanished") && log.contains("opened again and checked"),
+        "{log}"
+    );
     assert!(accepted.len() > before.len(), "accepting went on");
     process.kill();
     server.start().await;

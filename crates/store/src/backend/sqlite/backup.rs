@@ -5,6 +5,7 @@
 
 use super::check::{counts, pages};
 use super::connection::open_read_only;
+use super::file::sync_folder;
 use crate::error::StoreError;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -39,8 +40,7 @@ impl Unfinished {
             return Err(StoreError::Exists(format!("the file {}", target.display())));
         }
         std::fs::rename(&self.path, target).map_err(failed)?;
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(failed)
+        sync_folder(target)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening connections, and on which thread they are used.
 
 use crate::error::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -56,6 +57,12 @@ fn open(file: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sto
     connection.pragma_update(None, "cache_size", cache_kib)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     Ok(connection)
+}
+
+/// The connection will not write the log back when it is closed.
+pub(super) fn leave_log(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 /// Does work that blocks on the thread that asks. Where that is a worker of a runtime, its other tasks are

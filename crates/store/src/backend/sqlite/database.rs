@@ -4,7 +4,7 @@ use super::check::{FileReport, check_file};
 use super::connection::blocking;
 use super::deferred::DeferredCardUpdates;
 use super::file::{DatabaseFile, ServingLock};
-use super::log::Log;
+use super::log::{Commit, Log};
 use super::readers::{Reader, Readers};
 use super::writer::{SqliteTx, Writer};
 use super::{backup, checkpoint, recovery};
@@ -73,15 +73,14 @@ impl SqliteDatabase {
         self.readers.get().await
     }
 
-    /// Waits, on the thread that asks, until everything committed so far is on the disk.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.log.sync()
+    /// Waits, on the thread that asks, until a commit is on the disk.
+    pub(crate) fn sync(&self, commit: Commit) -> Result<(), StoreError> {
+        self.log.sync(commit)
     }
 
-    /// The same for what other processes have committed, too.
+    /// Waits until everything is on the disk, also what other processes have committed.
     pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
-        self.log.committed();
-        blocking(|| self.log.sync())
+        blocking(|| self.log.sync(self.log.committed()))
     }
 
     /// Whether the files are still those that were opened, and everything written is on the disk.

@@ -148,8 +148,9 @@ impl DatabaseFile {
             file.sync_all()
         });
         match written {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(StoreError::File(marker, error)),
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(StoreError::File(marker, error)),
+            Ok(()) => sync_folder(&marker),
         }
     }
 
@@ -226,6 +227,16 @@ pub(crate) fn resolve(named: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::new(ErrorKind::InvalidFilename, "too many symbolic links"))
+}
+
+/// Brings the names in a file's folder onto the disk.
+pub(super) fn sync_folder(file: &Path) -> Result<(), StoreError> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A file system that does not know this.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced.map_err(|error| StoreError::File(folder.to_owned(), error)),
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

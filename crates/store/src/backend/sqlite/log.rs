@@ -6,7 +6,7 @@
 //! sync it is compared with the file at its path: a log that was deleted or replaced is not read after a crash.
 
 use super::connection::blocking;
-use super::file::{DatabaseFile, FileId, found, whole};
+use super::file::{DatabaseFile, FileId, found, sync_folder, whole};
 use super::health::{Fault, StoreHealth};
 use crate::error::StoreError;
 use std::fs::File;
@@ -25,12 +25,25 @@ pub(crate) struct Log {
     synced: Mutex<Synced>,
 }
 
+/// The number of a commit of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Commit(u64);
+
 #[derive(Debug)]
 struct Synced {
-    /// How many commits are on the disk.
-    commits: u64,
+    /// The last commit that is on the disk.
+    last: Commit,
     /// The log that SQLite writes to, once it is open.
     log: Option<OpenLog>,
+    lost: Option<Lost>,
+}
+
+/// Commits that were not on the disk when content of the files was lost: those after one, up to another.
+#[derive(Debug)]
+struct Lost {
+    after: Commit,
+    last: Commit,
+    fault: Fault,
 }
 
 #[derive(Debug)]
@@ -48,7 +61,7 @@ impl Log {
             main,
             health: StoreHealth::default(),
             committed: AtomicU64::new(0),
-            synced: Mutex::new(Synced { commits: 0, log: None }),
+            synced: Mutex::new(Synced { last: Commit(0), log: None, lost: None }),
         }
     }
 
@@ -57,32 +70,44 @@ impl Log {
         let failed = |error| StoreError::File(self.path.clone(), error);
         let file = File::open(&self.path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
+        // Its name, and the database's: `sync` brings only their content onto the disk.
+        sync_folder(&self.path)?;
         let (id, length) = (FileId::of(&metadata), AtomicU64::new(metadata.len()));
         self.lock().log = Some(OpenLog { file, id, length });
         Ok(())
     }
 
     /// Something was committed that [`Log::sync`] has to wait for.
-    pub(crate) fn committed(&self) {
-        self.committed.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn committed(&self) -> Commit {
+        Commit(self.committed.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Waits, on the thread that asks, until everything committed so far is on the disk.
+    /// Waits, on the thread that asks, until a commit is on the disk, with everything committed by then.
     ///
     /// # Errors
     /// [`StoreError::Untrusted`]: whether what was committed outlives a power cut is unknown.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let ours = self.committed.load(Ordering::Acquire);
+    pub(crate) fn sync(&self, commit: Commit) -> Result<(), StoreError> {
         let mut synced = self.lock();
-        if synced.commits >= ours {
+        if let Some(lost) = synced.lost.as_ref().filter(|lost| lost.after < commit && commit <= lost.last) {
+            return Err(lost.fault.clone().into());
+        }
+        if synced.last >= commit {
             return Ok(());
         }
         // After the lock: what waited for a sync that failed is not confirmed by another one.
         self.health.check()?;
-        let all = self.committed.load(Ordering::Acquire);
+        let all = Commit(self.committed.load(Ordering::Acquire));
         self.sync_files(&synced).map_err(|fault| self.health.fail(fault))?;
-        synced.commits = all;
+        synced.last = all;
         Ok(())
+    }
+
+    /// Content of the files may be lost: what was not on the disk before is never confirmed. Nobody commits
+    /// meanwhile.
+    pub(super) fn lose(&self, fault: Fault) {
+        let mut synced = self.lock();
+        let last = Commit(self.committed.load(Ordering::Acquire));
+        synced.lost = Some(Lost { after: synced.last, last, fault });
     }
 
     fn sync_files(&self, synced: &Synced) -> Result<(), Fault> {
@@ -137,6 +162,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileFault;
     use std::path::Path;
 
     fn log(dir: &Path) -> Log {
@@ -157,16 +183,31 @@ mod tests {
     fn after_a_sync_that_failed_no_later_one_counts() {
         let dir = tempfile::tempdir().expect("folder");
         let log = log(dir.path());
-        log.committed();
-        log.sync().expect("synced");
+        log.sync(log.committed()).expect("synced");
         let disk = break_disk(&log);
-        log.committed();
-        let error = log.sync().expect_err("failed").to_string();
+        let error = log.sync(log.committed()).expect_err("failed").to_string();
         assert!(error.contains("store.db-wal cannot be brought onto the disk"), "{error}");
         log.lock().log.as_mut().expect("open").file = disk;
-        log.committed();
-        assert_eq!(log.sync().expect_err("refused").to_string(), error);
+        assert_eq!(log.sync(log.committed()).expect_err("refused").to_string(), error);
         assert!(log.check().is_err() && log.trusted().is_err());
+    }
+
+    #[test]
+    fn what_waited_while_content_was_lost_is_not_confirmed_afterwards() {
+        let dir = tempfile::tempdir().expect("folder");
+        let log = log(dir.path());
+        let (before, waits) = (log.committed(), log.committed());
+        log.sync(before).expect("synced");
+        let lost = log.committed();
+        std::fs::write(dir.path().join("store.db-wal"), "").expect("cut");
+        log.check().expect_err("cut off");
+        log.lose(log.health().fault().expect("a fault"));
+        log.open().expect("opened again");
+        log.health().restored();
+        let after = log.committed();
+        log.sync(after).expect("synced");
+        log.sync(waits).expect("was on the disk with the one before it");
+        assert!(matches!(log.sync(lost), Err(StoreError::Untrusted(FileFault::CutOff, _))));
     }
 
     #[test]
@@ -188,8 +229,7 @@ mod tests {
                 let log = log(dir.path());
                 log.check().expect("sound");
                 damage(&dir.path().join(file));
-                log.committed();
-                let error = log.sync().expect_err("refused").to_string();
+                let error = log.sync(log.committed()).expect_err("refused").to_string();
                 assert!(error.contains(&format!("{file} {words}")), "{error}");
             }
         }

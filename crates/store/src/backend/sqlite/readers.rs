@@ -1,6 +1,6 @@
 //! The connections that read beside the writer.
 
-use super::connection::{BUSY_TIMEOUT, blocking, open_reader};
+use super::connection::{BUSY_TIMEOUT, blocking, leave_log, open_reader};
 use super::limit::Until;
 use crate::backend::limit::READ_LIMIT;
 use crate::error::StoreError;
@@ -60,13 +60,11 @@ impl Readers {
         all.map_err(|_| StoreError::busy())?.map_err(|_| StoreError::Closed)
     }
 
-    /// Closes the connections that nobody uses, after `before`.
-    pub(super) fn close_idle(
-        &self,
-        before: impl Fn(&Connection) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Closes the connections that nobody uses. None of them writes back the log that it has: one that was
+    /// opened after a fault of the files may have another log than the writer.
+    pub(super) fn close_idle(&self) -> Result<(), StoreError> {
         let idle = std::mem::take(&mut *lock(&self.idle));
-        idle.iter().map(|opened| &opened.connection).try_for_each(before)
+        idle.iter().try_for_each(|opened| leave_log(&opened.connection))
     }
 
     /// Closes the connections, once what runs on them is done.

@@ -1,20 +1,19 @@
 //! What is done after a fault of the files: they are opened again and checked, and only then trusted.
 //!
-//! Where a file is only no longer at its place, SQLite's own handles still lead to everything that was
+//! Where a file is only no longer at its place, the writer's own handles still lead to everything that was
 //! committed: it is written back into the database file first. Where content may be lost, SQLite has to read
 //! the log anew: it goes by the checksums in it then, and not by what it remembers of it. Either way the log
 //! is written back into the database file with fresh writes, whose sync says the truth.
 
 use super::check::check_file;
 use super::checkpoint::write_back_all;
-use super::connection::blocking;
+use super::connection::{blocking, leave_log};
 use super::deferred::DeferredCardUpdates;
 use super::log::Log;
 use super::readers::Readers;
 use super::writer::Writer;
 use crate::error::StoreError;
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 use std::time::Duration;
 
 /// Longest time that the quick check may take; a larger file is checked in part.
@@ -34,17 +33,17 @@ pub(crate) async fn recover(
     // A database that is elsewhere is not opened under its name.
     main.check()?;
     let keep_or_leave = |connection: &Connection| match fault.is_lost {
-        true => {
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            Ok(())
-        }
+        true => leave_log(connection),
         false => write_back_all(connection),
     };
     let write_back = |connection: &Connection| {
         write_back_all(connection)?;
         log.sync_main()
     };
-    writer.reopen(readers, keep_or_leave, write_back).await?;
+    let was_open = writer.reopen(readers, keep_or_leave, write_back).await?;
+    if fault.is_lost || !was_open {
+        log.lose(fault);
+    }
     // Refreshes that were accepted and not confirmed may be gone.
     deferred.forget_all();
     let report = blocking(|| check_file(main.path(), false, Some(CHECK_LIMIT)))?;

@@ -1,7 +1,7 @@
 //! SQLite has one writer at a time: who it is, and its transaction.
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_writer};
-use super::log::Log;
+use super::log::{Commit, Log};
 use super::readers::Readers;
 use crate::error::StoreError;
 use rusqlite::Connection;
@@ -89,29 +89,33 @@ impl Writer {
     }
 
     /// Closes every connection, once what runs on it is done, and opens this one again. `before` and `after`
-    /// get the connection before and after that; nobody reads or writes meanwhile.
+    /// get the connection before and after that; nobody reads or writes meanwhile. Answers whether there was
+    /// one before.
     pub(crate) async fn reopen(
         &self,
         readers: &Readers,
-        before: impl Fn(&Connection) -> Result<(), StoreError>,
+        before: impl FnOnce(&Connection) -> Result<(), StoreError>,
         after: impl FnOnce(&Connection) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut slot = self.guard().await?;
         let nobody_reads = readers.all().await?;
         blocking(|| {
-            readers.close_idle(&before)?;
-            match &*slot {
-                Slot::Open(connection) => before(connection)?,
-                Slot::Missing => {}
+            let was_open = match &*slot {
+                Slot::Open(connection) => {
+                    before(connection)?;
+                    true
+                }
+                Slot::Missing => false,
                 Slot::Closed => return Err(StoreError::Closed),
-            }
+            };
+            readers.close_idle()?;
             *slot = Slot::Missing;
             *slot = self.opened()?;
             if let Slot::Open(connection) = &*slot {
                 after(connection)?;
             }
             drop(nobody_reads);
-            Ok(())
+            Ok(was_open)
         })
     }
 
@@ -143,19 +147,19 @@ impl SqliteTx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         blocking(|| {
             let log = Arc::clone(&self.log);
-            self.commit_unsynced(|| ())?;
-            log.sync()
+            let commit = self.commit_unsynced(|| ())?;
+            log.sync(commit)
         })
     }
 
     /// Commits, then does what has to be done before anybody else writes. It is not on the disk before
     /// [`Log::sync`], so that one group of calls can wait for the disk while the next one is worked on.
-    pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<(), StoreError> {
+    pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<Commit, StoreError> {
         self.log.trusted()?;
         self.connection()?.prepare_cached("COMMIT")?.execute([])?;
-        self.log.committed();
+        let commit = self.log.committed();
         then();
-        Ok(())
+        Ok(commit)
     }
 
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {

@@ -74,7 +74,7 @@ impl Store {
     /// not known.
     pub fn sync(&self, groups: Vec<NotSynced>) -> Result<Vec<Vec<AcceptOutcome>>, StoreError> {
         if let Database::Sqlite(database) = &self.db {
-            database.sync()?;
+            groups.iter().filter_map(|group| group.commit).try_for_each(|commit| database.sync(commit))?;
         }
         Ok(groups.into_iter().map(|group| group.outcomes).collect())
     }
