@@ -111,7 +111,7 @@ impl Store {
         }
     }
 
-    /// Whether whoever used an SQLite store before did not close it, or somebody else uses it now.
+    /// Whether an SQLite store was not closed by the last process, or is used by another one now.
     #[must_use]
     pub fn was_not_closed(&self) -> bool {
         matches!(&self.db, Database::Sqlite(database) if database.found_log())

@@ -44,7 +44,7 @@ impl SqliteDatabase {
         &self.file
     }
 
-    /// Whether a log with content was there before: whoever used the file last did not close it, or somebody
+    /// Whether a log with content was there before: the last process did not close the file, or another one
     /// uses it now.
     pub(crate) fn found_log(&self) -> bool {
         self.found_log

@@ -78,7 +78,7 @@ impl DeferredCardUpdates {
         Ok(())
     }
 
-    /// Forgets everything; whoever accepts next begins anew with what has tasks.
+    /// Forgets everything. The next accept begins again with what has tasks.
     pub(crate) fn forget_all(&self) {
         *self.lock() = None;
     }

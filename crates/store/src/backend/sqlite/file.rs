@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// As many symbolic links as Linux follows.
 const MOST_LINKS: usize = 40;
-/// What the marker says to whoever opens it.
+/// What the marker says to a person who opens it.
 const MARKER_TEXT: &str = "simgauge made a database beside this file. If the database is missing, put it \
     back or restore a back-up of it. Remove this file only to begin with an empty one.\n";
 
@@ -30,8 +30,8 @@ impl FileId {
     }
 }
 
-/// A handle of a database file that is never closed. Whoever closes a file gives up all locks that his
-/// process has on it, SQLite's as well (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
+/// A handle of a database file. It is never closed: closing a file releases all locks that the process has on
+/// it, SQLite's as well (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 #[derive(Debug)]
 struct Handle {
     file: File,

@@ -2,8 +2,8 @@
 //!
 //! Where a file is only no longer at its place, the writer's own handles still lead to everything that was
 //! committed: it is written back into the database file first. Where content may be lost, SQLite has to read
-//! the log anew: it goes by the checksums in it then, and not by what it remembers of it. Either way the log
-//! is written back into the database file with fresh writes, whose sync says the truth.
+//! the log again: then it uses the checksums in it, and not what it remembers of it. Either way the log is
+//! written back into the database file with new writes, whose sync tells the truth.
 
 use super::check::check_file;
 use super::checkpoint::write_back_all;
