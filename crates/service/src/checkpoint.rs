@@ -16,13 +16,14 @@ const LONG_PAGES: i64 = 16_384;
 /// One that has stopped growing is left alone up to so many.
 const SHORT_PAGES: i64 = 1_000;
 
-/// Watches the store's files until stopped.
-pub async fn watch_files(store: Store, stopping: CancellationToken) {
+/// Watches the store's files until stopped. `serve_damaged`: damage that a check finds after a fault does not
+/// matter.
+pub async fn watch_files(store: Store, serve_damaged: bool, stopping: CancellationToken) {
     let mut before = None;
     let mut recovery = Recovery::default();
     while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
         if let Err(error) = store.check_files() {
-            recovery.attempt(&store, &error).await;
+            recovery.attempt(&store, serve_damaged, &error).await;
             continue;
         }
         match look(&store, before).await {
@@ -43,7 +44,7 @@ struct Recovery {
 }
 
 impl Recovery {
-    async fn attempt(&mut self, store: &Store, fault: &StoreError) {
+    async fn attempt(&mut self, store: &Store, serve_damaged: bool, fault: &StoreError) {
         let next = *self.next.get_or_insert_with(|| {
             tracing::error!(error = %fault, "nothing is accepted or written");
             Instant::now()
@@ -51,7 +52,7 @@ impl Recovery {
         if Instant::now() < next {
             return;
         }
-        match store.recover().await {
+        match store.recover(serve_damaged).await {
             Ok(()) => {
                 tracing::warn!("the store's files were opened again and checked; accepting goes on");
                 *self = Self::default();
@@ -90,7 +91,7 @@ mod tests {
         store.create_account("before", "en", UnixMs(0)).await.expect("written");
         std::fs::remove_file(dir.path().join("store.db-wal")).expect("deleted");
         let stopping = CancellationToken::new();
-        let watching = tokio::spawn(watch_files(store.clone(), stopping.clone()));
+        let watching = tokio::spawn(watch_files(store.clone(), false, stopping.clone()));
         // Time passes only while nobody has anything to do.
         tokio::time::sleep(LOOK_EVERY * 2).await;
         store.trusted().expect("opened again");
@@ -112,7 +113,7 @@ mod tests {
         store.migrate().await.expect("migrated");
         std::fs::rename(&file, &aside).expect("moved");
         let stopping = CancellationToken::new();
-        let watching = tokio::spawn(watch_files(store.clone(), stopping.clone()));
+        let watching = tokio::spawn(watch_files(store.clone(), false, stopping.clone()));
         tokio::time::sleep(LONGEST_PAUSE * 10).await;
         let fault = store.trusted().expect_err("known").to_string();
         assert!(fault.contains("store.db has vanished"), "{fault}");

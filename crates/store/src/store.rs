@@ -141,13 +141,14 @@ impl Store {
     }
 
     /// Opens the files of an SQLite store again after a fault and checks them; then it is trusted again.
-    /// There is nothing to do without a fault, and on PostgreSQL.
+    /// There is nothing to do without a fault, and on PostgreSQL. `serve_damaged`: damage that the check finds
+    /// does not matter.
     ///
     /// # Errors
     /// The files are not at their places, are damaged, or failed again.
-    pub async fn recover(&self) -> Result<(), StoreError> {
+    pub async fn recover(&self, serve_damaged: bool) -> Result<(), StoreError> {
         match &self.db {
-            Database::Sqlite(database) => database.recover().await,
+            Database::Sqlite(database) => database.recover(serve_damaged).await,
             Database::Postgres(_) => Ok(()),
         }
     }

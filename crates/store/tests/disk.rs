@@ -143,7 +143,7 @@ async fn after_a_fault_nothing_is_written_until_the_store_was_opened_again() {
     refused(shaky.accept("8901").await, REPLACED);
     refused(shaky.store.checkpoint().await, REPLACED);
     refused(shaky.store.trusted(), REPLACED);
-    shaky.store.recover().await.unwrap();
+    shaky.store.recover(false).await.unwrap();
     shaky.store.trusted().unwrap();
     assert_eq!(shaky.accept("8901").await.unwrap(), 1);
     assert_eq!(shaky.killed_now().await.0.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 1);
@@ -155,7 +155,7 @@ async fn what_was_answered_outlives_a_log_that_was_deleted() {
     assert_eq!(shaky.accept("8901").await.unwrap(), 1);
     std::fs::remove_file(&shaky.log).unwrap();
     refused(shaky.accept("8902").await, "store.db-wal has vanished");
-    shaky.store.recover().await.unwrap();
+    shaky.store.recover(false).await.unwrap();
     let (restarted, _dir) = shaky.killed_now().await;
     // The second one was committed, and its caller was told that it failed.
     assert_eq!(restarted.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 2);
@@ -171,7 +171,7 @@ async fn a_log_that_was_cut_off_is_noticed() {
     std::fs::write(&shaky.log, "").unwrap();
     refused(shaky.store.check_files(), "store.db-wal was cut off");
     refused(shaky.accept("8902").await, "store.db-wal was cut off");
-    shaky.store.recover().await.unwrap();
+    shaky.store.recover(false).await.unwrap();
     assert_eq!(shaky.accept("8902").await.unwrap(), 1);
 }
 
@@ -181,9 +181,9 @@ async fn a_database_that_was_moved_away_is_not_made_anew() {
     let file = shaky.dir.path().join("store.db");
     std::fs::rename(&file, shaky.aside()).unwrap();
     refused(shaky.accept("8901").await, "store.db has vanished");
-    refused(shaky.store.recover().await, "store.db has vanished");
+    refused(shaky.store.recover(false).await, "store.db has vanished");
     std::fs::rename(shaky.aside(), &file).unwrap();
-    shaky.store.recover().await.unwrap();
+    shaky.store.recover(false).await.unwrap();
     assert_eq!(shaky.accept("8902").await.unwrap(), 1);
 }
 

@@ -94,8 +94,8 @@ impl SqliteDatabase {
     }
 
     /// After a fault: opens the files again and checks them.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
-        recovery::recover(&self.writer, &self.readers, &self.log, &self.deferred).await
+    pub(crate) async fn recover(&self, serve_damaged: bool) -> Result<(), StoreError> {
+        recovery::recover(&self.writer, &self.readers, &self.log, &self.deferred, serve_damaged).await
     }
 
     /// Looks for damage in the file.

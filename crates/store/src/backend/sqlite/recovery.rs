@@ -19,11 +19,13 @@ use std::time::Duration;
 /// Longest time that the quick check may take; a larger file is checked in part.
 const CHECK_LIMIT: Duration = Duration::from_secs(10);
 
+/// `serve_damaged`: damage that the check finds does not matter.
 pub(crate) async fn recover(
     writer: &Writer,
     readers: &Readers,
     log: &Log,
     deferred: &DeferredCardUpdates,
+    serve_damaged: bool,
 ) -> Result<(), StoreError> {
     let Some(fault) = log.health().fault() else { return Ok(()) };
     let main = log.main();
@@ -47,7 +49,7 @@ pub(crate) async fn recover(
     // Refreshes that were accepted and not confirmed may be gone.
     deferred.forget_all();
     let report = blocking(|| check_file(main.path(), false, Some(CHECK_LIMIT)))?;
-    if !report.findings.is_empty() {
+    if !report.findings.is_empty() && !serve_damaged {
         return Err(StoreError::Damaged(report.findings.join("; ")));
     }
     log.health().restored();
