@@ -29,6 +29,11 @@ fn newest() -> i64 {
     (1..).zip(VERSIONS).map(|(version, _)| version).last().unwrap_or(0)
 }
 
+/// The texts that make the newest version of an SQLite database.
+pub(super) fn sqlite_texts() -> impl Iterator<Item = &'static str> {
+    std::iter::once(CREATE_VERSIONS).chain(VERSIONS).map(|sql| sql.sqlite)
+}
+
 /// Brings a database up to the newest version; answers how many steps that took.
 pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
     let mut tx = database.write().await?;
@@ -37,6 +42,9 @@ pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
     }
     let before = version(&mut tx).await?;
     if before == 0 && !has_table(&mut tx, "schema_version").await? {
+        if let Database::Sqlite(database) = database {
+            database.file().check_not_emptied()?;
+        }
         tx.run(CREATE_VERSIONS, &[]).await?;
     }
     let mut steps = 0;
@@ -45,6 +53,9 @@ pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
         steps += 1;
     }
     tx.commit().await?;
+    if let Database::Sqlite(database) = database {
+        database.file().mark()?;
+    }
     Ok(steps)
 }
 
