@@ -141,8 +141,8 @@ impl Store {
     }
 
     /// Opens the files of an SQLite store again after a fault and checks them; then it is trusted again.
-    /// There is nothing to do without a fault, and on PostgreSQL. `serve_damaged`: damage that the check finds
-    /// does not matter.
+    /// There is nothing to do without a fault, and on PostgreSQL. `serve_damaged`: damage that the check
+    /// finds does not matter.
     ///
     /// # Errors
     /// The files are not at their places, are damaged, or failed again.

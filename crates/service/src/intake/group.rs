@@ -12,8 +12,8 @@ pub enum NotAccepted {
     QueueFull,
     /// The process stops.
     Stopping,
-    /// The store's files cannot be trusted until they were opened again and checked. That may pass soon. Nothing
-    /// was stored, or it is not known whether it stays.
+    /// The store's files cannot be trusted until they were opened again and checked. That may pass soon.
+    /// Nothing was stored, or it is not known whether it stays.
     Untrusted,
     /// The store failed. Nothing was stored, or (where the connection broke at the commit) it is not known
     /// whether it stays.

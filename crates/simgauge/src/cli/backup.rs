@@ -10,8 +10,8 @@ use std::process::ExitCode;
 /// Where to.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
-    /// A file that does not exist yet. It appears when the copy is complete and was checked. The key that seals
-    /// app secrets is not in it: keep a copy of the key file, too.
+    /// A file that does not exist yet. It appears when the copy is complete and was checked. The key that
+    /// seals app secrets is not in it: keep a copy of the key file, too.
     file: PathBuf,
 }
 

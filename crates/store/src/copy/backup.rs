@@ -6,8 +6,8 @@ use crate::store::Store;
 use std::path::Path;
 
 impl Store {
-    /// Writes a consistent copy of an SQLite store to a new file, for its owner only, while the store is used.
-    /// The file gets its name once it is whole and was checked.
+    /// Writes a consistent copy of an SQLite store to a new file, for its owner only, while the store is
+    /// used. The file gets its name once it is whole and was checked.
     ///
     /// # Errors
     /// The store is not SQLite or damaged, the file exists already, or it cannot be written.

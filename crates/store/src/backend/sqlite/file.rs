@@ -160,8 +160,8 @@ impl DatabaseFile {
     }
 }
 
-/// Opens a file as SQLite will: in a container, a file of the image becomes another one when it is first opened
-/// for writing. A file that cannot be written is opened all the same; its first change fails.
+/// Opens a file as SQLite will: in a container, a file of the image becomes another one when it is first
+/// opened for writing. A file that cannot be written is opened all the same; its first change fails.
 fn open_writable(path: &Path) -> io::Result<File> {
     match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {

@@ -2,8 +2,9 @@
 //! (`synchronous=NORMAL`). A commit first releases the right to write. Then it waits for the disk, together
 //! with all other commits of that time.
 //!
-//! What is synced is the file that SQLite writes to. It is opened once, when SQLite has opened it. Before each
-//! sync it is compared with the file at its path: a log that was deleted or replaced is not read after a crash.
+//! What is synced is the file that SQLite writes to. It is opened once, when SQLite has opened it. Before
+//! each sync it is compared with the file at its path: a log that was deleted or replaced is not read after
+//! a crash.
 
 use super::connection::blocking;
 use super::file::{DatabaseFile, FileId, found, sync_folder, whole};

@@ -16,7 +16,8 @@
 //! writer begin and then waits for [`Log::sync`](log::Log::sync), together with all other commits of that
 //! time: one `fdatasync` for many. No caller is answered before that. What is synced is the file that SQLite
 //! has open. If that is no longer the one at its path, or a sync fails, the store is not trusted any more
-//! ([`health`]): nothing is begun or confirmed until [`recovery`] has opened the files again and checked them.
+//! ([`health`]): nothing is begun or confirmed until [`recovery`] has opened the files again and checked
+//! them.
 //!
 //! **Write-ahead log.** Commits do not write it back into the file, since every caller would wait for that.
 //! A background service calls [`checkpoint`](database::SqliteDatabase::checkpoint) beside reads and writes.
