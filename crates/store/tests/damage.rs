@@ -97,6 +97,26 @@ async fn a_damaged_store_is_not_backed_up() {
     assert!(files_in(target.path()).is_empty(), "{:?}", files_in(target.path()));
 }
 
+/// A process that is killed leaves its file behind; in a container the next one has the same id.
+#[tokio::test]
+async fn a_backup_that_was_killed_is_in_nobodys_way_and_one_under_way_is_not_disturbed() {
+    let (file, _dir) = stocked().await;
+    let store = open(&file).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("copy.db");
+    let unfinished = dir.path().join(".copy.db.unfinished");
+    std::fs::write(&unfinished, "half a page").unwrap();
+    std::fs::write(dir.path().join(".copy.db.unfinished-journal"), "a journal").unwrap();
+    let other = std::fs::File::open(&unfinished).unwrap();
+    other.lock().unwrap();
+    let refused = store.back_up(&target).await.unwrap_err().to_string();
+    assert!(refused.contains("another back-up writes this file"), "{refused}");
+    assert_eq!(std::fs::read(&unfinished).unwrap(), b"half a page");
+    drop(other);
+    store.back_up(&target).await.unwrap();
+    assert_eq!(files_in(dir.path()), ["copy.db"]);
+}
+
 #[rstest]
 #[tokio::test]
 async fn damage_is_found(#[values(false, true)] is_full: bool) {

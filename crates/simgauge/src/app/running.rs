@@ -3,7 +3,7 @@
 use super::background::Background;
 use super::listeners::{self, Listeners};
 use super::services::build_services;
-use super::store::open_store_to_serve;
+use super::store::{check_key_file, open_store_to_serve};
 use super::workers::{self, Node};
 use crate::config::Config;
 use crate::operators::{operator_facts, operators_of};
@@ -58,6 +58,7 @@ impl App {
         let setups = operators_of(config, &clock)?;
         let operator_facts = operator_facts(config, &setups);
         let (store, database_lock) = open_store_to_serve(config).await?;
+        check_key_file(config, &store).await?;
         let sealer = config.sealer()?;
         let tls = config.server.tls.files().map(Tls::load).transpose().context("server.tls")?;
         let address = listener.local_addr()?;

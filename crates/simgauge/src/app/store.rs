@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use anyhow::bail;
+use simgauge_service::secrets::Sealer;
 use simgauge_store::{ServingLock, Store, StoreError, had_database};
 use std::time::Duration;
 
@@ -55,6 +56,26 @@ pub async fn connect_existing(config: &Config) -> anyhow::Result<Store> {
         );
     }
     connect(config).await
+}
+
+/// A key is made where there is none, but not beside a store with apps: no new key opens their secrets.
+///
+/// # Errors
+/// The key file is missing although it was used, or the store cannot be read.
+pub async fn check_key_file(config: &Config, store: &Store) -> anyhow::Result<()> {
+    let database = config.store.sqlite_file();
+    let Some(file) = Sealer::missing_file(config.secrets.key_file(), database.as_deref()) else {
+        return Ok(());
+    };
+    let apps = store.apps().await?.len();
+    if apps > 0 {
+        bail!(
+            "the key file {} is missing, and the secrets of {apps} apps are sealed with it: put it back, \
+             or name where it is in secrets.key_file",
+            file.display()
+        );
+    }
+    Ok(())
 }
 
 fn without_url(error: &StoreError, url: &str) -> String {

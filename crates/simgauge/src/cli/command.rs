@@ -15,7 +15,7 @@ use super::{
     Output, backup, check, completions, demo, health, man, migrate, openapi, refresh, serve, sign, simulate,
     verify,
 };
-use crate::app::{open_existing_store, open_store};
+use crate::app::{check_key_file, open_existing_store, open_store};
 use crate::config::Config;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -166,6 +166,9 @@ async fn run_on_store(command: StoreCommand, config: &Config, output: &Output) -
         | StoreCommand::Admin(AdminCommand::Create { .. }) => open_store(config).await?,
         _ => open_existing_store(config).await?,
     };
+    if matches!(command, StoreCommand::App(_) | StoreCommand::Secrets(_)) {
+        check_key_file(config, &store).await?;
+    }
     on_store(store, async |admin| match command {
         StoreCommand::Admin(command) => admin::run(command, admin, output).await,
         StoreCommand::Account(command) => {

@@ -82,6 +82,8 @@ async fn the_old_key_stays_until_the_secrets_are_on_the_disk() {
     let both = keys_in(&server);
     // Opened apart from the server, which would mend it at once.
     let other = simgauge::app::open_store(&server.config).await.unwrap();
+    // Its readers have the log open, as those of a command that has read the secrets.
+    other.accounts().await.unwrap();
     let log = server.config.store.sqlite_file().unwrap().with_extension("db-wal");
     std::fs::rename(&log, log.with_extension("aside")).unwrap();
     std::fs::write(&log, "").unwrap();

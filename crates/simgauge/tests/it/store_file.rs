@@ -22,7 +22,7 @@ fn simgauge(dir: &Path, url: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat()
 }
 
@@ -39,15 +39,33 @@ async fn a_second_server_does_not_start_under_another_name_of_the_file() {
     let dir = tempfile::tempdir_in(file.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(&file, dir.path().join("link.db")).unwrap();
     let second = simgauge(dir.path(), "sqlite://link.db", &["serve"]);
-    assert_eq!(second.status.code(), Some(1), "{}", said(&second));
-    assert!(said(&second).contains("another simgauge serves"), "{}", said(&second));
+    assert_eq!(second.status.code(), Some(1), "{}", printed(&second));
+    assert!(printed(&second).contains("another simgauge serves"), "{}", printed(&second));
     // Commands work beside the server, and meet it under any name.
     let list = simgauge(dir.path(), "sqlite://link.db", &["account", "list"]);
-    assert!(list.status.success() && said(&list).contains("acme"), "{}", said(&list));
+    assert!(list.status.success() && printed(&list).contains("acme"), "{}", printed(&list));
     std::fs::hard_link(&file, dir.path().join("hard.db")).unwrap();
     let second = simgauge(dir.path(), "sqlite://hard.db", &["serve"]);
-    assert_eq!(second.status.code(), Some(1), "{}", said(&second));
-    assert!(said(&second).contains("more than one name"), "{}", said(&second));
+    assert_eq!(second.status.code(), Some(1), "{}", printed(&second));
+    assert!(printed(&second).contains("more than one name"), "{}", printed(&second));
+}
+
+/// Its apps' secrets would stay sealed with the lost key, and every call would be refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_key_is_not_made_anew_beside_a_store_with_apps() {
+    let mut server = server().start().await;
+    server.stop().await;
+    let key = &server.config.secrets.key_file;
+    let aside = tempfile::tempdir().unwrap();
+    std::fs::copy(key, aside.path().join("key")).unwrap();
+    std::fs::remove_file(key).unwrap();
+    let error = start_error(&server).await;
+    assert!(error.contains("is missing, and the secrets of"), "{error}");
+    let listed = server.simgauge("app list").await;
+    assert_eq!(listed.code, Some(1), "{}", listed.error);
+    assert!(!std::path::Path::new(key).exists(), "no key was made");
+    std::fs::copy(aside.path().join("key"), key).unwrap();
+    server.simgauge("--json app list").await.json(0);
 }
 
 /// The store has a symbolic link for a name, and somebody deletes the log that SQLite writes to.
@@ -101,8 +119,8 @@ async fn a_store_that_was_lost_is_not_made_anew() {
     assert!(start_error(&server).await.contains("there was a database"));
     for arguments in [&["account", "create", "acme"][..], &["account", "list"], &["migrate"], &["check"]] {
         let refused = simgauge(file.parent().unwrap(), &server.config.store.url, arguments);
-        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {}", said(&refused));
-        assert!(said(&refused).contains("there was a database"), "{arguments:?}: {}", said(&refused));
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {}", printed(&refused));
+        assert!(printed(&refused).contains("there was a database"), "{arguments:?}: {}", printed(&refused));
     }
     assert!(!file.exists());
 }
@@ -115,18 +133,22 @@ async fn a_store_that_a_crash_damaged_is_found() {
     let check = |arguments: &[&str]| simgauge(file.parent().unwrap(), &server.config.store.url, arguments);
     for arguments in [&["check"][..], &["check", "--full"]] {
         let sound = check(arguments);
-        assert!(sound.status.success() && said(&sound).contains("card: 3 rows"), "{}", said(&sound));
-        assert!(said(&sound).contains("nothing is wrong"), "{}", said(&sound));
+        assert!(sound.status.success() && printed(&sound).contains("card: 3 rows"), "{}", printed(&sound));
+        assert!(printed(&sound).contains("nothing is wrong"), "{}", printed(&sound));
     }
     lose_rows(&file, "card");
     let found = check(&["check", "--json"]);
-    assert_eq!(found.status.code(), Some(1), "{}", said(&found));
+    assert_eq!(found.status.code(), Some(1), "{}", printed(&found));
     let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!(found["sound"], false);
     assert_ne!(found["findings"].as_array().unwrap().len(), 0);
     let copy = check(&["backup", "copy.db"]);
-    assert_eq!(copy.status.code(), Some(1), "{}", said(&copy));
-    assert!(said(&copy).contains("damaged") && !file.with_file_name("copy.db").exists(), "{}", said(&copy));
+    assert_eq!(copy.status.code(), Some(1), "{}", printed(&copy));
+    assert!(
+        printed(&copy).contains("damaged") && !file.with_file_name("copy.db").exists(),
+        "{}",
+        printed(&copy)
+    );
     // What a crash leaves behind. SQLite does not take it for a log.
     let log = file.with_extension("db-wal");
     std::fs::write(&log, "left behind").unwrap();
@@ -159,8 +181,8 @@ fn a_mistyped_scheme_is_named() {
     let refused = simgauge(dir.path(), "sqlit://simgauge.db", &["serve"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        said(&refused).contains("store.url") && said(&refused).contains("sqlite://"),
+        printed(&refused).contains("store.url") && printed(&refused).contains("sqlite://"),
         "{}",
-        said(&refused)
+        printed(&refused)
     );
 }

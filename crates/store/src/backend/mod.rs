@@ -7,6 +7,7 @@ pub(crate) mod limit;
 pub(crate) mod postgres;
 mod row;
 mod schema;
+mod schema_texts;
 mod sql;
 pub(crate) mod sqlite;
 mod tx;

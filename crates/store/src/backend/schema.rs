@@ -1,15 +1,10 @@
 //! The schema's versions, and bringing a database up to the newest one.
 
 use super::database::{Database, Transaction};
+use super::schema_texts::{CREATE_VERSIONS, VERSIONS};
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::error::StoreError;
-
-/// One text per version, from 1 on: what makes it of the version before.
-const VERSIONS: [Sql; 1] = [Sql {
-    sqlite: include_str!("../../schema/sqlite.sql"),
-    postgres: include_str!("../../schema/postgres.sql"),
-}];
 
 /// Nodes that start at the same moment take turns. The number is any; nothing else locks it.
 const LOCK: Sql = Sql::postgres("SELECT pg_advisory_xact_lock(7463627254)");
@@ -17,7 +12,6 @@ const HAS_TABLE: Sql = Sql {
     sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
     postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
 };
-const CREATE_VERSIONS: Sql = Sql::both("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)");
 const LATEST: Sql = Sql::both("SELECT COALESCE(max(version), 0) FROM schema_version");
 const ADD_VERSION: Sql = Sql::both("INSERT INTO schema_version (version) VALUES ($1)");
 
@@ -27,11 +21,6 @@ const FIRST_EDITION: &str = "_sqlx_migrations";
 /// The version that this program was made for.
 fn newest() -> i64 {
     (1..).zip(VERSIONS).map(|(version, _)| version).last().unwrap_or(0)
-}
-
-/// The texts that make the newest version of an SQLite database.
-pub(super) fn sqlite_texts() -> impl Iterator<Item = &'static str> {
-    std::iter::once(CREATE_VERSIONS).chain(VERSIONS).map(|sql| sql.sqlite)
 }
 
 /// Brings a database up to the newest version; answers how many steps that took.

@@ -128,10 +128,10 @@ impl PostgresDatabase {
 ///
 /// # Errors
 /// Why the database cannot be reached.
-async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(), StoreError> {
-    let give_up = Instant::now() + patience;
+async fn reach(options: &PgConnectOptions, longest: Duration) -> Result<(), StoreError> {
+    let give_up = Instant::now() + longest;
     loop {
-        let error = match timeout(patience.max(ANSWER_TIMEOUT), PgConnection::connect_with(options)).await {
+        let error = match timeout(longest.max(ANSWER_TIMEOUT), PgConnection::connect_with(options)).await {
             Ok(Ok(connection)) => {
                 // It has served its purpose.
                 let _ = connection.close().await;

@@ -10,13 +10,16 @@ use crate::error::StoreError;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A file that goes unless it gets its name.
 struct Unfinished {
     path: PathBuf,
+    /// Locked, so that no two back-ups write it. What a killed one left behind is not, and is taken over.
+    file: File,
 }
 
 impl Unfinished {
@@ -24,17 +27,18 @@ impl Unfinished {
     fn beside(target: &Path) -> Result<Self, StoreError> {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
-        name.push(format!(".{}.unfinished", std::process::id()));
+        name.push(".unfinished");
         let path = target.with_file_name(name);
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        made.map_err(|error| StoreError::File(path.clone(), error))?;
-        Ok(Self { path })
+        match lock(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(StoreError::File(path, error)),
+        }
     }
 
     /// Brings the file onto the disk and gives it its name.
     fn finish(self, target: &Path) -> Result<(), StoreError> {
         let failed = |error| StoreError::File(target.to_owned(), error);
-        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
+        self.file.sync_all().map_err(failed)?;
         // Nobody made it meanwhile.
         if target.symlink_metadata().is_ok() {
             return Err(StoreError::Exists(format!("the file {}", target.display())));
@@ -46,12 +50,37 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut name = self.path.clone().into_os_string();
-            name.push(suffix);
-            let _ = std::fs::remove_file(name);
-        }
+        let _ = std::fs::remove_file(&self.path);
+        remove_journals(&self.path);
     }
+}
+
+/// Removes what SQLite keeps beside a database while it is written.
+fn remove_journals(path: &Path) {
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let mut name = path.to_owned().into_os_string();
+        name.push(suffix);
+        let _ = std::fs::remove_file(name);
+    }
+}
+
+/// An empty file that this process alone writes.
+fn lock(path: &Path) -> io::Result<File> {
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
+    let file = options.open(path)?;
+    let taken = || io::Error::new(ErrorKind::WouldBlock, "another back-up writes this file");
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => taken(),
+        TryLockError::Error(error) => error,
+    })?;
+    // Between the two steps the other one may have finished: this would be its result under another name.
+    if path.metadata().map(|found| found.ino()).ok() != Some(file.metadata()?.ino()) {
+        return Err(taken());
+    }
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.set_len(0)?;
+    remove_journals(path);
+    Ok(file)
 }
 
 /// Copies and checks.

@@ -3,7 +3,7 @@
 use super::connection::open_read_only;
 use super::statement;
 use crate::backend::counts::COUNTS;
-use crate::backend::schema::sqlite_texts;
+use crate::backend::schema_texts::sqlite_texts;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
