@@ -36,4 +36,12 @@ impl Administration {
     ) -> Result<Result<ChainPosition, ChainError>, AdminError> {
         Ok(self.store.verify_audit(anchor).await?)
     }
+
+    /// Checks the newest entries of the chain only.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn verify_audit_end(&self) -> Result<Result<ChainPosition, ChainError>, AdminError> {
+        Ok(self.store.verify_audit_end().await?)
+    }
 }

@@ -57,7 +57,7 @@ impl Administration {
                 Ok(RefreshOutcome::OperatorNotConfigured(lane))
             }
             Err(NotAccepted::QueueFull | NotAccepted::Stopping) => Err(AdminError::Busy),
-            Err(NotAccepted::Store) => Err(AdminError::StoreFailed),
+            Err(NotAccepted::Store | NotAccepted::Untrusted) => Err(AdminError::StoreFailed),
         }
     }
 }

@@ -76,6 +76,12 @@ impl ChainVerifier {
         Self { position: ChainPosition { seq: 0, hash: String::new() }, anchor }
     }
 
+    /// Begins after an entry whose hash is believed.
+    #[must_use]
+    pub fn after(position: ChainPosition) -> Self {
+        Self { position, anchor: None }
+    }
+
     /// Checks the next entry and the hash that is stored with it.
     ///
     /// # Errors

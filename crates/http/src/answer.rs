@@ -86,6 +86,10 @@ impl From<StoreError> for ApiError {
                 tracing::warn!("no connection of the store became free in time");
                 Self::Overloaded
             }
+            error @ StoreError::Untrusted(..) => {
+                tracing::warn!(%error, "the store cannot be written at present");
+                Self::Overloaded
+            }
             error => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal

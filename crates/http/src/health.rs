@@ -25,6 +25,9 @@ async fn not_ready(state: &ApiState) -> Option<&'static str> {
     if state.stopping.is_cancelled() {
         return Some("stopping");
     }
+    if let Err(error) = state.services.store.trusted() {
+        return Some(error.in_plain_words());
+    }
     match tokio::time::timeout(STORE_TIMEOUT, state.services.store.is_current()).await {
         Ok(Ok(true)) => state.services.accepter.can_write().await.err(),
         Ok(Ok(false)) => Some("the database is not migrated"),

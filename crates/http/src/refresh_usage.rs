@@ -133,7 +133,7 @@ async fn accept(
             tracing::error!(lane, number, "a card's operator account is not configured");
             Err(ApiError::LaneUnknown)
         }
-        Err(NotAccepted::QueueFull) => Err(ApiError::Overloaded),
+        Err(NotAccepted::QueueFull | NotAccepted::Untrusted) => Err(ApiError::Overloaded),
         Err(NotAccepted::Stopping) => Err(ApiError::Stopping),
         Err(NotAccepted::Store) => Err(ApiError::Internal),
     }

@@ -3,6 +3,8 @@
 
 use crate::backend::limit::READ_LIMIT;
 use rusqlite::{ErrorCode, ffi};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failures of the database since the process started.
@@ -15,6 +17,17 @@ const QUERY_CANCELED: &str = "57014";
 #[must_use]
 pub fn database_errors() -> u64 {
     DATABASE_ERRORS.load(Ordering::Relaxed)
+}
+
+/// What is wrong with a file of an SQLite store that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// It is no longer at its place.
+    Moved,
+    /// It is shorter than it was.
+    CutOff,
+    /// It could not be brought onto the disk.
+    SyncFailed(io::ErrorKind),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +61,33 @@ pub enum StoreError {
     TookTooLong,
     #[error("database: the store is closed")]
     Closed,
-    /// What was committed could not be brought onto the disk; whether it outlives a power cut is unknown.
-    #[error("the store's log cannot be brought onto the disk: {0}")]
-    Disk(#[source] std::io::Error),
+    /// A file could not be opened, read or written.
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] io::Error),
+    /// What was written may not be on the disk, or not in the file of the store's name. Nothing is written
+    /// until the files were opened again and checked. Names the file and the reason.
+    #[error("the store is not trusted until its files were opened again and checked: {1}")]
+    Untrusted(FileFault, String),
+    /// The file of an SQLite store holds what no program wrote.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// An SQLite store is missing, or empty, where one was before.
+    #[error(
+        "there was a database at {}, and it is missing or empty: put it back or restore a back-up. \
+         To begin with an empty one, remove {}",
+        .database.display(), .marker.display()
+    )]
+    Gone { database: PathBuf, marker: PathBuf },
+    /// The file of an SQLite store has more than one name.
+    #[error(
+        "{} has more than one name (hard links), and SQLite keeps a log for each: what is written under one \
+         name is lost to the others. Remove the other names, or copy the file",
+        .0.display()
+    )]
+    ManyNames(PathBuf),
+    /// Another process serves this SQLite store.
+    #[error("another simgauge serves {} already", .0.display())]
+    Served(PathBuf),
     /// A row holds what this program never writes. Names table and key.
     #[error("unexpected content in the database: {0}")]
     Corrupt(String),
@@ -91,13 +128,6 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> Self {
-        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
-        Self::Disk(error)
-    }
-}
-
 impl StoreError {
     /// Nobody else let go of a connection within the time limit.
     pub(crate) fn busy() -> Self {
@@ -125,7 +155,12 @@ impl StoreError {
             | Self::Busy
             | Self::TookTooLong
             | Self::Closed
-            | Self::Disk(_)
+            | Self::File(..)
+            | Self::Untrusted(..)
+            | Self::Damaged(_)
+            | Self::Gone { .. }
+            | Self::ManyNames(_)
+            | Self::Served(_)
             | Self::WrongKind(_)
             | Self::LeaseLost(_) => false,
         }
@@ -147,6 +182,21 @@ impl StoreError {
     /// Where a unique key was violated: that this exists already.
     pub(crate) fn or_exists(self, what: impl std::fmt::Display) -> Self {
         if self.is_unique() { Self::Exists(what.to_string()) } else { self }
+    }
+
+    /// Where SQLite found damage in the file: what it says.
+    pub(crate) fn or_damaged(self) -> Self {
+        match self {
+            Self::Sqlite(error)
+                if matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                ) =>
+            {
+                Self::Damaged(error.to_string())
+            }
+            other => other,
+        }
     }
 
     /// Whether a foreign key was violated.

@@ -11,6 +11,7 @@ mod admins;
 mod audit;
 mod backend;
 mod cards;
+mod check;
 mod copy;
 mod error;
 mod leases;
@@ -27,13 +28,14 @@ pub use accounts::{Account, App, SealAnew, StoredQuota};
 pub use activity::Activity;
 pub use admins::{Admin, AdminRole, Session};
 pub use audit::AuditEntry;
-pub use backend::sqlite_file;
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub use backend::watch_statements;
+pub use backend::{ServingLock, check_url, had_database, sqlite_file};
 pub use cards::{CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError};
+pub use check::CheckReport;
 pub use copy::CopiedTable;
-pub use error::{StoreError, database_errors};
+pub use error::{FileFault, StoreError, database_errors};
 pub use leases::{Before, LaneHold, LanePause, LaneRow, Lease, LeaseKind, Wakeup, Wakeups};
 pub use outbox::{
     DamagedNotification, DueNotification, NotificationPrefs, NotificationState, NotificationView, Outcome,

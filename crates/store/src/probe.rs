@@ -1,7 +1,7 @@
 //! Whether a refresh could be accepted now, tried with a small write.
 
 use crate::backend::{Database, Sql, Tx as _};
-use crate::error::StoreError;
+use crate::error::{FileFault, StoreError};
 use crate::store::Store;
 use rusqlite::ErrorCode;
 use std::io::ErrorKind;
@@ -55,15 +55,19 @@ impl StoreError {
                 Some(ErrorCode::CannotOpen) => "the database cannot be opened",
                 _ => "the database failed",
             },
-            Self::Disk(error) => match error.kind() {
+            Self::Untrusted(FileFault::SyncFailed(kind), _) => match kind {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full",
                 ErrorKind::ReadOnlyFilesystem => "the disk is read-only",
                 _ => "what is written cannot be brought onto the disk",
             },
+            Self::Untrusted(FileFault::Moved | FileFault::CutOff, _) => {
+                "a file of the database is missing, replaced or cut off"
+            }
+            Self::File(..) => "a file of the database cannot be opened",
             Self::Database(error) => postgres_words(error),
             Self::Busy => "no connection to the database became free in time",
             Self::Closed => "the store is closed",
-            Self::Corrupt(_) => "the database is damaged",
+            Self::Corrupt(_) | Self::Damaged(_) => "the database is damaged",
             _ => "the store failed",
         }
     }

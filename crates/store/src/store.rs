@@ -1,7 +1,7 @@
 //! The store as a whole.
 
 use crate::audit::actor::Actor;
-use crate::backend::{Database, Sql, is_current, migrate};
+use crate::backend::{Database, ServingLock, Sql, is_current, migrate};
 use crate::error::StoreError;
 use crate::readings::day_cache::DayCache;
 use simgauge_domain::time::UnixMs;
@@ -20,7 +20,8 @@ const PING: Sql = Sql::both("SELECT CAST(1 AS BIGINT)");
 const NOW: Sql = Sql::postgres("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
 
 impl Store {
-    /// Opens a store: `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
+    /// Opens a store: `sqlite://FILE` (created where there is none and none was before) or
+    /// `postgres://USER@HOST/DATABASE`.
     ///
     /// # Errors
     /// The URL is of no known scheme, or the database cannot be reached.
@@ -95,6 +96,71 @@ impl Store {
         match &self.db {
             Database::Sqlite(database) => database.checkpoint().await,
             Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Makes this process the one that serves an SQLite store, under any name of its file, for as long as the
+    /// answer is kept; nothing on PostgreSQL, which any number of processes may serve.
+    ///
+    /// # Errors
+    /// [`StoreError::Served`]
+    pub fn lock_for_serving(&self) -> Result<Option<ServingLock>, StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => Ok(Some(database.lock()?)),
+            Database::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Whether an SQLite store was not closed by the last process, or is used by another one now.
+    #[must_use]
+    pub fn was_not_closed(&self) -> bool {
+        matches!(&self.db, Database::Sqlite(database) if database.found_log())
+    }
+
+    /// Compares the files of an SQLite store with those that were opened. On PostgreSQL there are none.
+    ///
+    /// # Errors
+    /// [`StoreError::Untrusted`], now or since an earlier fault.
+    pub fn check_files(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => database.check_files(),
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// The fault since which nothing is written, until [`Self::recover`] has succeeded. Looks at nothing: it
+    /// says what is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Untrusted`]
+    pub fn trusted(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => database.trusted(),
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Opens the files of an SQLite store again after a fault and checks them; then it is trusted again.
+    /// There is nothing to do without a fault, and on PostgreSQL. `serve_damaged`: damage that the check
+    /// finds does not matter.
+    ///
+    /// # Errors
+    /// The files are not at their places, are damaged, or failed again.
+    pub async fn recover(&self, serve_damaged: bool) -> Result<(), StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => database.recover(serve_damaged).await,
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Waits until everything that was committed is on the disk, by other processes as well.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its disk refused.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Database::Sqlite(database) => database.sync_all(),
+            Database::Postgres(database) => database.flush().await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! On SQLite nobody is answered before what was done is on the disk.
 #![allow(clippy::unwrap_used)]
 
+use rstest::rstest;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
@@ -8,13 +9,14 @@ use simgauge_domain::time::UnixMs;
 use simgauge_store::{
     AcceptCall, Admission, CardRules, ImportRow, LaneResults, LeaseKind, Store, StoreError,
 };
-use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
-/// A store whose log can be put out of reach of whoever would bring it onto the disk; SQLite itself goes on,
-/// since it has it open.
+/// A store whose log can be moved away; SQLite itself goes on, since it has it open.
 struct Shaky {
     store: Store,
     log: PathBuf,
@@ -23,9 +25,16 @@ struct Shaky {
 
 impl Shaky {
     async fn new() -> Self {
+        Self::named("store.db").await
+    }
+
+    /// The same under another name of the file.
+    async fn named(name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("store.db");
-        let store = Store::connect(&format!("sqlite://{}", file.display()), 1).await.unwrap();
+        let link = dir.path().join("link.db");
+        std::os::unix::fs::symlink("store.db", &link).unwrap();
+        let url = format!("sqlite://{}", dir.path().join(name).display());
+        let store = Store::connect(&url, 1).await.unwrap();
         store.migrate().await.unwrap();
         store.create_account("acme", "en", NOW).await.unwrap();
         let row = |number: &str| ImportRow {
@@ -47,14 +56,24 @@ impl Shaky {
         self.dir.path().join("aside")
     }
 
-    /// Nothing can be brought onto the disk from a device that has none.
+    /// Another log takes the place of the one that SQLite writes to.
     fn break_off(&self) {
         std::fs::rename(&self.log, self.aside()).unwrap();
-        std::os::unix::fs::symlink(Path::new("/dev/null"), &self.log).unwrap();
+        std::fs::write(&self.log, "").unwrap();
     }
 
     fn mend(&self) {
         std::fs::rename(self.aside(), &self.log).unwrap();
+    }
+
+    /// The store as a kill at this moment leaves it, opened again.
+    async fn killed_now(&self) -> (Store, tempfile::TempDir) {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["store.db", "store.db-wal"] {
+            let _ = std::fs::copy(self.dir.path().join(name), copy.path().join(name));
+        }
+        let url = format!("sqlite://{}", copy.path().join("store.db").display());
+        (Store::connect(&url, 1).await.unwrap(), copy)
     }
 
     async fn accept(&self, number: &str) -> Result<usize, StoreError> {
@@ -73,20 +92,22 @@ impl Shaky {
     }
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>, reason: &str) {
     match result {
-        Err(StoreError::Disk(_)) => {}
+        Err(StoreError::Untrusted(_, why)) if why.contains(reason) => {}
         other => panic!("{other:?}"),
     }
 }
 
+const REPLACED: &str = "store.db-wal was replaced by another file";
+
+#[rstest]
 #[tokio::test]
-async fn who_calls_is_answered_after_the_disk() {
-    let shaky = Shaky::new().await;
+async fn who_calls_is_answered_after_the_disk(#[values("store.db", "link.db")] name: &str) {
+    let shaky = Shaky::named(name).await;
     assert_eq!(shaky.accept("8901").await.unwrap(), 1);
     shaky.break_off();
-    refused(shaky.accept("8902").await);
-    shaky.mend();
+    refused(shaky.accept("8902").await, REPLACED);
 }
 
 #[tokio::test]
@@ -102,16 +123,68 @@ async fn who_writes_for_lanes_is_answered_after_the_disk() {
     let nothing = LaneResults { lease, running: Vec::new(), postponed: Vec::new(), finished: Vec::new() };
     assert_eq!(shaky.store.write_results(std::slice::from_ref(&nothing)).await.unwrap(), [Some(Vec::new())]);
     shaky.break_off();
-    refused(shaky.store.write_results(&[nothing]).await);
-    shaky.mend();
+    refused(shaky.store.write_results(&[nothing]).await, REPLACED);
 }
 
 #[tokio::test]
 async fn who_changes_settings_is_answered_after_the_disk() {
     let shaky = Shaky::new().await;
     shaky.break_off();
-    refused(shaky.store.create_account("other", "en", NOW).await);
+    refused(shaky.store.create_account("other", "en", NOW).await, REPLACED);
+}
+
+/// Files that are good again say nothing of what happened in between.
+#[tokio::test]
+async fn after_a_fault_nothing_is_written_until_the_store_was_opened_again() {
+    let shaky = Shaky::new().await;
+    shaky.break_off();
+    refused(shaky.store.create_account("other", "en", NOW).await, REPLACED);
     shaky.mend();
+    refused(shaky.accept("8901").await, REPLACED);
+    refused(shaky.store.checkpoint().await, REPLACED);
+    refused(shaky.store.trusted(), REPLACED);
+    shaky.store.recover(false).await.unwrap();
+    shaky.store.trusted().unwrap();
+    assert_eq!(shaky.accept("8901").await.unwrap(), 1);
+    assert_eq!(shaky.killed_now().await.0.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_answered_outlives_a_log_that_was_deleted() {
+    let shaky = Shaky::new().await;
+    assert_eq!(shaky.accept("8901").await.unwrap(), 1);
+    std::fs::remove_file(&shaky.log).unwrap();
+    refused(shaky.accept("8902").await, "store.db-wal has vanished");
+    shaky.store.recover(false).await.unwrap();
+    let (restarted, _dir) = shaky.killed_now().await;
+    // The second one was committed, and its caller was told that it failed.
+    assert_eq!(restarted.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 2);
+    assert_eq!(shaky.accept("8902").await.unwrap(), 1);
+}
+
+/// What was cut off cannot be had back; what is there is checked and goes on.
+#[tokio::test]
+async fn a_log_that_was_cut_off_is_noticed() {
+    let shaky = Shaky::new().await;
+    shaky.store.checkpoint().await.unwrap();
+    assert_eq!(shaky.accept("8901").await.unwrap(), 1);
+    std::fs::write(&shaky.log, "").unwrap();
+    refused(shaky.store.check_files(), "store.db-wal was cut off");
+    refused(shaky.accept("8902").await, "store.db-wal was cut off");
+    shaky.store.recover(false).await.unwrap();
+    assert_eq!(shaky.accept("8902").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_was_moved_away_is_not_made_anew() {
+    let shaky = Shaky::new().await;
+    let file = shaky.dir.path().join("store.db");
+    std::fs::rename(&file, shaky.aside()).unwrap();
+    refused(shaky.accept("8901").await, "store.db has vanished");
+    refused(shaky.store.recover(false).await, "store.db has vanished");
+    std::fs::rename(shaky.aside(), &file).unwrap();
+    shaky.store.recover(false).await.unwrap();
+    assert_eq!(shaky.accept("8902").await.unwrap(), 1);
 }
 
 /// Locks that this process has on the file, as Linux tells.
@@ -136,11 +209,10 @@ async fn writing_the_log_back_leaves_sqlites_locks_alone() {
 }
 
 #[tokio::test]
-async fn what_is_written_back_is_on_the_disk_before_the_log_begins_anew() {
+async fn the_log_is_written_back_into_the_right_file_only() {
     let shaky = Shaky::new().await;
     let file = shaky.dir.path().join("store.db");
-    std::fs::rename(&file, shaky.aside()).unwrap();
-    std::os::unix::fs::symlink(Path::new("/dev/null"), &file).unwrap();
-    refused(shaky.store.checkpoint().await);
+    std::fs::copy(&file, shaky.aside()).unwrap();
     std::fs::rename(shaky.aside(), &file).unwrap();
+    refused(shaky.store.checkpoint().await, "store.db was replaced by another file");
 }

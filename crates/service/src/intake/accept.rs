@@ -201,7 +201,7 @@ impl Committer {
                     let calls = callers.calls.len();
                     tracing::error!(%error, calls, "a group of refreshes could not be stored");
                     for reply in callers.replies {
-                        let _ = reply.send(Err(NotAccepted::Store));
+                        let _ = reply.send(Err(NotAccepted::from(&error)));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Calls that are made durable together.
 
 use super::inflight::InflightPermit;
-use simgauge_store::{AcceptCall, AcceptOutcome, NotSynced};
+use simgauge_store::{AcceptCall, AcceptOutcome, NotSynced, StoreError};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -12,9 +12,21 @@ pub enum NotAccepted {
     QueueFull,
     /// The process stops.
     Stopping,
-    /// The store failed. Nothing was stored, or (where the disk refused what was committed) it is not known
+    /// The store's files cannot be trusted until they were opened again and checked. That may pass soon.
+    /// Nothing was stored, or it is not known whether it stays.
+    Untrusted,
+    /// The store failed. Nothing was stored, or (where the connection broke at the commit) it is not known
     /// whether it stays.
     Store,
+}
+
+impl From<&StoreError> for NotAccepted {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Untrusted(..) => Self::Untrusted,
+            _ => Self::Store,
+        }
+    }
 }
 
 /// Where a call's answer goes.

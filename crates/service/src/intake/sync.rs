@@ -48,7 +48,7 @@ impl Syncer {
                     let message = "refreshes were accepted, but their callers are told that they were not";
                     tracing::error!(%error, "{message}");
                     for reply in callers.into_iter().flat_map(|callers| callers.replies) {
-                        let _ = reply.send(Err(NotAccepted::Store));
+                        let _ = reply.send(Err(NotAccepted::from(&error)));
                     }
                 }
             }

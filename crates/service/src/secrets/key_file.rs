@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use secrecy::zeroize::Zeroizing;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 /// A key, wiped when it is dropped.
@@ -46,21 +46,39 @@ pub(super) fn is_open_to_others(path: &Path) -> bool {
 /// Makes a key file where there is none.
 pub(super) fn create(path: &Path) -> anyhow::Result<()> {
     let failed = || format!("the key file {} cannot be created", path.display());
-    write_new(path, &[random_key()?]).with_context(failed)
+    write_new(path, &[random_key()?]).with_context(failed)?;
+    sync_folder(path).with_context(failed)
 }
 
-/// Replaces a key file as a whole: a crash leaves the file before or the new one.
+/// Replaces a key file as a whole: a crash leaves the file before or the new one. A symbolic link stays and
+/// leads to the new one; owner and mode stay, too.
 pub(super) fn replace(path: &Path, keys: &[SealingKey]) -> anyhow::Result<()> {
     let failed = || format!("the key file {} cannot be written", path.display());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let target = std::fs::canonicalize(path).with_context(failed)?;
+    let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let beside: PathBuf = path.with_file_name(name);
+    let beside: PathBuf = target.with_file_name(name);
     // Left behind by a crash, perhaps.
     let _ = std::fs::remove_file(&beside);
     write_new(&beside, keys).with_context(failed)?;
-    std::fs::rename(&beside, path).with_context(failed)?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).with_context(failed)
+    keep_owner(&target, &beside).with_context(failed)?;
+    std::fs::rename(&beside, &target).with_context(failed)?;
+    sync_folder(&target).with_context(failed)
+}
+
+/// Who could read the file can read the new one.
+fn keep_owner(of: &Path, to: &Path) -> std::io::Result<()> {
+    let (old, new) = (std::fs::metadata(of)?, std::fs::metadata(to)?);
+    if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+        chown(to, Some(old.uid()), Some(old.gid()))?;
+    }
+    std::fs::set_permissions(to, old.permissions())
+}
+
+/// Brings a file's name onto the disk.
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }
 
 fn write_new(path: &Path, keys: &[SealingKey]) -> anyhow::Result<()> {
@@ -94,6 +112,21 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
         assert!(is_open_to_others(&path));
         assert_eq!(std::fs::read_dir(dir.path()).expect("folder").count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_link_to_a_key_file_stays_and_leads_to_the_new_key() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (real, link) = (dir.path().join("real.key"), dir.path().join("link.key"));
+        create(&real).expect("created");
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).expect("set");
+        std::os::unix::fs::symlink("real.key", &link).expect("linked");
+        let keys = vec![random_key().expect("a key")];
+        replace(&link, &keys).expect("replaced");
+        assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(read(&real).expect("keys"), keys);
+        assert_eq!(std::fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o640);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("folder").count(), 2, "nothing is left behind");
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub async fn drop_old_keys(sealer: &Sealer, store: &Store) -> anyhow::Result<usi
             );
         }
     }
+    // What was read just now may have been sealed by a process that could not bring it onto the disk. After a
+    // power cut the old key would be needed then.
+    store.flush().await.context("the old keys stay in the file")?;
     let mut keys = key_file::read(file)?;
     let old = keys.len() - 1;
     keys.truncate(1);

@@ -45,6 +45,13 @@ impl Sealer {
         Self { ring: Arc::new(RwLock::new(Ring { keys })), file }
     }
 
+    /// The key file that [`Self::load`] would make or miss; none where the environment holds the key.
+    #[must_use]
+    pub fn missing_file(named: Option<&Path>, database: Option<&Path>) -> Option<PathBuf> {
+        let path = named.map(Path::to_owned).or_else(|| database.map(beside))?;
+        (std::env::var_os(KEY_VARIABLE).is_none() && !path.exists()).then_some(path)
+    }
+
     /// The sealer of this configuration; makes the key file of an embedded store at its first start.
     ///
     /// # Errors

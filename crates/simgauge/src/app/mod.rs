@@ -8,4 +8,4 @@ mod store;
 mod workers;
 
 pub use running::App;
-pub use store::{open_existing_store, open_store};
+pub use store::{check_key_file, connect_existing, open_existing_store, open_store};

@@ -3,7 +3,7 @@
 use super::background::Background;
 use super::listeners::{self, Listeners};
 use super::services::build_services;
-use super::store::{lock_database, open_store};
+use super::store::{check_key_file, open_store_to_serve};
 use super::workers::{self, Node};
 use crate::config::Config;
 use crate::operators::{operator_facts, operators_of};
@@ -15,8 +15,7 @@ use simgauge_service::lanes::LaneSetup;
 use simgauge_service::secrets::Sealer;
 use simgauge_service::services::Services;
 use simgauge_service::telemetry::Telemetry;
-use simgauge_store::Store;
-use std::fs::File;
+use simgauge_store::{ServingLock, Store};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -33,7 +32,7 @@ pub struct App {
     services: Services,
     stop_timeout: Duration,
     /// Locked as long as this process serves an SQLite store.
-    database_lock: Option<File>,
+    database_lock: Option<ServingLock>,
 }
 
 impl App {
@@ -58,12 +57,12 @@ impl App {
     ) -> anyhow::Result<Self> {
         let setups = operators_of(config, &clock)?;
         let operator_facts = operator_facts(config, &setups);
-        let database_lock = config.store.sqlite_file().as_deref().map(lock_database).transpose()?;
+        let (store, database_lock) = open_store_to_serve(config).await?;
+        check_key_file(config, &store).await?;
         let sealer = config.sealer()?;
         let tls = config.server.tls.files().map(Tls::load).transpose().context("server.tls")?;
         let address = listener.local_addr()?;
         let console_listener = listeners::bind_console(config).await?;
-        let store = open_store(config).await?;
         clock.correct_by(&store).await?;
         let callers = CallerRuntime::start().context("the runtime for callers")?;
         let services = build_services(config, &setups, store, &sealer, clock, callers.handle()).await?;

@@ -39,7 +39,8 @@ pub(super) fn start_upkeep(
     let Services { store, clock, apps, accepter, waiters, .. } = services.clone();
     background.start("app directory", apps.keep_fresh(config.api.app_reload(), stopping.clone()));
     background.start("clock", clock.clone().keep_correct(store.clone(), stopping.clone()));
-    background.start("write-ahead log", checkpoint::shorten_log(store.clone(), stopping.clone()));
+    let watching = checkpoint::watch_files(store.clone(), config.store.serve_damaged, stopping.clone());
+    background.start("store files", watching);
     if config.server.role.works() {
         let days = config.usage.keep_readings_days;
         let pruning =

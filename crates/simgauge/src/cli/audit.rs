@@ -90,7 +90,7 @@ async fn verify(
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_words(broken: ChainError) -> String {
+pub(super) fn in_words(broken: ChainError) -> String {
     match broken {
         ChainError::Missing(seq) => format!("entry {seq} is missing"),
         ChainError::Changed(seq) => format!("entry {seq} is not what was written"),

@@ -10,15 +10,15 @@ use std::process::ExitCode;
 /// Where to.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
-    /// A file that does not exist yet. The key that seals app secrets is not in it: keep a copy of the key
-    /// file, too.
+    /// A file that does not exist yet. It appears when the copy is complete and was checked. The key that
+    /// seals app secrets is not in it: keep a copy of the key file, too.
     file: PathBuf,
 }
 
 /// Backs up.
 ///
 /// # Errors
-/// The store is not SQLite, or the file is there or cannot be written.
+/// The store is not SQLite or damaged, or the file is there or cannot be written.
 pub async fn run(args: BackupArgs, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let done = store.back_up(&args.file).await;

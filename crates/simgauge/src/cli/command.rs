@@ -12,9 +12,10 @@ use super::package::{self, PackageCommand};
 use super::secrets::{self, SecretsCommand};
 use super::usage::{self, UsageArgs};
 use super::{
-    Output, backup, completions, demo, health, man, migrate, openapi, refresh, serve, sign, simulate, verify,
+    Output, backup, check, completions, demo, health, man, migrate, openapi, refresh, serve, sign, simulate,
+    verify,
 };
-use crate::app::{open_existing_store, open_store};
+use crate::app::{check_key_file, open_existing_store, open_store};
 use crate::config::Config;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -47,9 +48,11 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's schema up to date, or move a store from SQLite to PostgreSQL.
     Migrate(migrate::MigrateArgs),
-    /// Write a consistent copy of an SQLite store, also while it is served. A store of an older program is
-    /// migrated first.
+    /// Write a consistent, checked copy of an SQLite store, also while it is served. A store of an older
+    /// program is migrated first.
     Backup(backup::BackupArgs),
+    /// Look for damage in the store, also while it is served: 0 if nothing is wrong, 1 if something is.
+    Check(check::CheckArgs),
     #[command(flatten)]
     Store(StoreCommand),
     /// Operators: accounts with their lanes, and definitions of their APIs.
@@ -137,6 +140,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, config()?).await,
         Command::Migrate(args) => migrate::run(args, &config()?, &output).await,
         Command::Backup(args) => backup::run(args, &config()?, &output).await,
+        Command::Check(args) => check::run(args, &config()?, &output).await,
         Command::Store(command) => run_on_store(command, &config()?, &output).await,
         Command::Operator(command) => operator::run(command, &config()?, &output).await,
         Command::SimulateOperator(args) => simulate::run(args).await,
@@ -162,6 +166,9 @@ async fn run_on_store(command: StoreCommand, config: &Config, output: &Output) -
         | StoreCommand::Admin(AdminCommand::Create { .. }) => open_store(config).await?,
         _ => open_existing_store(config).await?,
     };
+    if matches!(command, StoreCommand::App(_) | StoreCommand::Secrets(_)) {
+        check_key_file(config, &store).await?;
+    }
     on_store(store, async |admin| match command {
         StoreCommand::Admin(command) => admin::run(command, admin, output).await,
         StoreCommand::Account(command) => {

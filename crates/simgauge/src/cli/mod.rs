@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod backup;
 pub mod card;
+pub mod check;
 pub mod command;
 pub mod completions;
 pub mod connection;

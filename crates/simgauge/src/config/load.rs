@@ -43,7 +43,6 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     fn load(text: &str) -> anyhow::Result<Config> {
         let file = tempfile::NamedTempFile::new()?;
@@ -55,7 +54,8 @@ mod tests {
     fn the_defaults_are_complete() {
         let config = load("").expect("defaults");
         assert_eq!(config.refresh.sim_cooldown_seconds, 300);
-        assert_eq!(config.store.sqlite_file(), Some(PathBuf::from("simgauge.db")));
+        let file = std::env::current_dir().expect("a folder").join("simgauge.db");
+        assert_eq!(config.store.sqlite_file(), Some(file));
     }
 
     #[test]
@@ -66,6 +66,7 @@ mod tests {
             ("[lanes]\npoll_seconds = 0", "lanes.poll_seconds"),
             ("[api]\nquota_burst = 0", "api.quota_burst must be at least 1"),
             ("[api]\nquota_per_second = 0\nquota_burst = 0", "api.quota_burst"),
+            ("[store]\nurl = \"sqlit://x.db\"", "store.url"),
             ("[server]\nhead_timeout_seconds = 0", "server.head_timeout_seconds"),
             ("[server.tls]\ncert = \"a.pem\"", "server.tls"),
             ("[server]\nmax_connections = 0", "server.max_connections"),
@@ -91,7 +92,7 @@ mod tests {
                 "secrets.key",
             ),
         ] {
-            let error = load(text).expect_err(text).to_string();
+            let error = format!("{:#}", load(text).expect_err(text));
             assert!(error.contains(expected), "{error}");
         }
         assert!(

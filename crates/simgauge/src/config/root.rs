@@ -7,7 +7,7 @@ use super::server::{Role, ServerConfig};
 use super::store::{SecretsConfig, StoreConfig};
 use super::telemetry::{LogConfig, MetricsConfig, check_trace};
 use super::{check, console, notify, operators};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use simgauge_console::ConsoleConfig;
 use simgauge_domain::accept::AcceptRule;
@@ -47,6 +47,7 @@ impl Config {
     /// # Errors
     /// Names the setting and what it must be.
     pub fn check(&self) -> anyhow::Result<()> {
+        simgauge_store::check_url(&self.store.url).context("store.url")?;
         operators::check(&self.operator_accounts)?;
         self.refresh.check()?;
         self.lanes.check()?;

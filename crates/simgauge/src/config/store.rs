@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 pub struct StoreConfig {
     pub url: String,
     pub connections: u32,
+    pub serve_damaged: bool,
 }
 
 impl StoreConfig {
-    /// The SQLite file, where the store is one.
+    /// The SQLite file without symbolic links, where the store is one.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         simgauge_store::sqlite_file(&self.url)

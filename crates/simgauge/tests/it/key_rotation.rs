@@ -1,5 +1,6 @@
 //! The key that seals app secrets is changed while the server runs.
 
+use crate::support::program::run;
 use crate::support::{Database, ICCID, TestServer, server};
 use rstest::rstest;
 use simgauge_service::secrets::rotation;
@@ -68,5 +69,45 @@ async fn the_old_secret_of_an_app_moves_along() {
     rotation::add_key(&sealer, server.store()).await.unwrap();
     rotation::reseal(&sealer, server.store()).await.unwrap();
     rotation::drop_old_keys(&sealer, server.store()).await.unwrap();
+    calls_go_on(&server).await;
+}
+
+/// After a power cut the secrets could be those that only the old key opens.
+#[tokio::test]
+async fn the_old_key_stays_until_the_secrets_are_on_the_disk() {
+    let server = strict(Database::Sqlite).await;
+    let sealer = server.config.sealer().unwrap();
+    rotation::add_key(&sealer, server.store()).await.unwrap();
+    rotation::reseal(&sealer, server.store()).await.unwrap();
+    let both = keys_in(&server);
+    // Opened apart from the server, which would mend it at once.
+    let other = simgauge::app::open_store(&server.config).await.unwrap();
+    // Its readers have the log open, as those of a command that has read the secrets.
+    other.accounts().await.unwrap();
+    let log = server.config.store.sqlite_file().unwrap().with_extension("db-wal");
+    std::fs::rename(&log, log.with_extension("aside")).unwrap();
+    std::fs::write(&log, "").unwrap();
+    let error = format!("{:#}", rotation::drop_old_keys(&sealer, &other).await.unwrap_err());
+    assert!(error.contains("the old keys stay") && error.contains("-wal was replaced"), "{error}");
+    assert_eq!(keys_in(&server), both);
+    std::fs::rename(log.with_extension("aside"), &log).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_file_behind_a_link_is_replaced_where_it_lies() {
+    let server = strict(Database::Sqlite).await;
+    let before = keys_in(&server);
+    let dir = tempfile::tempdir().unwrap();
+    let (store, key) = (dir.path().join("link.db"), dir.path().join("link.key"));
+    std::os::unix::fs::symlink(server.config.store.sqlite_file().unwrap(), &store).unwrap();
+    std::os::unix::fs::symlink(&server.config.secrets.key_file, &key).unwrap();
+    let url = format!("sqlite://{}", store.display());
+    let environment =
+        [("SIMGAUGE__STORE__URL", &*url), ("SIMGAUGE__SECRETS__KEY_FILE", key.to_str().unwrap())];
+    let rotated = run(["secrets", "rotate-key", "--json"].map(str::to_owned), &environment).await;
+    assert_eq!(rotated.json(0)["apps"], 3);
+    assert!(std::fs::symlink_metadata(&key).unwrap().is_symlink());
+    let after = keys_in(&server);
+    assert!(after.len() == 1 && after != before);
     calls_go_on(&server).await;
 }

@@ -27,6 +27,7 @@ mod readiness;
 mod reading;
 mod scenarios;
 mod shutdown;
+mod store_file;
 mod supply_chain;
 mod support;
 mod tls;

@@ -62,6 +62,23 @@ async fn a_disk_that_is_full_with_and_without_calls() {
     server.refresh_sim(cards.next().unwrap()).await.expect("200");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_moved_away() {
+    let server = server().start().await;
+    let cards = server.add_cards(2).await;
+    until(&server, READY).await;
+    let file = server.config.store.sqlite_file().unwrap();
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    // Nobody calls: it is noticed all the same.
+    until(&server, (503, "a file of the database is missing, replaced or cut off\n")).await;
+    server.refresh_sim(&cards[0]).await.expect("503");
+    assert!(!file.exists(), "nothing is made in its place");
+    std::fs::rename(&aside, &file).unwrap();
+    until(&server, READY).await;
+    server.refresh_sim(&cards[1]).await.expect("200");
+}
+
 async fn postgres(server: &TestServer) -> sqlx::PgPool {
     sqlx::PgPool::connect(&server.config.store.url).await.unwrap()
 }

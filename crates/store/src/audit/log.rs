@@ -10,6 +10,15 @@ use std::sync::Arc;
 
 /// Entries in one statement.
 const PAGE: i64 = 1000;
+/// Entries that a look at the end of the chain goes through.
+const END: i64 = 100;
+/// In one statement, so that head and entries are of one moment.
+const BEYOND_HEAD: Sql = Sql::both(
+    "SELECT min(seq) FROM (SELECT min(seq) AS seq FROM audit \
+     WHERE seq > (SELECT seq FROM audit_head) \
+     UNION ALL SELECT min(seq) FROM audit WHERE seq < 1) AS beyond",
+);
+const HEAD: Sql = Sql::both("SELECT seq, hash FROM audit_head");
 
 impl Store {
     /// The same store for one person or program: changes made through it are audited under this name.
@@ -64,16 +73,8 @@ impl Store {
         &self,
         anchor: Option<ChainPosition>,
     ) -> Result<Result<ChainPosition, ChainError>, StoreError> {
-        // In one statement, so that head and entries are of one moment.
-        let beyond = Sql::both(
-            "SELECT min(seq) FROM (SELECT min(seq) AS seq FROM audit \
-             WHERE seq > (SELECT seq FROM audit_head) \
-             UNION ALL SELECT min(seq) FROM audit WHERE seq < 1) AS beyond",
-        );
-        let head = self.db.one::<(i64, String)>(Sql::both("SELECT seq, hash FROM audit_head"), &[]).await?;
-        let (seq, hash) = head.ok_or_else(|| StoreError::Corrupt("audit_head has no row".to_owned()))?;
-        let head = ChainPosition { seq, hash };
-        if let Some(inserted) = self.db.one::<Option<i64>>(beyond, &[]).await?.flatten() {
+        let head = self.audit_head().await?;
+        if let Some(inserted) = self.db.one::<Option<i64>>(BEYOND_HEAD, &[]).await?.flatten() {
             return Ok(Err(ChainError::Inserted(inserted)));
         }
         let mut walk = ChainVerifier::new(anchor);
@@ -89,5 +90,40 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Follows the end of the chain only: whether the newest entries lead to its head.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn verify_audit_end(&self) -> Result<Result<ChainPosition, ChainError>, StoreError> {
+        let head = self.audit_head().await?;
+        if let Some(inserted) = self.db.one::<Option<i64>>(BEYOND_HEAD, &[]).await?.flatten() {
+            return Ok(Err(ChainError::Inserted(inserted)));
+        }
+        let first = (head.seq - END).max(0);
+        let entries = self.audit_after((first - 1).max(0), END + 1).await?;
+        let mut entries = entries.into_iter().take_while(|entry| entry.seq <= head.seq);
+        let mut walk = ChainVerifier::new(None);
+        if first > 0 {
+            match entries.next().filter(|entry| entry.seq == first) {
+                Some(entry) => {
+                    walk = ChainVerifier::after(ChainPosition { seq: first, hash: entry.hash });
+                }
+                None => return Ok(Err(ChainError::Missing(first))),
+            }
+        }
+        for entry in entries {
+            if let Err(broken) = walk.check_next(&entry.entry(), &entry.hash) {
+                return Ok(Err(broken));
+            }
+        }
+        Ok(walk.finish(&head))
+    }
+
+    async fn audit_head(&self) -> Result<ChainPosition, StoreError> {
+        let head = self.db.one::<(i64, String)>(HEAD, &[]).await?;
+        let (seq, hash) = head.ok_or_else(|| StoreError::Corrupt("audit_head has no row".to_owned()))?;
+        Ok(ChainPosition { seq, hash })
     }
 }

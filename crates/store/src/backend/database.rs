@@ -4,6 +4,7 @@ use super::postgres::database::{PostgresDatabase, PostgresReader, PostgresTx};
 use super::row::Row;
 use super::sql::{Param, Sql};
 use super::sqlite::database::SqliteDatabase;
+use super::sqlite::file::resolve;
 use super::sqlite::readers::Reader;
 use super::sqlite::writer::SqliteTx;
 use super::tx::Tx;
@@ -37,10 +38,28 @@ pub(crate) enum Snapshot {
     Postgres(PostgresTx),
 }
 
-/// The file of an SQLite store; nothing for other stores, and where the URL names none.
+/// The file of an SQLite store, without symbolic links. Nothing for other stores, and where the URL names
+/// none.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
-    parse_sqlite(url)?.ok()
+    let named = parse_sqlite(url)?.ok()?;
+    Some(resolve(&named).unwrap_or(named))
+}
+
+/// Whether an URL can name a store at all.
+///
+/// # Errors
+/// Its scheme is unknown, or it names no file.
+pub fn check_url(url: &str) -> Result<(), StoreError> {
+    match parse_sqlite(url) {
+        Some(file) => file.map(|_| ()),
+        None if is_postgres(url) => Ok(()),
+        None => Err(StoreError::UnknownScheme),
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
 /// The file that an URL names, where its scheme is SQLite's.
@@ -65,9 +84,9 @@ impl Database {
     /// Opens `sqlite://FILE` (created where it is missing) or `postgres://USER@HOST/DATABASE`.
     pub(crate) async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         if let Some(file) = parse_sqlite(url) {
-            return Ok(Self::Sqlite(Arc::new(SqliteDatabase::open(file?, connections.max(2))?)));
+            return Ok(Self::Sqlite(Arc::new(SqliteDatabase::open(&file?, connections.max(2))?)));
         }
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        if is_postgres(url) {
             return Ok(Self::Postgres(PostgresDatabase::connect(url, connections).await?));
         }
         Err(StoreError::UnknownScheme)
@@ -195,13 +214,17 @@ mod tests {
 
     #[test]
     fn the_file_of_an_url() {
-        let file = |url| sqlite_file(url).map(|file| file.display().to_string());
+        let file = |url| Some(parse_sqlite(url)?.ok()?.display().to_string());
         assert_eq!(file("sqlite://simgauge.db").as_deref(), Some("simgauge.db"));
         assert_eq!(file("sqlite:///var/lib/a%20b.db").as_deref(), Some("/var/lib/a b.db"));
         assert_eq!(file("sqlite:x.db").as_deref(), Some("x.db"));
         for url in ["sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro", "sqlite://%ff", "postgres://h/d"]
         {
             assert_eq!(file(url), None, "{url}");
+        }
+        assert_eq!(sqlite_file("sqlite://x.db"), std::env::current_dir().ok().map(|dir| dir.join("x.db")));
+        for (url, is_good) in [("sqlite://x.db", true), ("postgresql://h/d", true), ("sqlit://x.db", false)] {
+            assert_eq!(check_url(url).is_ok(), is_good, "{url}");
         }
     }
 }

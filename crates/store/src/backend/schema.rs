@@ -1,15 +1,10 @@
 //! The schema's versions, and bringing a database up to the newest one.
 
 use super::database::{Database, Transaction};
+use super::schema_texts::{CREATE_VERSIONS, VERSIONS};
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::error::StoreError;
-
-/// One text per version, from 1 on: what makes it of the version before.
-const VERSIONS: [Sql; 1] = [Sql {
-    sqlite: include_str!("../../schema/sqlite.sql"),
-    postgres: include_str!("../../schema/postgres.sql"),
-}];
 
 /// Nodes that start at the same moment take turns. The number is any; nothing else locks it.
 const LOCK: Sql = Sql::postgres("SELECT pg_advisory_xact_lock(7463627254)");
@@ -17,7 +12,6 @@ const HAS_TABLE: Sql = Sql {
     sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
     postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
 };
-const CREATE_VERSIONS: Sql = Sql::both("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)");
 const LATEST: Sql = Sql::both("SELECT COALESCE(max(version), 0) FROM schema_version");
 const ADD_VERSION: Sql = Sql::both("INSERT INTO schema_version (version) VALUES ($1)");
 
@@ -37,6 +31,9 @@ pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
     }
     let before = version(&mut tx).await?;
     if before == 0 && !has_table(&mut tx, "schema_version").await? {
+        if let Database::Sqlite(database) = database {
+            database.file().check_not_emptied()?;
+        }
         tx.run(CREATE_VERSIONS, &[]).await?;
     }
     let mut steps = 0;
@@ -45,6 +42,9 @@ pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
         steps += 1;
     }
     tx.commit().await?;
+    if let Database::Sqlite(database) = database {
+        database.file().mark()?;
+    }
     Ok(steps)
 }
 

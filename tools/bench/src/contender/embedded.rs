@@ -44,7 +44,7 @@ impl Embedded {
 
     /// Begins with a new copy of the template.
     pub(crate) fn copy_template(&self) -> anyhow::Result<()> {
-        for left in ["-wal", "-shm", ".lock"] {
+        for left in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(self.dir.join(format!("embedded.db{left}")));
         }
         std::fs::copy(&self.template, self.file()).context("the store cannot be copied")?;

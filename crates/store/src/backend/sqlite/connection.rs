@@ -1,6 +1,7 @@
 //! Opening connections, and on which thread they are used.
 
 use crate::error::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -18,10 +19,9 @@ const STATEMENTS: usize = 128;
 /// server lets it grow to.
 const WAL_PAGES: i64 = 262_144;
 
-/// The connection that writes. `create`: also where there is no such file yet.
-pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, StoreError> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+/// The connection that writes. The file has to exist; an empty one becomes a database.
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(file, flags, WRITER_CACHE_KIB)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -30,6 +30,8 @@ pub(crate) fn open_writer(file: &Path, create: bool) -> Result<Connection, Store
     connection.pragma_update(None, "foreign_keys", true)?;
     // Enough that a checkpoint never overtakes the log; commits are brought onto the disk by `Log::sync`.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // The first statement opens the log.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 
@@ -55,6 +57,12 @@ fn open(file: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sto
     connection.pragma_update(None, "cache_size", cache_kib)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     Ok(connection)
+}
+
+/// The connection will not write the log back when it is closed.
+pub(super) fn leave_log(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 /// Does work that blocks on the thread that asks. Where that is a worker of a runtime, its other tasks are

@@ -1,40 +1,58 @@
 //! One open SQLite file.
 
-use super::checkpoint::{self, MainFile};
-use super::connection::{blocking, open_read_only};
+use super::check::{FileReport, check_file};
+use super::connection::blocking;
 use super::deferred::DeferredCardUpdates;
-use super::log::Log;
+use super::file::{DatabaseFile, ServingLock};
+use super::log::{Commit, Log};
 use super::readers::{Reader, Readers};
 use super::writer::{SqliteTx, Writer};
+use super::{backup, checkpoint, recovery};
 use crate::error::StoreError;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct SqliteDatabase {
-    file: PathBuf,
+    file: Arc<DatabaseFile>,
     writer: Writer,
     readers: Readers,
     log: Arc<Log>,
-    main: MainFile,
     deferred: DeferredCardUpdates,
+    found_log: bool,
 }
 
 impl SqliteDatabase {
-    /// Opens a file, and creates it where there is none.
-    pub(crate) fn open(file: PathBuf, readers: u32) -> Result<Self, StoreError> {
-        let log = Arc::new(Log::of(&file));
+    /// Opens a file, and creates it where there is none and none was before.
+    pub(crate) fn open(named: &Path, readers: u32) -> Result<Self, StoreError> {
         blocking(|| {
-            Ok(Self {
-                // The writer first: it creates the file and sets its journal mode.
-                writer: Writer::open(file.clone(), Arc::clone(&log))?,
-                main: MainFile::new(&file),
-                readers: Readers::new(file.clone(), readers),
-                file,
-                log,
-                deferred: DeferredCardUpdates::new(),
-            })
+            let file = Arc::new(DatabaseFile::open(named)?);
+            let found_log = std::fs::metadata(file.log_path()).is_ok_and(|log| log.len() > 0);
+            let log = Arc::new(Log::of(Arc::clone(&file)));
+            let path = file.path().to_owned();
+            // The writer first: it sets the journal mode of a new file.
+            let writer = Writer::open(path.clone(), Arc::clone(&log))?;
+            // What SQLite has opened is what was looked at before.
+            log.check()?;
+            let readers = Readers::new(path, readers);
+            Ok(Self { file, writer, readers, log, deferred: DeferredCardUpdates::new(), found_log })
         })
+    }
+
+    pub(crate) fn file(&self) -> &DatabaseFile {
+        &self.file
+    }
+
+    /// Whether a log with content was there before: the last process did not close the file, or another one
+    /// uses it now.
+    pub(crate) fn found_log(&self) -> bool {
+        self.found_log
+    }
+
+    /// Makes this process the one that serves the file.
+    pub(crate) fn lock(&self) -> Result<ServingLock, StoreError> {
+        self.file.lock()
     }
 
     /// Which refreshes cards' rows do not name yet.
@@ -55,9 +73,34 @@ impl SqliteDatabase {
         self.readers.get().await
     }
 
-    /// Waits, on the thread that asks, until everything committed so far is on the disk.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        Ok(self.log.sync()?)
+    /// Waits, on the thread that asks, until a commit is on the disk.
+    pub(crate) fn sync(&self, commit: Commit) -> Result<(), StoreError> {
+        self.log.sync(commit)
+    }
+
+    /// Waits until everything is on the disk, also what other processes have committed.
+    pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
+        blocking(|| self.log.sync(self.log.committed()))
+    }
+
+    /// Whether the files are still those that were opened, and everything written is on the disk.
+    pub(crate) fn check_files(&self) -> Result<(), StoreError> {
+        self.log.check()
+    }
+
+    /// The same as far as it is known.
+    pub(crate) fn trusted(&self) -> Result<(), StoreError> {
+        self.log.trusted()
+    }
+
+    /// After a fault: opens the files again and checks them.
+    pub(crate) async fn recover(&self, serve_damaged: bool) -> Result<(), StoreError> {
+        recovery::recover(&self.writer, &self.readers, &self.log, &self.deferred, serve_damaged).await
+    }
+
+    /// Looks for damage in the file.
+    pub(crate) fn check(&self, is_full: bool, limit: Option<Duration>) -> Result<FileReport, StoreError> {
+        blocking(|| check_file(self.file.path(), is_full, limit))
     }
 
     /// Pages in the write-ahead log.
@@ -67,16 +110,12 @@ impl SqliteDatabase {
 
     /// Writes the write-ahead log back into the file.
     pub(crate) async fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint::checkpoint(&self.readers, &self.writer, &self.main).await
+        checkpoint::checkpoint(&self.readers, &self.writer, &self.log).await
     }
 
     /// Writes a consistent copy to a new file, while the store is used.
-    pub(crate) async fn back_up(&self, file: &Path) -> Result<(), StoreError> {
-        blocking(|| {
-            let connection = open_read_only(&self.file)?;
-            connection.execute("VACUUM INTO ?1", [file.display().to_string()])?;
-            Ok(())
-        })
+    pub(crate) fn back_up(&self, target: &Path) -> Result<(), StoreError> {
+        blocking(|| backup::back_up(self.file.path(), target))
     }
 
     /// Closes every connection, once what runs on it is done.

@@ -78,6 +78,11 @@ impl DeferredCardUpdates {
         Ok(())
     }
 
+    /// Forgets everything. The next accept begins again with what has tasks.
+    pub(crate) fn forget_all(&self) {
+        *self.lock() = None;
+    }
+
     /// The latest refresh of a card, as far as it is remembered.
     pub(crate) fn of(&self, card: CardId) -> Option<RefreshId> {
         self.lock().as_ref()?.cards.get(&card).copied().map(RefreshId::from_bits)

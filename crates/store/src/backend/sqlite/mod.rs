@@ -14,7 +14,10 @@
 //!
 //! **Disk.** SQLite does not wait for the disk at a commit (`synchronous=NORMAL`). A commit lets the next
 //! writer begin and then waits for [`Log::sync`](log::Log::sync), together with all other commits of that
-//! time: one `fdatasync` for many. No caller is answered before that.
+//! time: one `fdatasync` for many. No caller is answered before that. What is synced is the file that SQLite
+//! has open. If that is no longer the one at its path, or a sync fails, the store is not trusted any more
+//! ([`health`]): nothing is begun or confirmed until [`recovery`] has opened the files again and checked
+//! them.
 //!
 //! **Write-ahead log.** Commits do not write it back into the file, since every caller would wait for that.
 //! A background service calls [`checkpoint`](database::SqliteDatabase::checkpoint) beside reads and writes.
@@ -23,13 +26,18 @@
 //! **Deferred card updates.** Accepting changes the ends of `refresh` and `task` only, and remembers in
 //! memory which refresh is a card's latest: see [`DeferredCardUpdates`](deferred::DeferredCardUpdates).
 
+mod backup;
+pub(crate) mod check;
 pub(crate) mod checkpoint;
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod deferred;
+pub(crate) mod file;
+mod health;
 mod limit;
 pub(crate) mod log;
 pub(crate) mod readers;
+mod recovery;
 pub(crate) mod statement;
 mod tx;
 pub(crate) mod writer;

@@ -1,6 +1,6 @@
 //! The connections that read beside the writer.
 
-use super::connection::{BUSY_TIMEOUT, blocking, open_reader};
+use super::connection::{BUSY_TIMEOUT, blocking, leave_log, open_reader};
 use super::limit::Until;
 use crate::backend::limit::READ_LIMIT;
 use crate::error::StoreError;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// A pool of connections, opened when they are needed first.
@@ -52,6 +52,19 @@ impl Readers {
         };
         let idle = Arc::clone(&self.idle);
         Ok(Reader { opened: Some(opened), limit: Some(READ_LIMIT), idle, _permit: permit })
+    }
+
+    /// Waits until nobody reads; nobody does as long as the answer is kept.
+    pub(super) async fn all(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let all = timeout(BUSY_TIMEOUT, self.free.acquire_many(self.most)).await;
+        all.map_err(|_| StoreError::busy())?.map_err(|_| StoreError::Closed)
+    }
+
+    /// Closes the connections that nobody uses. None of them writes back the log that it has: one that was
+    /// opened after a fault of the files may have another log than the writer.
+    pub(super) fn close_idle(&self) -> Result<(), StoreError> {
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        idle.iter().try_for_each(|opened| leave_log(&opened.connection))
     }
 
     /// Closes the connections, once what runs on them is done.
@@ -132,7 +145,8 @@ mod tests {
 
     fn readers(dir: &TempDir) -> Readers {
         let file = dir.path().join("store.db");
-        open_writer(&file, true).expect("a database");
+        std::fs::write(&file, "").expect("made");
+        open_writer(&file).expect("a database");
         Readers::new(file, 1)
     }
 

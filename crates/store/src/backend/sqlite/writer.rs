@@ -1,7 +1,8 @@
 //! SQLite has one writer at a time: who it is, and its transaction.
 
 use super::connection::{BUSY_TIMEOUT, blocking, open_writer};
-use super::log::Log;
+use super::log::{Commit, Log};
+use super::readers::Readers;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -29,9 +30,10 @@ pub(crate) enum Slot {
 pub(crate) type WriterGuard = OwnedMutexGuard<Slot>;
 
 impl Writer {
-    /// Opens the file, and creates it where there is none.
+    /// Opens the file, and a database in it where it is empty.
     pub(crate) fn open(file: PathBuf, log: Arc<Log>) -> Result<Self, StoreError> {
-        let connection = open_writer(&file, true)?;
+        let connection = open_writer(&file)?;
+        log.open()?;
         Ok(Self { file: Arc::new(file), log, slot: Arc::new(Mutex::new(Slot::Open(connection))) })
     }
 
@@ -56,12 +58,20 @@ impl Writer {
     /// A transaction without its `BEGIN`.
     fn connected(&self, mut guard: WriterGuard) -> Result<SqliteTx, StoreError> {
         if matches!(*guard, Slot::Missing) {
-            *guard = Slot::Open(open_writer(&self.file, false)?);
+            *guard = self.opened()?;
         }
         Ok(SqliteTx { guard, log: Arc::clone(&self.log) })
     }
 
+    fn opened(&self) -> Result<Slot, StoreError> {
+        let connection = open_writer(&self.file)?;
+        // Where it was the last one, SQLite has made another log.
+        self.log.open()?;
+        Ok(Slot::Open(connection))
+    }
+
     fn begin_with(&self, guard: WriterGuard) -> Result<SqliteTx, StoreError> {
+        self.log.trusted()?;
         let tx = self.connected(guard)?;
         // Taking the write lock at once avoids upgrading a read snapshot that another process has outdated.
         tx.connection()?.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -74,7 +84,39 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let guard = self.guard().await?;
+        self.log.trusted()?;
         blocking(|| work(self.connected(guard)?.connection()?))
+    }
+
+    /// Closes every connection, once what runs on it is done, and opens this one again. `before` and `after`
+    /// get the connection before and after that; nobody reads or writes meanwhile. Answers whether there was
+    /// one before.
+    pub(crate) async fn reopen(
+        &self,
+        readers: &Readers,
+        before: impl FnOnce(&Connection) -> Result<(), StoreError>,
+        after: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        let mut slot = self.guard().await?;
+        let nobody_reads = readers.all().await?;
+        blocking(|| {
+            let was_open = match &*slot {
+                Slot::Open(connection) => {
+                    before(connection)?;
+                    true
+                }
+                Slot::Missing => false,
+                Slot::Closed => return Err(StoreError::Closed),
+            };
+            readers.close_idle()?;
+            *slot = Slot::Missing;
+            *slot = self.opened()?;
+            if let Slot::Open(connection) = &*slot {
+                after(connection)?;
+            }
+            drop(nobody_reads);
+            Ok(was_open)
+        })
     }
 
     pub(crate) async fn close(&self) {
@@ -105,18 +147,19 @@ impl SqliteTx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         blocking(|| {
             let log = Arc::clone(&self.log);
-            self.commit_unsynced(|| ())?;
-            Ok(log.sync()?)
+            let commit = self.commit_unsynced(|| ())?;
+            log.sync(commit)
         })
     }
 
     /// Commits, then does what has to be done before anybody else writes. It is not on the disk before
     /// [`Log::sync`], so that one group of calls can wait for the disk while the next one is worked on.
-    pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<(), StoreError> {
+    pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<Commit, StoreError> {
+        self.log.trusted()?;
         self.connection()?.prepare_cached("COMMIT")?.execute([])?;
-        self.log.committed();
+        let commit = self.log.committed();
         then();
-        Ok(())
+        Ok(commit)
     }
 
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Calls to be accepted, and their outcomes.
 
+use crate::backend::sqlite::log::Commit;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
@@ -87,6 +88,8 @@ pub enum AcceptOutcome {
 pub struct NotSynced {
     pub(super) outcomes: Vec<AcceptOutcome>,
     pub(super) put_right: usize,
+    /// On SQLite, where a commit does not wait for the disk.
+    pub(super) commit: Option<Commit>,
 }
 
 impl NotSynced {

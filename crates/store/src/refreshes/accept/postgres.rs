@@ -137,7 +137,7 @@ pub(super) async fn accept(
         tx.run(NOTIFY, &[(&tasks).into()]).await?;
     }
     tx.commit().await?;
-    Ok(NotSynced { outcomes, put_right: cards.ahead.len() })
+    Ok(NotSynced { outcomes, put_right: cards.ahead.len(), commit: None })
 }
 
 /// The cards that the calls name, locked, with their recent and open refreshes.

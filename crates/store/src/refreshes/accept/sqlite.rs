@@ -33,13 +33,13 @@ pub(super) async fn accept(
     write(connection, &accepted, &cards, now)?;
     write_ahead(connection, &cards, now)?;
     // Before a lane can end any of them.
-    tx.commit_unsynced(|| {
+    let commit = tx.commit_unsynced(|| {
         deferred.forget_surplus(&written);
         let (joining, own): (Vec<&New<'_>>, Vec<_>) = accepted.iter().partition(|new| new.joins());
         deferred.forget(joining.into_iter().map(New::card_and_id));
         deferred.add(own.into_iter().map(New::card_and_id));
     })?;
-    Ok(NotSynced { outcomes, put_right: cards.ahead.len() })
+    Ok(NotSynced { outcomes, put_right: cards.ahead.len(), commit: Some(commit) })
 }
 
 /// The cards that the calls name, in key order, so that the trees are walked once.

@@ -70,11 +70,11 @@ impl Store {
     /// Waits, on the thread that asks, until groups of calls are on the disk. On PostgreSQL they are already.
     ///
     /// # Errors
-    /// The disk refused. The calls are accepted all the same, but whether that outlives a power cut is not
-    /// known.
+    /// [`StoreError::Untrusted`]. The calls are accepted all the same, but whether that outlives a power
+    /// cut is not known.
     pub fn sync(&self, groups: Vec<NotSynced>) -> Result<Vec<Vec<AcceptOutcome>>, StoreError> {
         if let Database::Sqlite(database) = &self.db {
-            database.sync()?;
+            groups.iter().filter_map(|group| group.commit).try_for_each(|commit| database.sync(commit))?;
         }
         Ok(groups.into_iter().map(|group| group.outcomes).collect())
     }
