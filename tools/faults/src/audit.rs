@@ -55,23 +55,23 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "a refresh that ended waits for nothing, and a failed one has a reason",
-        "SELECT format('refresh %s (%s): remaining %Q, finished_at %Q, reason %Q', id, state, remaining, finished_at,
-             reason)
+        "SELECT format('refresh %s (%s): remaining %Q, finished_at %Q, reason %Q', id, state, remaining,
+             finished_at, reason)
          FROM refresh WHERE state IN ('succeeded', 'failed')
          AND (remaining <> '' OR finished_at IS NULL OR (state = 'failed') <> (reason IS NOT NULL))",
     ),
     (
         "a refresh that waits has a task for each profile that it waits for",
-        "SELECT format('refresh %s (%s) of card %d: profile %d has no task', refresh.id, refresh.state, refresh.card,
-             wanted.value)
+        "SELECT format('refresh %s (%s) of card %d: profile %d has no task', refresh.id, refresh.state,
+             refresh.card, wanted.value)
          FROM refresh, json_each('[' || refresh.remaining || ']') AS wanted
          LEFT JOIN task ON task.card = refresh.card AND task.profile = wanted.value
          WHERE refresh.state IN ('queued', 'running') AND task.refresh IS NULL",
     ),
     (
         "a task belongs to a refresh that waits for it",
-        "SELECT format('task %s/%s/%s/%d of card %d: its refresh is %s', task.lane, task.account, task.refresh,
-             task.profile, task.card, COALESCE(refresh.state, 'missing'))
+        "SELECT format('task %s/%s/%s/%d of card %d: its refresh is %s', task.lane, task.account,
+             task.refresh, task.profile, task.card, COALESCE(refresh.state, 'missing'))
          FROM task LEFT JOIN refresh ON refresh.id = task.refresh
          WHERE refresh.id IS NULL OR refresh.card <> task.card OR refresh.account <> task.account
          OR refresh.state NOT IN ('queued', 'running')
@@ -108,8 +108,8 @@ const RULES: &[(&str, &str)] = &[
              FROM account WHERE notify_url IS NOT NULL),
          told AS (SELECT account, body->>'$.refreshId' AS refresh, count(*) AS times FROM notification
              WHERE event IN ('usage.refreshed', 'usage.refresh_failed') GROUP BY 1, 2)
-         SELECT format('refresh %s (%s) of account %s: told %d times', refresh.id, refresh.state, refresh.account,
-             COALESCE(told.times, 0))
+         SELECT format('refresh %s (%s) of account %s: told %d times', refresh.id, refresh.state,
+             refresh.account, COALESCE(told.times, 0))
          FROM refresh JOIN asked ON asked.name = refresh.account
          LEFT JOIN told ON told.account = refresh.account AND told.refresh = refresh.id
          WHERE refresh.state IN ('succeeded', 'failed') AND refresh.finished_at > asked.since
@@ -135,7 +135,8 @@ const RULES: &[(&str, &str)] = &[
 
 /// The sums of bytes of cards: in parts that cannot overflow.
 const LEDGER: &str = "SELECT card, sum(bytes / 1048576), sum(bytes % 1048576) FROM
-     (SELECT id AS card, overage AS bytes FROM card UNION ALL SELECT card, booked FROM package) GROUP BY card";
+     (SELECT id AS card, overage AS bytes FROM card UNION ALL SELECT card, booked FROM package)
+     GROUP BY card";
 const BOOKED: &str = "SELECT card, sum(bytes / 1048576), sum(bytes % 1048576) FROM booking GROUP BY card";
 const COUNTED: &str = "SELECT card, sum(delta / 1048576), sum(delta % 1048576) FROM
      (SELECT card, delta FROM reading UNION ALL SELECT card, delta FROM daily) GROUP BY card";

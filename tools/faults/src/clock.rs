@@ -18,7 +18,8 @@ const DAY_MS: i64 = 86_400_000;
 const COOLDOWN: i64 = 300;
 /// What does not depend on the clock is done within this.
 const SOON: Duration = Duration::from_secs(20);
-const SETTINGS: &str = "[refresh]\nfirst_pause_seconds = 0.5\nlongest_pause_seconds = 2.0\nsteady_beat = \"off\"\n\
+const SETTINGS: &str = "[refresh]\nfirst_pause_seconds = 0.5\nlongest_pause_seconds = 2.0\n\
+    steady_beat = \"off\"\n\
     [lanes]\nbreaker_pause_seconds = 0.5\nbreaker_longest_pause_seconds = 1.0";
 
 struct Trial {

@@ -1,4 +1,4 @@
-//! A disk as it can be after the power went: made from a folder as it was, and a record of what was done since.
+//! A disk as it can be after the power went: made from a folder as it was, and a record of what was done.
 //!
 //! What is promised: of a file, everything that was written before its last sync began that is over. Of names
 //! (files that were created, removed or renamed), everything before the last sync of the folder or of the
@@ -104,6 +104,34 @@ enum Luck {
     SomeParts(usize),
 }
 
+/// What decides.
+struct Chance {
+    random: StdRng,
+    is_worst: bool,
+}
+
+impl Chance {
+    fn luck(&mut self) -> Luck {
+        const LUCK: [Luck; 6] = [
+            Luck::Nothing,
+            Luck::Everything,
+            Luck::SomeWrites,
+            Luck::SomeWrites,
+            Luck::SomeParts(512),
+            Luck::SomeParts(4096),
+        ];
+        if self.is_worst { Luck::Nothing } else { LUCK[self.random.random_range(0..LUCK.len())] }
+    }
+
+    fn flip(&mut self) -> bool {
+        self.random.random()
+    }
+
+    fn between(&mut self, least: usize, most: usize) -> usize {
+        if self.is_worst { least } else { self.random.random_range(least..=most) }
+    }
+}
+
 #[derive(Default)]
 struct Disk<'a> {
     objects: Vec<Object<'a>>,
@@ -112,6 +140,15 @@ struct Disk<'a> {
     first_names: BTreeMap<String, usize>,
     namings: Vec<Naming>,
     syncs: HashMap<u64, usize>,
+}
+
+/// The seeds that can be divided by this are for a disk that kept nothing that was not synced.
+const WORST: u64 = 4;
+
+/// The seed next to one for which the disk kept nothing that was not synced.
+#[must_use]
+pub const fn worst(seed: u64) -> u64 {
+    seed - seed % WORST
 }
 
 /// Writes into a new folder what the disk can hold after the first `cut` events.
@@ -123,7 +160,7 @@ pub fn replay(base: &Folder, events: &[Event], cut: usize, seed: u64, into: &Pat
     for (at, event) in events[..cut].iter().enumerate() {
         disk.apply(at, event).with_context(|| format!("event {at}: {event:?}"))?;
     }
-    let mut chance = StdRng::seed_from_u64(seed);
+    let mut chance = Chance { random: StdRng::seed_from_u64(seed), is_worst: worst(seed) == seed };
     for (name, object) in disk.names_on_disk(&mut chance) {
         let path = if name.is_empty() { into.to_owned() } else { into.join(&name) };
         let object = &disk.objects[object];
@@ -232,7 +269,7 @@ impl<'a> Disk<'a> {
     }
 
     /// The names that are on the disk: all that were synced, and of the others some, the earliest first.
-    fn names_on_disk(&self, chance: &mut StdRng) -> BTreeMap<String, usize> {
+    fn names_on_disk(&self, chance: &mut Chance) -> BTreeMap<String, usize> {
         let is_synced = |naming: &Naming| {
             naming.names.iter().all(|(name, object)| {
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -241,7 +278,7 @@ impl<'a> Disk<'a> {
             })
         };
         let synced = self.namings.iter().rposition(is_synced).map_or(0, |last| last + 1);
-        let count = chance.random_range(synced..=self.namings.len());
+        let count = chance.between(synced, self.namings.len());
         let mut names = self.first_names.clone();
         self.namings[..count].iter().for_each(|naming| naming.apply(&mut names));
         names
@@ -254,34 +291,26 @@ impl Object<'_> {
         event < self.synced && !self.forgotten.iter().any(forgotten)
     }
 
-    fn bytes_on_disk(&self, mut bytes: Vec<u8>, chance: &mut StdRng) -> Vec<u8> {
-        const LUCK: [Luck; 6] = [
-            Luck::Nothing,
-            Luck::Everything,
-            Luck::SomeWrites,
-            Luck::SomeWrites,
-            Luck::SomeParts(512),
-            Luck::SomeParts(4096),
-        ];
-        let luck = LUCK[chance.random_range(0..LUCK.len())];
+    fn bytes_on_disk(&self, mut bytes: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
+        let luck = chance.luck();
         for (event, change) in &self.changes {
             let luck = if self.is_synced(*event) { Luck::Everything } else { luck };
             match (change, luck) {
                 (_, Luck::Nothing) => {}
                 (Change::Length(length), _) => {
-                    if matches!(luck, Luck::Everything) || chance.random() {
+                    if matches!(luck, Luck::Everything) || chance.flip() {
                         bytes.resize(usize::try_from(*length).unwrap_or(usize::MAX), 0);
                     }
                 }
                 (Change::Write(offset, data), Luck::SomeParts(size)) => {
                     for (part, data) in data.chunks(size).enumerate() {
-                        if chance.random() {
+                        if chance.flip() {
                             put(&mut bytes, *offset + (part * size) as u64, data);
                         }
                     }
                 }
                 (Change::Write(offset, data), _) => {
-                    if matches!(luck, Luck::Everything) || chance.random() {
+                    if matches!(luck, Luck::Everything) || chance.flip() {
                         put(&mut bytes, *offset, data);
                     }
                 }

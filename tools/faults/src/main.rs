@@ -15,7 +15,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Looks at an SQLite store in SQL of its own. Prints each violation with its keys; exit code 1 if there is one.
+    /// Looks at an SQLite store in SQL of its own. Prints each violation with its keys; exit code 1 if there
+    /// is one.
     Audit {
         /// The store's file.
         file: PathBuf,

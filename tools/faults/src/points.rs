@@ -1,7 +1,7 @@
 //! Power cuts at points of a recording: what is left is opened by the program and audited.
 
 use crate::audit::{Expected, audit};
-use crate::disk::replay;
+use crate::disk::{replay, worst};
 use crate::power::Recording;
 use crate::record::Event;
 use crate::world::{App, World};
@@ -9,7 +9,11 @@ use anyhow::Context as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
+
+/// How many findings of a rule are shown for one point.
+const SHOWN: usize = 3;
 
 /// A power cut.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +25,8 @@ pub struct Point {
 }
 
 /// Points spread over the phases. Half of them are right after a note or a change of names: there the most is
-/// known, or the least is settled.
+/// known, or the least is settled. The first one is at the end of its phase, and on a disk that kept nothing
+/// that was not synced.
 #[must_use]
 pub fn choose(events: &[Event], count: usize, seed: u64) -> Vec<Point> {
     let mut chance = StdRng::seed_from_u64(seed);
@@ -40,7 +45,8 @@ pub fn choose(events: &[Event], count: usize, seed: u64) -> Vec<Point> {
         };
         let special = (from..phase.end).find(|at| is_special(&events[*at]));
         let at = if chance.random() { special.unwrap_or(from) } else { from };
-        Point { cut: at + 1, seed: chance.random() }
+        let (last, seed) = (phase.end - 1, chance.random());
+        if n == 0 { Point { cut: last + 1, seed: worst(seed) } } else { Point { cut: at + 1, seed } }
     };
     if phases.is_empty() { Vec::new() } else { (0..count).map(&mut point).collect() }
 }
@@ -90,7 +96,22 @@ pub fn try_point(recording: &Recording, point: Point, dir: &Path) -> anyhow::Res
     let Point { cut, seed } = point;
     let links = if recording.links { ", through links" } else { "" };
     let of = format!("{}{links}, event {cut}, seed {seed}", known.phase);
-    Ok(found.into_iter().map(|what| format!("{of}: {what}")).collect())
+    Ok(shortened(found).into_iter().map(|what| format!("{of}: {what}")).collect())
+}
+
+/// The first findings of each rule, and how many more there are: one lost sync loses a hundred refreshes.
+fn shortened(found: Vec<String>) -> Vec<String> {
+    let mut by_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for what in found {
+        let rule = what.split(':').next().unwrap_or_default().to_owned();
+        by_rule.entry(rule).or_default().push(what);
+    }
+    let short = |(rule, mut whats): (String, Vec<String>)| {
+        let more = whats.len().saturating_sub(SHOWN);
+        whats.truncate(SHOWN);
+        whats.into_iter().chain((more > 0).then(|| format!("{rule}: {more} more")))
+    };
+    by_rule.into_iter().flat_map(short).collect()
 }
 
 /// Opens the store with the program, one way or another, and looks at it while it is served.

@@ -116,8 +116,8 @@ impl Recording {
     }
 }
 
-/// An account that is notified, with cards; some of them with readings that are to be folded. Answers how many
-/// cards were used.
+/// An account that is notified, with cards; some of them with readings that are to be folded. Answers how
+/// many cards were used.
 fn prepare(world: &World, dir: &Path, with_old_readings: bool) -> anyhow::Result<(App, usize)> {
     let clock = dir.join("clock");
     let shift = if with_old_readings { OLD_MS } else { 0 };

@@ -1,4 +1,4 @@
-//! Reading what `simgauge-shim` recorded, and adding notes to it. The format is told in `tools/shim/src/record.rs`.
+//! Reading what `simgauge-shim` recorded, and adding notes to it. The format: `tools/shim/src/record.rs`.
 
 use anyhow::{Context as _, bail, ensure};
 use std::fs::File;

@@ -85,8 +85,8 @@ pub struct World {
 }
 
 impl World {
-    /// A configuration in `dir`, beside the folder `disk` in it. With links, the store and its key are reached
-    /// through them. `settings` is added to the configuration.
+    /// A configuration in `dir`, beside the folder `disk` in it. With links, the store and its key are
+    /// reached through them. `settings` is added to the configuration.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -105,7 +105,8 @@ impl World {
         let address = process::free_address()?;
         let folder = disk.join(if links { LINKS } else { REAL });
         let mut config = format!(
-            "[server]\nlisten = \"{address}\"\n[metrics]\nlisten = \"\"\n[store]\nurl = \"sqlite://{0}/{STORE}\"\n\
+            "[server]\nlisten = \"{address}\"\n[metrics]\nlisten = \"\"\n\
+             [store]\nurl = \"sqlite://{0}/{STORE}\"\n\
              [secrets]\nkey_file = \"{0}/{KEY}\"\n[api]\nquota_per_second = 0\n\
              [notify]\nallow_private = true\nallow_http = true\n{settings}\n",
             folder.display()
@@ -116,8 +117,10 @@ impl World {
                 config,
                 "[[operator_account]]\nname = \"{lane}\"\ndefinition = \"cisco_control_center\"\n\
                  base_url = \"http://{operators}/cisco_control_center@{lane}\"\nallow_http = true\n\
-                 secrets = {{ username = {{ env = \"FAULTS_USER\" }}, api_key = {{ env = \"FAULTS_SECRET\" }} }}\n\
-                 limits = {{ max_concurrent = 8, buckets = [{{ scope = \"credential\", limit = 500, per_seconds = 1 }}] }}\n"
+                 [operator_account.secrets]\n\
+                 username = {{ env = \"FAULTS_USER\" }}\napi_key = {{ env = \"FAULTS_SECRET\" }}\n\
+                 [operator_account.limits]\nmax_concurrent = 8\n\
+                 buckets = [{{ scope = \"credential\", limit = 500, per_seconds = 1 }}]\n"
             );
         }
         let path = dir.join("simgauge.toml");

@@ -131,7 +131,8 @@ fn sums_beyond_64_bits_are_compared() {
     let huge = i64::MAX - 5;
     let same = format!(
         "UPDATE package SET booked = {huge}; UPDATE card SET overage = {huge} WHERE id = 1;
-         UPDATE booking SET bytes = {huge}; UPDATE reading SET delta = {huge}; UPDATE daily SET delta = {huge}"
+         UPDATE booking SET bytes = {huge}; UPDATE reading SET delta = {huge};
+         UPDATE daily SET delta = {huge}"
     );
     assert_eq!(found(&same, &expected()), Vec::<String>::new());
     let found = found(&format!("{same} - 1"), &expected());

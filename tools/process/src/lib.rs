@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// The longest wait for a server to be ready, or to stop.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest wait for more of an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server. It is stopped when it is dropped.
 pub struct Server {
@@ -213,7 +213,7 @@ pub fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow
          Content-Length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    stream.read_to_string(&mut answer).with_context(|| format!("{path}: no whole answer"))?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
     Ok((status.parse().with_context(|| format!("{path} answers {head}"))?, body.to_owned()))

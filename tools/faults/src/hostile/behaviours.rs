@@ -97,7 +97,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     on("not-http", "answers in another protocol", TEMPORARY, |x| {
         x.bytes(format!("220 mail.example ESMTP {MARK}\r\n").as_bytes())
     }),
-    on("endless-body", "never ends its body", BAD, |x| {
+    on("endless-body", "never ends its body", Failed(&["bad_answer", "temporary"]), |x| {
         x.bytes(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
         x.forever(&[b' '; 65_536], Duration::ZERO)
     }),
@@ -118,7 +118,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         Ok(())
     }),
     on("too-late", "answers well after the time limit", TEMPORARY, |x| {
-        x.keep(3 * SECOND)?;
+        x.keep(5 * SECOND)?;
         let body = x.reading();
         x.json(&body)
     }),
@@ -186,7 +186,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     on("negative", "an amount below zero", BAD, |x| x.json(&x.amount("-5000"))),
     on("2-to-the-64", "an amount that no counter holds", BAD, |x| x.json(&x.amount("18446744073709551616"))),
     on("object", "an amount with parts", BAD, |x| x.json(&x.amount("{\"bytes\": [1]}"))),
-    on("key-twice", "two amounts for one card", BAD, |x| {
+    on("key-twice", "two amounts for one card", WellOr(&["bad_answer"]), |x| {
         let body = x.amount("5000, \"ctdDataUsage\": 6000");
         x.json(&body)
     }),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A text that stands in every answer that misbehaves, and must not come out at another end.
 pub(super) const MARK: &str = "inner-text-of-the-operator-4711";
-/// The longest that a call is kept, and the most that an endless body sends: the caller gives up much earlier.
+/// The longest that a call is kept, and the most that an endless body sends: callers give up much earlier.
 const LONGEST: Duration = Duration::from_secs(30);
 const MOST_BYTES: usize = 1 << 30;
 
