@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Calls at once.
 const CALLERS: usize = 4;
@@ -70,10 +70,19 @@ impl Load {
         self.shared.paused.store(paused, Ordering::Relaxed);
     }
 
-    /// How many refreshes were answered so far.
+    /// How many calls were made so far, whatever came of them.
     #[must_use]
-    pub fn answered(&self) -> usize {
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).answered.len()
+    pub fn calls(&self) -> usize {
+        let seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.answered.len() + seen.others.values().sum::<usize>()
+    }
+
+    /// Waits until so many more calls were made, or so long.
+    pub fn wait_for(&self, calls: usize, most: Duration) {
+        let (began, until) = (Instant::now(), self.calls() + calls);
+        while self.calls() < until && began.elapsed() < most {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends the calls.

@@ -64,10 +64,10 @@ pub fn all_power_cuts(points: usize, seed: Option<u64>) -> anyhow::Result<Vec<St
         phases: vec![Phase::Load; 3],
     };
     let failing = [
-        few(("SIMGAUGE_SHIM_SYNC", "EIO@100")),
-        few(("SIMGAUGE_SHIM_SYNC", "EIO@100+")),
-        few(("SIMGAUGE_SHIM_WRITE", "EIO@1000")),
-        few(("SIMGAUGE_SHIM_WRITE", "ENOSPC@1000+")),
+        few(("SIMGAUGE_SHIM_SYNC", "EIO@40")),
+        few(("SIMGAUGE_SHIM_SYNC", "EIO@40+")),
+        few(("SIMGAUGE_SHIM_WRITE", "EIO@400")),
+        few(("SIMGAUGE_SHIM_WRITE", "ENOSPC@400+")),
         few(("SIMGAUGE_SHIM_SYNC_MS", "30")),
     ];
     let mut found = Vec::new();

@@ -25,7 +25,7 @@ fn what_was_answered_outlives_power_cuts_behind_links() {
 /// After a sync that failed, later ones bring nothing of before to the disk.
 #[test]
 fn what_was_answered_outlives_a_sync_that_failed() {
-    let faults = vec![("SIMGAUGE_SHIM_SYNC", "EIO@30".to_owned())];
+    let faults = vec![("SIMGAUGE_SHIM_SYNC", "EIO@12".to_owned())];
     let plan = Plan { links: false, faults, phases: vec![Load] };
     assert_eq!(power_cuts(&plan, 2, SEED).expect("the trial works"), Vec::<String>::new());
 }
