@@ -3,8 +3,8 @@
 //! What is promised: of a file, everything that was written before its last sync began that is over. Of names
 //! (files that were created, removed or renamed), everything before the last sync of the folder or of the
 //! file itself; names change in order, as with the journals of ext4, xfs and btrfs. Of the rest, anything:
-//! each later write may be on the disk as a whole, in parts, or not at all. After a sync that failed, the
-//! system forgets that the writes before it are not on the disk, so no later sync brings them there.
+//! each later write may be there as a whole, in parts, or not at all. After a sync that failed the system
+//! forgets that the writes before it are not on the disk: no later sync brings them there.
 
 use crate::record::Event;
 use anyhow::Context as _;
@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// A folder at one moment, with nothing in it that is not on the disk.
+/// A folder at one moment, all of it on the disk.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
     entries: BTreeMap<String, (u64, Entry)>,
@@ -127,7 +127,7 @@ impl Chance {
         self.random.random()
     }
 
-    fn between(&mut self, least: usize, most: usize) -> usize {
+    fn at_least(&mut self, least: usize, most: usize) -> usize {
         if self.is_worst { least } else { self.random.random_range(least..=most) }
     }
 }
@@ -142,13 +142,10 @@ struct Disk<'a> {
     syncs: HashMap<u64, usize>,
 }
 
-/// The seeds that can be divided by this are for a disk that kept nothing that was not synced.
-const WORST: u64 = 4;
-
-/// The seed next to one for which the disk kept nothing that was not synced.
+/// The seed next to one for which the disk kept nothing that was not synced: one that 4 divides.
 #[must_use]
 pub const fn worst(seed: u64) -> u64 {
-    seed - seed % WORST
+    seed - seed % 4
 }
 
 /// Writes into a new folder what the disk can hold after the first `cut` events.
@@ -263,7 +260,7 @@ impl<'a> Disk<'a> {
                 let object = *self.names.get(old).context("there is no such file")?;
                 self.name(at, &[(old, None), (new, Some(object))]);
             }
-            Event::Note(_) => {}
+            Event::Mark(_) => {}
         }
         Ok(())
     }
@@ -278,7 +275,7 @@ impl<'a> Disk<'a> {
             })
         };
         let synced = self.namings.iter().rposition(is_synced).map_or(0, |last| last + 1);
-        let count = chance.between(synced, self.namings.len());
+        let count = chance.at_least(synced, self.namings.len());
         let mut names = self.first_names.clone();
         self.namings[..count].iter().for_each(|naming| naming.apply(&mut names));
         names
@@ -292,9 +289,9 @@ impl Object<'_> {
     }
 
     fn bytes_on_disk(&self, mut bytes: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
-        let luck = chance.luck();
+        let of_file = chance.luck();
         for (event, change) in &self.changes {
-            let luck = if self.is_synced(*event) { Luck::Everything } else { luck };
+            let luck = if self.is_synced(*event) { Luck::Everything } else { of_file };
             match (change, luck) {
                 (_, Luck::Nothing) => {}
                 (Change::Length(length), _) => {

@@ -73,14 +73,14 @@ fn run(command: Command) -> anyhow::Result<bool> {
             println!("{} violations", violations.len());
             Ok(violations.is_empty())
         }
-        Command::Power { points, seed } => Ok(told(&trial::all_power_cuts(points, seed)?)),
-        Command::Operators => Ok(told(&in_workshop(hostile::hostile_operator)?)),
-        Command::Clock => Ok(told(&in_workshop(clock::jumps)?)),
+        Command::Power { points, seed } => Ok(print_all(&trial::all_power_cuts(points, seed)?)),
+        Command::Operators => Ok(print_all(&in_workshop(hostile::hostile_operator)?)),
+        Command::Clock => Ok(print_all(&in_workshop(clock::jumps)?)),
     }
 }
 
 /// Prints what was found. Answers whether that is nothing.
-fn told(found: &[String]) -> bool {
+fn print_all(found: &[String]) -> bool {
     for one in found {
         println!("{one}");
     }

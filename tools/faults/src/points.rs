@@ -30,7 +30,7 @@ pub struct Point {
 #[must_use]
 pub fn choose(events: &[Event], count: usize, seed: u64) -> Vec<Point> {
     let mut chance = StdRng::seed_from_u64(seed);
-    let begins = |event: &Event| matches!(event, Event::Note(note) if note.starts_with("phase "));
+    let begins = |event: &Event| matches!(event, Event::Mark(note) if note.starts_with("phase "));
     let mut bounds: Vec<usize> = (0..events.len()).filter(|at| begins(&events[*at])).collect();
     bounds.push(events.len());
     let phases: Vec<_> = bounds.windows(2).map(|pair| pair[0]..pair[1]).collect();
@@ -40,7 +40,7 @@ pub fn choose(events: &[Event], count: usize, seed: u64) -> Vec<Point> {
         let is_special = |event: &Event| {
             matches!(
                 event,
-                Event::Note(_) | Event::Removed { .. } | Event::Renamed { .. } | Event::Named { .. }
+                Event::Mark(_) | Event::Removed { .. } | Event::Renamed { .. } | Event::Named { .. }
             )
         };
         let special = (from..phase.end).find(|at| is_special(&events[*at]));
@@ -62,7 +62,7 @@ struct Known {
 fn known(events: &[Event]) -> anyhow::Result<Known> {
     let mut known = Known::default();
     for event in events {
-        let Event::Note(note) = event else { continue };
+        let Event::Mark(note) = event else { continue };
         match note.split(' ').collect::<Vec<_>>()[..] {
             ["refresh", id, number] => known.expected.answered.push((id.to_owned(), number.to_owned())),
             ["cards", count] => known.expected.cards = count.parse()?,

@@ -58,7 +58,7 @@ pub enum Event {
         new: String,
     },
     /// The trial knows something from here on.
-    Note(String),
+    Mark(String),
 }
 
 /// Reads a record.
@@ -95,7 +95,7 @@ fn split(bytes: &[u8]) -> anyhow::Result<(Event, &[u8])> {
         6 => Event::SyncOver { inode, sync: number },
         7 => Event::Removed { name: text(path)? },
         8 => Event::Renamed { old: text(path)?, new: text(data)? },
-        NOTE => Event::Note(text(data)?),
+        NOTE => Event::Mark(text(data)?),
         11 => Event::SyncFailed { inode },
         kind => bail!("there is no kind {kind}"),
     };
