@@ -118,7 +118,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         Ok(())
     }),
     on("too-late", "answers well after the time limit", TEMPORARY, |x| {
-        x.keep(5 * SECOND)?;
+        x.keep(15 * SECOND)?;
         let body = x.reading();
         x.json(&body)
     }),
