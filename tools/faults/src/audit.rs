@@ -159,10 +159,7 @@ pub fn audit(file: &Path, expected: &Expected) -> anyhow::Result<Vec<Violation>>
         }
     }
     for (rule, statement) in RULES {
-        rows(&store, statement)
-            .with_context(|| format!("{rule}"))?
-            .into_iter()
-            .for_each(|what| found(rule, what));
+        rows(&store, statement).context(*rule)?.into_iter().for_each(|what| found(rule, what));
     }
     answered(&store, expected, &mut found)?;
     cooldowns(&store, expected, &mut found)?;
