@@ -298,6 +298,29 @@ async fn who_lost_the_lease_writes_nothing(
 
 #[rstest]
 #[tokio::test]
+async fn what_a_clock_ahead_put_off_is_due_again(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let mut scene = Scene::new(database).await;
+    scene.refresh(SIM, 10, Ok(1)).await;
+    scene.refresh(EID, 20, Ok(1)).await;
+    let all = scene.all().await;
+    let failed = |next_at| Outcome::Failed { error: "no".to_owned(), next_at: at(next_at) };
+    scene.settle(&all[0], failed(90_000), 100).await;
+    scene.settle(&all[1], failed(160), 100).await;
+    let forward = async |latest| {
+        scene.store.bring_notifications_forward(&scene.delivery, at(latest), at(110)).await.unwrap()
+    };
+    assert_eq!(forward(90_000).await, 0);
+    assert_eq!(forward(3_600).await, 1);
+    assert_eq!(scene.store.accounts_to_notify(at(110)).await.unwrap(), ["acme"]);
+    let due = scene.store.due_notifications("acme", at(110), 10).await.unwrap();
+    let due: Vec<String> = due.into_iter().map(|one| one.unwrap().id).collect();
+    assert_eq!(due, [all[0].id.clone()], "the other one's time is still to come");
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_is_long_over_is_forgotten(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
     let mut scene = Scene::new(database).await;
     for n in 1..5 {
