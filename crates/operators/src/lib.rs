@@ -2,14 +2,18 @@
 
 pub mod catalog;
 pub mod check;
+mod ctc_des;
 pub mod dates;
 pub mod definition;
 pub mod engine;
+mod filters;
+mod hash;
 pub mod iccid;
 mod jq;
 mod json;
 mod template;
 pub mod units;
+mod xml;
 
 pub use catalog::{Catalog, CatalogError, builtin_definitions, builtin_fixtures};
 pub use definition::{Definition, DefinitionError, Evidence, Problem, Question};

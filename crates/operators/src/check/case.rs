@@ -50,6 +50,8 @@ pub(super) struct Case {
     alone: bool,
     #[serde(default)]
     pub(super) exchange: Vec<Exchange>,
+    /// For how long the last answer's headers let no call begin.
+    pub(super) rest_seconds: Option<u64>,
     pub(super) reading: Option<ExpectedReading>,
     pub(super) failure: Option<ExpectedFailure>,
 }

@@ -3,12 +3,28 @@
 use super::case::{Case, ExpectedBundle, ExpectedReading};
 use super::server::FixtureServer;
 use crate::definition::Definition;
-use crate::engine::{NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use crate::engine::{CallGate, CallKind, NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use simgauge_domain::reading::{Bundle, Period, Reading};
 use simgauge_domain::time::UnixMs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Notes for how long no further call may begin.
+#[derive(Default)]
+struct RestGate(Mutex<Option<Duration>>);
+
+impl CallGate for RestGate {
+    fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
+        NoGate.admit(kind, iccid)
+    }
+
+    fn rest(&self, wait: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wait);
+    }
+}
 
 /// Runs one case through the engine, over a socket. Returns every difference.
 pub(super) async fn run(definition: &Arc<Definition>, case: &Case) -> Vec<String> {
@@ -39,7 +55,13 @@ async fn read(
     let operator = Operator::new(Arc::clone(definition), account, Arc::new(move || now))
         .map_err(|error| error.to_string())?;
     let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
-    let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &NoGate).await;
+    let gate = RestGate::default();
+    let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &gate).await;
+    let rest = gate.0.into_inner().unwrap_or_else(PoisonError::into_inner).map(|wait| wait.as_secs());
+    if rest != case.rest_seconds {
+        let wanted = case.rest_seconds;
+        differences.push(format!("the rest that headers ask for is {rest:?} seconds instead of {wanted:?}"));
+    }
     differences.extend(server.finish().await);
     Ok(outcome)
 }

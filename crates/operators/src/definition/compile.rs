@@ -143,6 +143,15 @@ impl<'s> Compiler<'s> {
         self.named(texts, Place::Plain)
     }
 
+    /// The name of an answer's header.
+    pub(crate) fn header_name(&mut self, text: &Text) -> String {
+        let name = text.get_ref();
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            self.problem(&text.span(), format!("`{name}` is not a header's name"));
+        }
+        name.to_ascii_lowercase()
+    }
+
     pub(crate) fn program(&mut self, text: &Text) -> Option<Program> {
         self.program_for(text, Purpose::Other)
     }
@@ -230,7 +239,7 @@ impl<'s> Compiler<'s> {
             .filter_map(|(name, capture)| {
                 let plan = match (&capture.body, &capture.header) {
                     (Some(body), None) => CapturePlan::Body(self.program(body)?),
-                    (None, Some(header)) => CapturePlan::Header(header.get_ref().to_ascii_lowercase()),
+                    (None, Some(header)) => CapturePlan::Header(self.header_name(header)),
                     _ => {
                         self.problem(
                             &owner.span(),

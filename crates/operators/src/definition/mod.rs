@@ -14,12 +14,11 @@ use crate::template::{Template, Templates};
 use build::Compiled;
 use compile::Compiler;
 use error::position;
-use plan::{AnswerPlan, AuthPlan, ErrorsPlan, Named, StepPlan};
-use raw::{RawDefinition, RawSetting};
+use plan::{AnswerPlan, AuthPlan, ErrorsPlan, Named, RemainingPlan, StepPlan};
+use raw::{AnswerFormat, RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use toml::Spanned;
 
 /// The limits of an operator whose documentation states none.
 #[must_use]
@@ -76,9 +75,11 @@ pub struct Definition {
     secrets: BTreeMap<String, String>,
     identifying: BTreeSet<String>,
     pub(crate) allow_http: bool,
+    pub(crate) answer_format: AnswerFormat,
     pub(crate) templates: Templates,
     pub(crate) base_url: Option<Template>,
     pub(crate) values: Named,
+    pub(crate) remaining: Vec<RemainingPlan>,
     pub(crate) auth: AuthPlan,
     pub(crate) steps: Vec<StepPlan>,
     pub(crate) answer: AnswerPlan,
@@ -106,7 +107,9 @@ impl Definition {
         let compiled = build::compile_all(&mut compiler, &raw);
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
-            Some(Compiled { base_url, values, auth, steps, answer, errors }) if problems.is_empty() => {
+            Some(Compiled { base_url, values, remaining, auth, steps, answer, errors })
+                if problems.is_empty() =>
+            {
                 Ok(Self {
                     identifying: identifying(&raw),
                     name: raw.name.into_inner(),
@@ -115,7 +118,7 @@ impl Definition {
                     sources: raw.sources,
                     evidence: raw.evidence,
                     facts: raw.facts,
-                    limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
+                    limits: raw.limits.map_or_else(default_limits, |limits| limits.into_inner().into()),
                     declared_lag_seconds: raw.declared_lag_seconds,
                     freshness: raw.freshness,
                     accepts_eid: raw.accepts_eid,
@@ -123,9 +126,11 @@ impl Definition {
                     settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
                     secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
                     allow_http: raw.allow_http,
+                    answer_format: raw.answer_format,
                     templates,
                     base_url,
                     values,
+                    remaining,
                     auth,
                     steps,
                     answer,

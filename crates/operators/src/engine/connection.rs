@@ -1,4 +1,5 @@
 use super::account::{OperatorAccount, SetupError, Timeouts};
+use super::allowance;
 use super::answer::Answer;
 use super::error::ReadError;
 use super::gate::CallKind;
@@ -74,6 +75,20 @@ impl Connection {
         request::render(&self.definition, plan, &self.base_url, &values, is_step)
     }
 
+    /// Renders the log-in with this index. It goes with what those before it send.
+    pub(super) fn outgoing_login(
+        &self,
+        run: &Run<'_>,
+        index: usize,
+        earlier: &BTreeMap<String, String>,
+    ) -> Result<Outgoing, ReadError> {
+        let values = self.template_values(run, earlier)?;
+        let plan = &self.definition.auth.logins[index].request;
+        let mut outgoing = request::render(&self.definition, plan, &self.base_url, &values, false)?;
+        request::add_logins(&self.definition, index, &values, &mut outgoing)?;
+        Ok(outgoing)
+    }
+
     /// Makes one HTTP call, once the gate permits it.
     pub(super) async fn call(
         &self,
@@ -89,8 +104,15 @@ impl Connection {
             return Err(ReadError::new(FailureKind::Temporary, "The operator did not answer in time."));
         }
         let permit = run.gate.admit(kind, run.profile.iccid).await;
-        let began = Instant::now();
-        let outcome = http::send(&self.client, outgoing, step_limit.min(left), answer_cap).await;
+        let (began, format) = (Instant::now(), self.definition.answer_format);
+        let outcome = http::send(&self.client, outgoing, step_limit.min(left), answer_cap, format).await;
+        if let Some(wait) = outcome
+            .as_ref()
+            .ok()
+            .and_then(|answer| allowance::rest(&self.definition.remaining, answer, self.now()))
+        {
+            run.gate.rest(wait);
+        }
         drop(permit);
         let took = began.elapsed();
         run.spent += took;

@@ -1,6 +1,7 @@
 //! Runs a definition against a real operator.
 
 mod account;
+mod allowance;
 mod answer;
 mod answer_check;
 mod capture;
@@ -8,7 +9,9 @@ mod connection;
 mod error;
 mod gate;
 mod http;
+mod lock_out;
 mod login;
+mod login_attempt;
 mod operator;
 mod profile;
 mod reading;

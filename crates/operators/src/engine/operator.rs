@@ -3,7 +3,8 @@ use super::answer::Answer;
 use super::connection::{Clock, Connection};
 use super::error::ReadError;
 use super::gate::{CallGate, NoGate};
-use super::login::{self, Logins};
+use super::login::Logins;
+use super::login_attempt;
 use super::profile::ProfileRef;
 use super::run::Run;
 use super::steps;
@@ -40,7 +41,8 @@ impl Operator {
         account: OperatorAccount,
         clock: Clock,
     ) -> Result<Self, SetupError> {
-        Ok(Self { connection: Connection::new(definition, account, clock)?, logins: Logins::default() })
+        let logins = Logins::new(definition.auth.logins.len());
+        Ok(Self { connection: Connection::new(definition, account, clock)?, logins })
     }
 
     #[must_use]
@@ -57,6 +59,11 @@ impl Operator {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.connection.host
+    }
+
+    /// Somebody has looked after the credentials: log-ins that were refused too often may be tried again.
+    pub fn forget_refused_logins(&self) {
+        self.logins.forget_refusals();
     }
 
     /// Asks the operator for one profile's usage.
@@ -95,10 +102,10 @@ impl Operator {
         status: u16,
         bytes: &[u8],
     ) -> Result<Reading, ReadError> {
-        let answer = Answer::new(status, HeaderMap::new(), bytes);
+        let answer = Answer::new(status, HeaderMap::new(), bytes, self.definition().answer_format);
         let mut run = self.start(profile, &NoGate);
-        if let Some(plan) = &self.definition().auth.login {
-            let _ = login::accept(&self.connection, plan, &mut run, &answer);
+        for index in 0..self.definition().auth.logins.len() {
+            let _ = login_attempt::accept(&self.connection, index, &mut run, &answer);
         }
         steps::read_canned(&self.connection, &mut run, &answer)
     }

@@ -40,16 +40,27 @@ pub(super) fn render(
         }
         outgoing.headers.extend(render::named(templates, &auth.headers, values)?);
         outgoing.query.extend(render::named(templates, &auth.query, values)?);
-        if let Some(login) = &auth.login {
-            outgoing.headers.extend(render::named(templates, &login.send_headers, values)?);
-            outgoing.query.extend(render::named(templates, &login.send_query, values)?);
-        }
+        add_logins(definition, auth.logins.len(), values, &mut outgoing)?;
         if let Some(recipe) = &auth.sign {
             // Last, since it covers everything that is sent.
             sign::apply(recipe, templates, values, &mut outgoing)?;
         }
     }
     Ok(outgoing)
+}
+
+/// Adds what the first `count` log-ins send with every later request.
+pub(super) fn add_logins(
+    definition: &Definition,
+    count: usize,
+    values: &Value,
+    outgoing: &mut Outgoing,
+) -> Result<(), ReadError> {
+    for login in definition.auth.logins.iter().take(count) {
+        outgoing.headers.extend(render::named(&definition.templates, &login.send_headers, values)?);
+        outgoing.query.extend(render::named(&definition.templates, &login.send_query, values)?);
+    }
+    Ok(())
 }
 
 fn basic_header(

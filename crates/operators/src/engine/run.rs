@@ -4,7 +4,7 @@ use super::trace::Tracer;
 use crate::jq::{self, Globals};
 use jaq_json::{Map, Val};
 use simgauge_domain::time::UnixMs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// One reading in progress.
@@ -17,8 +17,10 @@ pub(super) struct Run<'a> {
     pub(super) captures: BTreeMap<String, String>,
     /// What was found in each step's answer, by the step's name.
     pub(super) answers: Map,
-    /// Whether the log-in has been renewed. A reading renews it at most once.
-    pub(super) renewed: bool,
+    /// Which log-ins have been renewed because they had ended. A reading renews each at most once.
+    pub(super) renewed: BTreeSet<usize>,
+    /// Which log-ins this reading made itself.
+    pub(super) made: BTreeSet<usize>,
     pub(super) tracer: Option<Tracer>,
 }
 
@@ -31,7 +33,8 @@ impl<'a> Run<'a> {
             spent: Duration::ZERO,
             captures: BTreeMap::new(),
             answers: Map::default(),
-            renewed: false,
+            renewed: BTreeSet::new(),
+            made: BTreeSet::new(),
             tracer: None,
         }
     }
@@ -43,6 +46,11 @@ impl<'a> Run<'a> {
             now: Val::from(usize::try_from(self.began.seconds()).unwrap_or(0)),
             answers: Val::obj(self.answers.clone()),
         }
+    }
+
+    /// Whether a later log-in may have been refused because this one has ended. One that was just made has not.
+    pub(super) fn may_renew_for_login(&self, index: usize) -> bool {
+        !self.renewed.contains(&index) && !self.made.contains(&index)
     }
 
     /// Keeps secrets out of the trace, also out of what is traced already.

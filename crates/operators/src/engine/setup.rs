@@ -30,7 +30,7 @@ pub(super) fn check(definition: &Definition, account: &OperatorAccount) -> Resul
     };
     let url = checked(definition, account, &base_url, "`base_url`")?;
     let steps = definition.steps.iter().map(|step| &step.request);
-    for request in steps.chain(definition.auth.login.as_ref().map(|login| &login.request)) {
+    for request in steps.chain(definition.auth.logins.iter().map(|login| &login.request)) {
         if let Some(base) = &request.base {
             let rendered = render_base(definition, account, &values, base, "a request's base URL")?;
             checked(definition, account, &rendered, "a request's base URL")?;

@@ -22,6 +22,17 @@ fn place(toml: &str, needle: &str) -> (usize, usize) {
     (toml[..at].matches('\n').count() + 1, at - line_start + 1)
 }
 
+fn sign(algorithm: &str, output: &str) -> String {
+    format!(
+        "[auth.sign]\nparameters = \"query\"\nalgorithm = \"{algorithm}\"\noutput = \"{output}\"\n\
+         place = \"header\"\nname = \"sign\"\n[[steps]]"
+    )
+}
+
+fn remaining(header: &str) -> String {
+    format!("[limits]\nmax_concurrent = 1\nremaining = [{{ {header} }}]\n[[steps]]")
+}
+
 #[test]
 fn mistakes_are_told_with_line_and_column() {
     for (from, to, at, message) in [
@@ -43,6 +54,17 @@ fn mistakes_are_told_with_line_and_column() {
         ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
+        ("{{ iccid }}", "{{ iccid | hash('sm4') }}", "iccid | hash", "unknown algorithm in `hash`"),
+        ("[[steps]]", &sign("sm4", "text"), "\"sm4\"", "unknown variant `sm4`"),
+        ("[[steps]]", &sign("sm3", "text"), "\"sm3\"", "only the algorithm `none`"),
+        ("[[steps]]", &sign("hmac-sha512", "base64"), "\"hmac-sha512\"", "an HMAC needs a `key`"),
+        ("[[steps]]", &remaining("header = \"x-left\""), "\"x-left\"", "when there are new calls"),
+        (
+            "[[steps]]",
+            &remaining("header = \"x left\", window_seconds = 1"),
+            "\"x left\"",
+            "not a header's name",
+        ),
     ] {
         let toml = SIMPLE.replacen(from, to, 1);
         assert_ne!(toml, SIMPLE, "{from}");

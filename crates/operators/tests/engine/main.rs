@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_answers;
+mod chained;
 mod definitions;
 mod faults;
 mod fixtures;
@@ -11,3 +12,4 @@ mod logs;
 mod setup;
 mod simulated;
 mod support;
+mod xml;
