@@ -16,6 +16,8 @@ mod format;
 mod instance;
 mod ledger;
 mod limits;
+mod listing;
+mod mac;
 mod operation;
 mod operator;
 mod operators;
@@ -29,6 +31,7 @@ mod stats;
 mod sync;
 mod tokens;
 mod wire;
+mod xml;
 
 pub use config::{Clock, SimulatorConfig};
 pub use faults::{Fault, FaultSpan};
