@@ -3,6 +3,7 @@
 mod airalo;
 mod cisco;
 mod emnify;
+mod esim_access;
 mod esim_go;
 mod huawei;
 mod kore;
@@ -29,6 +30,7 @@ static OPERATORS: &[&Operator] = &[
     &kore::KORE,
     &huawei::HUAWEI,
     &oapi::OAPI,
+    &esim_access::ESIM_ACCESS,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -6,6 +6,7 @@ mod china;
 mod cisco;
 mod control;
 mod emnify;
+mod esim_access;
 mod esim_go;
 mod faults;
 mod huawei;
