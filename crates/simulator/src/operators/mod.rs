@@ -5,6 +5,7 @@ mod cisco;
 mod emnify;
 mod esim_access;
 mod esim_go;
+mod hologram;
 mod huawei;
 mod kore;
 mod nce;
@@ -31,6 +32,7 @@ static OPERATORS: &[&Operator] = &[
     &huawei::HUAWEI,
     &oapi::OAPI,
     &esim_access::ESIM_ACCESS,
+    &hologram::HOLOGRAM,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

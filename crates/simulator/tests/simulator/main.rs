@@ -9,6 +9,7 @@ mod emnify;
 mod esim_access;
 mod esim_go;
 mod faults;
+mod hologram;
 mod huawei;
 mod kore;
 mod load;
