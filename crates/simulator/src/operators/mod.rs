@@ -11,6 +11,7 @@ mod kore;
 mod nce;
 mod oapi;
 mod onelink;
+mod onomondo;
 mod simboss;
 mod soracom;
 mod telnyx;
@@ -33,6 +34,7 @@ static OPERATORS: &[&Operator] = &[
     &oapi::OAPI,
     &esim_access::ESIM_ACCESS,
     &hologram::HOLOGRAM,
+    &onomondo::ONOMONDO,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

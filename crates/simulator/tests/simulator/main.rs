@@ -15,6 +15,7 @@ mod kore;
 mod load;
 mod nce;
 mod oapi;
+mod onomondo;
 mod soracom;
 mod support;
 mod telnyx;
