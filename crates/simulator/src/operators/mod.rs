@@ -12,6 +12,7 @@ mod nce;
 mod oapi;
 mod onelink;
 mod onomondo;
+mod simbase;
 mod simboss;
 mod soracom;
 mod telnyx;
@@ -35,6 +36,7 @@ static OPERATORS: &[&Operator] = &[
     &esim_access::ESIM_ACCESS,
     &hologram::HOLOGRAM,
     &onomondo::ONOMONDO,
+    &simbase::SIMBASE,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

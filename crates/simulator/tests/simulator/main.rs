@@ -16,6 +16,7 @@ mod load;
 mod nce;
 mod oapi;
 mod onomondo;
+mod simbase;
 mod soracom;
 mod support;
 mod telnyx;
