@@ -1,5 +1,6 @@
 //! The operators, one file each: their calls, their answers, their errors.
 
+mod acceleronix;
 mod airalo;
 mod cisco;
 mod emnify;
@@ -37,6 +38,7 @@ static OPERATORS: &[&Operator] = &[
     &hologram::HOLOGRAM,
     &onomondo::ONOMONDO,
     &simbase::SIMBASE,
+    &acceleronix::ACCELERONIX,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -1,6 +1,7 @@
 //! The operator simulator over real sockets, asked in raw HTTP.
 #![allow(clippy::unwrap_used)]
 
+mod acceleronix;
 mod airalo;
 mod china;
 mod cisco;
