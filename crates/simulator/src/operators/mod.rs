@@ -2,6 +2,7 @@
 
 mod acceleronix;
 mod airalo;
+mod alibaba;
 mod cisco;
 mod emnify;
 mod esim_access;
@@ -39,6 +40,7 @@ static OPERATORS: &[&Operator] = &[
     &onomondo::ONOMONDO,
     &simbase::SIMBASE,
     &acceleronix::ACCELERONIX,
+    &alibaba::ALIBABA,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

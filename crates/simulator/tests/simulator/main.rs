@@ -3,6 +3,7 @@
 
 mod acceleronix;
 mod airalo;
+mod alibaba;
 mod china;
 mod cisco;
 mod control;
