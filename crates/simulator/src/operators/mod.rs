@@ -1,6 +1,7 @@
 //! The operators, one file each: their calls, their answers, their errors.
 
 mod acceleronix;
+mod aeris;
 mod airalo;
 mod alibaba;
 mod cisco;
@@ -41,6 +42,7 @@ static OPERATORS: &[&Operator] = &[
     &simbase::SIMBASE,
     &acceleronix::ACCELERONIX,
     &alibaba::ALIBABA,
+    &aeris::AERIS,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod acceleronix;
+mod aeris;
 mod airalo;
 mod alibaba;
 mod china;
