@@ -11,6 +11,7 @@ mod esim_go;
 mod hologram;
 mod huawei;
 mod kore;
+mod monogoto;
 mod nce;
 mod oapi;
 mod onelink;
@@ -43,6 +44,7 @@ static OPERATORS: &[&Operator] = &[
     &acceleronix::ACCELERONIX,
     &alibaba::ALIBABA,
     &aeris::AERIS,
+    &monogoto::MONOGOTO,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

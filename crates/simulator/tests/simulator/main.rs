@@ -16,6 +16,7 @@ mod hologram;
 mod huawei;
 mod kore;
 mod load;
+mod monogoto;
 mod nce;
 mod oapi;
 mod onomondo;
