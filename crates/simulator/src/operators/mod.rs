@@ -20,6 +20,7 @@ mod simbase;
 mod simboss;
 mod soracom;
 mod telnyx;
+mod verizon;
 
 use crate::operator::Operator;
 
@@ -45,6 +46,7 @@ static OPERATORS: &[&Operator] = &[
     &alibaba::ALIBABA,
     &aeris::AERIS,
     &monogoto::MONOGOTO,
+    &verizon::VERIZON,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -24,3 +24,4 @@ mod simbase;
 mod soracom;
 mod support;
 mod telnyx;
+mod verizon;
