@@ -20,6 +20,7 @@ mod simbase;
 mod simboss;
 mod soracom;
 mod telnyx;
+mod unicom;
 mod verizon;
 
 use crate::operator::Operator;
@@ -47,6 +48,7 @@ static OPERATORS: &[&Operator] = &[
     &aeris::AERIS,
     &monogoto::MONOGOTO,
     &verizon::VERIZON,
+    &unicom::UNICOM,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

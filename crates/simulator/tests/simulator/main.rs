@@ -24,4 +24,5 @@ mod simbase;
 mod soracom;
 mod support;
 mod telnyx;
+mod unicom;
 mod verizon;
