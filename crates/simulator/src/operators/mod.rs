@@ -20,6 +20,7 @@ mod simbase;
 mod simboss;
 mod soracom;
 mod telnyx;
+mod things_mobile;
 mod unicom;
 mod verizon;
 
@@ -49,6 +50,7 @@ static OPERATORS: &[&Operator] = &[
     &monogoto::MONOGOTO,
     &verizon::VERIZON,
     &unicom::UNICOM,
+    &things_mobile::THINGS_MOBILE,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -24,5 +24,6 @@ mod simbase;
 mod soracom;
 mod support;
 mod telnyx;
+mod things_mobile;
 mod unicom;
 mod verizon;
