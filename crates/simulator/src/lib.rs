@@ -10,6 +10,7 @@
 mod config;
 mod control;
 mod credentials;
+mod des_chain;
 mod exchange;
 mod faults;
 mod format;

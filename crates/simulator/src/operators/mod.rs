@@ -4,6 +4,8 @@ mod acceleronix;
 mod aeris;
 mod airalo;
 mod alibaba;
+mod china_telecom;
+mod china_telecom_m2m;
 mod cisco;
 mod emnify;
 mod esim_access;
@@ -19,6 +21,7 @@ mod onomondo;
 mod simbase;
 mod simboss;
 mod soracom;
+mod telecom_ticket;
 mod telnyx;
 mod things_mobile;
 mod unicom;
@@ -51,6 +54,8 @@ static OPERATORS: &[&Operator] = &[
     &verizon::VERIZON,
     &unicom::UNICOM,
     &things_mobile::THINGS_MOBILE,
+    &china_telecom::CHINA_TELECOM,
+    &china_telecom_m2m::CHINA_TELECOM_M2M,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

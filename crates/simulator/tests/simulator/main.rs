@@ -6,6 +6,7 @@ mod aeris;
 mod airalo;
 mod alibaba;
 mod china;
+mod china_telecom;
 mod cisco;
 mod control;
 mod emnify;
