@@ -16,6 +16,7 @@ mod kore;
 mod monogoto;
 mod nce;
 mod oapi;
+mod one_ot;
 mod onelink;
 mod onomondo;
 mod simbase;
@@ -56,6 +57,7 @@ static OPERATORS: &[&Operator] = &[
     &things_mobile::THINGS_MOBILE,
     &china_telecom::CHINA_TELECOM,
     &china_telecom_m2m::CHINA_TELECOM_M2M,
+    &one_ot::ONE_OT,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

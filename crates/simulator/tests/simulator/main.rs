@@ -20,6 +20,7 @@ mod load;
 mod monogoto;
 mod nce;
 mod oapi;
+mod one_ot;
 mod onomondo;
 mod simbase;
 mod soracom;
