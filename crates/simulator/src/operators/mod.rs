@@ -4,6 +4,7 @@ mod acceleronix;
 mod aeris;
 mod airalo;
 mod alibaba;
+mod bics;
 mod china_telecom;
 mod china_telecom_m2m;
 mod cisco;
@@ -58,6 +59,7 @@ static OPERATORS: &[&Operator] = &[
     &china_telecom::CHINA_TELECOM,
     &china_telecom_m2m::CHINA_TELECOM_M2M,
     &one_ot::ONE_OT,
+    &bics::BICS,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

@@ -5,6 +5,7 @@ mod acceleronix;
 mod aeris;
 mod airalo;
 mod alibaba;
+mod bics;
 mod china;
 mod china_telecom;
 mod cisco;
