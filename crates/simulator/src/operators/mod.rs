@@ -26,6 +26,7 @@ mod soracom;
 mod telecom_ticket;
 mod telnyx;
 mod things_mobile;
+mod tuge;
 mod unicom;
 mod verizon;
 
@@ -60,6 +61,7 @@ static OPERATORS: &[&Operator] = &[
     &china_telecom_m2m::CHINA_TELECOM_M2M,
     &one_ot::ONE_OT,
     &bics::BICS,
+    &tuge::TUGE,
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {

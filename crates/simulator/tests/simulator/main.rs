@@ -28,5 +28,6 @@ mod soracom;
 mod support;
 mod telnyx;
 mod things_mobile;
+mod tuge;
 mod unicom;
 mod verizon;
