@@ -4,6 +4,7 @@ use crate::config::SimulatorConfig;
 use crate::operation::{Operation, Problem};
 use crate::state::OperatorState;
 use crate::wire::Call;
+use simgauge_domain::limits::Bucket;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
@@ -48,6 +49,22 @@ impl Exchange<'_> {
         }
     }
 
+    /// Counts the call in a limit that concerns only the calls named `what`.
+    pub(crate) fn require_pace(&self, what: &'static str, bucket: &Bucket) -> Result<(), Problem> {
+        match self.state.count_named(what, bucket, self.now) {
+            Err(note) => {
+                self.state.ledger.violation(self.now, &note);
+                if self.config.enforce_limits { Err(Problem::RateLimited) } else { Ok(()) }
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The usage that the next reading would return.
+    pub(crate) fn peek(&self, iccid: &str) -> u64 {
+        self.state.sims.peek(iccid, |sim| sim.used(self.config, self.now))
+    }
+
     /// The SIM of a usage call that shows a good bearer token, for operators that have no other calls.
     pub(crate) fn require_usage_with_token<'o>(&self, operation: &'o Operation) -> Result<&'o str, Problem> {
         let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
@@ -62,8 +79,7 @@ impl Exchange<'_> {
         self.state.ledger.reading();
         if self.faults.wrong_card {
             let iccid = other_sim(iccid);
-            let used = sims.peek(&iccid, |sim| sim.used(self.config, self.now));
-            return Usage { iccid, used };
+            return Usage { used: self.peek(&iccid), iccid };
         }
         let used = sims.with(iccid, |sim| {
             if self.faults.unchanged {

@@ -10,12 +10,15 @@
 mod config;
 mod control;
 mod credentials;
+mod des_chain;
 mod exchange;
 mod faults;
 mod format;
 mod instance;
 mod ledger;
 mod limits;
+mod listing;
+mod mac;
 mod operation;
 mod operator;
 mod operators;
@@ -29,6 +32,7 @@ mod stats;
 mod sync;
 mod tokens;
 mod wire;
+mod xml;
 
 pub use config::{Clock, SimulatorConfig};
 pub use faults::{Fault, FaultSpan};

@@ -7,6 +7,8 @@ pub(crate) enum Operation {
     Lookup(String),
     /// The call that returns the usage of this SIM.
     Usage(String),
+    /// The call that returns the usage of all these SIMs. A listing names none beforehand.
+    UsageOfMany(Vec<String>),
     /// Nothing that this operator has.
     Unknown,
 }
@@ -15,7 +17,17 @@ impl Operation {
     pub(crate) fn sim(&self) -> Option<&str> {
         match self {
             Self::Lookup(sim) | Self::Usage(sim) => Some(sim),
+            Self::UsageOfMany(sims) => sims.first().map(String::as_str),
             Self::Login | Self::Unknown => None,
+        }
+    }
+
+    /// The SIMs of a usage call.
+    pub(crate) fn usage_sims(&self) -> Option<&[String]> {
+        match self {
+            Self::Usage(sim) => Some(std::slice::from_ref(sim)),
+            Self::UsageOfMany(sims) => Some(sims),
+            _ => None,
         }
     }
 

@@ -26,8 +26,7 @@ fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation 
     match route {
         ("POST", ["v3", "auth", "tokens"]) => Operation::Login,
         ("POST", ["v1", "sim-price-plans", "usage", "batch-query"]) => {
-            let body = call.json();
-            Operation::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
+            Operation::UsageOfMany(call.texts("/iccids"))
         }
         _ => Operation::Unknown,
     }
@@ -50,18 +49,15 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
 }
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-    operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    let asked = operation.usage_sims().ok_or(Problem::NoSuchCall)?;
     exchange.require_token(exchange.call.header("x-auth-token"))?;
-    let body = exchange.call.json();
-    let asked: Vec<&str> =
-        body["iccids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if asked.is_empty() || asked.len() > MAX_SIMS {
         return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
     }
     // One unknown SIM refuses the whole call.
     asked.iter().try_for_each(|iccid| exchange.require_known(iccid))?;
     let plans: Vec<Value> = asked
-        .into_iter()
+        .iter()
         .flat_map(|iccid| {
             let usage = exchange.read(iccid);
             let first = usage.used.min(PLAN);

@@ -57,7 +57,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
             success(&json!([{ "dataAmount": amount }]))
         }
         Some("sim-data-margin") => {
-            let used = exchange.state.sims.peek(iccid, |sim| sim.used(exchange.config, exchange.now));
+            let used = exchange.peek(iccid);
             let total = topped_up(used, 100 * KIB * KIB);
             success(&json!([{"accmMarginList": [{
                 "offeringId": "100000000001",
