@@ -39,6 +39,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "emnify",
     "kore_super_sim",
     "huawei_gsl",
+    "esim_access",
 ];
 
 /// The built-in definitions: name and text.
