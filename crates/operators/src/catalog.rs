@@ -40,6 +40,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "kore_super_sim",
     "huawei_gsl",
     "esim_access",
+    "hologram",
 ];
 
 /// The built-in definitions: name and text.

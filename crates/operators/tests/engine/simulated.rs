@@ -13,6 +13,7 @@ const EID: &str = "11111111111111111111111111";
 /// Built-in definitions whose operator the simulator does not speak for yet.
 const NOT_SIMULATED: &[&str] = &[
     "esim_access",
+    "hologram",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
