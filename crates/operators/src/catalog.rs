@@ -41,6 +41,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "huawei_gsl",
     "esim_access",
     "hologram",
+    "onomondo",
 ];
 
 /// The built-in definitions: name and text.

@@ -14,6 +14,7 @@ const EID: &str = "11111111111111111111111111";
 const NOT_SIMULATED: &[&str] = &[
     "esim_access",
     "hologram",
+    "onomondo",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
