@@ -42,6 +42,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "esim_access",
     "hologram",
     "onomondo",
+    "simbase",
 ];
 
 /// The built-in definitions: name and text.

@@ -15,6 +15,7 @@ const NOT_SIMULATED: &[&str] = &[
     "esim_access",
     "hologram",
     "onomondo",
+    "simbase",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
