@@ -43,6 +43,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "hologram",
     "onomondo",
     "simbase",
+    "acceleronix",
 ];
 
 /// The built-in definitions: name and text.

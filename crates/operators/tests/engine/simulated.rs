@@ -16,6 +16,7 @@ const NOT_SIMULATED: &[&str] = &[
     "hologram",
     "onomondo",
     "simbase",
+    "acceleronix",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
