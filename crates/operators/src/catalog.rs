@@ -44,6 +44,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "onomondo",
     "simbase",
     "acceleronix",
+    "alibaba_linkcard",
 ];
 
 /// The built-in definitions: name and text.

@@ -17,6 +17,7 @@ const NOT_SIMULATED: &[&str] = &[
     "onomondo",
     "simbase",
     "acceleronix",
+    "alibaba_linkcard",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
