@@ -45,6 +45,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "simbase",
     "acceleronix",
     "alibaba_linkcard",
+    "aeris",
 ];
 
 /// The built-in definitions: name and text.

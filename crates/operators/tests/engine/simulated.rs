@@ -18,6 +18,7 @@ const NOT_SIMULATED: &[&str] = &[
     "simbase",
     "acceleronix",
     "alibaba_linkcard",
+    "aeris",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
