@@ -46,6 +46,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "acceleronix",
     "alibaba_linkcard",
     "aeris",
+    "1ot",
 ];
 
 /// The built-in definitions: name and text.

@@ -19,6 +19,7 @@ const NOT_SIMULATED: &[&str] = &[
     "acceleronix",
     "alibaba_linkcard",
     "aeris",
+    "1ot",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
