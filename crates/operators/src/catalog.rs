@@ -47,6 +47,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "alibaba_linkcard",
     "aeris",
     "1ot",
+    "bics",
 ];
 
 /// The built-in definitions: name and text.

@@ -20,6 +20,7 @@ const NOT_SIMULATED: &[&str] = &[
     "alibaba_linkcard",
     "aeris",
     "1ot",
+    "bics",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
