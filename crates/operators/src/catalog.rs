@@ -48,6 +48,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "aeris",
     "1ot",
     "bics",
+    "tuge",
 ];
 
 /// The built-in definitions: name and text.

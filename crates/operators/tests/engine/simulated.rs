@@ -21,6 +21,7 @@ const NOT_SIMULATED: &[&str] = &[
     "aeris",
     "1ot",
     "bics",
+    "tuge",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
