@@ -48,9 +48,11 @@ async fn hologram_the_link_of_a_device() {
             r#"{"success":true,"limit":1,"size":1,"continues":true,"data":[{"id":1234,"links":{"cellular":[
                 {"id":4321,"sim":"9990000000000001234","imsi":123456789876543,"msisdn":"999900001234",
                  "carrierid":2,"state":"LIVE","whenclaimed":"2019-01-05 01:00:00",
-                 "whenexpires":"2019-02-05 01:00:00","overagelimit":20000,"datathreshold":0,"smslimit":0,"pin":"12345","puk":"12345",
+                 "whenexpires":"2019-02-05 01:00:00","overagelimit":20000,"datathreshold":0,"smslimit":0,
+                 "pin":"12345","puk":"12345",
                  "euicc_type":"UICC","eid":null,"profile_state":"ENABLED","apn":"hologram",
-                 "plan":{"id":127,"zone":1,"name":"Pay-as-you-go","data":1000000,"cost":"1.50","sms":"0.19","overage":"1",
+                 "plan":{"id":127,"zone":1,"name":"Pay-as-you-go","data":1000000,"cost":"1.50","sms":"0.19",
+                 "overage":"1",
                  "account_tier":"BASE"},"last_network_used":"T-Mobile USA, Inc",
                  "last_connect_time":"2022-02-09 19:39:43","cur_billing_data_used":2692964,
                  "last_billing_data_used":5421465}]}}]}"#,
