@@ -39,6 +39,16 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "emnify",
     "kore_super_sim",
     "huawei_gsl",
+    "esim_access",
+    "hologram",
+    "onomondo",
+    "simbase",
+    "acceleronix",
+    "alibaba_linkcard",
+    "aeris",
+    "1ot",
+    "bics",
+    "tuge",
 ];
 
 /// The built-in definitions: name and text.
