@@ -49,6 +49,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "1ot",
     "bics",
     "tuge",
+    "verizon_thingspace",
 ];
 
 /// The built-in definitions: name and text.

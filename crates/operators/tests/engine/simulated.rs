@@ -22,6 +22,7 @@ const NOT_SIMULATED: &[&str] = &[
     "1ot",
     "bics",
     "tuge",
+    "verizon_thingspace",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
