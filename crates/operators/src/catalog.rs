@@ -50,6 +50,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "bics",
     "tuge",
     "verizon_thingspace",
+    "things_mobile",
 ];
 
 /// The built-in definitions: name and text.

@@ -23,6 +23,7 @@ const NOT_SIMULATED: &[&str] = &[
     "bics",
     "tuge",
     "verizon_thingspace",
+    "things_mobile",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
