@@ -51,6 +51,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "tuge",
     "verizon_thingspace",
     "things_mobile",
+    "unicom_cmp",
 ];
 
 /// The built-in definitions: name and text.

@@ -24,6 +24,7 @@ const NOT_SIMULATED: &[&str] = &[
     "tuge",
     "verizon_thingspace",
     "things_mobile",
+    "unicom_cmp",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
