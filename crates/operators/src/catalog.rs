@@ -52,6 +52,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "verizon_thingspace",
     "things_mobile",
     "unicom_cmp",
+    "china_telecom",
 ];
 
 /// The built-in definitions: name and text.

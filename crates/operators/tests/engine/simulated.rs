@@ -25,6 +25,7 @@ const NOT_SIMULATED: &[&str] = &[
     "verizon_thingspace",
     "things_mobile",
     "unicom_cmp",
+    "china_telecom",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
