@@ -53,6 +53,7 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "things_mobile",
     "unicom_cmp",
     "china_telecom",
+    "china_telecom_m2m",
 ];
 
 /// The built-in definitions: name and text.

@@ -26,6 +26,7 @@ const NOT_SIMULATED: &[&str] = &[
     "things_mobile",
     "unicom_cmp",
     "china_telecom",
+    "china_telecom_m2m",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
