@@ -49,6 +49,11 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "1ot",
     "bics",
     "tuge",
+    "verizon_thingspace",
+    "things_mobile",
+    "unicom_cmp",
+    "china_telecom",
+    "china_telecom_m2m",
 ];
 
 /// The built-in definitions: name and text.

@@ -158,7 +158,10 @@ fn the_built_ins_ask_what_their_operators_do_not_say() {
     for name in ["1nce", "acceleronix", "airalo", "emnify", "huawei_gsl", "onelink_v5", "tuge"] {
         assert_eq!(open(name), ["kilobyte"], "{name}");
     }
-    for name in ["alibaba_linkcard", "telnyx"] {
+    for name in ["china_telecom", "china_telecom_m2m"] {
+        assert_eq!(open(name), ["kilobyte"], "{name}");
+    }
+    for name in ["alibaba_linkcard", "telnyx", "unicom_cmp"] {
         assert_eq!(open(name), ["kilobyte", "billing_day"], "{name}");
     }
     assert_eq!(open("cisco_control_center"), ["billing_day"]);

@@ -22,6 +22,11 @@ const NOT_SIMULATED: &[&str] = &[
     "1ot",
     "bics",
     "tuge",
+    "verizon_thingspace",
+    "things_mobile",
+    "unicom_cmp",
+    "china_telecom",
+    "china_telecom_m2m",
 ];
 
 /// Name and text of the definitions whose operator the simulator speaks for.
