@@ -8,6 +8,7 @@ mod faults;
 mod fixtures;
 mod logins;
 mod logs;
+mod official_examples;
 mod setup;
 mod simulated;
 mod support;

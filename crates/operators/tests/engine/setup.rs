@@ -162,7 +162,9 @@ fn the_built_ins_ask_what_their_operators_do_not_say() {
         assert_eq!(open(name), ["kilobyte", "billing_day"], "{name}");
     }
     assert_eq!(open("cisco_control_center"), ["billing_day"]);
-    for name in ["simboss", "soracom", "esim_go", "kore_super_sim", "oapi", "esim_access", "hologram", "aeris"] {
+    for name in
+        ["simboss", "soracom", "esim_go", "kore_super_sim", "oapi", "esim_access", "hologram", "aeris"]
+    {
         assert!(open(name).is_empty(), "{name}");
     }
 }
