@@ -1,6 +1,7 @@
 //! One call, with everything that an operator needs to answer it.
 
 use crate::config::SimulatorConfig;
+use crate::faults::Fault;
 use crate::operation::{Operation, Problem};
 use crate::state::OperatorState;
 use crate::wire::Call;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub(crate) struct UsageFaults {
     pub(crate) wrong_card: bool,
     pub(crate) unchanged: bool,
+    /// Whether the answer is about many SIMs, so that one of them may have a fault of its own.
+    pub(crate) by_sim: bool,
 }
 
 /// The usage that an answer names.
@@ -77,12 +80,13 @@ impl Exchange<'_> {
     pub(crate) fn read(&self, iccid: &str) -> Usage {
         let sims = &self.state.sims;
         self.state.ledger.reading();
-        if self.faults.wrong_card {
+        let own = if self.faults.by_sim { self.state.faults.for_element(iccid, self.now) } else { None };
+        if self.faults.wrong_card || own == Some(Fault::WrongCard) {
             let iccid = other_sim(iccid);
             return Usage { used: self.peek(&iccid), iccid };
         }
         let used = sims.with(iccid, |sim| {
-            if self.faults.unchanged {
+            if self.faults.unchanged || own == Some(Fault::Unchanged) {
                 sim.last_answer(self.config, self.now)
             } else {
                 sim.answer(self.config, self.now)

@@ -122,6 +122,21 @@ impl Faults {
         self.count.store(active.len(), Ordering::Release);
         found
     }
+
+    /// The fault of one SIM in an answer about many.
+    pub(crate) fn for_element(&self, sim: &str, now: UnixMs) -> Option<Fault> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut active = lock(&self.active);
+        active.retain(|one| !matches!(one.span, FaultSpan::Until(end) if now >= end));
+        let is_about =
+            |one: &Active| matches!(&one.scope, FaultScope::Sim(number) if sim.eq_ignore_ascii_case(number));
+        let index = active.iter().position(is_about);
+        let fault = index.map(|index| use_up(&mut active, index));
+        self.count.store(active.len(), Ordering::Release);
+        fault
+    }
 }
 
 /// A fault of the call's own scope, else one of the whole operator.

@@ -14,11 +14,12 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// The one SIM that the call is about.
     pub(crate) fn sim(&self) -> Option<&str> {
         match self {
             Self::Lookup(sim) | Self::Usage(sim) => Some(sim),
-            Self::UsageOfMany(sims) => sims.first().map(String::as_str),
-            Self::Login | Self::Unknown => None,
+            Self::UsageOfMany(sims) if sims.len() == 1 => Some(&sims[0]),
+            Self::Login | Self::Unknown | Self::UsageOfMany(_) => None,
         }
     }
 

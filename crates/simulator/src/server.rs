@@ -135,6 +135,7 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
     let faults = UsageFaults {
         wrong_card: found.fault == Some(Fault::WrongCard),
         unchanged: found.fault == Some(Fault::Unchanged),
+        by_sim: matches!(&operation, Operation::UsageOfMany(sims) if sims.len() != 1),
     };
     // After a delay the usage is that of the answer, not of the question.
     let exchange = Exchange { state, config: &shared.config, call, now: shared.now(), faults };

@@ -66,7 +66,8 @@ impl Simulator {
 
     /// Sets a fault for one SIM, or for every call (log-ins too, where the fault makes sense there). A delay
     /// adds to another fault. Otherwise the latest fault of a scope counts, and a SIM's own before the
-    /// operator's.
+    /// operator's. In an answer about many SIMs only [`Fault::WrongCard`] and [`Fault::Unchanged`] concern
+    /// one of them.
     ///
     /// # Panics
     /// This and every other method that names an operator panics when there is none of that name.

@@ -1,8 +1,9 @@
-//! Monogoto: a JSON log-in. Things by their ICCIDs, or in pages of a bare list. Bytes of a thing's whole life.
+//! Monogoto: a JSON log-in. Things by their ICCIDs, or in pages of a bare list. Bytes of a thing's whole
+//! life.
 //!
 //! Sources: <https://docs.monogoto.io/developer-zone/api/things/get-thing-data-session-status> (status, ids
-//! from ICCIDs), independent clients (log-in, pages of fifty, `Data` as a counter for life). Usage of a period
-//! is a CSV report only, which is not simulated.
+//! from ICCIDs), independent clients (log-in, pages of fifty, `Data` as a counter for life). Usage of a
+//! period is a CSV report only, which is not simulated.
 
 use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;

@@ -1,5 +1,6 @@
 use crate::support::{Answer, SIM, UNKNOWN, World, form, json, send};
 use serde_json::json as j;
+use simgauge_simulator::{Fault, FaultSpan};
 use std::time::Duration;
 
 async fn log_in(world: &World, password: &str) -> Answer {
@@ -39,6 +40,21 @@ async fn many_subscriptions_come_at_once() {
     assert_eq!(without["subscriptions"][0].get("monthlyData"), None);
     let stats = world.simulator.stats("aeris");
     assert_eq!((stats.data_requests, stats.asked.len(), stats.count_for(SIM)), (2, 4, 2));
+}
+
+#[tokio::test]
+async fn one_of_many_can_be_answered_wrongly() {
+    let world = World::fixed().await;
+    let token = token(&world).await;
+    let asked = [SIM, "8988308650100525012", "8988308650100525020"];
+    world.simulator.set_fault("aeris", Some(asked[1]), Fault::WrongCard, FaultSpan::Count(1));
+    let numbers = async || {
+        let answer = ask(&world, &token, "?additionalFields=MONTHLY_DATA", &asked).await.json();
+        let found = answer["subscriptions"].as_array().unwrap().clone();
+        found.iter().map(|one| one["iccid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers().await, [asked[0], "8988308650100525017", asked[2]]);
+    assert_eq!(numbers().await, asked);
 }
 
 #[tokio::test]

@@ -62,6 +62,25 @@ async fn the_days_of_this_month_add_up() {
 }
 
 #[tokio::test]
+async fn more_devices_come_with_status_202() {
+    let world = World::fixed().await;
+    for number in 0..5 {
+        world.simulator.set_usage("verizon_thingspace", &format!("891480000000000000{number:02}"), 1);
+    }
+    let tokens = tokens(&world).await;
+    let (mut found, mut body) = (Vec::new(), j!({"maxNumberOfDevices": 2}));
+    for status in [202, 202, 200] {
+        let page = ask(&world, &tokens, "", &body).await;
+        assert_eq!((page.status, &page.json()["hasMoreData"]), (status, &(status == 202).into()));
+        let devices = page.json()["devices"].as_array().unwrap().clone();
+        body["largestDeviceIdSeen"] = devices.last().unwrap()["deviceIds"][0]["id"].clone();
+        found.extend(devices.iter().map(|device| device["deviceIds"][1]["id"].as_str().unwrap().to_owned()));
+    }
+    let numbers: Vec<String> = (0..5).map(|number| format!("891480000000000000{number:02}")).collect();
+    assert_eq!(found, numbers);
+}
+
+#[tokio::test]
 async fn errors_are_codes_in_http_400() {
     let world = World::fixed().await;
     assert_eq!(access(&world, "x").await.json()["error"], "invalid_client");
