@@ -3,7 +3,7 @@
 //! Operator `X` is served below `http://HOST:PORT/X`, followed by the paths of its documentation. The path of
 //! its documented base URL may be left out. `/X@TAG` is an independent copy with its own limits, faults,
 //! counts and SIMs. The user (client id, app id) is `sim-user` and the password (secret, key) is `sim-secret`
-//! everywhere.
+//! everywhere, but `sim-secre` where China Telecom wants a key of nine characters.
 //!
 //! Every SIM exists, unless its ICCID starts with [`UNKNOWN_PREFIX`].
 

@@ -1,4 +1,5 @@
 use crate::config::{Clock, SimulatorConfig};
+use crate::credentials;
 use crate::faults::{Fault, FaultScope, FaultSpan};
 use crate::instance::Instance;
 use crate::operators;
@@ -62,6 +63,12 @@ impl Simulator {
     #[must_use]
     pub fn operators() -> Vec<&'static str> {
         operators::names().collect()
+    }
+
+    /// What an operator accepts as its secret of that name. `identifies` says whether that names who asks.
+    #[must_use]
+    pub fn accepted_secret(operator: &str, secret: &str, identifies: bool) -> &'static str {
+        credentials::accepted(operator, secret, identifies)
     }
 
     /// Sets a fault for one SIM, or for every call (log-ins too, where the fault makes sense there). A delay

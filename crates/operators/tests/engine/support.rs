@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, Response};
 use secrecy::SecretString;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{Catalog, Clock, Definition, Operator, OperatorAccount, ProfileRef};
+use simgauge_simulator::Simulator;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -21,11 +22,11 @@ pub(crate) fn profile(iccid: &str) -> ProfileRef<'_> {
     ProfileRef { iccid, eid: None }
 }
 
-/// An account with what the simulator accepts: `sim-user` for whatever names somebody, `sim-secret` for the
-/// other secrets, any value for a setting that has none.
+/// An account with what the simulator accepts, and any value for a setting that has none.
 pub(crate) fn account(definition: &Definition, base_url: &str) -> OperatorAccount {
     let secrets = definition.secret_names().map(|name| {
-        let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };
+        let identifies = definition.secret_identifies(name);
+        let value = Simulator::accepted_secret(definition.name(), name, identifies);
         (name.to_owned(), SecretString::from(value))
     });
     let settings = definition

@@ -5,7 +5,7 @@
 //! read.
 
 use super::telecom_ticket::{period, sim_of, this_month, ticket};
-use crate::credentials::{SECRET, USER};
+use crate::credentials::{INTERFACE_KEY, SECRET, USER};
 use crate::des_chain::encrypt;
 use crate::exchange::Exchange;
 use crate::format::{CHINA, at};
@@ -91,9 +91,9 @@ fn require_sign(call: &Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The interface key has nine characters. Three are a key each.
+/// Three characters of the interface key are a key each.
 fn keys() -> [&'static str; 3] {
-    [&SECRET[..3], &SECRET[3..6], &SECRET[6..9]]
+    [&INTERFACE_KEY[..3], &INTERFACE_KEY[3..6], &INTERFACE_KEY[6..]]
 }
 
 /// What is signed: the values sorted, capital letters first. What else is asked (`needDtl`, dates) is not

@@ -1,9 +1,9 @@
 //! Hologram: Basic authentication with a fixed user. Devices with their links, one cursor. Bytes of each
 //! SIM's own thirty days.
 //!
-//! Sources: api-evangelist/hologram@6db070d (calls, parameters, authentication),
-//! JeffResc/hologram-mqtt@dc9b0ac (pages), the recorded answer in Losant's documentation of its "Hologram:
-//! Get Device" node. The operator's own pages could not be read.
+//! Sources: the operator's description, hologram-io/rest-api-docs@cb35c99 apiary.apib (calls, parameters,
+//! fields, pages, the refusal of too many calls), api-evangelist/hologram@6db070d (authentication), the
+//! recorded answer in Losant's documentation of its "Hologram: Get Device" node.
 
 use crate::credentials::SECRET;
 use crate::exchange::{Exchange, neighbour};
@@ -29,7 +29,10 @@ pub(super) static HOLOGRAM: Operator = Operator {
 fn operation(state: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
     let by_id = |id: &str| id.parse().ok().and_then(|id| state.number_of(id)).unwrap_or_default();
     match route {
-        ("GET", ["devices"]) => Operation::UsageOfMany(Vec::new()),
+        ("GET", ["devices"]) => match call.query("sim") {
+            Some(iccid) => Operation::Usage(iccid),
+            None => Operation::UsageOfMany(Vec::new()),
+        },
         ("GET", ["devices", id]) => Operation::Usage(by_id(id)),
         ("GET", ["links", "cellular"]) => Operation::Lookup(call.query("sim").unwrap_or_default()),
         _ => Operation::Unknown,
@@ -39,6 +42,7 @@ fn operation(state: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operat
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
     require_key(exchange.call)?;
     match operation {
+        Operation::Usage(iccid) if exchange.call.segments.len() == 1 => Ok(devices_with(exchange, iccid)),
         Operation::Usage(iccid) => {
             exchange.require_known(iccid)?;
             Ok(Reply::ok(&json!({"success": true, "data": device(exchange, iccid)})))
@@ -98,17 +102,22 @@ fn devices(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
     Ok(list(&data, limit, page.has_more))
 }
 
-fn list(data: &[Value], limit: usize, continues: bool) -> Reply {
-    Reply::ok(&json!({
-        "success": true,
-        "data": data,
-        "continues": continues,
-        "limit": limit,
-        "size": data.len(),
-    }))
+/// The device with this SIM. Where there is none the list is empty.
+fn devices_with(exchange: &Exchange<'_>, iccid: &str) -> Reply {
+    let found = exchange.knows(iccid).then(|| device(exchange, iccid));
+    list(found.as_slice(), DEFAULT_PAGE, false)
 }
 
-/// Links by ICCID say which device to ask. They carry no usage here, since no source shows any.
+/// `continues` is only there where there is more.
+fn list(data: &[Value], limit: usize, continues: bool) -> Reply {
+    let mut list = json!({"success": true, "data": data, "limit": limit, "size": data.len()});
+    if continues {
+        list["continues"] = true.into();
+    }
+    Reply::ok(&list)
+}
+
+/// Links by ICCID say which device to ask. The operator's description gives them no usage.
 fn links(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     if !exchange.knows(iccid) {
         return list(&[], DEFAULT_PAGE, false);

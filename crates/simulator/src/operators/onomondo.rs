@@ -2,11 +2,12 @@
 //!
 //! Sources: <https://docs.onomondo.com>, <https://docs.onomondo.com/readme/sims>,
 //! <https://docs.onomondo.com/readme/usage> (calls, filters, pages, 600 a minute and its headers);
-//! onomondo/docs@62b91f0 (codes of 2018); the usage records are recorded by a client.
+//! onomondo/docs@62b91f0 (codes of 2018); bifravst/sim-details@0147795 (a recorded SIM); the usage records are
+//! recorded by a client.
 
 use crate::credentials::require_secret;
 use crate::exchange::Exchange;
-use crate::format::{at, month_start, rfc3339_millis, topped_up};
+use crate::format::{at, month_away, month_start, rfc3339_millis, topped_up};
 use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
 use crate::operator::{Operator, bucket};
@@ -148,9 +149,11 @@ fn sims(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
     })))
 }
 
+/// `usage` and what the data limit counts differ in the recorded answer. Only the data limit's is of a month.
 fn sim(exchange: &Exchange<'_>, iccid: &str) -> Value {
     let usage = exchange.read(iccid);
     let is_used = usage.used > 0;
+    let month = month_start(&at(exchange.now, 0));
     json!({
         "id": format!("{:09}", exchange.state.id_of(&usage.iccid)),
         "iccid": usage.iccid,
@@ -164,12 +167,14 @@ fn sim(exchange: &Exchange<'_>, iccid: &str) -> Value {
         "online_at": null,
         "last_came_online_at": is_used.then_some("2026-01-02T03:04:05.000Z"),
         "network": {"name": null, "country": null, "country_code": null, "mcc": null, "mnc": null},
-        "usage": usage.used,
+        "usage": usage.used.saturating_add(usage.used / 6),
         "data_limit": {
             "total": topped_up(usage.used, LIMIT),
             "used": is_used.then_some(usage.used),
-            "type": "custom",
+            "type": "monthly",
+            "period": month.strftime("%Y%m").to_string(),
             "alert_threshold": null,
+            "resets_at": rfc3339_millis(&month_away(&month, 1)),
         },
         "tags": [],
     })
