@@ -1,6 +1,7 @@
 //! Every built-in definition reads the simulator's operator of the same name.
 
-use crate::support::{ICCID, NOW, built_in, operator, profile};
+use crate::support::{ICCID, NOW, account, built_in, clock, operator, profile};
+use secrecy::SecretString;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{NoGate, Operator, ProfileRef, builtin_definitions};
@@ -12,6 +13,8 @@ const USED: u64 = 16_384_000_000;
 const EID: &str = "11111111111111111111111111";
 /// An operator of which no source says by what code it refuses a SIM that it does not know.
 const UNKNOWN_SIM_HAS_NO_CODE: &str = "china_telecom_m2m";
+/// Operators of which no source says by what codes they refuse credentials and too many calls.
+const REFUSALS_HAVE_NO_CODE: [&str; 3] = ["unicom_cmp", "china_telecom", "china_telecom_m2m"];
 
 #[test]
 fn the_simulator_speaks_for_every_built_in() {
@@ -94,6 +97,29 @@ async fn a_log_in_that_has_run_out_is_renewed_once() {
     }
 }
 
+/// How a refusal of this kind is read from this operator.
+fn refusal(name: &str, kind: FailureKind) -> FailureKind {
+    if REFUSALS_HAVE_NO_CODE.contains(&name) { FailureKind::BadAnswer } else { kind }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told_from_other_trouble() {
+    let simulator = simulator().await;
+    for (name, _) in builtin_definitions() {
+        let definition = built_in(name);
+        let mut wrong = account(&definition, &simulator.base_url(name));
+        for (secret, value) in &mut wrong.secrets {
+            if !definition.secret_identifies(secret) {
+                // As long as China Telecom's key.
+                *value = SecretString::from("not right");
+            }
+        }
+        let operator = Operator::new(definition, wrong, clock()).unwrap();
+        let error = operator.read(&profile(ICCID), &NoGate).await.expect_err(name);
+        assert_eq!(error.kind, refusal(name, FailureKind::Auth), "{name}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn what_goes_wrong_has_the_same_kind_at_every_operator() {
     let simulator = start(SimulatorConfig { enforce_limits: false, ..SimulatorConfig::fixed() }).await;
@@ -109,6 +135,7 @@ async fn what_goes_wrong_has_the_same_kind_at_every_operator() {
             (Fault::Redirect("http://127.0.0.1:9/".into()), FailureKind::BadAnswer),
             (Fault::HangUp, FailureKind::Temporary),
             (Fault::Status(500), FailureKind::Temporary),
+            (Fault::RateLimited { retry_after: None }, refusal(name, FailureKind::RateLimited)),
         ] {
             simulator.set_fault(name, None, fault.clone(), FaultSpan::Forever);
             let outcome = operator.read(&profile(ICCID), &NoGate).await;
