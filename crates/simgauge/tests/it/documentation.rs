@@ -4,8 +4,8 @@
 //! A block of `sh` is run as it stands, those of a page in one folder, unless `<!-- not run: REASON -->`
 //! stands before it; a block of `text` right after one is what it prints. A block of `json` names the call
 //! that answers so: `<!-- answer: card/getCardsInfo {"iccid": "..."} -->`. A block of `toml` is a
-//! configuration, an operator definition, or an `auth` or fixtures of the definition before it. What is changed
-//! before it runs is in [`shell`]: addresses, and where files go.
+//! configuration, an operator definition, or an `auth` or fixtures of the definition before it. What is
+//! changed before it runs is in [`shell`]: addresses, and where files go.
 
 pub mod page;
 mod shell;

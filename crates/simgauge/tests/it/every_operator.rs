@@ -1,5 +1,5 @@
-//! Every built-in definition through the running server, against the simulator, which enforces the limits that
-//! its operators document.
+//! Every built-in definition through the running server, against the simulator, which enforces the limits
+//! that its operators document.
 
 use crate::support::{TestServer, import, row, server};
 use simgauge::demo::simulated_account;

@@ -2,8 +2,8 @@
 //!
 //! Sources: <https://docs.onomondo.com>, <https://docs.onomondo.com/readme/sims>,
 //! <https://docs.onomondo.com/readme/usage> (calls, filters, pages, 600 a minute and its headers);
-//! onomondo/docs@62b91f0 (codes of 2018); bifravst/sim-details@0147795 (a recorded SIM); the usage records are
-//! recorded by a client.
+//! onomondo/docs@62b91f0 (codes of 2018); bifravst/sim-details@0147795 (a recorded SIM); the usage records
+//! are recorded by a client.
 
 use crate::credentials::require_secret;
 use crate::exchange::Exchange;
