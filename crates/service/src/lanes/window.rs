@@ -258,12 +258,12 @@ mod tests {
         let mut window = Window::default();
         let put_off = |n| Task { first_attempt_at: Some(UnixMs(DAY)), ..task("a", n, DAY + 60_000) };
         window.look_again("a");
-        window.fetched("a", vec![put_off(0)], 100, UnixMs(DAY));
+        window.fetched("a", vec![put_off(0)], false, UnixMs(DAY));
         assert!(!window.has_ready(UnixMs(DAY)));
         assert!(window.has_ready(UnixMs(5)));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "0");
         window.look_again("a");
-        window.fetched("a", vec![put_off(1)], 100, UnixMs(5));
+        window.fetched("a", vec![put_off(1)], false, UnixMs(5));
         assert_eq!(window.next(UnixMs(5)).expect("task").number, "1");
     }
 }
