@@ -65,8 +65,8 @@ fn lock_out(compiler: &mut Compiler<'_>, raw: Option<&RawLockOut>, is_first: boo
     }
     let stop_after = raw.stop_after.get_ref().get();
     if !is_first && stop_after < 2 {
-        let message = "`stop_after` of a log-in that follows another is at least 2: it can be refused because \
-                       the other has ended";
+        let message = "`stop_after` of a log-in that follows another is at least 2: it can be refused \
+                       because the other has ended";
         compiler.problem(&raw.stop_after.span(), message);
     }
     Some(LockOutPlan { stop_after, pause: Duration::from_secs(raw.pause_seconds.get()) })

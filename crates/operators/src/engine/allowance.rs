@@ -13,10 +13,10 @@ pub(super) fn rest(plans: &[RemainingPlan], answer: &Answer, now: UnixMs) -> Opt
         if left > 0 {
             return None;
         }
-        let told = plan.reset.as_ref().and_then(|(name, format)| until(answer, name, format, now));
-        match (told, plan.window) {
-            (Some(told), Some(window)) => Some(told.min(window)),
-            (told, window) => told.or(window),
+        let reset = plan.reset.as_ref().and_then(|(name, format)| until(answer, name, format, now));
+        match (reset, plan.window) {
+            (Some(reset), Some(window)) => Some(reset.min(window)),
+            (reset, window) => reset.or(window),
         }
     });
     waits.max().filter(|wait| !wait.is_zero())

@@ -1,5 +1,5 @@
-//! Guards against being locked out: an operator that locks a user after so many refused log-ins must never see
-//! so many from us.
+//! Guards against being locked out: an operator that locks a user after so many refused log-ins must never
+//! see so many from us.
 
 use super::error::ReadError;
 use crate::definition::plan::LockOutPlan;

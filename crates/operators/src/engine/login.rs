@@ -1,5 +1,5 @@
-//! Log-ins: made in order, each one at a time, kept until shortly before it expires, renewed at most once in a
-//! reading.
+//! Log-ins: made in order, each one at a time, kept until shortly before it expires, renewed at most once in
+//! a reading.
 
 use super::connection::Connection;
 use super::error::ReadError;

@@ -48,7 +48,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a later log-in may have been refused because this one has ended. One that was just made has not.
+    /// Whether a later log-in may have been refused because this one has ended. One that was just made has
+    /// not.
     pub(super) fn may_renew_for_login(&self, index: usize) -> bool {
         !self.renewed.contains(&index) && !self.made.contains(&index)
     }

@@ -9,6 +9,7 @@ mod faults;
 mod fixtures;
 mod logins;
 mod logs;
+mod masks;
 mod setup;
 mod simulated;
 mod support;

@@ -13,7 +13,7 @@ answer_format = "xml"
 about = "token"
 [[steps]]
 name = "status"
-request = { method = "POST", path = "/simStatus", form = { token = "{{ secret.key }}", iccid = "{{ iccid }}" } }
+request = { method = "POST", path = "/simStatus", form = { iccid = "{{ iccid }}" } }
 success = '.result.done == "true"'
 find = { in = '.result.sims | elements("sim")', key = ".iccid", equals = "{{ iccid }}" }
 [answer]
