@@ -130,8 +130,8 @@ impl<'a> LaneSession<'a> {
         Ok(())
     }
 
-    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out what
-    /// people want of the lane.
+    /// Looks for work that other nodes added, counts what waits, ends what waited too long, and finds out
+    /// what people want of the lane.
     async fn poll(&mut self) {
         let (lane, settings) = (self.context.lane(), &self.context.settings);
         // A limit that the store does not know yet is not taken for one that somebody cleared.
@@ -241,9 +241,9 @@ impl<'a> LaneSession<'a> {
         let now = self.context.now();
         attempt.report(self.context);
         let error = attempt.outcome.as_ref().err();
-        if let Some(until) = self.starter.attempt_ended(error, now) {
-            self.limit_to_keep = Some(until);
-        }
+        let by_error = self.starter.attempt_ended(error, now);
+        let by_headers = self.context.pacer.take_rest().and_then(|wait| self.starter.rests(wait, now));
+        self.limit_to_keep = by_headers.or(by_error).or(self.limit_to_keep);
         match error {
             None => self.status.succeeded(now),
             Some(error) => self.status.failed(&attempt.task.number, error, &self.starter.breaker, now),
@@ -251,7 +251,7 @@ impl<'a> LaneSession<'a> {
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
             Judgement::RetryLater(task, postponed) => match self.waited_too_long(&task, now) {
-                Some(failure) => self.end(task, failure, now),
+                Some(failure) => self.end(*task, failure, now),
                 None => {
                     self.write(ReadingResult::Postponed(postponed));
                     self.starter.window.put_off(*task);
