@@ -13,8 +13,8 @@ pub(super) fn rest(plans: &[RemainingPlan], answer: &Answer, now: UnixMs) -> Opt
         if left > 0 {
             return None;
         }
-        let until_reset = plan.reset.as_ref().and_then(|(name, format)| until(answer, name, format, now));
-        match (until_reset, plan.window) {
+        let reset = plan.reset.as_ref().and_then(|(name, format)| until(answer, name, format, now));
+        match (reset, plan.window) {
             (Some(reset), Some(window)) => Some(reset.min(window)),
             (reset, window) => reset.or(window),
         }

@@ -1,6 +1,7 @@
 use super::account::{OperatorAccount, SetupError, Timeouts};
 use super::allowance;
 use super::answer::Answer;
+use super::derived;
 use super::error::ReadError;
 use super::gate::CallKind;
 use super::http::{self, Outgoing};
@@ -117,6 +118,7 @@ impl Connection {
         let took = began.elapsed();
         run.spent += took;
         if let Some(tracer) = &mut run.tracer {
+            tracer.hide(&derived::secrets(&self.definition, plan, outgoing));
             tracer.note(step, plan, outgoing, took, &outcome);
         }
         outcome

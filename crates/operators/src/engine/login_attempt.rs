@@ -65,7 +65,7 @@ pub(super) fn accept(
 }
 
 /// A refused log-in is a matter of credentials, whatever kind it would be in a step. Only where a log-in
-/// before it may have ended in the meantime that one is renewed first.
+/// before it may have ended in the meantime, that one is renewed first.
 fn as_login(error: ReadError, index: usize, run: &Run<'_>) -> ReadError {
     let ended = error.ended_login.filter(|ended| *ended < index);
     let may_have_ended = ended.is_some_and(|ended| run.may_renew_for_login(ended));

@@ -6,6 +6,7 @@ mod answer;
 mod answer_check;
 mod capture;
 mod connection;
+mod derived;
 mod error;
 mod gate;
 mod http;

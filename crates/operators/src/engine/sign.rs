@@ -259,7 +259,8 @@ place = "parameter"
         let outgoing = signed_with("abcdefghijklmnopqrstuvwxyz0123", now, &recipe, &[], json("{}"));
         assert_eq!(
             outgoing.body.bytes(),
-            r#"{"app_id":"Uc0Ab12CdE","sign":"7a340258567a6344880a8d9e19cc066a42f5a46f1c55f50e610fa25e31f33b58"}"#
+            "{\"app_id\":\"Uc0Ab12CdE\",\
+             \"sign\":\"7a340258567a6344880a8d9e19cc066a42f5a46f1c55f50e610fa25e31f33b58\"}"
         );
     }
 

@@ -10,6 +10,7 @@ mod fixtures;
 mod logins;
 mod logs;
 mod official_examples;
+mod masks;
 mod setup;
 mod simulated;
 mod support;

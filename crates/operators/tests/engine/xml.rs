@@ -13,12 +13,9 @@ answer_format = "xml"
 about = "token"
 [[steps]]
 name = "status"
+request = { method = "POST", path = "/simStatus", form = { iccid = "{{ iccid }}" } }
 success = '.result.done == "true"'
 find = { in = '.result.sims | elements("sim")', key = ".iccid", equals = "{{ iccid }}" }
-[steps.request]
-method = "POST"
-path = "/simStatus"
-form = { token = "{{ secret.key }}", iccid = "{{ iccid }}" }
 [answer]
 used = { add = ".monthlyTraffic", unit = "B" }
 period = { kind = "calendar_month", zone = "Europe/Rome" }
