@@ -1,9 +1,11 @@
 //! One call, with everything that an operator needs to answer it.
 
 use crate::config::SimulatorConfig;
+use crate::faults::Fault;
 use crate::operation::{Operation, Problem};
 use crate::state::OperatorState;
 use crate::wire::Call;
+use serde_json::Value;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
@@ -73,6 +75,36 @@ impl Exchange<'_> {
             }
         });
         Usage { iccid: iccid.to_owned(), used }
+    }
+
+    /// The elements of an answer about many SIMs. `element` makes those of one.
+    pub(crate) fn read_each<'s>(
+        &self,
+        iccids: impl IntoIterator<Item = &'s str>,
+        element: impl Fn(&Usage) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let of_one = |iccid: &str| {
+            let fault = self.state.faults.for_element(iccid, self.now);
+            let faults = UsageFaults {
+                wrong_card: self.faults.wrong_card || fault == Some(Fault::WrongCard),
+                unchanged: self.faults.unchanged || fault == Some(Fault::Unchanged),
+            };
+            match fault {
+                Some(Fault::Nonsense) => vec![Value::Null],
+                Some(Fault::EmptyBody) => Vec::new(),
+                _ => element(&Exchange { faults, ..*self }.read(iccid)),
+            }
+        };
+        iccids.into_iter().flat_map(of_one).collect()
+    }
+
+    /// Whether a call asks for no more SIMs than the operator allows. More are a violation.
+    pub(crate) fn allows(&self, asked: usize, most: usize) -> bool {
+        if asked > most {
+            let note = format!("{asked} SIMs in a call, {most} allowed");
+            self.state.ledger.violation(self.now, &note);
+        }
+        asked <= most
     }
 
     /// Like [`Self::read`], for operators that repeat an answer for a while.

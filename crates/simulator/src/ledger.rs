@@ -46,23 +46,24 @@ pub(crate) struct Counts {
 pub(crate) struct Entry<'a> {
     pub(crate) at: UnixMs,
     pub(crate) login: bool,
-    /// The SIM of a usage call.
-    pub(crate) usage_of: Option<&'a str>,
+    /// The SIMs of a usage call.
+    pub(crate) usage_of: Option<&'a [String]>,
     pub(crate) violation: Option<&'a str>,
 }
 
 impl Ledger {
     pub(crate) fn enter(&self, entry: &Entry<'_>) {
-        let asked: Option<Arc<str>> = entry.usage_of.map(Arc::from);
         {
             let mut counts = lock(&self.counts);
             counts.requests += 1;
             counts.logins += u64::from(entry.login);
             counts.first_request.get_or_insert(entry.at);
             counts.last_request = Some(entry.at);
-            if let Some(asked) = asked {
+            if let Some(sims) = entry.usage_of {
                 counts.data_requests += 1;
-                push_bounded(&mut counts.asked, asked, MAX_REMEMBERED_CALLS);
+                for sim in sims {
+                    push_bounded(&mut counts.asked, Arc::from(sim.as_str()), MAX_REMEMBERED_CALLS);
+                }
             }
             if let Some(note) = entry.violation {
                 counts.add_violation(entry.at, note);

@@ -7,6 +7,8 @@ pub(crate) enum Operation {
     Lookup(String),
     /// The call that returns the usage of this SIM.
     Usage(String),
+    /// One call that returns the usage of all of these SIMs. Empty: of every SIM there is.
+    Many(Vec<String>),
     /// Nothing that this operator has.
     Unknown,
 }
@@ -15,7 +17,7 @@ impl Operation {
     pub(crate) fn sim(&self) -> Option<&str> {
         match self {
             Self::Lookup(sim) | Self::Usage(sim) => Some(sim),
-            Self::Login | Self::Unknown => None,
+            Self::Login | Self::Many(_) | Self::Unknown => None,
         }
     }
 
@@ -23,6 +25,15 @@ impl Operation {
         match self {
             Self::Usage(sim) => Some(sim),
             _ => None,
+        }
+    }
+
+    /// The SIMs whose usage is asked for. `None` where none is.
+    pub(crate) fn usage_sims(&self) -> Option<&[String]> {
+        match self {
+            Self::Usage(sim) => Some(std::slice::from_ref(sim)),
+            Self::Many(sims) => Some(sims),
+            Self::Login | Self::Lookup(_) | Self::Unknown => None,
         }
     }
 }

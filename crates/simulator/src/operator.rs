@@ -21,6 +21,8 @@ pub(crate) struct Operator {
     pub(crate) used_fields: &'static [&'static str],
     /// Whether a refusal for too many calls says how long to wait.
     pub(crate) tells_retry_after: bool,
+    /// Whether it lists its SIMs: those that were asked about or set.
+    pub(crate) lists: bool,
     /// The number under which a SIM is kept.
     pub(crate) canonical: fn(&str) -> &str,
     pub(crate) operation: fn(&OperatorState, &Call<'_>, Route<'_>) -> Operation,
@@ -51,6 +53,7 @@ impl Operator {
             max_concurrent: u32::MAX,
             used_fields,
             tells_retry_after: true,
+            lists: false,
             canonical: |iccid| iccid,
             operation,
             shown_token: |call| call.bearer().map(str::to_owned),

@@ -101,12 +101,12 @@ fn arrive(instance: &Instance, operation: &Operation, now: UnixMs) -> Arrived {
     let admission = state.gate.arrive(if login { Arrival::Login } else { Arrival::Call }, now);
     let mut wait = admission.violation.as_ref().and_then(|violation| violation.wait);
     let mut violation = admission.violation.as_ref().map(|violation| violation.note.clone());
-    let usage_of = operation.usage_sim();
-    if let Some(sim) = usage_of
-        && let Err(per_sim) = state.count_call(sim, admission.per_sim.as_ref(), now)
-    {
-        wait = wait.max(Some(per_sim));
-        violation.get_or_insert_with(|| format!("too many calls about {sim}"));
+    let usage_of = operation.usage_sims();
+    for sim in usage_of.unwrap_or_default() {
+        if let Err(per_sim) = state.count_call(sim, admission.per_sim.as_ref(), now) {
+            wait = wait.max(Some(per_sim));
+            violation.get_or_insert_with(|| format!("too many calls about {sim}"));
+        }
     }
     state.ledger.enter(&Entry { at: now, login, usage_of, violation: violation.as_deref() });
     Arrived { admission, violation, wait }

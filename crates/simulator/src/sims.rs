@@ -119,18 +119,26 @@ impl Sim {
 pub(crate) struct Sims {
     start: UnixMs,
     shards: Box<[Mutex<HashMap<u64, Sim>>]>,
+    /// The numbers of those that were touched, in that order, where the operator lists them.
+    listed: Option<Mutex<Vec<Box<str>>>>,
 }
 
 impl Sims {
-    pub(crate) fn new(start: UnixMs) -> Self {
-        Self { start, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    pub(crate) fn new(start: UnixMs, lists: bool) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { start, shards, listed: lists.then(Mutex::default) }
     }
 
     /// Runs `act` on the SIM, and keeps it from now on.
     pub(crate) fn with<T>(&self, number: &str, act: impl FnOnce(&mut Sim) -> T) -> T {
         let key = hash(number);
         let mut shard = lock(self.shard(key));
-        act(shard.entry(key).or_insert_with(|| Sim::fresh(number, self.start)))
+        act(shard.entry(key).or_insert_with(|| {
+            if let Some(listed) = &self.listed {
+                lock(listed).push(number.into());
+            }
+            Sim::fresh(number, self.start)
+        }))
     }
 
     /// Runs `look` on the SIM without keeping it.
@@ -157,6 +165,15 @@ impl Sims {
 
     pub(crate) fn set_unknown(&self, number: &str, unknown: bool) {
         self.with(number, |sim| sim.unknown = unknown);
+    }
+
+    /// The known SIMs of a page of the list, numbered from 1, and how many there are in all.
+    pub(crate) fn page(&self, page: usize, size: usize) -> (Vec<Box<str>>, usize) {
+        let listed = self.listed.as_ref().map(|listed| lock(listed).clone()).unwrap_or_default();
+        let known: Vec<Box<str>> = listed.into_iter().filter(|number| self.knows(number)).collect();
+        let total = known.len();
+        let from = page.saturating_sub(1).saturating_mul(size);
+        (known.into_iter().skip(from).take(size).collect(), total)
     }
 
     pub(crate) fn touched(&self) -> usize {

@@ -34,10 +34,10 @@ struct OneTimeValues {
 }
 
 impl OperatorState {
-    pub(crate) fn new(limits: Limits, start: UnixMs) -> Self {
+    pub(crate) fn new(limits: Limits, start: UnixMs, lists: bool) -> Self {
         Self {
             gate: Arc::new(Gate::new(limits)),
-            sims: Sims::new(start),
+            sims: Sims::new(start, lists),
             tokens: Tokens::default(),
             faults: Faults::default(),
             ledger: Ledger::default(),

@@ -1,15 +1,16 @@
 //! Compiles a file's parts into a definition's plans.
 
-use super::auth;
+use super::answer::{self, Parts};
 use super::compile::Compiler;
 use super::plan::{
-    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, Named, PeriodPlan, ResetFormat, RulePlan, StatusPlan,
-    StepPlan,
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, ManyPlan, Named, ResetFormat, RulePlan, StepPlan,
 };
-use super::raw::{Only, RawAnswer, RawDefinition, RawErrors, RawStep, Text};
+use super::raw::{Only, RawDefinition, RawErrors, RawStep, Text};
+use super::{auth, many};
+use crate::nearest::did_you_mean;
 use crate::template::{Place, Template};
 use simgauge_domain::limits::Limits;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// More steps than any operator needs.
 const MAX_STEPS: usize = 4;
@@ -19,6 +20,7 @@ pub(super) struct Compiled {
     pub(super) values: Named,
     pub(super) auth: AuthPlan,
     pub(super) steps: Vec<StepPlan>,
+    pub(super) many: Option<ManyPlan>,
     pub(super) answer: AnswerPlan,
     pub(super) errors: ErrorsPlan,
 }
@@ -42,12 +44,15 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     }
     check_limits(compiler, raw);
     check_kinds(compiler, raw);
-    let mut names = BTreeSet::from(["login"]);
+    let mut names = BTreeSet::from(["login", many::STEP]);
     for step in &raw.steps {
         if !names.insert(step.name.get_ref().as_str()) {
-            compiler.problem(&step.name.span(), "steps have names of their own, and none is called `login`");
+            let message = "steps have names of their own, and none is called `login` or `many`";
+            compiler.problem(&step.name.span(), message);
         }
     }
+    // Before the steps, whose captures it does not have.
+    let many = raw.many.as_ref().and_then(|many| many::compile(compiler, many, &raw.answer));
     let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
     if !raw.accepts_eid
         && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
@@ -55,9 +60,10 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
         compiler.problem(&step.name.span(), "a step is only for EIDs, but `accepts_eid` is not set");
     }
     let finds = raw.steps.iter().any(|step| step.find.is_some());
-    let answer = answer(compiler, &raw.answer, finds);
-    let errors = errors(compiler, &raw.errors, &raw.steps);
-    Some(Compiled { base_url, values, auth, steps, answer: answer?, errors })
+    answer::check_identity(compiler, &raw.answer, finds);
+    let answer = answer::compile(compiler, &Parts::of(&raw.answer));
+    let errors = errors(compiler, &raw.errors, raw);
+    Some(Compiled { base_url, values, auth, steps, many, answer: answer?, errors })
 }
 
 /// A default has to be one of the values that there are, and is either known or a guess.
@@ -116,46 +122,7 @@ fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {
     })
 }
 
-fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<AnswerPlan> {
-    if raw.identity.is_none() && !finds && !raw.names_no_card {
-        compiler.problem(
-            &raw.used.add.span(),
-            "say how an answer names its card (`identity`, or a step with `find`), \
-             or that it `names_no_card`",
-        );
-    }
-    let identity = compiler.optional_program(raw.identity.as_ref());
-    let used = compiler.amount(&raw.used);
-    let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
-    let period = PeriodPlan {
-        kind: raw.period.kind,
-        kind_from: compiler.optional_program(raw.period.kind_from.as_ref()),
-        key: compiler.optional_program(raw.period.key.as_ref()),
-        start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
-        end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),
-        zone: compiler.zone(raw.period.zone.as_ref()),
-    };
-    let status = raw.status.as_ref().and_then(|status| {
-        let map: BTreeMap<_, _> =
-            status.map.iter().map(|(name, status)| (name.to_lowercase(), *status)).collect();
-        if map.len() < status.map.len() {
-            compiler.problem(&status.from.span(), "two names of the map differ in letter case alone");
-        }
-        Some(StatusPlan { from: compiler.program(&status.from)?, map })
-    });
-    Some(AnswerPlan {
-        identity,
-        used: used?,
-        total,
-        unlimited: compiler.optional_program(raw.unlimited.as_ref()),
-        period,
-        as_of: raw.as_of.as_ref().and_then(|date| compiler.date(date)),
-        status,
-        bundles: raw.bundles.as_ref().and_then(|bundles| compiler.bundles(bundles)),
-    })
-}
-
-fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep]) -> ErrorsPlan {
+fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, of: &RawDefinition) -> ErrorsPlan {
     let reset_header = raw.reset_header.as_ref().map(|reset| {
         let format = match reset.format.get_ref().as_str() {
             "seconds" => ResetFormat::SecondsFromNow,
@@ -163,12 +130,16 @@ fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep]) -> Er
         };
         (reset.name.get_ref().to_ascii_lowercase(), format)
     });
-    let is_step = |name: &Text| {
-        name.get_ref() == "login" || steps.iter().any(|step| step.name.get_ref() == name.get_ref())
+    let is_step = |name: &Text| match name.get_ref().as_str() {
+        "login" => true,
+        many::STEP => of.many.is_some(),
+        name => of.steps.iter().any(|step| step.name.get_ref() == name),
     };
     let rules = raw.rules.iter().map(|rule| {
         if let Some(step) = rule.step.as_ref().filter(|step| !is_step(step)) {
-            compiler.problem(&step.span(), format!("there is no step `{}`", step.get_ref()));
+            let names = of.steps.iter().map(|step| step.name.get_ref().as_str());
+            let near = did_you_mean(step.get_ref(), names.chain(["login", many::STEP]));
+            compiler.problem(&step.span(), format!("there is no step `{}`{near}", step.get_ref()));
         }
         RulePlan {
             status: rule.status.clone(),

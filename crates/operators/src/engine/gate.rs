@@ -11,6 +11,11 @@ pub enum CallKind {
 pub trait CallGate: Send + Sync {
     /// Waits until the call may be made. The returned permit is dropped when the answer is complete.
     fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>>;
+
+    /// The same for one call about all of these SIMs.
+    fn admit_many<'a>(&'a self, kind: CallKind, iccids: &'a [String]) -> BoxFuture<'a, Box<dyn Send>> {
+        self.admit(kind, iccids.first().map_or("", String::as_str))
+    }
 }
 
 /// Permits every call at once.

@@ -51,6 +51,14 @@ pub(super) struct Logins {
 }
 
 impl Logins {
+    /// A log-in that was never made, for answers that are saved already.
+    pub(super) fn taken_as_made(plan: &LoginPlan, now: UnixMs) -> Self {
+        let values = plan.capture.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+        let renew_at = now.after(Duration::from_secs(MAX_LIFE_SECONDS));
+        let session = Some(Arc::new(Session { values, renew_at, generation: 0 }));
+        Self { state: Mutex::new(State { session, ..State::default() }) }
+    }
+
     /// A valid log-in other than `stale`. A caller that waits for another caller's attempt shares its
     /// outcome.
     pub(super) async fn session(

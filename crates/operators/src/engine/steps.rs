@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What was found in a step's answer.
-struct Found {
+pub(super) struct Found {
     /// HTTP status of the answer.
-    status: u16,
-    value: Val,
+    pub(super) status: u16,
+    pub(super) value: Val,
 }
 
 /// Runs every step that concerns the profile, and reads the usage from the last one's answer.
@@ -85,7 +85,7 @@ fn finish(connection: &Connection, run: &Run<'_>, last: Option<Found>) -> Result
 }
 
 /// One step. A log-in that has expired is renewed once in a reading, and the step is asked again.
-async fn read_step(
+pub(super) async fn read_step(
     connection: &Connection,
     logins: &Logins,
     run: &mut Run<'_>,
@@ -128,6 +128,7 @@ async fn ask(
     let login = session.map_or(&nothing, |session| &session.values);
     let outgoing = connection.outgoing(run, &step.request, login, true)?;
     let answer = connection.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
+    run.last_body.clone_from(&answer.body);
     accept(connection, run, step, &answer, session.is_some())
 }
 

@@ -11,6 +11,7 @@ mod faults;
 mod huawei;
 mod kore;
 mod load;
+mod many;
 mod nce;
 mod oapi;
 mod soracom;

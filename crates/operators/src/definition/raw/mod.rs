@@ -4,11 +4,12 @@ mod answer;
 mod auth;
 mod definition;
 mod errors;
+mod many;
 mod request;
 mod step;
 mod text;
 
-pub(crate) use answer::{RawAmount, RawAnswer, RawBase, RawBundles, RawDate};
+pub(crate) use answer::{RawAmount, RawAnswer, RawBase, RawBundles, RawDate, RawPeriod, RawStatus};
 pub(crate) use auth::{
     Algorithm, ClientAuth, Encoding, ParameterPlace, RawAuth, RawLogin, RawOauth2, RawSign, SignOutput,
     SignPlace,
@@ -16,6 +17,7 @@ pub(crate) use auth::{
 pub use definition::{Evidence, Fact};
 pub(crate) use definition::{RawDefinition, RawSetting};
 pub(crate) use errors::RawErrors;
+pub(crate) use many::{Absent, RawMany, RawPages};
 pub(crate) use request::{Method, RawBasic, RawCapture, RawRequest};
 pub(crate) use step::{Only, RawStep};
 pub(crate) use text::{Text, Texts};
