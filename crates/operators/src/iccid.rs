@@ -54,8 +54,8 @@ pub fn canonical(iccid: &str) -> String {
     kept.collect::<String>().trim_end_matches('F').to_owned()
 }
 
-/// The numbers, in canonical spelling, that a canonical one can stand for: itself, itself with its check digit,
-/// and itself without it where its last digit is a right one. One with letters stands for itself.
+/// The numbers, in canonical spelling, that a canonical one can stand for: itself, itself with its check
+/// digit, and itself without it where its last digit is a right one. One with letters stands for itself.
 #[must_use]
 pub fn meanings(canonical: &str) -> Vec<String> {
     let mut meanings = vec![canonical.to_owned()];

@@ -55,11 +55,11 @@ pub(super) fn reading(
     if let Some(identity) = &plan.identity {
         check_identity(identity, body, globals, profile)?;
     }
-    figures(plan, body, globals, settings, span)
+    usage(plan, body, globals, settings, span)
 }
 
 /// The same where it is known already whom the answer is about.
-pub(super) fn figures(
+pub(super) fn usage(
     plan: &AnswerPlan,
     body: &Val,
     globals: &Globals,

@@ -251,7 +251,7 @@ impl<'a> LaneSession<'a> {
         match judge(self.context, attempt, now, rand::random()) {
             Judgement::Finished(finished) => self.write(ReadingResult::Finished(finished)),
             Judgement::RetryLater(task, postponed) => match self.waited_too_long(&task, now) {
-                Some(failure) => self.end(task, failure, now),
+                Some(failure) => self.end(*task, failure, now),
                 None => {
                     self.write(ReadingResult::Postponed(postponed));
                     self.starter.window.put_off(*task);

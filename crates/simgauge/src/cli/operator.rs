@@ -8,6 +8,9 @@ mod new;
 mod outcome;
 mod trial;
 
+#[cfg(test)]
+mod tests;
+
 use super::on_store::{on_store, operator_account_names};
 use super::output::Output;
 use crate::app::open_existing_store;

@@ -207,7 +207,7 @@ impl<'a> Elements<'a> {
             }
         };
         let plan = self.plan.answer.as_ref().unwrap_or(&definition.answer);
-        reading::figures(plan, &shaped, &globals, self.connection.settings(), span)
+        reading::usage(plan, &shaped, &globals, self.connection.settings(), span)
     }
 }
 

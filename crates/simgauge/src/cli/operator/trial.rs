@@ -4,7 +4,6 @@ use super::outcome;
 use crate::cli::Output;
 use crate::config::Config;
 use anyhow::{Context as _, bail, ensure};
-use serde_json::json;
 use simgauge_operators::{Catalog, Definition, Operator, ProfileRef};
 use simgauge_service::clock::Clock;
 use std::path::{Path, PathBuf};
