@@ -36,7 +36,7 @@ pub(crate) async fn read(operator: &Operator, iccids: &[impl AsRef<str>]) -> Man
 }
 
 /// What was read of each SIM: the bytes, or the kind and the sentence of the failure.
-pub(crate) fn told(readings: &ManyReadings) -> Vec<Result<u64, (FailureKind, &str)>> {
+pub(crate) fn outcomes(readings: &ManyReadings) -> Vec<Result<u64, (FailureKind, &str)>> {
     let outcomes = readings.outcomes.iter().map(|one| match &one.outcome {
         Ok(reading) => Ok(reading.used),
         Err(error) => Err((error.kind, error.detail.as_str())),
@@ -78,9 +78,9 @@ async fn fifty_sims_of_which_one_is_null_one_missing_one_unknown_and_one_repeate
     let readings = read(&operator(&parse(&with_ids()), &stub.url), &iccids).await;
     assert_eq!((stub.asked().len(), readings.calls, readings.ignored), (1, 1, 1));
     assert_eq!(stub.asked()[0].query, format!("ids={}", iccids.join("%2C")));
-    let told = told(&readings);
-    assert_eq!(told.len(), 50);
-    for (index, outcome) in told.iter().enumerate() {
+    let outcomes = outcomes(&readings);
+    assert_eq!(outcomes.len(), 50);
+    for (index, outcome) in outcomes.iter().enumerate() {
         match (index, outcome) {
             (3, Err((FailureKind::BadAnswer, detail))) => assert!(detail.contains("used amount"), "{detail}"),
             (7, Err((FailureKind::BadAnswer, detail))) => assert!(detail.contains(&iccids[7]), "{detail}"),
@@ -99,10 +99,10 @@ async fn a_broken_element_spoils_no_other() {
     for broken in ["null", "\"text\"", "17", "[]", "{}", r#"{"iccid":null,"used":1}"#] {
         let elements = [element(&iccids[0], 1), broken.to_owned(), element(&iccids[2], 3)];
         let readings = read_elements(&with_ids(), &iccids, &elements).await;
-        let told = told(&readings);
-        assert_eq!((&told[0], &told[2]), (&Ok(1), &Ok(3)), "{broken}");
+        let outcomes = outcomes(&readings);
+        assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(1), &Ok(3)), "{broken}");
         // The element may have been about this one, so it is not said to be unknown.
-        assert!(matches!(told[1], Err((FailureKind::BadAnswer, _))), "{broken}: {told:?}");
+        assert!(matches!(outcomes[1], Err((FailureKind::BadAnswer, _))), "{broken}: {outcomes:?}");
     }
     let said_to_be_unknown = with_ids().replace("key = ", "absent = \"not_found\"\nkey = ");
     for (elements, kind) in [
@@ -110,9 +110,9 @@ async fn a_broken_element_spoils_no_other() {
         (vec![element(&iccids[0], 1), "null".into()], FailureKind::BadAnswer),
     ] {
         let readings = read_elements(&said_to_be_unknown, &iccids, &elements).await;
-        let told = told(&readings);
-        assert_eq!(told[0], Ok(1));
-        assert!(matches!(told[1], Err((is, _)) if is == kind), "{told:?}");
+        let outcomes = outcomes(&readings);
+        assert_eq!(outcomes[0], Ok(1));
+        assert!(matches!(outcomes[1], Err((is, _)) if is == kind), "{outcomes:?}");
     }
 }
 
@@ -130,7 +130,7 @@ async fn a_number_counts_in_any_spelling() {
         element("89883086501005249990", 9),
     ];
     let readings = read_elements(&with_ids(), &asked, &elements).await;
-    assert_eq!(told(&readings), [Ok(1), Ok(2), Ok(3), Ok(4)]);
+    assert_eq!(outcomes(&readings), [Ok(1), Ok(2), Ok(3), Ok(4)]);
     assert_eq!(readings.ignored, 1);
     let spelled: Vec<&str> = readings.outcomes.iter().map(|one| one.iccid.as_str()).collect();
     assert_eq!(spelled, asked, "they are named as they were asked");
@@ -142,12 +142,12 @@ async fn an_element_that_could_mean_two_sims_is_neither_ones() {
     for number in &asked[..2] {
         let elements = [element(number, 5), element(asked[2], 6)];
         let readings = read_elements(&with_ids(), &asked, &elements).await;
-        let told = told(&readings);
-        for outcome in &told[..2] {
-            let Err((FailureKind::BadAnswer, detail)) = outcome else { panic!("{told:?}") };
+        let outcomes = outcomes(&readings);
+        for outcome in &outcomes[..2] {
+            let Err((FailureKind::BadAnswer, detail)) = outcome else { panic!("{outcomes:?}") };
             assert!(detail.contains(asked[0]) && detail.contains(asked[1]), "{detail}");
         }
-        assert_eq!(told[2], Ok(6));
+        assert_eq!(outcomes[2], Ok(6));
     }
     // Where only one is asked about, its own number counts before one with a check digit.
     for elements in [
@@ -155,12 +155,12 @@ async fn an_element_that_could_mean_two_sims_is_neither_ones() {
         [element("89860610000010000159", 6), element("8986061000001000015", 5)],
     ] {
         let readings = read_elements(&with_ids(), &asked[..1], &elements).await;
-        assert_eq!(told(&readings), [Ok(5)]);
+        assert_eq!(outcomes(&readings), [Ok(5)]);
     }
     // Neither of these is the number that was asked about.
     let elements = [element("89860610000010000159", 6), element("898606100000100001", 7)];
     let readings = read_elements(&with_ids(), &asked[..1], &elements).await;
-    assert!(matches!(told(&readings)[0], Err((FailureKind::BadAnswer, _))), "{readings:?}");
+    assert!(matches!(outcomes(&readings)[0], Err((FailureKind::BadAnswer, _))), "{readings:?}");
 }
 
 #[tokio::test]
@@ -171,11 +171,11 @@ async fn the_newer_element_counts_where_they_carry_a_time() {
     for elements in
         [[at(5, 1_778_000_000), at(4, 1_778_000_060)], [at(4, 1_778_000_060), at(5, 1_778_000_000)]]
     {
-        assert_eq!(told(&read_elements(&timed, &iccids, &elements).await), [Ok(4)]);
+        assert_eq!(outcomes(&read_elements(&timed, &iccids, &elements).await), [Ok(4)]);
     }
     let alike = [at(5, 1_778_000_000), at(4, 1_778_000_000)];
     let readings = read_elements(&timed, &iccids, &alike).await;
-    assert!(matches!(told(&readings)[0], Err((FailureKind::BadAnswer, _))), "{readings:?}");
+    assert!(matches!(outcomes(&readings)[0], Err((FailureKind::BadAnswer, _))), "{readings:?}");
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_fault_inside_of_http_200_fails_the_call() {
     ] {
         let stub = Stub::saying(&text).await;
         let readings = read(&operator(&parse(&toml), &stub.url), &iccids).await;
-        for outcome in told(&readings) {
+        for outcome in outcomes(&readings) {
             assert!(matches!(outcome, Err((is, _)) if is == kind), "{text}: {outcome:?}");
         }
     }
@@ -218,7 +218,7 @@ async fn a_call_has_no_more_sims_than_the_operator_allows_and_one_that_fails_lea
     .await;
     let readings = read(&operator(&parse(&with_ids()), &stub.url), &iccids).await;
     assert_eq!(asked_about(&stub), [50, 50, 20]);
-    let good: Vec<usize> = (0..120).filter(|index| told(&readings)[*index] == Ok(7)).collect();
+    let good: Vec<usize> = (0..120).filter(|index| outcomes(&readings)[*index] == Ok(7)).collect();
     assert_eq!(good, (0..50).chain(100..120).collect::<Vec<_>>());
 }
 
@@ -227,8 +227,8 @@ async fn a_call_that_is_limited_is_the_last_one() {
     let stub = Stub::new(|_| status(429, r#"{"code":"slow"}"#)).await;
     let readings = read(&operator(&parse(&with_ids()), &stub.url), &numbers(120)).await;
     assert_eq!(stub.asked().len(), 1);
-    let told = told(&readings);
-    assert!(told.iter().all(|one| matches!(one, Err((FailureKind::RateLimited, _)))), "{told:?}");
+    let outcomes = outcomes(&readings);
+    assert!(outcomes.iter().all(|one| matches!(one, Err((FailureKind::RateLimited, _)))), "{outcomes:?}");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn one_unknown_sim_that_refuses_the_call_is_found_and_the_others_are_read(
         let stub = refusing(names).await;
         let readings = read(&operator(&parse(&refused), &stub.url), &iccids).await;
         assert!(stub.asked().len() <= most_calls, "{:?}", asked_about(&stub));
-        for (index, outcome) in told(&readings).into_iter().enumerate() {
+        for (index, outcome) in outcomes(&readings).into_iter().enumerate() {
             match index {
                 13 => assert!(matches!(outcome, Err((FailureKind::NotFound, _))), "{outcome:?}"),
                 _ => assert_eq!(outcome, Ok(7), "{index}"),
@@ -260,8 +260,8 @@ async fn one_unknown_sim_that_refuses_the_call_is_found_and_the_others_are_read(
     // Where the definition does not say that this can be, nobody is said to be unknown.
     let stub = refusing(false).await;
     let readings = read(&operator(&parse(&with_ids()), &stub.url), &iccids).await;
-    let told = told(&readings);
-    assert!(told.iter().all(|one| matches!(one, Err((FailureKind::BadAnswer, _)))), "{told:?}");
+    let outcomes = outcomes(&readings);
+    assert!(outcomes.iter().all(|one| matches!(one, Err((FailureKind::BadAnswer, _)))), "{outcomes:?}");
     assert_eq!(stub.asked().len(), 1);
 }
 
@@ -271,7 +271,7 @@ async fn an_operator_that_refuses_every_call_is_not_asked_more_often_than_for_ea
     let refused = with_ids().replace("key = ", "refused = \"empty\"\nkey = ");
     let readings = read(&operator(&parse(&refused), &stub.url), &numbers(50)).await;
     assert_eq!((stub.asked().len(), readings.calls), (50, 50));
-    assert!(told(&readings).iter().all(Result::is_err));
+    assert!(outcomes(&readings).iter().all(Result::is_err));
 }
 
 /// Notes the calls and the SIMs of each.
@@ -303,7 +303,7 @@ async fn every_call_has_a_permit_of_its_own() {
     let stub = Stub::new(|asked| ok(&element(asked.path.trim_start_matches("/sims/"), 3))).await;
     let readings = operator(&parse(SIMPLE), &stub.url).read_many(&profiles[..3], &gate).await;
     assert_eq!(*gate.0.lock().unwrap(), [(CallKind::Step, 1); 3]);
-    assert_eq!((told(&readings), readings.calls), (vec![Ok(3); 3], 3));
+    assert_eq!((outcomes(&readings), readings.calls), (vec![Ok(3); 3], 3));
     assert!(readings.outcomes.iter().all(|one| one.began == UnixMs(NOW) && one.ended == UnixMs(NOW)));
     assert!(read(&operator(&parse(&with_ids()), &stub.url), &[] as &[&str]).await.outcomes.is_empty());
 }

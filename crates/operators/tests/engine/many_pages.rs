@@ -1,6 +1,6 @@
 //! Lists of SIMs: by page number, by cursor, by link, and what goes wrong with them.
 
-use crate::many::{element, numbers, read, told};
+use crate::many::{element, numbers, outcomes, read};
 use crate::support::{Asked, SIMPLE, Stub, account, clock, ok, operator, parse, status};
 use simgauge_domain::failure::FailureKind;
 use simgauge_operators::{Operator, OperatorAccount};
@@ -58,8 +58,8 @@ async fn numbered_pages_are_read_to_the_first_empty_one() {
     let mut asked = iccids.clone();
     asked.push("8988308650199999999".to_owned());
     let readings = read(&operator(&parse(&by_number()), &stub.url), &asked).await;
-    assert_eq!(told(&readings)[..5], [Ok(7); 5]);
-    assert!(matches!(told(&readings)[5], Err((FailureKind::BadAnswer, _))), "{readings:?}");
+    assert_eq!(outcomes(&readings)[..5], [Ok(7); 5]);
+    assert!(matches!(outcomes(&readings)[5], Err((FailureKind::BadAnswer, _))), "{readings:?}");
     assert_eq!(stub.asked().len(), 4, "the fourth page is empty");
     // The list is not read further than needed.
     let stub = numbered(iccids.clone(), None).await;
@@ -72,7 +72,7 @@ async fn what_the_pages_before_a_failure_said_is_kept() {
     let iccids = numbers(10);
     let stub = numbered(iccids.clone(), Some(3)).await;
     let readings = read(&operator(&parse(&by_number()), &stub.url), &iccids).await;
-    for (index, outcome) in told(&readings).into_iter().enumerate() {
+    for (index, outcome) in outcomes(&readings).into_iter().enumerate() {
         match index {
             0..4 => assert_eq!(outcome, Ok(7), "{index}"),
             _ => assert!(matches!(outcome, Err((FailureKind::Temporary, _))), "{index}: {outcome:?}"),
@@ -94,7 +94,7 @@ async fn a_cursor_is_followed_to_its_end() {
     let mut asked = iccids.clone();
     asked.push("8988308650199999999".to_owned());
     let readings = read(&operator(&parse(&by_cursor()), &stub.url), &asked).await;
-    assert_eq!(told(&readings)[..6], [Ok(7); 6]);
+    assert_eq!(outcomes(&readings)[..6], [Ok(7); 6]);
     let queries: Vec<String> = stub.asked().into_iter().map(|asked| asked.query).collect();
     assert_eq!(queries, ["", "after=2", "after=4"]);
 }
@@ -113,18 +113,22 @@ async fn a_list_that_does_not_end_is_cut() {
         let stub = Stub::new(move |_| {
             let number = count.fetch_add(1, Ordering::SeqCst);
             let other = element(&format!("8988308650155{number:06}"), 1);
-            let sims = if same_cursor { sims(&[first.clone()]) } else { vec![element(&first, 7), other] };
+            let sims = if same_cursor {
+                sims(std::slice::from_ref(&first))
+            } else {
+                vec![element(&first, 7), other]
+            };
             ok(&page(&sims, &format!("\"{}\"", if same_cursor { 0 } else { number })))
         })
         .await;
         let readings = read(&operator(&parse(&toml), &stub.url), &iccids).await;
         assert_eq!(stub.asked().len(), most_calls, "{why}");
-        let told = told(&readings);
-        assert_eq!(told[0], Ok(7), "{why}");
-        for outcome in &told[1..] {
+        let outcomes = outcomes(&readings);
+        assert_eq!(outcomes[0], Ok(7), "{why}");
+        for outcome in &outcomes[1..] {
             assert!(
                 matches!(outcome, Err((FailureKind::BadAnswer, detail)) if detail.contains(why)),
-                "{told:?}"
+                "{outcomes:?}"
             );
         }
     }
@@ -148,9 +152,9 @@ async fn sims_that_move_between_pages_are_found_once() {
     })
     .await;
     let readings = read(&operator(&parse(&by_number()), &stub.url), &iccids).await;
-    let told = told(&readings);
-    assert_eq!(told[..5], [Ok(10), Ok(25), Ok(30), Ok(40), Ok(50)]);
-    assert!(matches!(told[5], Err((FailureKind::BadAnswer, _))), "{told:?}");
+    let outcomes = outcomes(&readings);
+    assert_eq!(outcomes[..5], [Ok(10), Ok(25), Ok(30), Ok(40), Ok(50)]);
+    assert!(matches!(outcomes[5], Err((FailureKind::BadAnswer, _))), "{outcomes:?}");
     assert_eq!((readings.ignored, readings.calls), (0, 5));
 }
 
@@ -164,9 +168,9 @@ async fn usage_that_falls_from_one_page_to_the_next_is_a_contradiction() {
     })
     .await;
     let readings = read(&operator(&parse(&by_number()), &stub.url), &iccids).await;
-    let told = told(&readings);
-    assert!(matches!(told[0], Err((FailureKind::BadAnswer, _))), "{told:?}");
-    assert_eq!(told[1], Ok(1));
+    let outcomes = outcomes(&readings);
+    assert!(matches!(outcomes[0], Err((FailureKind::BadAnswer, _))), "{outcomes:?}");
+    assert_eq!(outcomes[1], Ok(1));
 }
 
 #[tokio::test]
@@ -189,17 +193,15 @@ async fn links_are_followed_on_the_operators_own_host_only() {
         // The operator writes its own base URL, whatever the account is read through.
         let toml = format!("base_url = \"https://api.simple.example/v1\"\n{}", by_link());
         let readings = read(&operator(&parse(&toml), &stub.url), &iccids).await;
-        let told = told(&readings);
-        assert_eq!(told[0], Ok(7), "{link}");
+        let outcomes = outcomes(&readings);
+        assert_eq!(outcomes[0], Ok(7), "{link}");
         if is_followed {
-            assert_eq!(told[1..], [Ok(7), Ok(7)], "{link}");
+            assert_eq!(outcomes[1..], [Ok(7), Ok(7)], "{link}");
             assert_eq!(stub.asked()[1].query, "from=1&size=2&q=a%20b", "{link}");
             assert_eq!(stub.asked()[1].headers["x-key"], "sim-secret");
         } else {
-            assert!(
-                matches!(told[1], Err((FailureKind::BadAnswer, detail)) if detail.contains("another host")),
-                "{link}: {told:?}"
-            );
+            let Err((FailureKind::BadAnswer, detail)) = outcomes[1] else { panic!("{link}: {outcomes:?}") };
+            assert!(detail.contains("another host"), "{link}: {detail}");
             assert_eq!(stub.asked().len(), 1, "{link}");
         }
     }
@@ -227,7 +229,7 @@ async fn a_token_that_runs_out_in_the_middle_is_renewed_once_and_the_page_asked_
         })
         .await;
         let readings = read(&operator(&parse(&toml), &stub.url), &iccids).await;
-        let told = told(&readings);
+        let outcomes = outcomes(&readings);
         let calls: Vec<String> = stub
             .asked()
             .iter()
@@ -235,14 +237,14 @@ async fn a_token_that_runs_out_in_the_middle_is_renewed_once_and_the_page_asked_
             .collect();
         if every_token_is_bad_later {
             assert_eq!(calls, ["login", "1", "2", "3", "login", "3"]);
-            assert_eq!(told[..4], [Ok(7); 4]);
+            assert_eq!(outcomes[..4], [Ok(7); 4]);
             assert!(
-                told[4..].iter().all(|one| matches!(one, Err((FailureKind::TokenExpired, _)))),
-                "{told:?}"
+                outcomes[4..].iter().all(|one| matches!(one, Err((FailureKind::TokenExpired, _)))),
+                "{outcomes:?}"
             );
         } else {
             assert_eq!(calls, ["login", "1", "2", "3", "login", "3", "4"]);
-            assert_eq!(told, [Ok(7); 8]);
+            assert_eq!(outcomes, [Ok(7); 8]);
             assert_eq!(readings.calls, 7);
         }
     }
@@ -253,8 +255,8 @@ async fn a_list_whose_address_is_unknown_says_nothing_about_its_sims() {
     let stub = Stub::new(|_| status(404, "{}")).await;
     for iccids in [numbers(1), numbers(3)] {
         let readings = read(&operator(&parse(&by_number()), &stub.url), &iccids).await;
-        let told = told(&readings);
-        assert!(told.iter().all(|one| matches!(one, Err((FailureKind::BadAnswer, _)))), "{told:?}");
+        let outcomes = outcomes(&readings);
+        assert!(outcomes.iter().all(|one| matches!(one, Err((FailureKind::BadAnswer, _)))), "{outcomes:?}");
     }
 }
 
@@ -267,7 +269,7 @@ async fn a_trace_of_a_list_has_every_call_and_no_secret() {
     let operator = Operator::new(Arc::clone(&definition), given, clock()).unwrap();
     let profiles: Vec<_> = iccids.iter().map(|iccid| crate::support::profile(iccid)).collect();
     let (steps, readings) = operator.read_many_traced(&profiles, &simgauge_operators::NoGate).await;
-    assert_eq!((steps.len(), told(&readings)), (2, vec![Ok(7); 4]));
+    assert_eq!((steps.len(), outcomes(&readings)), (2, vec![Ok(7); 4]));
     assert!(steps.iter().all(|step| step.step == "many" && step.status == Some(200)), "{steps:?}");
     assert!(!format!("{steps:?}").contains("sim-secret"));
 }

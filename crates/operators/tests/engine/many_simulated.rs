@@ -1,6 +1,6 @@
 //! Many SIMs at the simulator's operators: in the fewest calls that each allows, exact, within its limits.
 
-use crate::many::{numbers, told};
+use crate::many::{numbers, outcomes};
 use crate::support::{NOW, account, built_in};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -68,7 +68,7 @@ async fn a_thousand_sims_are_read_in_the_fewest_calls() {
             world.simulator.set_usage(name, iccid, used(index));
         }
         let readings = world.read(name, &iccids).await;
-        for (index, outcome) in told(&readings).into_iter().enumerate() {
+        for (index, outcome) in outcomes(&readings).into_iter().enumerate() {
             assert_eq!(outcome, Ok(used(index)), "{name} {index}");
         }
         let stats = world.simulator.stats(name);
@@ -107,7 +107,7 @@ async fn unknown_sims_are_their_own_failure_and_no_others() {
         world.simulator.set_unknown(name, &iccids[7], true);
         world.simulator.set_unknown(name, &iccids[55], true);
         let readings = world.read(name, &iccids).await;
-        for (index, outcome) in told(&readings).into_iter().enumerate() {
+        for (index, outcome) in outcomes(&readings).into_iter().enumerate() {
             match (index, name, outcome) {
                 // The call is refused, and asked again about fewer.
                 (7 | 55, "onelink_v5" | "huawei_gsl", Err((FailureKind::NotFound, _))) => {}
@@ -135,10 +135,10 @@ async fn elements_that_are_wrong_are_their_sims_failures() {
             world.simulator.set_fault(name, Some(&iccids[index]), fault, FaultSpan::Forever);
         }
         let readings = world.read(name, &iccids).await;
-        let told = told(&readings);
-        assert_eq!((&told[0], &told[4]), (&Ok(used(0)), &Ok(used(4))), "{name}");
-        for outcome in &told[1..4] {
-            assert!(matches!(outcome, Err((FailureKind::BadAnswer, _))), "{name}: {told:?}");
+        let outcomes = outcomes(&readings);
+        assert_eq!((&outcomes[0], &outcomes[4]), (&Ok(used(0)), &Ok(used(4))), "{name}");
+        for outcome in &outcomes[1..4] {
+            assert!(matches!(outcome, Err((FailureKind::BadAnswer, _))), "{name}: {outcomes:?}");
         }
         assert!(readings.ignored > 0, "{name}: the element about another SIM is counted");
     }
@@ -154,7 +154,7 @@ async fn a_log_in_that_runs_out_in_a_batch_is_renewed_once() {
         }
         world.simulator.set_fault(name, None, Fault::AuthExpired, FaultSpan::Count(1));
         let readings = world.read(name, &iccids).await;
-        assert!(told(&readings).iter().all(Result::is_ok), "{name}: {readings:?}");
+        assert!(outcomes(&readings).iter().all(Result::is_ok), "{name}: {readings:?}");
         assert_eq!(world.simulator.stats(name).logins, 2, "{name}");
     }
 }

@@ -1,6 +1,6 @@
 //! A definition's beginning: the skeleton, answers that were saved, and names that are misspelt.
 
-use crate::many::{element, numbers, read, told, with_ids};
+use crate::many::{element, numbers, outcomes, read, with_ids};
 use crate::support::{ICCID, SIMPLE, built_in, clock, parse, profile};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
@@ -69,9 +69,9 @@ async fn a_saved_answer_about_many_is_read_too() {
     let operator =
         Operator::with_saved_answers(parse(&with_ids()), [(200, text.into_bytes())], clock()).unwrap();
     let readings = read(&operator, &iccids).await;
-    let told = told(&readings);
-    assert_eq!((&told[0], &told[2]), (&Ok(1), &Ok(3)));
-    assert!(told[1].is_err());
+    let outcomes = outcomes(&readings);
+    assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(1), &Ok(3)));
+    assert!(outcomes[1].is_err());
     let steps: Vec<String> = built_in("emnify").step_names(true).map(str::to_owned).collect();
     assert_ne!(steps, built_in("emnify").step_names(false).collect::<Vec<_>>());
 }
