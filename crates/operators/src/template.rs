@@ -78,6 +78,8 @@ impl Templates {
         });
         environment.add_filter("rfc3986", |text: String| utf8_percent_encode(&text, RFC3986).to_string());
         filters::add_to(&mut environment);
+        environment.add_filter("iccid19", |iccid: String| iccid::nineteen(&iccid));
+        environment.add_filter("iccid20", |iccid: String| iccid::twenty(&iccid));
         Self { environment, count: 0 }
     }
 

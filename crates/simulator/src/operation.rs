@@ -23,19 +23,19 @@ impl Operation {
         }
     }
 
-    /// The SIMs of a usage call.
-    pub(crate) fn usage_sims(&self) -> Option<&[String]> {
-        match self {
-            Self::Usage(sim) => Some(std::slice::from_ref(sim)),
-            Self::UsageOfMany(sims) => Some(sims),
-            _ => None,
-        }
-    }
-
     pub(crate) fn usage_sim(&self) -> Option<&str> {
         match self {
             Self::Usage(sim) => Some(sim),
             _ => None,
+        }
+    }
+
+    /// The SIMs whose usage is asked for. `None` where none is.
+    pub(crate) fn usage_sims(&self) -> Option<&[String]> {
+        match self {
+            Self::Usage(sim) => Some(std::slice::from_ref(sim)),
+            Self::UsageOfMany(sims) => Some(sims),
+            Self::Login | Self::Lookup(_) | Self::Unknown => None,
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Compiles a file's parts into a definition's plans.
 
-use super::auth;
+use super::answer::{self, Parts};
 use super::compile::Compiler;
 use super::plan::{
-    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, Named, PeriodPlan, RemainingPlan, ResetFormat, RulePlan,
-    StatusPlan, StepPlan,
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, ManyPlan, Named, RemainingPlan, ResetFormat, RulePlan,
+    StepPlan,
 };
-use super::raw::{
-    Only, RawAnswer, RawDefinition, RawErrors, RawLimits, RawRemaining, RawReset, RawStep, Text,
-};
+use super::raw::{Only, RawDefinition, RawErrors, RawLimits, RawRemaining, RawReset, RawStep, Text};
+use super::{auth, many};
+use crate::nearest::did_you_mean;
 use crate::template::{Place, Template};
 use simgauge_domain::failure::FailureKind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// More steps than any operator needs.
@@ -23,6 +23,7 @@ pub(super) struct Compiled {
     pub(super) remaining: Vec<RemainingPlan>,
     pub(super) auth: AuthPlan,
     pub(super) steps: Vec<StepPlan>,
+    pub(super) many: Option<ManyPlan>,
     pub(super) answer: AnswerPlan,
     pub(super) errors: ErrorsPlan,
 }
@@ -48,13 +49,15 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     check_kinds(compiler, raw);
     let logins = auth::login_names(&raw.auth);
     let mut names: BTreeSet<&str> = logins.iter().map(|name| name.get_ref().as_str()).collect();
-    names.insert(auth::LOGIN);
+    names.extend([auth::LOGIN, many::STEP]);
     for step in &raw.steps {
         if !names.insert(step.name.get_ref().as_str()) {
-            let message = "steps have names of their own, and none is called `login` or as a log-in";
+            let message = "steps have names of their own, and none is called `login`, `many` or as a log-in";
             compiler.problem(&step.name.span(), message);
         }
     }
+    // Before the steps, whose captures it does not have.
+    let many = raw.many.as_ref().and_then(|many| many::compile(compiler, many, &raw.answer));
     let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
     if !raw.accepts_eid
         && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
@@ -62,9 +65,10 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
         compiler.problem(&step.name.span(), "a step is only for EIDs, but `accepts_eid` is not set");
     }
     let finds = raw.steps.iter().any(|step| step.find.is_some());
-    let answer = answer(compiler, &raw.answer, finds);
-    let errors = errors(compiler, &raw.errors, &raw.steps, &logins);
-    Some(Compiled { base_url, values, remaining, auth, steps, answer: answer?, errors })
+    answer::check_identity(compiler, &raw.answer, finds);
+    let answer = answer::compile(compiler, &Parts::of(&raw.answer));
+    let errors = errors(compiler, raw, &logins);
+    Some(Compiled { base_url, values, remaining, auth, steps, many, answer: answer?, errors })
 }
 
 /// A default has to be one of the values that there are, and is either known or a guess.
@@ -145,49 +149,11 @@ fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {
     })
 }
 
-fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<AnswerPlan> {
-    if raw.identity.is_none() && !finds && !raw.names_no_card {
-        compiler.problem(
-            &raw.used.add.span(),
-            "say how an answer names its card (`identity`, or a step with `find`), \
-             or that it `names_no_card`",
-        );
-    }
-    let identity = compiler.optional_program(raw.identity.as_ref());
-    let used = compiler.amount(&raw.used);
-    let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
-    let period = PeriodPlan {
-        kind: raw.period.kind,
-        kind_from: compiler.optional_program(raw.period.kind_from.as_ref()),
-        key: compiler.optional_program(raw.period.key.as_ref()),
-        start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
-        end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),
-        zone: compiler.zone(raw.period.zone.as_ref()),
-    };
-    let status = raw.status.as_ref().and_then(|status| {
-        let map: BTreeMap<_, _> =
-            status.map.iter().map(|(name, status)| (name.to_lowercase(), *status)).collect();
-        if map.len() < status.map.len() {
-            compiler.problem(&status.from.span(), "two names of the map differ in letter case alone");
-        }
-        Some(StatusPlan { from: compiler.program(&status.from)?, map })
-    });
-    Some(AnswerPlan {
-        identity,
-        used: used?,
-        total,
-        unlimited: compiler.optional_program(raw.unlimited.as_ref()),
-        period,
-        as_of: raw.as_of.as_ref().and_then(|date| compiler.date(date)),
-        status,
-        bundles: raw.bundles.as_ref().and_then(|bundles| compiler.bundles(bundles)),
-    })
-}
-
-fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep], logins: &[Text]) -> ErrorsPlan {
+fn errors(compiler: &mut Compiler<'_>, of: &RawDefinition, logins: &[Text]) -> ErrorsPlan {
+    let raw: &RawErrors = &of.errors;
     let reset_header = raw.reset_header.as_ref().map(|raw| reset(compiler, raw));
     let rules = raw.rules.iter().map(|rule| {
-        let steps = rule.step.as_ref().map(|step| concerned(compiler, step, steps, logins));
+        let steps = rule.step.as_ref().map(|step| concerned(compiler, step, of, logins));
         RulePlan {
             status: rule.status.clone(),
             when: compiler.optional_program(rule.when.as_ref()),
@@ -203,14 +169,17 @@ fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep], login
 }
 
 /// The names that a rule for `step` is for.
-fn concerned(compiler: &mut Compiler<'_>, step: &Text, steps: &[RawStep], logins: &[Text]) -> Vec<String> {
+fn concerned(compiler: &mut Compiler<'_>, step: &Text, of: &RawDefinition, logins: &[Text]) -> Vec<String> {
     let name = step.get_ref();
-    let known = steps.iter().map(|step| &step.name).chain(logins).any(|known| known.get_ref() == name);
     if name == auth::LOGIN && !logins.is_empty() {
         return logins.iter().map(|login| login.get_ref().clone()).collect();
     }
-    if !known && name != auth::LOGIN {
-        compiler.problem(&step.span(), format!("there is no step `{name}`"));
+    let named = of.steps.iter().map(|step| &step.name).chain(logins).map(|name| name.get_ref().as_str());
+    let many = of.many.as_ref().map(|_| many::STEP);
+    let names: Vec<&str> = named.chain([auth::LOGIN]).chain(many).collect();
+    if !names.contains(&name.as_str()) {
+        let near = did_you_mean(name, names);
+        compiler.problem(&step.span(), format!("there is no step `{name}`{near}"));
     }
     vec![name.clone()]
 }
@@ -227,7 +196,8 @@ fn ended_login(
     }
     let index = logins.iter().position(|name| name.get_ref() == login.get_ref());
     if index.is_none() {
-        compiler.problem(&login.span(), format!("there is no log-in `{}`", login.get_ref()));
+        let near = did_you_mean(login.get_ref(), logins.iter().map(|name| name.get_ref().as_str()));
+        compiler.problem(&login.span(), format!("there is no log-in `{}`{near}", login.get_ref()));
     }
     index
 }

@@ -1,6 +1,6 @@
 //! A compiled definition, as the engine runs it.
 
-use super::raw::{Method, Only, ParameterPlace, SignPlace};
+use super::raw::{Absent, Method, Only, ParameterPlace, SignPlace};
 use crate::dates::DateFormat;
 use crate::hash::{Algorithm, Output};
 use crate::jq::Program;
@@ -215,4 +215,42 @@ pub(crate) struct RulePlan {
     pub(crate) login: Option<usize>,
     pub(crate) detail: Option<String>,
     pub(crate) retry_after: Option<Program>,
+}
+
+/// How many SIMs are read in one call.
+#[derive(Debug)]
+pub(crate) struct ManyPlan {
+    /// The most ICCIDs of one call. `None`: a call lists all SIMs there are.
+    pub(crate) ids: Option<usize>,
+    pub(crate) pages: Option<PagesPlan>,
+    pub(crate) step: StepPlan,
+    pub(crate) each: Program,
+    pub(crate) key: Program,
+    pub(crate) several_by: Option<Program>,
+    pub(crate) shaped: Option<Program>,
+    pub(crate) absent: Absent,
+    pub(crate) refused: Option<Program>,
+    pub(crate) declared_lag_seconds: Option<u64>,
+    /// The definition's own where nothing of it is replaced.
+    pub(crate) answer: Option<AnswerPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PagesPlan {
+    pub(crate) next: NextPage,
+    pub(crate) last: Option<Program>,
+    /// Parameters of every call but the first.
+    pub(crate) query: Named,
+    /// A listing with more pages is cut.
+    pub(crate) most: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum NextPage {
+    /// The next number. The first one is given.
+    Number(u64),
+    /// What the answer says is sent with the next call.
+    Cursor(Program),
+    /// The answer says the next call's address.
+    Link(Program),
 }

@@ -31,6 +31,11 @@ impl Answer {
         Self { status, headers, text, body, not_xml }
     }
 
+    /// A part of an answer, as if it were a whole one.
+    pub(super) fn part(status: u16, body: Val) -> Self {
+        Self { status, headers: HeaderMap::new(), text: String::new(), body: Some(body), not_xml: None }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -4,8 +4,9 @@
 use super::connection::Connection;
 use super::error::ReadError;
 use super::lock_out::LockOut;
-use super::login_attempt::attempt;
+use super::login_attempt::{MAX_LIFE_SECONDS, attempt};
 use super::run::Run;
+use crate::definition::plan::LoginPlan;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -62,6 +63,17 @@ pub(super) struct Logins(Vec<Login>);
 impl Logins {
     pub(super) fn new(count: usize) -> Self {
         Self((0..count).map(|_| Login::default()).collect())
+    }
+
+    /// Log-ins that were never made, for answers that are saved already.
+    pub(super) fn taken_as_made(plans: &[LoginPlan], now: UnixMs) -> Self {
+        let renew_at = now.after(Duration::from_secs(MAX_LIFE_SECONDS));
+        let made = |plan: &LoginPlan| {
+            let values = plan.capture.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+            let session = Some(Arc::new(Session { values, renew_at, generation: 0 }));
+            Login { state: Mutex::new(State { session, ..State::default() }), ..Login::default() }
+        };
+        Self(plans.iter().map(made).collect())
     }
 
     /// Valid log-ins. Of `stale`, the one with this index has ended.

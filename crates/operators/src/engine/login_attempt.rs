@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// No log-in is kept for longer, whatever the operator says.
-const MAX_LIFE_SECONDS: u64 = 30 * 24 * 3600;
+pub(super) const MAX_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
 /// What a log-in returned, and for how long it is valid.
 pub(super) type LoggedIn = (BTreeMap<String, String>, Duration);

@@ -6,14 +6,35 @@ use jaq_json::{Map, Val};
 use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use url::Url;
+
+/// A call about many SIMs, in place of one profile.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch {
+    /// The SIMs that it is about.
+    pub(super) iccids: Vec<String>,
+    pub(super) page: u64,
+    /// What the page before said. Empty for the first one.
+    pub(super) cursor: String,
+    /// The whole address, where the page before said it.
+    pub(super) link: Option<Url>,
+    /// Whether there was a page before it.
+    pub(super) is_later: bool,
+}
 
 /// One reading in progress.
 pub(super) struct Run<'a> {
     pub(super) profile: ProfileRef<'a>,
+    /// Where a call is about many SIMs.
+    pub(super) batch: Option<Batch>,
     pub(super) gate: &'a dyn CallGate,
     pub(super) began: UnixMs,
     /// The time that its HTTP calls have taken so far.
     pub(super) spent: Duration,
+    /// How many they were, log-ins among them.
+    pub(super) calls: usize,
+    /// The body of a step's last answer, also of a bad one.
+    pub(super) last_body: Option<Val>,
     pub(super) captures: BTreeMap<String, String>,
     /// What was found in each step's answer, by the step's name.
     pub(super) answers: Map,
@@ -28,9 +49,12 @@ impl<'a> Run<'a> {
     pub(super) fn new(profile: ProfileRef<'a>, gate: &'a dyn CallGate, began: UnixMs) -> Self {
         Self {
             profile,
+            batch: None,
             gate,
             began,
             spent: Duration::ZERO,
+            calls: 0,
+            last_body: None,
             captures: BTreeMap::new(),
             answers: Map::default(),
             renewed: BTreeSet::new(),

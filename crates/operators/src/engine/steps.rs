@@ -21,10 +21,10 @@ use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
 
 /// What was found in a step's answer.
-struct Found {
+pub(super) struct Found {
     /// HTTP status of the answer.
-    status: u16,
-    value: Val,
+    pub(super) status: u16,
+    pub(super) value: Val,
 }
 
 /// Runs every step that concerns the profile, and reads the usage from the last one's answer.
@@ -83,7 +83,7 @@ fn finish(connection: &Connection, run: &Run<'_>, last: Option<Found>) -> Result
 }
 
 /// One step. A log-in that has ended is renewed once in a reading, and the step is asked again.
-async fn read_step(
+pub(super) async fn read_step(
     connection: &Connection,
     logins: &Logins,
     run: &mut Run<'_>,
@@ -110,6 +110,7 @@ async fn ask(
 ) -> Result<Found, ReadError> {
     let outgoing = connection.outgoing(run, &step.request, &sessions.values(), true)?;
     let answer = connection.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
+    run.last_body.clone_from(&answer.body);
     accept(connection, run, step, &answer)
 }
 

@@ -54,7 +54,7 @@ impl fmt::Display for StepTrace {
         for line in self.answer.lines() {
             writeln!(f, "  < {line}")?;
         }
-        self.failure.iter().try_for_each(|failure| writeln!(f, "  {failure}"))
+        self.failure.iter().try_for_each(|failure| writeln!(f, "  ! {failure}"))
     }
 }
 

@@ -233,7 +233,7 @@ async fn the_documentations_example_works() {
     let (definition, fixture) = (blocks.next().unwrap(), blocks.next().unwrap());
     let fixtures = [("reading.toml".to_owned(), fixture.to_owned())];
     let report = check_definition("example.toml", definition, &fixtures).await;
-    assert!(report.is_ok() && report.cases.len() == 1, "{report:?}");
+    assert!(report.is_ok() && report.cases.len() == 2, "{report:?}");
     for definition in Catalog::builtin().unwrap().iter() {
         let name = definition.name();
         let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));

@@ -18,6 +18,7 @@ mod hologram;
 mod huawei;
 mod kore;
 mod load;
+mod many;
 mod monogoto;
 mod nce;
 mod oapi;

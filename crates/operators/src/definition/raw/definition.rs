@@ -2,6 +2,7 @@ use super::answer::RawAnswer;
 use super::auth::RawAuth;
 use super::errors::RawErrors;
 use super::limits::RawLimits;
+use super::many::RawMany;
 use super::step::RawStep;
 use super::text::{Text, Texts};
 use serde::Deserialize;
@@ -42,6 +43,7 @@ pub(crate) struct RawDefinition {
     #[serde(default)]
     pub(crate) auth: RawAuth,
     pub(crate) steps: Vec<RawStep>,
+    pub(crate) many: Option<RawMany>,
     pub(crate) answer: RawAnswer,
     #[serde(default)]
     pub(crate) errors: RawErrors,

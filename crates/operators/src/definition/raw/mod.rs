@@ -5,11 +5,12 @@ mod auth;
 mod definition;
 mod errors;
 mod limits;
+mod many;
 mod request;
 mod step;
 mod text;
 
-pub(crate) use answer::{RawAmount, RawAnswer, RawBase, RawBundles, RawDate};
+pub(crate) use answer::{RawAmount, RawAnswer, RawBase, RawBundles, RawDate, RawPeriod, RawStatus};
 pub(crate) use auth::{
     ClientAuth, Encoding, ParameterPlace, RawAuth, RawLockOut, RawLogin, RawOauth2, RawSign, SignPlace,
 };
@@ -17,6 +18,7 @@ pub(crate) use definition::{AnswerFormat, RawDefinition, RawSetting};
 pub use definition::{Evidence, Fact};
 pub(crate) use errors::{RawErrors, RawReset};
 pub(crate) use limits::{RawLimits, RawRemaining};
+pub(crate) use many::{Absent, RawMany, RawPages};
 pub(crate) use request::{Method, RawBasic, RawCapture, RawRequest};
 pub(crate) use step::{Only, RawStep};
 pub(crate) use text::{Text, Texts};
