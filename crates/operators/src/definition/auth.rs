@@ -1,6 +1,7 @@
 //! Compiles the `[auth]` part. OAuth2 client credentials are a short form of a log-in.
 
 use super::compile::Compiler;
+use super::many;
 use super::plan::{AuthPlan, BodyPlan, CapturePlan, LockOutPlan, LoginPlan, RequestPlan, SignPlan};
 use super::raw::{
     ClientAuth, Encoding, Method, ParameterPlace, RawAuth, RawLockOut, RawLogin, RawOauth2, RawSign, Text,
@@ -51,6 +52,9 @@ fn check_names(compiler: &mut Compiler<'_>, names: &[Text]) {
     for (index, name) in names.iter().enumerate() {
         if index == MAX_LOGINS {
             compiler.problem(&name.span(), format!("a definition has at most {MAX_LOGINS} log-ins"));
+        }
+        if name.get_ref() == many::STEP {
+            compiler.problem(&name.span(), "no log-in is called `many`, as the call about many SIMs is");
         }
         if names[..index].iter().any(|earlier| earlier.get_ref() == name.get_ref()) {
             compiler.problem(&name.span(), "log-ins have names of their own: give each a `name`");

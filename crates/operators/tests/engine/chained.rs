@@ -286,6 +286,7 @@ fn mistakes_in_a_chain_are_told_with_their_place() {
         ("session = { body", "token = { body", "a log-in before this one captures `token` already"),
         (session, "name = \"oauth2\"", "15:8: log-ins have names of their own"),
         (session, "name = \"usage\"", "steps have names of their own"),
+        (session, "name = \"many\"", "no log-in is called `many`"),
         ("login = \"oauth2\"", "login = \"oauth\"", "43:9: there is no log-in `oauth`"),
         ("login = \"oauth2\"", "login = \"session\"", ""),
         ("step = \"session\"", "step = \"sesion\"", "33:8: there is no step `sesion`"),

@@ -318,7 +318,7 @@ fn mistakes_in_many_are_told() {
         ("ids = 50\n", "pages = { first = 1 }\nrefused = \"empty\"\n", "for calls that take `ids`"),
         ("ids = 50\n", "ids = 50\nas = \".x |\"\n", "jq program does not compile"),
         ("path = \"/sims/{{ iccid }}\"", "path = \"/sims/{{ iccids }}\"", "templates know no `iccids`"),
-        ("name = \"usage\"", "name = \"many\"", "none is called `login` or `many`"),
+        ("name = \"usage\"", "name = \"many\"", "none is called `login`, `many`"),
         ("[answer]\n", "[many.answer]\nused = { add = \".a + .b\", unit = \"B\" }\n[answer]\n", "`+`"),
     ];
     for (from, to, message) in mistakes {

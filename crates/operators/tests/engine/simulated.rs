@@ -4,7 +4,7 @@ use crate::support::{ICCID, NOW, account, built_in, clock, operator, profile};
 use secrecy::SecretString;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
-use simgauge_operators::{NoGate, Operator, ProfileRef, builtin_definitions};
+use simgauge_operators::{Clock, NoGate, Operator, ProfileRef, builtin_definitions};
 use simgauge_simulator::{Fault, FaultSpan, Simulator, SimulatorConfig};
 use std::sync::Arc;
 
@@ -51,6 +51,27 @@ async fn every_built_in_definition_reads_the_bytes_the_simulator_counts() {
         assert!(unused == 0 || simulator_repeats, "{name}, unused: {unused}");
         let stats = simulator.stats(name);
         assert_eq!(stats.violations, 0, "{name}: {stats:?}");
+    }
+}
+
+/// A second before and after the beginning of May, in UTC and in China. The number has its check digit.
+#[tokio::test]
+async fn a_month_begins_for_the_definition_when_it_does_for_the_operator() {
+    const ICCID20: &str = "89883086501005249992";
+    const MAY: i64 = 1_777_593_600_000;
+    const MAY_IN_CHINA: i64 = MAY - 8 * 3_600_000;
+    for now in [MAY - 1_000, MAY + 1_000, MAY_IN_CHINA - 1_000, MAY_IN_CHINA + 1_000] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clock: Clock = Arc::new(move || UnixMs(now));
+        let simulator =
+            Simulator::start(listener, SimulatorConfig::fixed(), Arc::clone(&clock)).await.unwrap();
+        for (name, _) in builtin_definitions() {
+            simulator.set_usage(name, ICCID20, USED);
+            let definition = built_in(name);
+            let account = account(&definition, &simulator.base_url(name));
+            let operator = Operator::new(definition, account, Arc::clone(&clock)).unwrap();
+            assert_eq!(used(&operator, &profile(ICCID20)).await, USED, "{name} at {now}");
+        }
     }
 }
 

@@ -191,10 +191,18 @@ fn every_setting_and_command_that_is_named_exists() {
 #[test]
 fn the_table_of_operators_is_that_of_the_definitions() {
     let page = Page::read(&page::root().join("docs/en/operators.md"));
-    for definition in simgauge_operators::Catalog::load(None).unwrap().iter() {
+    let catalog = simgauge_operators::Catalog::load(None).unwrap();
+    assert_eq!(page.table_below("## The built-in definitions").len(), catalog.iter().count());
+    for definition in catalog.iter() {
         let row =
             page.row_of(definition.name()).unwrap_or_else(|| panic!("{} is missing", definition.name()));
-        let secrets: BTreeSet<&str> = row[6].split('`').skip(1).step_by(2).collect();
-        assert_eq!(secrets, definition.secret_names().collect(), "{}", definition.name());
+        let quoted = |cell: &str| -> BTreeSet<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let secrets = definition.secret_names().map(str::to_owned).collect();
+        assert_eq!(quoted(row[6]), secrets, "{}", definition.name());
+        let questions = definition.open_questions(|_| false).into_iter().map(|question| question.name);
+        assert_eq!(quoted(row[7]), questions.collect(), "{}", definition.name());
+        assert_eq!(row[2], definition.evidence().as_str(), "{}", definition.name());
     }
 }

@@ -147,7 +147,9 @@ fn sessions(exchange: &Exchange<'_>, iccid: &str, offset: usize) -> Result<Reply
     let mut all = Vec::new();
     if used > 0 {
         let sizes = [used / 3, 0, used - used / 3];
-        all.extend((0..SESSIONS).map(|index| (UnixMs(month + index as i64 * 1_000), sizes[index])));
+        // None begins later than now.
+        let began = |index: usize| UnixMs((month + index as i64 * 1_000).min(exchange.now.0));
+        all.extend((0..SESSIONS).map(|index| (began(index), sizes[index])));
         // A session of the month before.
         all.push((UnixMs(month - 1_000), 1 + hash(iccid) % 100_000_000));
     }
