@@ -1,6 +1,7 @@
 //! Chained log-ins, as Verizon ThingSpace has them: OAuth2, then a session. Each has a life of its own.
 
-use crate::support::{Asked, ICCID, NOW, SIMPLE, Stub, account, ok, parse, profile, status};
+use crate::many::{numbers, outcomes, read};
+use crate::support::{Asked, ICCID, NOW, SIMPLE, Stub, account, ok, operator, parse, profile, status};
 use futures::future::join_all;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
@@ -336,4 +337,48 @@ send = { query = { token = "{{ login.b }}" } }
     let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
     assert_eq!(paths, ["/first", "/second/one", &format!("/sims/{ICCID}")]);
     assert_eq!(asked[2].query, "token=two");
+}
+
+const LIST: &str = r#"
+[many]
+request = { path = "/list", query = { page = "{{ page }}" } }
+pages = { first = 1 }
+each = ".sims[]"
+key = ".iccid"
+
+[answer]
+"#;
+
+#[tokio::test]
+async fn a_list_renews_each_log_in_once_for_a_page() {
+    let toml = toml().replace("[answer]\n", LIST).replace("step = \"usage\"", "step = \"many\"");
+    let (iccids, tokens, last) = (numbers(4), Tokens::default(), AtomicUsize::new(0));
+    let listed = iccids.clone();
+    let stub = Stub::new(move |asked| {
+        let page: usize = asked.query.strip_prefix("page=").map_or(0, |page| page.parse().unwrap());
+        // Before page 2 the session ends, before page 3 the bearer, before page 4 both.
+        if page > last.fetch_max(page, Ordering::SeqCst) {
+            tokens.session.fetch_add(usize::from(page == 2 || page == 4), Ordering::SeqCst);
+            tokens.bearer.fetch_add(usize::from(page >= 3), Ordering::SeqCst);
+        }
+        let reply = answer(&tokens, asked);
+        if page == 0 || !reply.status().is_success() {
+            return reply;
+        }
+        ok(&format!(r#"{{"sims":[{{"iccid":"{}","used":5}}]}}"#, listed[page - 1]))
+    })
+    .await;
+    let readings = read(&operator(&parse(&toml), &stub.url), &iccids).await;
+    assert_eq!(outcomes(&readings), [Ok(5); 4]);
+    let asked = stub.asked();
+    let called: Vec<&str> = asked
+        .iter()
+        .map(|asked| if asked.path == "/list" { asked.query.as_str() } else { asked.path.as_str() })
+        .collect();
+    let (bearer, session) = ("/oauth2/token", "/session/login");
+    let first = [bearer, session, "page=1"];
+    let second = ["page=2", session, "page=2"];
+    let third = ["page=3", bearer, "page=3"];
+    let fourth = ["page=4", bearer, "page=4", session, "page=4"];
+    assert_eq!(called, [&first[..], &second, &third, &fourth].concat());
 }
