@@ -117,8 +117,8 @@ impl Store {
         self.db.all(jump, &[now.into()]).await
     }
 
-    /// Makes due what is to be tried after `latest`: a clock that was ahead set that time, and the card's newer
-    /// notifications wait behind it. Answers how many there were.
+    /// Makes due what is to be tried after `latest`: a clock that was ahead set that time, and the card's
+    /// newer notifications wait behind it. Answers how many there were.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or the database cannot be reached.
