@@ -115,7 +115,7 @@ fn batch(exchange: &Exchange<'_>, asked: &[String]) -> Result<Reply, Problem> {
     if body["custNumber"].as_str().unwrap_or_default().is_empty() {
         return Err(Problem::BadRequest("custNumber 不能为空"));
     }
-    if asked.is_empty() || asked.len() > MAX_BATCH {
+    if asked.is_empty() || !exchange.allows(asked.len(), MAX_BATCH) {
         return Err(Problem::BadRequest("accessNumber 数量必须为1到100"));
     }
     let numbers = body["accessNumber"].as_array().into_iter().flatten();

@@ -117,22 +117,18 @@ fn of_tran_no(state: &OperatorState, tran_no: &str) -> Option<String> {
 
 fn usages(exchange: &Exchange<'_>, asked: &[String], body: &Value) -> Result<Reply, Problem> {
     let count = body["esimTranNoList"].as_array().ok_or(Problem::BadRequest("000105"))?.len();
-    if count == 0 || count > MAX_USAGES {
+    if count == 0 || !exchange.allows(count, MAX_USAGES) {
         return Err(Problem::BadRequest("000107"));
     }
-    let list: Vec<Value> = asked
-        .iter()
-        .filter(|iccid| exchange.knows(iccid))
-        .map(|iccid| {
-            let usage = exchange.read(iccid);
-            json!({
-                "esimTranNo": exchange.state.id_of(&usage.iccid).to_string(),
-                "dataUsage": usage.used,
-                "totalData": topped_up(usage.used, PACKAGE),
-                "lastUpdateTime": zoned(&at(exchange.now, 0)),
-            })
-        })
-        .collect();
+    let known = asked.iter().map(String::as_str).filter(|iccid| exchange.knows(iccid));
+    let list = exchange.read_each(known, |usage| {
+        vec![json!({
+            "esimTranNo": exchange.state.id_of(&usage.iccid).to_string(),
+            "dataUsage": usage.used,
+            "totalData": topped_up(usage.used, PACKAGE),
+            "lastUpdateTime": zoned(&at(exchange.now, 0)),
+        })]
+    });
     Ok(success(&json!({ "esimUsageList": list })))
 }
 

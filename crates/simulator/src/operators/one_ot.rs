@@ -76,7 +76,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
         Some("get_sims") => {
             let asked = call.query("iccid").unwrap_or_default();
             let asked: Vec<&str> = asked.split(',').filter(|iccid| !iccid.is_empty()).collect();
-            if asked.len() > MAX_FOUND {
+            if !exchange.allows(asked.len(), MAX_FOUND) {
                 return Err(Problem::BadRequest("E230"));
             }
             // What becomes of an unknown number is not known: it is left out.

@@ -4,7 +4,7 @@
 //! more independent clients: calls, envelope, sign, fields. The operator's manual could not be read.
 
 use crate::credentials::{SECRET, USER};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Usage};
 use crate::format::{CHINA, MIB, at, fixed, plain_date};
 use crate::operation::{Operation, Problem};
 use crate::operator::Operator;
@@ -42,12 +42,12 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     if !["messageId", "openId", "version"].into_iter().all(is_there) {
         return Err(Problem::BadRequest("messageId, openId, version 不能为空"));
     }
-    if asked.is_empty() || asked.len() > MAX_SIMS {
+    if asked.is_empty() || !exchange.allows(asked.len(), MAX_SIMS) {
         return Ok(business(exchange, &data["messageId"], "1001", "iccids 数量必须为1到50", None));
     }
     // What becomes of an unknown number is not known: it is left out.
-    let known = asked.iter().filter(|iccid| exchange.knows(iccid));
-    let terminals: Vec<Value> = known.map(|iccid| terminal(exchange, iccid)).collect();
+    let known = asked.iter().map(String::as_str).filter(|iccid| exchange.knows(iccid));
+    let terminals = exchange.read_each(known, |usage| vec![terminal(usage)]);
     Ok(business(exchange, &data["messageId"], "0000", "success", Some(terminals)))
 }
 
@@ -117,8 +117,7 @@ fn business(
     Reply::ok(&json!({"status": "0000", "message": "success", "data": data}))
 }
 
-fn terminal(exchange: &Exchange<'_>, iccid: &str) -> Value {
-    let usage = exchange.read(iccid);
+fn terminal(usage: &Usage) -> Value {
     let is_used = usage.used > 0;
     let number = hash(&usage.iccid) % 1_000_000_000;
     // A text without zeros that say nothing: "0", "12.5".

@@ -45,6 +45,7 @@ async fn a_batch_goes_by_access_numbers() {
     let many: Vec<String> = (0..101).map(|number| number.to_string()).collect();
     let many = batch(&world, &j!({"accessNumber": many, "custNumber": "500000000001"})).await.json();
     assert_ne!(many["code"], 0);
+    assert_eq!(world.simulator.stats("china_telecom").violations, 1, "101 SIMs in a call");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn errors_have_a_code() {
         let answer = world.get_with_bearer(&token, &format!("1ot/{path}")).await;
         assert_eq!((answer.status, answer.text_at("/error_code").as_str()), (status, code));
     }
+    assert_eq!(world.simulator.stats("1ot").violations, 1, "1,001 SIMs in a call");
     let gone = world.get_with_bearer("x", &format!("1ot/get_sim?iccid={SIM}")).await;
     assert_eq!((gone.status, &gone.json()["error"]), (401, &"invalid_token".into()));
 }

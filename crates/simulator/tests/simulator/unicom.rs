@@ -51,7 +51,8 @@ async fn the_gateway_refuses_without_data_and_the_platform_within() {
     assert_eq!(many["status"], "0000");
     assert_ne!(many["data"]["resultCode"], "0000");
     assert_eq!(many["data"].get("terminals"), None);
+    assert_eq!(world.simulator.stats("unicom_cmp").violations, 1, "51 SIMs in a call");
     assert_eq!(ask(&world, "sim-secret", TIME, 5, &[SIM]).await.json()["status"], "0000");
     assert_ne!(ask(&world, "sim-secret", TIME, 5, &[SIM]).await.json()["status"], "0000");
-    assert_eq!(world.simulator.stats("unicom_cmp").violations, 1, "a trans_id was used twice");
+    assert_eq!(world.simulator.stats("unicom_cmp").violations, 2, "a trans_id was used twice");
 }
