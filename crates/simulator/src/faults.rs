@@ -8,8 +8,8 @@ use std::time::Duration;
 ///
 /// In a call about many SIMs a fault of one SIM concerns its element only: [`Fault::WrongCard`] and
 /// [`Fault::Unchanged`] as ever. At Telnyx, SIMBOSS, OneLink, Huawei, eSIM Access and China Unicom
-/// [`Fault::Nonsense`] puts `null` in its place, and [`Fault::EmptyBody`] leaves it out. The others do nothing
-/// there.
+/// [`Fault::Nonsense`] puts `null` in its place, and [`Fault::EmptyBody`] leaves it out. The others do
+/// nothing there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     Delay(Duration),

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// No log-in is kept for longer, whatever the operator says.
 pub(super) const MAX_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
+/// The longest value of a log-in. Tokens have some kilobytes at most.
+const MAX_VALUE_BYTES: usize = 32 * 1024;
+
 /// What a log-in returned, and for how long it is valid.
 pub(super) type LoggedIn = (BTreeMap<String, String>, Duration);
 
@@ -59,9 +62,18 @@ pub(super) fn accept(
     .check(answer);
     checked.map_err(|error| as_login(error, index, run))?;
     let values = capture(&plan.capture, answer.body_or_null(), |name| answer.header(name), &globals)?;
+    // Kept, it would fail every reading until its time is up, also when the operator behaves again.
+    if let Some((name, _)) = values.iter().find(|(_, value)| !can_be_sent(value)) {
+        return Err(ReadError::bad_answer(format!("The `{name}` of the log-in's answer cannot be sent.")));
+    }
     let life = life(plan, &values, answer, &globals, connection.now());
     run.mask(values.values());
     Ok((values, life))
+}
+
+/// Whether a value of a log-in can stand in a header. Servers refuse much longer ones.
+fn can_be_sent(value: &str) -> bool {
+    value.len() <= MAX_VALUE_BYTES && !value.chars().any(char::is_control)
 }
 
 /// A refused log-in is a matter of credentials, whatever kind it would be in a step. Only where a log-in
