@@ -53,6 +53,9 @@ async fn saved_answers_are_read_without_secrets_settings_and_calls() {
     // The log-in is not made again.
     let gone = r#"{"status":"12021","message":"","result":[]}"#;
     assert_eq!(read_saved("onelink_v5", &[(200, gone)]).await.unwrap_err().kind, FailureKind::TokenExpired);
+    // Nor are chained ones.
+    let gone = read_saved("verizon_thingspace", &[(401, "{}")]).await;
+    assert_eq!(gone.unwrap_err().kind, FailureKind::TokenExpired);
     // Every definition can be tried.
     for (name, _) in builtin_definitions() {
         let answers = std::iter::repeat_n((200, b"{}".to_vec()), 4);
