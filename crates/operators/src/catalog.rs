@@ -39,7 +39,31 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "emnify",
     "kore_super_sim",
     "huawei_gsl",
+    "esim_access",
+    "hologram",
+    "onomondo",
+    "simbase",
+    "acceleronix",
+    "alibaba_linkcard",
+    "aeris",
+    "1ot",
+    "bics",
+    "tuge",
+    "verizon_thingspace",
+    "things_mobile",
+    "unicom_cmp",
+    "china_telecom",
+    "china_telecom_m2m",
 ];
+
+macro_rules! many_fixtures {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../definitions/fixtures/", $name, "/many.toml")))),*]
+    };
+}
+
+/// The fixtures of those that read many SIMs at once.
+const MANY: &[(&str, &str)] = many_fixtures!["telnyx", "simboss", "onelink_v5", "huawei_gsl"];
 
 /// The built-in definitions: name and text.
 pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -49,7 +73,8 @@ pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str
 /// The fixture files of a built-in definition: name and text. Empty for an unknown name.
 pub fn builtin_fixtures(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let found = BUILT_IN.iter().find(|built_in| built_in.name == name);
-    found.into_iter().flat_map(|built_in| built_in.fixtures.iter().copied())
+    let many = MANY.iter().filter(move |(of, _)| *of == name).map(|(_, text)| ("many.toml", *text));
+    found.into_iter().flat_map(|built_in| built_in.fixtures.iter().copied()).chain(many)
 }
 
 /// Why the definitions could not be loaded.

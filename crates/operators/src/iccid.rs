@@ -47,6 +47,30 @@ pub fn same(one: &str, other: &str) -> bool {
         }
 }
 
+/// One spelling for all: upper case, without separators, white space and the padding `F`.
+#[must_use]
+pub fn canonical(iccid: &str) -> String {
+    let kept = iccid.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_uppercase());
+    kept.collect::<String>().trim_end_matches('F').to_owned()
+}
+
+/// The numbers, in canonical spelling, that a canonical one can stand for: itself, itself with its check
+/// digit, and itself without it where its last digit is a right one. One with letters stands for itself.
+#[must_use]
+pub fn meanings(canonical: &str) -> Vec<String> {
+    let mut meanings = vec![canonical.to_owned()];
+    if canonical.len() >= 18
+        && let Some(digit) = luhn_digit(canonical)
+    {
+        meanings.push(format!("{canonical}{digit}"));
+        let (head, last) = canonical.split_at(canonical.len() - 1);
+        if head.len() >= 18 && luhn_digit(head).is_some_and(|digit| last.starts_with(digit)) {
+            meanings.push(head.to_owned());
+        }
+    }
+    meanings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +87,18 @@ mod tests {
         assert!(!same("8988308650100524999", "89883086501005249990"));
         assert!(!same("89", "891"));
         assert!(!same("", ""));
+    }
+
+    #[test]
+    fn any_spelling_is_one_number() {
+        for spelling in ["8986061000001000015F", "8986 0610-0000 1000 015", "8986061000001000015"] {
+            assert_eq!(canonical(spelling), "8986061000001000015");
+        }
+        assert_eq!(canonical("898600d6991330004146"), "898600D6991330004146");
+        // Its check digit is 9, and its last digit is the check digit of the rest.
+        let number = "8986061000001000015";
+        assert_eq!(meanings(number), [number, "89860610000010000159", "898606100000100001"]);
+        assert!(meanings("89860610000010000159").contains(&"8986061000001000015".to_owned()));
+        assert_eq!(meanings("898600D6991330004146"), ["898600D6991330004146"]);
     }
 }

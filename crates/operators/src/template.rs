@@ -1,6 +1,7 @@
 //! Request templates: which values they may use, and how a printed value is escaped for its place.
 
 use crate::dates::{self, DateFormat};
+use crate::filters;
 use crate::iccid;
 use jiff::tz::TimeZone;
 use minijinja::value::{Kwargs, Value};
@@ -76,6 +77,9 @@ impl Templates {
             base64::engine::general_purpose::STANDARD.encode(text)
         });
         environment.add_filter("rfc3986", |text: String| utf8_percent_encode(&text, RFC3986).to_string());
+        filters::add_to(&mut environment);
+        environment.add_filter("iccid19", |iccid: String| iccid::nineteen(&iccid));
+        environment.add_filter("iccid20", |iccid: String| iccid::twenty(&iccid));
         Self { environment, count: 0 }
     }
 
@@ -114,7 +118,7 @@ impl Templates {
             | ErrorKind::MissingArgument
             | ErrorKind::TooManyArguments => true,
             ErrorKind::InvalidOperation => {
-                error.detail().is_some_and(|detail| detail.starts_with(UNKNOWN_TIME))
+                error.detail().is_some_and(|detail| detail.starts_with(filters::UNKNOWN))
             }
             // Anything else may be due to the values.
             _ => false,
@@ -125,20 +129,29 @@ impl Templates {
 
     /// The error says what is wrong with the template. It never quotes a value.
     pub(crate) fn render(&self, template: &Template, values: &Value) -> Result<String, RenderError> {
-        self.environment
-            .get_template(&template.0)
-            .and_then(|found| found.render(values))
-            .map_err(|error| RenderError(error.kind()))
+        self.environment.get_template(&template.0).and_then(|found| found.render(values)).map_err(|error| {
+            RenderError {
+                kind: error.kind(),
+                is_length_of_key: error.detail() == Some(filters::KEY_OF_ANOTHER_LENGTH),
+            }
+        })
     }
 }
 
-/// A template that could not be rendered. Only the kind is kept, because minijinja's text may quote values.
+/// A template that could not be rendered. minijinja's own text is dropped, because it may quote values.
 #[derive(Debug)]
-pub(crate) struct RenderError(ErrorKind);
+pub(crate) struct RenderError {
+    kind: ErrorKind,
+    is_length_of_key: bool,
+}
 
 impl std::fmt::Display for RenderError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a request could not be made from the definition: {}", self.0)
+        write!(f, "a request could not be made from the definition: ")?;
+        match self.is_length_of_key {
+            true => f.write_str(filters::KEY_OF_ANOTHER_LENGTH),
+            false => write!(f, "{}", self.kind),
+        }
     }
 }
 

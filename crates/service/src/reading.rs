@@ -96,4 +96,8 @@ impl CallGate for TimedGate<'_> {
         }
         .boxed()
     }
+
+    fn rest(&self, wait: Duration) {
+        self.gate.rest(wait);
+    }
 }

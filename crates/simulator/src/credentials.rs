@@ -7,6 +7,17 @@ use crate::wire::Call;
 pub(crate) const USER: &str = "sim-user";
 /// The password, secret or key.
 pub(crate) const SECRET: &str = "sim-secret";
+/// China Telecom's interface key has nine characters: those with which the secret begins.
+pub(crate) const INTERFACE_KEY: &str = "sim-secre";
+
+/// What an operator accepts as its secret of that name.
+pub(crate) fn accepted(operator: &str, secret: &str, identifies: bool) -> &'static str {
+    match (operator, secret) {
+        ("china_telecom_m2m", "key") => INTERFACE_KEY,
+        _ if identifies => USER,
+        _ => SECRET,
+    }
+}
 
 /// A key that is the secret itself.
 pub(crate) fn require_secret(shown: Option<&str>) -> Result<(), Problem> {

@@ -1,9 +1,12 @@
 //! One call, with everything that an operator needs to answer it.
 
 use crate::config::SimulatorConfig;
+use crate::faults::Fault;
 use crate::operation::{Operation, Problem};
 use crate::state::OperatorState;
 use crate::wire::Call;
+use serde_json::Value;
+use simgauge_domain::limits::Bucket;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use std::time::Duration;
 pub(crate) struct UsageFaults {
     pub(crate) wrong_card: bool,
     pub(crate) unchanged: bool,
+    /// Whether the answer is about many SIMs, so that one of them may have a fault of its own.
+    pub(crate) by_sim: bool,
 }
 
 /// The usage that an answer names.
@@ -48,6 +53,22 @@ impl Exchange<'_> {
         }
     }
 
+    /// Counts the call in a limit that concerns only the calls named `what`.
+    pub(crate) fn require_pace(&self, what: &'static str, bucket: &Bucket) -> Result<(), Problem> {
+        match self.state.count_named(what, bucket, self.now) {
+            Err(note) => {
+                self.state.ledger.violation(self.now, &note);
+                if self.config.enforce_limits { Err(Problem::RateLimited) } else { Ok(()) }
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The usage that the next reading would return.
+    pub(crate) fn peek(&self, iccid: &str) -> u64 {
+        self.state.sims.peek(iccid, |sim| sim.used(self.config, self.now))
+    }
+
     /// The SIM of a usage call that shows a good bearer token, for operators that have no other calls.
     pub(crate) fn require_usage_with_token<'o>(&self, operation: &'o Operation) -> Result<&'o str, Problem> {
         let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
@@ -58,21 +79,51 @@ impl Exchange<'_> {
 
     /// Returns the usage of a SIM. It counts as a reading, and the next reading is higher.
     pub(crate) fn read(&self, iccid: &str) -> Usage {
-        let sims = &self.state.sims;
+        self.read_with(iccid, self.own_fault(iccid).as_ref())
+    }
+
+    /// The elements of an answer about many SIMs. `element` makes those of one.
+    pub(crate) fn read_each<'s>(
+        &self,
+        iccids: impl IntoIterator<Item = &'s str>,
+        element: impl Fn(&Usage) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let of_one = |iccid: &str| match self.own_fault(iccid) {
+            Some(Fault::Nonsense) => vec![Value::Null],
+            Some(Fault::EmptyBody) => Vec::new(),
+            fault => element(&self.read_with(iccid, fault.as_ref())),
+        };
+        iccids.into_iter().flat_map(of_one).collect()
+    }
+
+    /// The fault of one SIM among many.
+    fn own_fault(&self, iccid: &str) -> Option<Fault> {
+        if self.faults.by_sim { self.state.faults.for_element(iccid, self.now) } else { None }
+    }
+
+    fn read_with(&self, iccid: &str, own: Option<&Fault>) -> Usage {
         self.state.ledger.reading();
-        if self.faults.wrong_card {
+        if self.faults.wrong_card || own == Some(&Fault::WrongCard) {
             let iccid = other_sim(iccid);
-            let used = sims.peek(&iccid, |sim| sim.used(self.config, self.now));
-            return Usage { iccid, used };
+            return Usage { used: self.peek(&iccid), iccid };
         }
-        let used = sims.with(iccid, |sim| {
-            if self.faults.unchanged {
+        let used = self.state.sims.with(iccid, |sim| {
+            if self.faults.unchanged || own == Some(&Fault::Unchanged) {
                 sim.last_answer(self.config, self.now)
             } else {
                 sim.answer(self.config, self.now)
             }
         });
         Usage { iccid: iccid.to_owned(), used }
+    }
+
+    /// Whether a call asks for no more SIMs than the operator allows. More are a violation.
+    pub(crate) fn allows(&self, asked: usize, most: usize) -> bool {
+        if asked > most {
+            let note = format!("{asked} SIMs in a call, {most} allowed");
+            self.state.ledger.violation(self.now, &note);
+        }
+        asked <= most
     }
 
     /// Like [`Self::read`], for operators that repeat an answer for a while.

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Something an operator does wrong.
+///
+/// In a call about many SIMs a fault of one SIM concerns its element only: [`Fault::WrongCard`] and
+/// [`Fault::Unchanged`] as ever. At Telnyx, SIMBOSS, OneLink, Huawei, eSIM Access and China Unicom
+/// [`Fault::Nonsense`] puts `null` in its place, and [`Fault::EmptyBody`] leaves it out. The others do
+/// nothing there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     Delay(Duration),
@@ -121,6 +126,22 @@ impl Faults {
         }
         self.count.store(active.len(), Ordering::Release);
         found
+    }
+
+    /// The fault of one SIM among many. Uses up counted faults.
+    pub(crate) fn for_element(&self, sim: &str, now: UnixMs) -> Option<Fault> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut active = lock(&self.active);
+        active.retain(|one| !matches!(one.span, FaultSpan::Until(end) if now >= end));
+        let index = active.iter().position(|one| {
+            matches!(&one.scope, FaultScope::Sim(number) if sim.eq_ignore_ascii_case(number))
+                && !matches!(one.fault, Fault::Delay(_))
+        });
+        let fault = index.map(|index| use_up(&mut active, index));
+        self.count.store(active.len(), Ordering::Release);
+        fault
     }
 }
 

@@ -95,6 +95,16 @@ pub(crate) fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
     first.series(1.day()).take_while(move |day| *day <= last).take(200)
 }
 
+/// What this month's usage comes to on one of its days. All days up to today have the same share, and the
+/// first has what is left over.
+pub(crate) fn day_share(used: u64, day: Date, today: Date) -> u64 {
+    if day.first_of_month() != today.first_of_month() || day > today {
+        return 0;
+    }
+    let days = u64::from(today.day().unsigned_abs());
+    if day.day() == 1 { used - used / days * (days - 1) } else { used / days }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +119,13 @@ mod tests {
         assert_eq!(number(512_000_000, MB, 6).to_string(), "512");
         assert_eq!(fraction(30 * MIB, MIB, 2).to_string(), "30.0");
         assert_eq!(fixed(u64::MAX, 1, 6), "18446744073709551615.000000");
+    }
+
+    #[test]
+    fn the_days_of_a_month_share_its_usage() {
+        let today = Date::constant(2026, 5, 3);
+        let shares = days(Date::constant(2026, 4, 30), Date::constant(2026, 5, 4));
+        assert_eq!(shares.map(|day| day_share(100, day, today)).collect::<Vec<_>>(), [0, 34, 33, 33, 0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(name: String, operator: &'static Operator, start: UnixMs) -> Self {
-        Self { name, operator, state: OperatorState::new(operator.limits(), start) }
+        Self { name, operator, state: OperatorState::new(operator.limits(), start, operator.lists_sims) }
     }
 
     /// How many usage calls about this SIM have arrived.

@@ -46,14 +46,15 @@ pub(crate) struct Counts {
 pub(crate) struct Entry<'a> {
     pub(crate) at: UnixMs,
     pub(crate) login: bool,
-    /// The SIM of a usage call.
-    pub(crate) usage_of: Option<&'a str>,
+    /// The SIMs that a usage call names. A listing names none.
+    pub(crate) usage_of: Option<&'a [String]>,
     pub(crate) violation: Option<&'a str>,
 }
 
 impl Ledger {
     pub(crate) fn enter(&self, entry: &Entry<'_>) {
-        let asked: Option<Arc<str>> = entry.usage_of.map(Arc::from);
+        let asked: Option<Vec<Arc<str>>> =
+            entry.usage_of.map(|sims| sims.iter().map(|sim| Arc::from(sim.as_str())).collect());
         {
             let mut counts = lock(&self.counts);
             counts.requests += 1;
@@ -62,7 +63,9 @@ impl Ledger {
             counts.last_request = Some(entry.at);
             if let Some(asked) = asked {
                 counts.data_requests += 1;
-                push_bounded(&mut counts.asked, asked, MAX_REMEMBERED_CALLS);
+                for sim in asked {
+                    push_bounded(&mut counts.asked, sim, MAX_REMEMBERED_CALLS);
+                }
             }
             if let Some(note) = entry.violation {
                 counts.add_violation(entry.at, note);

@@ -3,19 +3,22 @@
 //! Operator `X` is served below `http://HOST:PORT/X`, followed by the paths of its documentation. The path of
 //! its documented base URL may be left out. `/X@TAG` is an independent copy with its own limits, faults,
 //! counts and SIMs. The user (client id, app id) is `sim-user` and the password (secret, key) is `sim-secret`
-//! everywhere.
+//! everywhere, but `sim-secre` where China Telecom wants a key of nine characters.
 //!
 //! Every SIM exists, unless its ICCID starts with [`UNKNOWN_PREFIX`].
 
 mod config;
 mod control;
 mod credentials;
+mod des_chain;
 mod exchange;
 mod faults;
 mod format;
 mod instance;
 mod ledger;
 mod limits;
+mod listing;
+mod mac;
 mod operation;
 mod operator;
 mod operators;
@@ -29,6 +32,7 @@ mod stats;
 mod sync;
 mod tokens;
 mod wire;
+mod xml;
 
 pub use config::{Clock, SimulatorConfig};
 pub use faults::{Fault, FaultSpan};

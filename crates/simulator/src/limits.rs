@@ -69,7 +69,7 @@ impl Window {
         }
     }
 
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!("{} per {} s", self.limit, self.per.as_secs())
     }
 }
@@ -99,7 +99,8 @@ struct Windows {
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) violation: Option<Violation>,
-    pub(crate) budget: Option<Budget>,
+    /// What is left of every bucket that concerns the call.
+    pub(crate) budgets: Vec<Budget>,
     /// The bucket in which calls about one SIM are counted, where there is one.
     pub(crate) per_sim: Option<Bucket>,
     _in_progress: Option<CallInProgress>,
@@ -143,8 +144,8 @@ impl Gate {
             CallInProgress(Arc::clone(self))
         });
         let per_sim = limits.buckets.iter().find(|bucket| bucket.scope == Scope::Iccid).cloned();
-        let budget = concerned.first().map(|window| window.budget(now));
-        Admission { violation, budget, per_sim, _in_progress: in_progress }
+        let budgets = concerned.iter().map(|window| window.budget(now)).collect();
+        Admission { violation, budgets, per_sim, _in_progress: in_progress }
     }
 
     pub(crate) fn max_seen(&self) -> u32 {

@@ -7,15 +7,19 @@ pub(crate) enum Operation {
     Lookup(String),
     /// The call that returns the usage of this SIM.
     Usage(String),
+    /// The call that returns the usage of all these SIMs. A listing names none beforehand.
+    UsageOfMany(Vec<String>),
     /// Nothing that this operator has.
     Unknown,
 }
 
 impl Operation {
+    /// The one SIM that the call is about.
     pub(crate) fn sim(&self) -> Option<&str> {
         match self {
             Self::Lookup(sim) | Self::Usage(sim) => Some(sim),
-            Self::Login | Self::Unknown => None,
+            Self::UsageOfMany(sims) if sims.len() == 1 => Some(&sims[0]),
+            Self::Login | Self::Unknown | Self::UsageOfMany(_) => None,
         }
     }
 
@@ -23,6 +27,15 @@ impl Operation {
         match self {
             Self::Usage(sim) => Some(sim),
             _ => None,
+        }
+    }
+
+    /// The SIMs whose usage is asked for. `None` where none is.
+    pub(crate) fn usage_sims(&self) -> Option<&[String]> {
+        match self {
+            Self::Usage(sim) => Some(std::slice::from_ref(sim)),
+            Self::UsageOfMany(sims) => Some(sims),
+            Self::Login | Self::Lookup(_) | Self::Unknown => None,
         }
     }
 }

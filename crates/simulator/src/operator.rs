@@ -21,6 +21,8 @@ pub(crate) struct Operator {
     pub(crate) used_fields: &'static [&'static str],
     /// Whether a refusal for too many calls says how long to wait.
     pub(crate) tells_retry_after: bool,
+    /// Whether it has a listing of the account's SIMs: those that were set by hand or named in a call.
+    pub(crate) lists_sims: bool,
     /// The number under which a SIM is kept.
     pub(crate) canonical: fn(&str) -> &str,
     pub(crate) operation: fn(&OperatorState, &Call<'_>, Route<'_>) -> Operation,
@@ -31,8 +33,8 @@ pub(crate) struct Operator {
     pub(crate) answer: fn(&Exchange<'_>, &Operation) -> Result<Reply, Problem>,
     /// An error in this operator's shape.
     pub(crate) problem: fn(Problem) -> Reply,
-    /// Adds what is left of the limit, where this operator says it.
-    pub(crate) with_budget: fn(Reply, &Budget) -> Reply,
+    /// Adds what is left of the limits, where this operator says it. They are in the order of `buckets`.
+    pub(crate) with_budget: fn(Reply, &[Budget]) -> Reply,
 }
 
 impl Operator {
@@ -51,6 +53,7 @@ impl Operator {
             max_concurrent: u32::MAX,
             used_fields,
             tells_retry_after: true,
+            lists_sims: false,
             canonical: |iccid| iccid,
             operation,
             shown_token: |call| call.bearer().map(str::to_owned),

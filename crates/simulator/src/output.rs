@@ -61,7 +61,10 @@ pub(crate) fn trickle(reply: Reply) -> Response<Body> {
 pub(crate) fn without_used(mut reply: Reply, fields: &[&str]) -> Reply {
     let mut text = String::from_utf8_lossy(&reply.body).into_owned();
     for field in fields {
-        text = text.replace(&format!("\"{field}\":"), &format!("\"{field}V2\":"));
+        text = text
+            .replace(&format!("\"{field}\":"), &format!("\"{field}V2\":"))
+            .replace(&format!("<{field}>"), &format!("<{field}V2>"))
+            .replace(&format!("</{field}>"), &format!("</{field}V2>"));
     }
     reply.body = Bytes::from(text);
     reply

@@ -101,12 +101,12 @@ fn arrive(instance: &Instance, operation: &Operation, now: UnixMs) -> Arrived {
     let admission = state.gate.arrive(if login { Arrival::Login } else { Arrival::Call }, now);
     let mut wait = admission.violation.as_ref().and_then(|violation| violation.wait);
     let mut violation = admission.violation.as_ref().map(|violation| violation.note.clone());
-    let usage_of = operation.usage_sim();
-    if let Some(sim) = usage_of
-        && let Err(per_sim) = state.count_call(sim, admission.per_sim.as_ref(), now)
-    {
-        wait = wait.max(Some(per_sim));
-        violation.get_or_insert_with(|| format!("too many calls about {sim}"));
+    let usage_of = operation.usage_sims();
+    for sim in usage_of.unwrap_or_default() {
+        if let Err(per_sim) = state.count_call(sim, admission.per_sim.as_ref(), now) {
+            wait = wait.max(Some(per_sim));
+            violation.get_or_insert_with(|| format!("too many calls about {sim}"));
+        }
     }
     state.ledger.enter(&Entry { at: now, login, usage_of, violation: violation.as_deref() });
     Arrived { admission, violation, wait }
@@ -123,10 +123,7 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
     if !shared.config.latency.is_zero() {
         tokio::time::sleep(shared.config.latency).await;
     }
-    let with_budget = |reply: Reply| match &arrived.admission.budget {
-        Some(budget) => (operator.with_budget)(reply, budget),
-        None => reply,
-    };
+    let with_budget = |reply: Reply| (operator.with_budget)(reply, &arrived.admission.budgets);
     if arrived.violation.is_some() && shared.config.enforce_limits {
         let wait = arrived.wait.filter(|_| operator.tells_retry_after).map(whole_seconds_up);
         return Ok(output::plain(with_budget(rate_limited(instance, wait))));
@@ -138,6 +135,7 @@ async fn answer(shared: &Shared, instance: &Instance, call: &Call<'_>) -> Result
     let faults = UsageFaults {
         wrong_card: found.fault == Some(Fault::WrongCard),
         unchanged: found.fault == Some(Fault::Unchanged),
+        by_sim: matches!(&operation, Operation::UsageOfMany(sims) if sims.len() != 1),
     };
     // After a delay the usage is that of the answer, not of the question.
     let exchange = Exchange { state, config: &shared.config, call, now: shared.now(), faults };

@@ -2,6 +2,7 @@
 
 use crate::config::SimulatorConfig;
 use crate::limits::Window;
+use crate::listing::{Listing, Page};
 use crate::sync::lock;
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
@@ -22,6 +23,14 @@ pub(crate) fn hash(number: &str) -> u64 {
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
+}
+
+/// The 19 digits of an ICCID, for operators that keep the twentieth, a check digit, apart.
+pub(crate) fn without_check_digit(iccid: &str) -> &str {
+    match iccid.len() {
+        20 if iccid.is_ascii() => &iccid[..19],
+        _ => iccid,
+    }
 }
 
 /// A touched SIM.
@@ -119,15 +128,21 @@ impl Sim {
 pub(crate) struct Sims {
     start: UnixMs,
     shards: Box<[Mutex<HashMap<u64, Sim>>]>,
+    /// For operators that list their SIMs.
+    listing: Option<Listing>,
 }
 
 impl Sims {
-    pub(crate) fn new(start: UnixMs) -> Self {
-        Self { start, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    pub(crate) fn new(start: UnixMs, are_listed: bool) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { start, shards, listing: are_listed.then(Listing::default) }
     }
 
     /// Runs `act` on the SIM, and keeps it from now on.
     pub(crate) fn with<T>(&self, number: &str, act: impl FnOnce(&mut Sim) -> T) -> T {
+        if let Some(listing) = &self.listing {
+            listing.add(number);
+        }
         let key = hash(number);
         let mut shard = lock(self.shard(key));
         act(shard.entry(key).or_insert_with(|| Sim::fresh(number, self.start)))
@@ -157,6 +172,24 @@ impl Sims {
 
     pub(crate) fn set_unknown(&self, number: &str, unknown: bool) {
         self.with(number, |sim| sim.unknown = unknown);
+    }
+
+    /// At most `size` known SIMs that come after `after`, without the first `skip` of them.
+    pub(crate) fn page(&self, after: Option<&str>, skip: usize, size: usize) -> Page {
+        let listing = self.listing.as_ref();
+        listing
+            .map(|listing| listing.page(after, skip, size, |number| self.knows(number)))
+            .unwrap_or_default()
+    }
+
+    /// The page of that number. The first is page 1.
+    pub(crate) fn numbered_page(&self, number: usize, size: usize) -> Page {
+        self.page(None, number.saturating_sub(1).saturating_mul(size), size)
+    }
+
+    /// How many SIMs a listing has in all.
+    pub(crate) fn listed(&self) -> usize {
+        self.listing.as_ref().map_or(0, |listing| listing.count(|number| self.knows(number)))
     }
 
     pub(crate) fn touched(&self) -> usize {

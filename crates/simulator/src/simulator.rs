@@ -1,4 +1,5 @@
 use crate::config::{Clock, SimulatorConfig};
+use crate::credentials;
 use crate::faults::{Fault, FaultScope, FaultSpan};
 use crate::instance::Instance;
 use crate::operators;
@@ -64,9 +65,16 @@ impl Simulator {
         operators::names().collect()
     }
 
+    /// What an operator accepts as its secret of that name. `identifies` says whether that names who asks.
+    #[must_use]
+    pub fn accepted_secret(operator: &str, secret: &str, identifies: bool) -> &'static str {
+        credentials::accepted(operator, secret, identifies)
+    }
+
     /// Sets a fault for one SIM, or for every call (log-ins too, where the fault makes sense there). A delay
     /// adds to another fault. Otherwise the latest fault of a scope counts, and a SIM's own before the
-    /// operator's.
+    /// operator's. In an answer about many SIMs only [`Fault::WrongCard`] and [`Fault::Unchanged`] concern
+    /// one of them.
     ///
     /// # Panics
     /// This and every other method that names an operator panics when there is none of that name.

@@ -23,6 +23,8 @@ pub(crate) struct OperatorState {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
     one_time_values: Mutex<OneTimeValues>,
+    /// Limits of some calls only, by what they are called.
+    windows: Mutex<HashMap<&'static str, Window>>,
     /// SIM numbers by the operator's own numeric id.
     numbers: Mutex<HashMap<u64, Box<str>>>,
 }
@@ -34,14 +36,15 @@ struct OneTimeValues {
 }
 
 impl OperatorState {
-    pub(crate) fn new(limits: Limits, start: UnixMs) -> Self {
+    pub(crate) fn new(limits: Limits, start: UnixMs, lists_sims: bool) -> Self {
         Self {
             gate: Arc::new(Gate::new(limits)),
-            sims: Sims::new(start),
+            sims: Sims::new(start, lists_sims),
             tokens: Tokens::default(),
             faults: Faults::default(),
             ledger: Ledger::default(),
             one_time_values: Mutex::default(),
+            windows: Mutex::default(),
             numbers: Mutex::default(),
         }
     }
@@ -66,6 +69,13 @@ impl OperatorState {
         })
     }
 
+    /// Counts a call in a limit that concerns only the calls named `what`. `Err` says which limit it broke.
+    pub(crate) fn count_named(&self, what: &'static str, bucket: &Bucket, now: UnixMs) -> Result<(), String> {
+        let mut windows = lock(&self.windows);
+        let window = windows.entry(what).or_insert_with(|| Window::new(bucket));
+        window.arrive(now).map_err(|_| format!("{what} over {}", window.describe()))
+    }
+
     /// Whether a one-time value is new here.
     pub(crate) fn is_new(&self, value: &str) -> bool {
         let key = hash(value);
@@ -84,7 +94,11 @@ impl OperatorState {
 
     /// The operator's own numeric id of a SIM. It is small enough for every JSON reader.
     pub(crate) fn id_of(&self, number: &str) -> u64 {
-        let id = hash(number) >> 11;
+        self.remember(hash(number) >> 11, number)
+    }
+
+    /// Remembers a SIM under an id of the operator's own form, and returns the id.
+    pub(crate) fn remember(&self, id: u64, number: &str) -> u64 {
         lock(&self.numbers).entry(id).or_insert_with(|| number.into());
         id
     }

@@ -10,8 +10,6 @@ use std::time::Duration;
 
 /// Only a client that logs in without end asks for more tokens at once.
 const MAX_TOKENS: usize = 10_000;
-const MAX_BAD_LOGINS: u32 = 3;
-const LOCKED_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
@@ -53,12 +51,12 @@ impl Tokens {
         lock(&self.valid).remove(token);
     }
 
-    /// Counts a wrong password, for operators that lock an account after three.
-    pub(crate) fn bad_login(&self, now: UnixMs) {
+    /// Counts a wrong password, for operators that lock a user out after `most` of them in a row.
+    pub(crate) fn bad_login(&self, now: UnixMs, most: u32, locked_for: Duration) {
         let mut lockout = lock(&self.lockout);
         lockout.bad_logins += 1;
-        if lockout.bad_logins >= MAX_BAD_LOGINS {
-            *lockout = Lockout { bad_logins: 0, locked_until: Some(now.after(LOCKED_FOR)) };
+        if lockout.bad_logins >= most {
+            *lockout = Lockout { bad_logins: 0, locked_until: Some(now.after(locked_for)) };
         }
     }
 

@@ -43,6 +43,13 @@ impl Call<'_> {
         serde_json::from_slice(self.body).unwrap_or(Value::Null)
     }
 
+    /// The texts of a list in the JSON body, by the list's JSON pointer.
+    pub(crate) fn texts(&self, pointer: &str) -> Vec<String> {
+        let body = self.json();
+        let list = body.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     /// User and password of `Authorization: Basic`.
     pub(crate) fn basic(&self) -> Option<(String, String)> {
         let encoded = self.header("authorization")?.strip_prefix("Basic ")?;
@@ -59,6 +66,12 @@ impl Call<'_> {
 
 pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     url::form_urlencoded::parse(text)
+}
+
+/// A parameter that counts from 1 to `most`. `None` where it is anything else.
+pub(crate) fn count_up_to(most: usize, usual: usize, given: Option<String>) -> Option<usize> {
+    let count = given.map_or(Some(usual), |text| text.parse().ok());
+    count.filter(|count| (1..=most).contains(count))
 }
 
 fn find_pair(text: &[u8], name: &str) -> Option<String> {
@@ -96,6 +109,10 @@ impl Reply {
 
     pub(crate) fn ok(body: &Value) -> Self {
         Self::json(200, body)
+    }
+
+    pub(crate) fn xml(status: u16, body: String) -> Self {
+        Self::new(status, "text/xml; charset=utf-8", body)
     }
 
     pub(crate) fn empty(status: u16) -> Self {

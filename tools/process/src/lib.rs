@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The longest wait for a server to be ready, or to stop.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest wait for more of an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server. It is stopped when it is dropped.
 pub struct Server {
@@ -58,7 +60,9 @@ impl Server {
         self.child.id()
     }
 
-    fn log(&self) -> String {
+    /// Everything that it has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -84,6 +88,14 @@ impl Server {
         Ok(Duration::from_millis(ticks * 10))
     }
 
+    /// The most resident memory that it ever had, in bytes.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn most_resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
     fn memory(&self, field: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = status.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next());
@@ -98,6 +110,16 @@ impl Server {
         if !self.end_within(TIMEOUT)? {
             bail!("{} did not stop within {TIMEOUT:?}:\n{}", self.name, self.log());
         }
+        Ok(())
+    }
+
+    /// Ends it at once, as a crash does.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
         Ok(())
     }
 
@@ -134,9 +156,21 @@ impl Drop for Server {
 /// # Errors
 /// It is not built.
 pub fn program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("simgauge");
-    anyhow::ensure!(program.is_file(), "{} is not built", program.display());
-    Ok(program)
+    built("simgauge")
+}
+
+/// A file that was built beside this program. Tests run in the folder `deps` of the others.
+///
+/// # Errors
+/// It is not built.
+pub fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let folders =
+        this.ancestors().skip(1).take(2).flat_map(|folder| [folder.to_owned(), folder.join("deps")]);
+    let mut files = folders.map(|folder| folder.join(name));
+    files
+        .find(|file| file.is_file())
+        .with_context(|| format!("{name} is not built beside {}", this.display()))
 }
 
 /// A loopback address that was free just now.
@@ -160,8 +194,18 @@ pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
 /// # Errors
 /// The server cannot be reached, or the status is not 200.
 pub fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<String> {
+    let (status, body) = call(address, method, path, body)?;
+    anyhow::ensure!(status == 200, "{path} answers {status}: {body}");
+    Ok(body)
+}
+
+/// The status and the body of the answer to a request.
+///
+/// # Errors
+/// The server cannot be reached, or does not answer in HTTP.
+pub fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     let length = body.len();
     write!(
         stream,
@@ -169,10 +213,10 @@ pub fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow
          Content-Length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    stream.read_to_string(&mut answer).with_context(|| format!("{path}: no whole answer"))?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "{path} answers {head}");
-    Ok(body.to_owned())
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+    Ok((status.parse().with_context(|| format!("{path} answers {head}"))?, body.to_owned()))
 }
 
 /// Runs a command to its end. Returns what it printed.

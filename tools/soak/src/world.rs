@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use simgauge_operators::{Catalog, Definition};
 use simgauge_process::{self as process, Server};
-use simgauge_simulator::UNKNOWN_PREFIX;
+use simgauge_simulator::{Simulator, UNKNOWN_PREFIX};
 use simgauge_store::Store;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -19,9 +19,10 @@ const MORE_LANES: (&str, usize) = ("cisco_control_center", 7);
 /// multiple of the number of customers, so that each customer has some of both.
 const CLOUD_ESIM_EVERY: u64 = 9;
 const UNKNOWN_EVERY: u64 = 201;
-/// What the operator simulator accepts.
+/// What the operator simulator accepts. A search for the key finds the secret too, since that begins with it.
 const OPERATOR_USER: &str = "sim-user";
 const OPERATOR_SECRET: &str = "sim-secret";
+const OPERATOR_KEY: &str = "sim-secre";
 /// Name and password of the admin at the console.
 pub(super) const ADMIN: (&str, &str) = ("ann", "correct-horse-battery-4711");
 
@@ -209,7 +210,7 @@ impl World {
     pub(super) fn secrets(&self) -> Vec<String> {
         let secrets = self.customers.iter().map(|customer| customer.secret.clone());
         let basic = "c2ltLXVzZXI6c2ltLXNlY3JldA"; // user:secret of the operators, as in a header
-        let others = [OPERATOR_SECRET, basic, ADMIN.1, &self.key];
+        let others = [OPERATOR_KEY, basic, ADMIN.1, &self.key];
         secrets.chain(others.map(str::to_owned)).collect()
     }
 
@@ -237,7 +238,12 @@ impl Lane<'_> {
         let secrets: Vec<String> = definition
             .secret_names()
             .map(|secret| {
-                let end = if definition.secret_identifies(secret) { "USER" } else { "SECRET" };
+                let identifies = definition.secret_identifies(secret);
+                let end = match Simulator::accepted_secret(definition.name(), secret, identifies) {
+                    OPERATOR_USER => "USER",
+                    OPERATOR_SECRET => "SECRET",
+                    _ => "KEY",
+                };
                 format!("{secret} = {{ env = \"SIMGAUGE_SOAK_{end}\" }}")
             })
             .collect();
@@ -330,7 +336,10 @@ fn cards(count: u64, lanes: &[Lane<'_>], customers: &mut [Customer]) -> String {
 fn command(config: &Path, key: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(process::program()?);
     command.arg("--config").arg(config).env("SIMGAUGE_KEY", key);
-    command.env("SIMGAUGE_SOAK_USER", OPERATOR_USER).env("SIMGAUGE_SOAK_SECRET", OPERATOR_SECRET);
+    command
+        .env("SIMGAUGE_SOAK_USER", OPERATOR_USER)
+        .env("SIMGAUGE_SOAK_SECRET", OPERATOR_SECRET)
+        .env("SIMGAUGE_SOAK_KEY", OPERATOR_KEY);
     Ok(command)
 }
 

@@ -1,5 +1,6 @@
 //! The cases of a fixture file: requests as they must be sent, the answers to them, and the expected result.
 
+use crate::nearest::with_suggestion;
 use serde::Deserialize;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{PeriodKind, ProfileStatus};
@@ -38,6 +39,9 @@ struct Defaults {
 pub(super) struct Case {
     pub(super) what: String,
     pub(super) iccid: Option<String>,
+    /// Asked about at once, by `[many]`.
+    #[serde(default)]
+    pub(super) iccids: Vec<String>,
     pub(super) eid: Option<String>,
     /// RFC 3339.
     pub(super) now: Option<String>,
@@ -50,8 +54,34 @@ pub(super) struct Case {
     alone: bool,
     #[serde(default)]
     pub(super) exchange: Vec<Exchange>,
+    /// For how long the last answer's headers let no call begin.
+    pub(super) rest_seconds: Option<u64>,
     pub(super) reading: Option<ExpectedReading>,
     pub(super) failure: Option<ExpectedFailure>,
+    /// One for each of `iccids`, in that order.
+    #[serde(default)]
+    pub(super) outcome: Vec<ExpectedOutcome>,
+    /// Elements about SIMs that are not among `iccids`.
+    #[serde(default)]
+    pub(super) ignored: usize,
+}
+
+/// What is expected of one SIM of many: either a reading or a failure.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedOutcome {
+    pub(super) reading: Option<ExpectedReading>,
+    pub(super) failure: Option<ExpectedFailure>,
+}
+
+impl Case {
+    pub(super) fn expects_a_reading(&self) -> bool {
+        self.reading.is_some() || self.outcome.iter().any(|outcome| outcome.reading.is_some())
+    }
+
+    pub(super) fn expects_a_failure(&self) -> bool {
+        self.failure.is_some() || self.outcome.iter().any(|outcome| outcome.failure.is_some())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -154,7 +184,11 @@ pub(super) struct FixtureFile {
 
 /// Reads a fixture file.
 pub(super) fn parse(text: &str) -> Result<FixtureFile, String> {
-    let File { mut defaults, case: mut cases } = toml::from_str(text).map_err(|error| error.to_string())?;
+    let File { mut defaults, case: mut cases } = toml::from_str(text).map_err(|error: toml::de::Error| {
+        // Its whole text also shows the place.
+        let suggested = with_suggestion(error.message());
+        format!("{}{}", error.to_string().trim_end(), suggested.trim_start_matches(error.message()))
+    })?;
     let file_source = defaults.source.take().unwrap_or_else(|| MADE_UP.to_owned());
     let written = defaults.exchange.iter_mut().chain(cases.iter_mut().flat_map(|case| &mut case.exchange));
     let sources =

@@ -30,8 +30,9 @@ impl Parts {
         let mut requests = case.exchange.iter().filter_map(|exchange| exchange.request.as_ref());
         self.request |= requests.any(|request| counts(&request.source));
         if case.exchange.last().is_some_and(|exchange| counts(&exchange.source)) {
-            self.success |= case.reading.is_some();
-            self.error |= case.failure.is_some();
+            self.success |= case.expects_a_reading();
+            // A SIM that is absent from an answer about many is no error of the operator.
+            self.error |= case.expects_a_failure() && !case.expects_a_reading();
         }
     }
 }

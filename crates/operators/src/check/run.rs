@@ -1,21 +1,36 @@
 //! Runs a fixture case through the engine and compares the outcome with what the case expects.
 
-use super::case::{Case, ExpectedBundle, ExpectedReading};
+use super::case::{Case, ExpectedBundle, ExpectedFailure, ExpectedReading};
 use super::server::FixtureServer;
 use crate::definition::Definition;
-use crate::engine::{NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use crate::engine::{CallGate, CallKind, NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use simgauge_domain::reading::{Bundle, Period, Reading};
 use simgauge_domain::time::UnixMs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Notes for how long no further call may begin.
+#[derive(Default)]
+struct RestGate(Mutex<Option<Duration>>);
+
+impl CallGate for RestGate {
+    fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
+        NoGate.admit(kind, iccid)
+    }
+
+    fn rest(&self, wait: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wait);
+    }
+}
 
 /// Runs one case through the engine, over a socket. Returns every difference.
 pub(super) async fn run(definition: &Arc<Definition>, case: &Case) -> Vec<String> {
     let mut differences = Vec::new();
-    match read(definition, case, &mut differences).await {
-        Ok(outcome) => compare(case, &outcome, &mut differences),
-        Err(problem) => differences.push(problem),
+    if let Err(problem) = read(definition, case, &mut differences).await {
+        differences.push(problem);
     }
     differences
 }
@@ -24,7 +39,7 @@ async fn read(
     definition: &Arc<Definition>,
     case: &Case,
     differences: &mut Vec<String>,
-) -> Result<Result<Reading, ReadError>, String> {
+) -> Result<(), String> {
     let server = FixtureServer::start(case.exchange.clone()).await.map_err(|error| error.to_string())?;
     let now = instant(case.now.as_deref().unwrap_or("2026-05-08T10:00:00Z"))?;
     let secrets = case.secrets.iter().map(|(name, value)| (name.clone(), SecretString::from(value.as_str())));
@@ -38,14 +53,51 @@ async fn read(
     };
     let operator = Operator::new(Arc::clone(definition), account, Arc::new(move || now))
         .map_err(|error| error.to_string())?;
-    let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
-    let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &NoGate).await;
+    let gate = RestGate::default();
+    if case.iccids.is_empty() {
+        let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
+        let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &gate).await;
+        compare(case.reading.as_ref(), case.failure.as_ref(), &outcome, differences);
+    } else {
+        read_many(&operator, case, &gate, differences).await;
+    }
+    let rest = gate.0.into_inner().unwrap_or_else(PoisonError::into_inner).map(|wait| wait.as_secs());
+    if rest != case.rest_seconds {
+        let wanted = case.rest_seconds;
+        differences.push(format!("the rest that headers ask for is {rest:?} seconds instead of {wanted:?}"));
+    }
     differences.extend(server.finish().await);
-    Ok(outcome)
+    Ok(())
 }
 
-fn compare(case: &Case, outcome: &Result<Reading, ReadError>, differences: &mut Vec<String>) {
-    match (outcome, &case.reading, &case.failure) {
+async fn read_many(operator: &Operator, case: &Case, gate: &dyn CallGate, differences: &mut Vec<String>) {
+    if operator.definition().many().is_none() {
+        differences.push("the case has `iccids`, but the definition has no `[many]`".into());
+    }
+    if case.outcome.len() != case.iccids.len() {
+        differences.push("a case has an `outcome` for each of its `iccids`".into());
+    }
+    let profiles: Vec<ProfileRef<'_>> =
+        case.iccids.iter().map(|iccid| ProfileRef { iccid, eid: None }).collect();
+    let readings = operator.read_many(&profiles, gate).await;
+    for (wanted, read) in case.outcome.iter().zip(&readings.outcomes) {
+        let mut own = Vec::new();
+        compare(wanted.reading.as_ref(), wanted.failure.as_ref(), &read.outcome, &mut own);
+        differences.extend(own.into_iter().map(|difference| format!("{}: {difference}", read.iccid)));
+    }
+    if readings.ignored != case.ignored {
+        let (ignored, wanted) = (readings.ignored, case.ignored);
+        differences.push(format!("{ignored} elements are about other SIMs instead of {wanted}"));
+    }
+}
+
+fn compare(
+    reading: Option<&ExpectedReading>,
+    failure: Option<&ExpectedFailure>,
+    outcome: &Result<Reading, ReadError>,
+    differences: &mut Vec<String>,
+) {
+    match (outcome, reading, failure) {
         (Ok(reading), Some(wanted), None) => match expected(wanted) {
             Ok(wanted) if wanted == *reading => {}
             Ok(wanted) => differences.push(format!("the reading is {reading:?} instead of {wanted:?}")),

@@ -1,15 +1,18 @@
 //! Compiles a file's parts into a definition's plans.
 
-use super::auth;
+use super::answer::{self, Parts};
 use super::compile::Compiler;
 use super::plan::{
-    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, Named, PeriodPlan, ResetFormat, RulePlan, StatusPlan,
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, ManyPlan, Named, RemainingPlan, ResetFormat, RulePlan,
     StepPlan,
 };
-use super::raw::{Only, RawAnswer, RawDefinition, RawErrors, RawStep, Text};
+use super::raw::{Only, RawDefinition, RawErrors, RawLimits, RawRemaining, RawReset, RawStep, Text};
+use super::{auth, many};
+use crate::nearest::did_you_mean;
 use crate::template::{Place, Template};
-use simgauge_domain::limits::Limits;
-use std::collections::{BTreeMap, BTreeSet};
+use simgauge_domain::failure::FailureKind;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// More steps than any operator needs.
 const MAX_STEPS: usize = 4;
@@ -17,8 +20,10 @@ const MAX_STEPS: usize = 4;
 pub(super) struct Compiled {
     pub(super) base_url: Option<Template>,
     pub(super) values: Named,
+    pub(super) remaining: Vec<RemainingPlan>,
     pub(super) auth: AuthPlan,
     pub(super) steps: Vec<StepPlan>,
+    pub(super) many: Option<ManyPlan>,
     pub(super) answer: AnswerPlan,
     pub(super) errors: ErrorsPlan,
 }
@@ -40,14 +45,19 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     if raw.steps.is_empty() || raw.steps.len() > MAX_STEPS {
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
     }
-    check_limits(compiler, raw);
+    let remaining = limits(compiler, raw);
     check_kinds(compiler, raw);
-    let mut names = BTreeSet::from(["login"]);
+    let logins = auth::login_names(&raw.auth);
+    let mut names: BTreeSet<&str> = logins.iter().map(|name| name.get_ref().as_str()).collect();
+    names.extend([auth::LOGIN, many::STEP]);
     for step in &raw.steps {
         if !names.insert(step.name.get_ref().as_str()) {
-            compiler.problem(&step.name.span(), "steps have names of their own, and none is called `login`");
+            let message = "steps have names of their own, and none is called `login`, `many` or as a log-in";
+            compiler.problem(&step.name.span(), message);
         }
     }
+    // Before the steps, whose captures it does not have.
+    let many = raw.many.as_ref().and_then(|many| many::compile(compiler, many, &raw.answer));
     let steps = raw.steps.iter().filter_map(|raw| step(compiler, raw)).collect();
     if !raw.accepts_eid
         && let Some(step) = raw.steps.iter().find(|step| step.only == Some(Only::Eid))
@@ -55,9 +65,10 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
         compiler.problem(&step.name.span(), "a step is only for EIDs, but `accepts_eid` is not set");
     }
     let finds = raw.steps.iter().any(|step| step.find.is_some());
-    let answer = answer(compiler, &raw.answer, finds);
-    let errors = errors(compiler, &raw.errors, &raw.steps);
-    Some(Compiled { base_url, values, auth, steps, answer: answer?, errors })
+    answer::check_identity(compiler, &raw.answer, finds);
+    let answer = answer::compile(compiler, &Parts::of(&raw.answer));
+    let errors = errors(compiler, raw, &logins);
+    Some(Compiled { base_url, values, remaining, auth, steps, many, answer: answer?, errors })
 }
 
 /// A default has to be one of the values that there are, and is either known or a guess.
@@ -75,13 +86,35 @@ fn check_settings(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
 }
 
 /// A limit of zero would make a lane wait for ever.
-fn check_limits(compiler: &mut Compiler<'_>, raw: &RawDefinition) {
-    let Some(limits) = &raw.limits else { return };
-    let Limits { buckets, max_concurrent, .. } = limits.get_ref();
+fn limits(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> Vec<RemainingPlan> {
+    let Some(limits) = &raw.limits else { return Vec::new() };
+    let RawLimits { buckets, max_concurrent, remaining, .. } = limits.get_ref();
     if *max_concurrent == 0 || buckets.iter().any(|bucket| bucket.limit == 0 || bucket.per_seconds == 0) {
         let message = "`max_concurrent`, and `limit` and `per_seconds` of a bucket, are at least 1";
         compiler.problem(&limits.span(), message);
     }
+    remaining.iter().map(|raw| self::remaining(compiler, raw)).collect()
+}
+
+fn remaining(compiler: &mut Compiler<'_>, raw: &RawRemaining) -> RemainingPlan {
+    if raw.reset.is_none() && raw.window_seconds.is_none() {
+        let message = "say when there are new calls: by a `reset` header or `window_seconds`";
+        compiler.problem(&raw.header.span(), message);
+    }
+    RemainingPlan {
+        header: compiler.header_name(&raw.header),
+        reset: raw.reset.as_ref().map(|reset| self::reset(compiler, reset)),
+        window: raw.window_seconds.map(|seconds| Duration::from_secs(seconds.get().into())),
+    }
+}
+
+/// A header with a time.
+fn reset(compiler: &mut Compiler<'_>, raw: &RawReset) -> (String, ResetFormat) {
+    let format = match raw.format.get_ref().as_str() {
+        "seconds" => ResetFormat::SecondsFromNow,
+        _ => ResetFormat::Date(compiler.format(&raw.format)),
+    };
+    (compiler.header_name(&raw.name), format)
 }
 
 /// The other kinds are ends of refreshes without an attempt.
@@ -116,69 +149,55 @@ fn step(compiler: &mut Compiler<'_>, raw: &RawStep) -> Option<StepPlan> {
     })
 }
 
-fn answer(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) -> Option<AnswerPlan> {
-    if raw.identity.is_none() && !finds && !raw.names_no_card {
-        compiler.problem(
-            &raw.used.add.span(),
-            "say how an answer names its card (`identity`, or a step with `find`), \
-             or that it `names_no_card`",
-        );
-    }
-    let identity = compiler.optional_program(raw.identity.as_ref());
-    let used = compiler.amount(&raw.used);
-    let total = raw.total.as_ref().and_then(|total| compiler.amount(total));
-    let period = PeriodPlan {
-        kind: raw.period.kind,
-        kind_from: compiler.optional_program(raw.period.kind_from.as_ref()),
-        key: compiler.optional_program(raw.period.key.as_ref()),
-        start: raw.period.start.as_ref().and_then(|date| compiler.date(date)),
-        end: raw.period.end.as_ref().and_then(|date| compiler.date(date)),
-        zone: compiler.zone(raw.period.zone.as_ref()),
-    };
-    let status = raw.status.as_ref().and_then(|status| {
-        let map: BTreeMap<_, _> =
-            status.map.iter().map(|(name, status)| (name.to_lowercase(), *status)).collect();
-        if map.len() < status.map.len() {
-            compiler.problem(&status.from.span(), "two names of the map differ in letter case alone");
-        }
-        Some(StatusPlan { from: compiler.program(&status.from)?, map })
-    });
-    Some(AnswerPlan {
-        identity,
-        used: used?,
-        total,
-        unlimited: compiler.optional_program(raw.unlimited.as_ref()),
-        period,
-        as_of: raw.as_of.as_ref().and_then(|date| compiler.date(date)),
-        status,
-        bundles: raw.bundles.as_ref().and_then(|bundles| compiler.bundles(bundles)),
-    })
-}
-
-fn errors(compiler: &mut Compiler<'_>, raw: &RawErrors, steps: &[RawStep]) -> ErrorsPlan {
-    let reset_header = raw.reset_header.as_ref().map(|reset| {
-        let format = match reset.format.get_ref().as_str() {
-            "seconds" => ResetFormat::SecondsFromNow,
-            _ => ResetFormat::Date(compiler.format(&reset.format)),
-        };
-        (reset.name.get_ref().to_ascii_lowercase(), format)
-    });
-    let is_step = |name: &Text| {
-        name.get_ref() == "login" || steps.iter().any(|step| step.name.get_ref() == name.get_ref())
-    };
+fn errors(compiler: &mut Compiler<'_>, of: &RawDefinition, logins: &[Text]) -> ErrorsPlan {
+    let raw: &RawErrors = &of.errors;
+    let reset_header = raw.reset_header.as_ref().map(|raw| reset(compiler, raw));
     let rules = raw.rules.iter().map(|rule| {
-        if let Some(step) = rule.step.as_ref().filter(|step| !is_step(step)) {
-            compiler.problem(&step.span(), format!("there is no step `{}`", step.get_ref()));
-        }
+        let steps = rule.step.as_ref().map(|step| concerned(compiler, step, of, logins));
         RulePlan {
             status: rule.status.clone(),
             when: compiler.optional_program(rule.when.as_ref()),
-            step: rule.step.as_ref().map(|step| step.get_ref().clone()),
+            steps: steps.unwrap_or_default(),
             kind: rule.kind,
+            login: rule.login.as_ref().and_then(|login| ended_login(compiler, login, rule.kind, logins)),
             detail: rule.detail.clone(),
             retry_after: compiler.optional_program(rule.retry_after.as_ref()),
         }
     });
     let rules = rules.collect();
     ErrorsPlan { code: compiler.optional_program(raw.code.as_ref()), reset_header, rules }
+}
+
+/// The names that a rule for `step` is for.
+fn concerned(compiler: &mut Compiler<'_>, step: &Text, of: &RawDefinition, logins: &[Text]) -> Vec<String> {
+    let name = step.get_ref();
+    if name == auth::LOGIN && !logins.is_empty() {
+        return logins.iter().map(|login| login.get_ref().clone()).collect();
+    }
+    let named = of.steps.iter().map(|step| &step.name).chain(logins).map(|name| name.get_ref().as_str());
+    let many = of.many.as_ref().map(|_| many::STEP);
+    let names: Vec<&str> = named.chain([auth::LOGIN]).chain(many).collect();
+    if !names.contains(&name.as_str()) {
+        let near = did_you_mean(name, names);
+        compiler.problem(&step.span(), format!("there is no step `{name}`{near}"));
+    }
+    vec![name.clone()]
+}
+
+/// Which log-in has ended, by a rule that names it.
+fn ended_login(
+    compiler: &mut Compiler<'_>,
+    login: &Text,
+    kind: FailureKind,
+    logins: &[Text],
+) -> Option<usize> {
+    if kind != FailureKind::TokenExpired {
+        compiler.problem(&login.span(), "`login` says which log-in has ended: only for `token_expired`");
+    }
+    let index = logins.iter().position(|name| name.get_ref() == login.get_ref());
+    if index.is_none() {
+        let near = did_you_mean(login.get_ref(), logins.iter().map(|name| name.get_ref().as_str()));
+        compiler.problem(&login.span(), format!("there is no log-in `{}`{near}", login.get_ref()));
+    }
+    index
 }

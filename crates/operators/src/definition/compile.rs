@@ -5,6 +5,7 @@ use super::plan::{AmountPlan, BasePlan, BodyPlan, BundlesPlan, CapturePlan, Date
 use super::raw::{RawAmount, RawBase, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
 use crate::jq::{Program, Purpose};
+use crate::nearest::did_you_mean;
 use crate::template::{self, AccountValues, Place, Template, Templates};
 use crate::units::{Base, Unit};
 use jiff::tz::TimeZone;
@@ -32,6 +33,9 @@ const ALWAYS: [&str; 11] = [
     "range",
 ];
 
+/// Those of them that a call about many SIMs does not have.
+const OF_ONE_SIM: [&str; 4] = ["iccid", "iccid19", "iccid20", "eid"];
+
 /// Compiles one definition's texts.
 pub(crate) struct Compiler<'s> {
     source: &'s str,
@@ -40,11 +44,19 @@ pub(crate) struct Compiler<'s> {
     /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place of
     /// the file.
     pub(crate) known: BTreeSet<String>,
+    /// Whether the current template is of a call about one SIM.
+    pub(crate) one_sim: bool,
 }
 
 impl<'s> Compiler<'s> {
     pub(crate) fn new(source: &'s str) -> Self {
-        Self { source, templates: Templates::new(), problems: Vec::new(), known: BTreeSet::new() }
+        Self {
+            source,
+            templates: Templates::new(),
+            problems: Vec::new(),
+            known: BTreeSet::new(),
+            one_sim: true,
+        }
     }
 
     pub(crate) fn problem(&mut self, span: &Range<usize>, message: impl Into<String>) {
@@ -84,23 +96,35 @@ impl<'s> Compiler<'s> {
             let mut parts = variable.split('.');
             let root = parts.next().unwrap_or_default();
             let message = match (root, parts.next()) {
+                _ if !self.one_sim && OF_ONE_SIM.contains(&root) => {
+                    "a call about many SIMs has `iccids` in place of these".to_owned()
+                }
                 _ if ALWAYS.contains(&root) || self.known.contains(root) => continue,
                 ("secret" | "setting" | "login" | "capture" | "value", Some(name)) => {
                     if self.known.contains(&format!("{root}.{name}")) {
                         continue;
                     }
-                    match root {
+                    let message = match root {
                         "secret" => format!("`secret.{name}` is not declared under [secrets]"),
                         "setting" => format!("`setting.{name}` is not declared under [settings]"),
                         "login" => format!("the log-in captures no `{name}`"),
                         "value" => format!("`value.{name}` is not declared under [values]"),
                         _ => format!("no earlier step captures `{name}`"),
-                    }
+                    };
+                    let prefix = format!("{root}.");
+                    let names = self.known.iter().filter_map(|known| known.strip_prefix(&prefix));
+                    message + &did_you_mean(name, names)
                 }
                 ("secret" | "setting" | "login" | "capture" | "value", None) => {
                     format!("write `{root}.name`")
                 }
-                _ => format!("templates know no `{root}`"),
+                _ => {
+                    let roots = ["secret", "setting", "login", "capture", "value"];
+                    format!(
+                        "templates know no `{root}`{}",
+                        did_you_mean(root, ALWAYS.into_iter().chain(roots))
+                    )
+                }
             };
             let within = text.get_ref().find(root).unwrap_or(0);
             self.problem_at(inside(self.source, &text.span(), text.get_ref(), within), message);
@@ -119,7 +143,11 @@ impl<'s> Compiler<'s> {
         };
         let (login, capture) = (named("login"), named("capture"));
         let made_up = template::values(&account, TRIAL_ICCID, Some(TRIAL_ICCID), UnixMs(0), &login, &capture);
-        let made_up = minijinja::context! { params => "", body => "", value => named("value"), ..made_up };
+        let made_up = minijinja::context! {
+            params => "", body => "", value => named("value"),
+            iccids => vec![TRIAL_ICCID], page => 1, cursor => "1",
+            ..made_up
+        };
         if let Some((detail, within)) = self.templates.trial(template, &made_up) {
             let at = inside(self.source, &text.span(), text.get_ref(), within);
             self.problem_at(at, format!("the template does not compile: {detail}"));
@@ -141,6 +169,15 @@ impl<'s> Compiler<'s> {
             }
         }
         self.named(texts, Place::Plain)
+    }
+
+    /// The name of an answer's header.
+    pub(crate) fn header_name(&mut self, text: &Text) -> String {
+        let name = text.get_ref();
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            self.problem(&text.span(), format!("`{name}` is not a header's name"));
+        }
+        name.to_ascii_lowercase()
     }
 
     pub(crate) fn program(&mut self, text: &Text) -> Option<Program> {
@@ -230,7 +267,7 @@ impl<'s> Compiler<'s> {
             .filter_map(|(name, capture)| {
                 let plan = match (&capture.body, &capture.header) {
                     (Some(body), None) => CapturePlan::Body(self.program(body)?),
-                    (None, Some(header)) => CapturePlan::Header(header.get_ref().to_ascii_lowercase()),
+                    (None, Some(header)) => CapturePlan::Header(self.header_name(header)),
                     _ => {
                         self.problem(
                             &owner.span(),

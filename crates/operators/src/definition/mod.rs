@@ -1,25 +1,27 @@
 //! Operator definitions: parsed, checked and compiled once, then run.
 
+mod answer;
 mod auth;
 mod build;
 mod compile;
 mod error;
+pub(crate) mod many;
 pub(crate) mod plan;
 pub(crate) mod raw;
 
 pub use error::{DefinitionError, Problem};
 pub use raw::{Evidence, Fact};
 
+use crate::nearest::with_suggestion;
 use crate::template::{Template, Templates};
 use build::Compiled;
 use compile::Compiler;
 use error::position;
-use plan::{AnswerPlan, AuthPlan, ErrorsPlan, Named, StepPlan};
-use raw::{RawDefinition, RawSetting};
+use plan::{AnswerPlan, AuthPlan, ErrorsPlan, ManyPlan, Named, RemainingPlan, StepPlan};
+use raw::{AnswerFormat, Only, RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use toml::Spanned;
 
 /// The limits of an operator whose documentation states none.
 #[must_use]
@@ -56,6 +58,15 @@ pub struct Question {
     pub assumed: String,
 }
 
+/// What reading many SIMs in one call is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Many {
+    /// The most SIMs of one call. `None`: a call lists every SIM of the account, one page after the other.
+    pub ids: Option<usize>,
+    /// How old usage can be that is read so. It can be older than that of a call about one SIM.
+    pub declared_lag_seconds: Option<u64>,
+}
+
 /// The name under which an account says when billing cycles begin.
 pub const BILLING_DAY: &str = "billing_day";
 
@@ -76,11 +87,14 @@ pub struct Definition {
     secrets: BTreeMap<String, String>,
     identifying: BTreeSet<String>,
     pub(crate) allow_http: bool,
+    pub(crate) answer_format: AnswerFormat,
     pub(crate) templates: Templates,
     pub(crate) base_url: Option<Template>,
     pub(crate) values: Named,
+    pub(crate) remaining: Vec<RemainingPlan>,
     pub(crate) auth: AuthPlan,
     pub(crate) steps: Vec<StepPlan>,
+    pub(crate) many: Option<ManyPlan>,
     pub(crate) answer: AnswerPlan,
     pub(crate) errors: ErrorsPlan,
 }
@@ -100,13 +114,15 @@ impl Definition {
         let failed = |problems| DefinitionError { source_name: source_name.to_owned(), problems };
         let raw: RawDefinition = toml::from_str(toml).map_err(|error| {
             let (line, column) = position(toml, error.span().map_or(0, |span| span.start));
-            failed(vec![Problem { line, column, message: error.message().to_owned() }])
+            failed(vec![Problem { line, column, message: with_suggestion(error.message()) }])
         })?;
         let mut compiler = Compiler::new(toml);
         let compiled = build::compile_all(&mut compiler, &raw);
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
-            Some(Compiled { base_url, values, auth, steps, answer, errors }) if problems.is_empty() => {
+            Some(Compiled { base_url, values, remaining, auth, steps, many, answer, errors })
+                if problems.is_empty() =>
+            {
                 Ok(Self {
                     identifying: identifying(&raw),
                     name: raw.name.into_inner(),
@@ -115,7 +131,7 @@ impl Definition {
                     sources: raw.sources,
                     evidence: raw.evidence,
                     facts: raw.facts,
-                    limits: raw.limits.map_or_else(default_limits, Spanned::into_inner),
+                    limits: raw.limits.map_or_else(default_limits, |limits| limits.into_inner().into()),
                     declared_lag_seconds: raw.declared_lag_seconds,
                     freshness: raw.freshness,
                     accepts_eid: raw.accepts_eid,
@@ -123,17 +139,22 @@ impl Definition {
                     settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
                     secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
                     allow_http: raw.allow_http,
+                    answer_format: raw.answer_format,
                     templates,
                     base_url,
                     values,
+                    remaining,
                     auth,
                     steps,
+                    many,
                     answer,
                     errors,
                 })
             }
             _ => {
                 problems.sort_by_key(|problem| (problem.line, problem.column));
+                // What `[many]` takes from `[answer]` is compiled twice.
+                problems.dedup();
                 Err(failed(problems))
             }
         }
@@ -184,6 +205,22 @@ impl Definition {
     #[must_use]
     pub fn calls_per_reading(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The steps of a reading, by name: of a card that is read by its EID, or by its ICCID.
+    pub fn step_names(&self, by_eid: bool) -> impl Iterator<Item = &str> {
+        let left_out = if by_eid { Only::Iccid } else { Only::Eid };
+        let steps = self.steps.iter().filter(move |step| step.only != Some(left_out));
+        steps.map(|step| step.name.as_str())
+    }
+
+    /// How many SIMs are read in one call. `None` where it takes a call for each.
+    #[must_use]
+    pub fn many(&self) -> Option<Many> {
+        self.many.as_ref().map(|plan| Many {
+            ids: plan.ids,
+            declared_lag_seconds: plan.declared_lag_seconds.or(self.declared_lag_seconds),
+        })
     }
 
     /// How old usage can be by the operator's own word. `None` where nothing is known.

@@ -1,7 +1,8 @@
 //! A compiled definition, as the engine runs it.
 
-use super::raw::{Algorithm, Method, Only, ParameterPlace, SignOutput, SignPlace};
+use super::raw::{Absent, Method, Only, ParameterPlace, SignPlace};
 use crate::dates::DateFormat;
+use crate::hash::{Algorithm, Output};
 use crate::jq::Program;
 use crate::template::Template;
 use crate::units::{Base, Unit};
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::{PeriodKind, ProfileStatus};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Named templates, in the order they are sent.
 pub(crate) type Named = Vec<(String, Template)>;
@@ -18,7 +20,8 @@ pub(crate) struct AuthPlan {
     pub(crate) basic: Option<(Template, Template)>,
     pub(crate) headers: Named,
     pub(crate) query: Named,
-    pub(crate) login: Option<LoginPlan>,
+    /// In the order in which they are made.
+    pub(crate) logins: Vec<LoginPlan>,
     pub(crate) sign: Option<SignPlan>,
 }
 
@@ -52,6 +55,7 @@ pub(crate) enum CapturePlan {
 
 #[derive(Debug)]
 pub(crate) struct LoginPlan {
+    pub(crate) name: String,
     pub(crate) request: RequestPlan,
     pub(crate) success: Option<Program>,
     pub(crate) capture: Vec<(String, CapturePlan)>,
@@ -61,6 +65,14 @@ pub(crate) struct LoginPlan {
     pub(crate) send_headers: Named,
     pub(crate) send_query: Named,
     pub(crate) pause_after_refusal_seconds: u64,
+    pub(crate) lock_out: Option<LockOutPlan>,
+}
+
+/// The operator locks a user after too many refused log-ins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockOutPlan {
+    pub(crate) stop_after: u32,
+    pub(crate) pause: Duration,
 }
 
 #[derive(Debug)]
@@ -74,7 +86,7 @@ pub(crate) struct SignPlan {
     pub(crate) string: Option<Template>,
     pub(crate) algorithm: Algorithm,
     pub(crate) key: Option<Template>,
-    pub(crate) output: SignOutput,
+    pub(crate) output: Output,
     pub(crate) place: SignPlace,
     pub(crate) name: String,
 }
@@ -178,6 +190,14 @@ pub(crate) struct ErrorsPlan {
     pub(crate) rules: Vec<RulePlan>,
 }
 
+/// Headers by which an answer says that no calls are left.
+#[derive(Debug)]
+pub(crate) struct RemainingPlan {
+    pub(crate) header: String,
+    pub(crate) reset: Option<(String, ResetFormat)>,
+    pub(crate) window: Option<Duration>,
+}
+
 #[derive(Debug)]
 pub(crate) enum ResetFormat {
     Date(DateFormat),
@@ -188,8 +208,49 @@ pub(crate) enum ResetFormat {
 pub(crate) struct RulePlan {
     pub(crate) status: Vec<u16>,
     pub(crate) when: Option<Program>,
-    pub(crate) step: Option<String>,
+    /// Steps and log-ins. Any where it is empty.
+    pub(crate) steps: Vec<String>,
     pub(crate) kind: FailureKind,
+    /// The log-in that has ended.
+    pub(crate) login: Option<usize>,
     pub(crate) detail: Option<String>,
     pub(crate) retry_after: Option<Program>,
+}
+
+/// How many SIMs are read in one call.
+#[derive(Debug)]
+pub(crate) struct ManyPlan {
+    /// The most ICCIDs of one call. `None`: a call lists all SIMs there are.
+    pub(crate) ids: Option<usize>,
+    pub(crate) pages: Option<PagesPlan>,
+    pub(crate) step: StepPlan,
+    pub(crate) each: Program,
+    pub(crate) key: Program,
+    pub(crate) several_by: Option<Program>,
+    pub(crate) shaped: Option<Program>,
+    pub(crate) absent: Absent,
+    pub(crate) refused: Option<Program>,
+    pub(crate) declared_lag_seconds: Option<u64>,
+    /// The definition's own where nothing of it is replaced.
+    pub(crate) answer: Option<AnswerPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PagesPlan {
+    pub(crate) next: NextPage,
+    pub(crate) last: Option<Program>,
+    /// Parameters of every call but the first.
+    pub(crate) query: Named,
+    /// A listing with more pages is cut.
+    pub(crate) most: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum NextPage {
+    /// The next number. The first one is given.
+    Number(u64),
+    /// What the answer says is sent with the next call.
+    Cursor(Program),
+    /// The answer says the next call's address.
+    Link(Program),
 }

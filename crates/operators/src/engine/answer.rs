@@ -1,4 +1,6 @@
+use crate::definition::raw::AnswerFormat;
 use crate::json;
+use crate::xml::{self, XmlError};
 use jaq_json::Val;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
@@ -7,15 +9,31 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: HeaderMap,
     pub(crate) text: String,
-    /// The body as JSON. `None` where it is not JSON.
+    /// The body as JSON. `None` where it is not JSON, or XML where that is read.
     pub(crate) body: Option<Val>,
+    /// Why it is no XML, where it would be read.
+    pub(crate) not_xml: Option<XmlError>,
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8]) -> Self {
-        let text = json::text(bytes, charset(&headers).as_deref());
-        let body = json::parse(&text);
-        Self { status, headers, text, body }
+    pub(super) fn new(status: u16, headers: HeaderMap, bytes: &[u8], format: AnswerFormat) -> Self {
+        let charset = charset(&headers).or_else(|| match format {
+            AnswerFormat::Json => None,
+            AnswerFormat::Xml => xml::charset(bytes),
+        });
+        let text = json::text(bytes, charset.as_deref());
+        let is_xml = format == AnswerFormat::Xml && text.trim_start().starts_with('<');
+        let (body, not_xml) = match is_xml.then(|| xml::parse(&text)) {
+            None => (json::parse(&text), None),
+            Some(Ok(value)) => (Some(value), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        Self { status, headers, text, body, not_xml }
+    }
+
+    /// A part of an answer, as if it were a whole one.
+    pub(super) fn part(status: u16, body: Val) -> Self {
+        Self { status, headers: HeaderMap::new(), text: String::new(), body: Some(body), not_xml: None }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -1,11 +1,11 @@
 //! Decides whether an answer is a failure, and of which kind: by the definition's rules first, then by HTTP.
 
+use super::allowance;
 use super::answer::Answer;
 use super::error::{ReadError, sentence};
-use crate::definition::plan::{ErrorsPlan, ResetFormat};
+use crate::definition::plan::ErrorsPlan;
 use crate::jq::{Globals, Program, text_of};
 use jaq_json::Val;
-use jiff::tz::TimeZone;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::time::Duration;
@@ -19,8 +19,8 @@ pub(super) struct AnswerCheck<'a> {
     /// The step's name, or `login`.
     pub(super) step: &'a str,
     pub(super) success: Option<&'a Program>,
-    /// Whether an HTTP 401 can mean that our log-in has expired.
-    pub(super) logged_in: bool,
+    /// How many log-ins the request went with. An HTTP 401 can mean that the last one has ended.
+    pub(super) logins: usize,
     pub(super) needs_body: bool,
     pub(super) now: UnixMs,
 }
@@ -31,13 +31,14 @@ impl AnswerCheck<'_> {
     pub(super) fn check(&self, answer: &Answer) -> Result<(), ReadError> {
         let body = answer.body_or_null();
         for rule in &self.errors.rules {
-            let concerns = rule.step.as_ref().is_none_or(|step| step == self.step)
+            let concerns = (rule.steps.is_empty() || rule.steps.iter().any(|step| step == self.step))
                 && (rule.status.is_empty() || rule.status.contains(&answer.status))
                 && rule.when.as_ref().is_none_or(|when| when.holds(body, self.globals));
             if concerns {
                 let wait = rule.retry_after.as_ref().and_then(|from| self.seconds(from, body));
                 let detail = rule.detail.as_deref().unwrap_or(sentence(rule.kind));
-                return Err(self.error(rule.kind, detail, answer, wait));
+                let error = self.error(rule.kind, detail, answer, wait);
+                return Err(ReadError { ended_login: rule.login.or(error.ended_login), ..error });
             }
         }
         match self.by_status(answer) {
@@ -61,7 +62,7 @@ impl AnswerCheck<'_> {
                 let detail = "The operator answered with a redirect; redirects are not followed.";
                 return Some((FailureKind::BadAnswer, detail));
             }
-            401 if self.logged_in => FailureKind::TokenExpired,
+            401 if self.logins > 0 => FailureKind::TokenExpired,
             401 | 403 => FailureKind::Auth,
             404 if answer.body.is_none() && !answer.text.trim().is_empty() => {
                 // The whole path is unknown, not the SIM.
@@ -80,12 +81,14 @@ impl AnswerCheck<'_> {
 
     fn not_json(&self, answer: &Answer) -> ReadError {
         let text = answer.text.trim_start();
-        let detail = if text.is_empty() {
-            "The operator's answer is empty."
+        let detail = if let Some(error) = answer.not_xml {
+            error.to_string()
+        } else if text.is_empty() {
+            "The operator's answer is empty.".to_owned()
         } else if text.starts_with('<') {
-            "The operator answered with a web page instead of JSON; the base URL may be wrong."
+            "The operator answered with a web page instead of JSON; the base URL may be wrong.".to_owned()
         } else {
-            "The operator's answer is not JSON."
+            "The operator's answer is not JSON.".to_owned()
         };
         ReadError::bad_answer(detail).with_status(answer.status)
     }
@@ -105,7 +108,8 @@ impl AnswerCheck<'_> {
         };
         let waits = matches!(kind, FailureKind::RateLimited | FailureKind::Temporary);
         let retry_after = waits.then(|| self.retry_after(answer).or(rule_wait)).flatten();
-        ReadError { kind, detail, retry_after, http_status: Some(answer.status) }
+        let ended_login = self.logins.checked_sub(1).filter(|_| kind == FailureKind::TokenExpired);
+        ReadError { kind, detail, retry_after, http_status: Some(answer.status), ended_login }
     }
 
     fn seconds(&self, from: &Program, body: &Val) -> Option<Duration> {
@@ -115,25 +119,20 @@ impl AnswerCheck<'_> {
 
     /// `Retry-After` in seconds or as a date, otherwise the definition's own header.
     fn retry_after(&self, answer: &Answer) -> Option<Duration> {
-        let until = |at: UnixMs| at.since(self.now);
         if let Some(value) = answer.header("retry-after") {
             let value = value.trim();
             let wait = match value.parse() {
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
                 Err(_) => jiff::fmt::rfc2822::parse(value)
                     .ok()
-                    .map(|at| until(UnixMs(at.timestamp().as_millisecond()))),
+                    .map(|at| UnixMs(at.timestamp().as_millisecond()).since(self.now)),
             };
             if wait.is_some() {
                 return wait;
             }
         }
         let (name, format) = self.errors.reset_header.as_ref()?;
-        let value = answer.header(name)?;
-        match format {
-            ResetFormat::SecondsFromNow => value.trim().parse().ok().map(Duration::from_secs),
-            ResetFormat::Date(format) => format.read(value, &TimeZone::UTC).map(until),
-        }
+        allowance::until(answer, name, format, self.now)
     }
 }
 

@@ -14,11 +14,13 @@ pub struct ReadError {
     pub retry_after: Option<Duration>,
     /// The HTTP status, where there was an answer.
     pub http_status: Option<u16>,
+    /// Where it is that a log-in has ended: which of the definition's.
+    pub(crate) ended_login: Option<usize>,
 }
 
 impl ReadError {
     pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, http_status: None }
+        Self { kind, detail: detail.into(), retry_after: None, http_status: None, ended_login: None }
     }
 
     /// With the kind's own sentence.

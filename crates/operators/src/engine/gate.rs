@@ -1,5 +1,6 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallKind {
@@ -11,6 +12,14 @@ pub enum CallKind {
 pub trait CallGate: Send + Sync {
     /// Waits until the call may be made. The returned permit is dropped when the answer is complete.
     fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>>;
+
+    /// The same for one call about all of these SIMs.
+    fn admit_many<'a>(&'a self, kind: CallKind, iccids: &'a [String]) -> BoxFuture<'a, Box<dyn Send>> {
+        self.admit(kind, iccids.first().map_or("", String::as_str))
+    }
+
+    /// The operator says that no calls are left: none may begin for so long.
+    fn rest(&self, _wait: Duration) {}
 }
 
 /// Permits every call at once.

@@ -3,7 +3,7 @@
 use super::account::Timeouts;
 use super::answer::Answer;
 use super::error::ReadError;
-use crate::definition::raw::Method;
+use crate::definition::raw::{AnswerFormat, Method};
 use crate::template::RFC3986;
 use percent_encoding::utf8_percent_encode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -63,9 +63,10 @@ pub(crate) async fn send(
     outgoing: &Outgoing,
     time: Duration,
     max_bytes: usize,
+    format: AnswerFormat,
 ) -> Result<Answer, ReadError> {
-    let request = build(outgoing)?;
-    match tokio::time::timeout(time, exchange(client, request, max_bytes)).await {
+    let request = build(outgoing, format)?;
+    match tokio::time::timeout(time, exchange(client, request, max_bytes, format)).await {
         Ok(answer) => answer,
         Err(_) => {
             tokio::time::sleep(ABANDONED_CALL_GRACE).await;
@@ -74,7 +75,7 @@ pub(crate) async fn send(
     }
 }
 
-fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
+fn build(outgoing: &Outgoing, format: AnswerFormat) -> Result<reqwest::Request, ReadError> {
     let mut url = Url::parse(&outgoing.url)
         .map_err(|_| ReadError::bad_request("The request's address could not be made."))?;
     if !outgoing.query.is_empty() {
@@ -88,7 +89,11 @@ fn build(outgoing: &Outgoing) -> Result<reqwest::Request, ReadError> {
     };
     let mut request = reqwest::Request::new(method, url);
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let accept = match format {
+        AnswerFormat::Json => "application/json",
+        AnswerFormat::Xml => "application/xml, text/xml, application/json",
+    };
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
     match outgoing.body {
         Body::None => {}
         Body::Form(_) => {
@@ -116,6 +121,7 @@ async fn exchange(
     client: &reqwest::Client,
     request: reqwest::Request,
     max_bytes: usize,
+    format: AnswerFormat,
 ) -> Result<Answer, ReadError> {
     let mut response = client.execute(request).await.map_err(transport)?;
     let status = response.status().as_u16();
@@ -131,7 +137,7 @@ async fn exchange(
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Answer::new(status, response.headers().clone(), &bytes))
+    Ok(Answer::new(status, response.headers().clone(), &bytes, format))
 }
 
 fn transport(error: reqwest::Error) -> ReadError {

@@ -1,15 +1,12 @@
-//! Log-ins: one at a time, kept until shortly before they expire, renewed at most once in a reading.
+//! Log-ins: made in order, each one at a time, kept until shortly before it expires, renewed at most once in
+//! a reading.
 
-use super::answer::Answer;
-use super::answer_check::AnswerCheck;
-use super::capture::capture;
 use super::connection::Connection;
-use super::error::{ReadError, sentence};
-use super::gate::CallKind;
+use super::error::ReadError;
+use super::lock_out::LockOut;
+use super::login_attempt::{MAX_LIFE_SECONDS, attempt};
 use super::run::Run;
-use crate::definition::plan::{CapturePlan, LoginPlan};
-use crate::jq::{Globals, text_of};
-use base64::Engine as _;
+use crate::definition::plan::LoginPlan;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -20,14 +17,23 @@ use tokio::time::Instant;
 
 /// A log-in is renewed this long before its end, or after nine tenths of a shorter life.
 const RENEW_BEFORE_END: Duration = Duration::from_secs(60);
-/// No log-in is kept for longer, whatever the operator says.
-const MAX_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
 /// What a log-in returned. It has tokens in it, so it has no `Debug`.
 pub(super) struct Session {
-    pub(super) values: BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
     renew_at: UnixMs,
     generation: u64,
+}
+
+/// The log-ins of a reading, in order.
+#[derive(Clone, Default)]
+pub(super) struct Sessions(Vec<Arc<Session>>);
+
+impl Sessions {
+    /// What all of them returned.
+    pub(super) fn values(&self) -> BTreeMap<String, String> {
+        self.0.iter().flat_map(|session| session.values.clone()).collect()
+    }
 }
 
 struct Failed {
@@ -44,20 +50,81 @@ struct State {
     generation: u64,
 }
 
-/// The log-in of one operator account.
+/// One log-in of an operator account.
 #[derive(Default)]
-pub(super) struct Logins {
+struct Login {
     state: Mutex<State>,
+    lock_out: LockOut,
 }
 
+/// The log-ins of one operator account, in the definition's order.
+pub(super) struct Logins(Vec<Login>);
+
 impl Logins {
-    /// A valid log-in other than `stale`. A caller that waits for another caller's attempt shares its
-    /// outcome.
-    pub(super) async fn session(
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Login::default()).collect())
+    }
+
+    /// Log-ins that were never made, for answers that are saved already.
+    pub(super) fn taken_as_made(plans: &[LoginPlan], now: UnixMs) -> Self {
+        let renew_at = now.after(Duration::from_secs(MAX_LIFE_SECONDS));
+        let made = |plan: &LoginPlan| {
+            let values = plan.capture.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+            let session = Some(Arc::new(Session { values, renew_at, generation: 0 }));
+            Login { state: Mutex::new(State { session, ..State::default() }), ..Login::default() }
+        };
+        Self(plans.iter().map(made).collect())
+    }
+
+    /// Valid log-ins. Of `stale`, the one with this index has ended.
+    pub(super) async fn sessions(
         &self,
         connection: &Connection,
-        plan: &LoginPlan,
         run: &mut Run<'_>,
+        stale: Option<(&Sessions, usize)>,
+    ) -> Result<Sessions, ReadError> {
+        let mut ended: Vec<Option<Arc<Session>>> = vec![None; self.0.len()];
+        if let Some((sessions, index)) = stale {
+            ended[index] = sessions.0.get(index).cloned();
+        }
+        let mut sessions = Sessions::default();
+        while let Some(login) = self.0.get(sessions.0.len()) {
+            let index = sessions.0.len();
+            match login.session(connection, index, run, &sessions, ended[index].as_deref()).await {
+                Ok(session) => {
+                    run.mask(session.values.values());
+                    sessions.0.push(session);
+                }
+                // A log-in before this one has ended. Each is renewed once.
+                Err(error) => match error.ended_login.filter(|_| error.kind == FailureKind::TokenExpired) {
+                    Some(earlier) if earlier < index && run.renewed.insert(earlier) => {
+                        ended[earlier] = Some(Arc::clone(&sessions.0[earlier]));
+                        sessions.0.truncate(earlier);
+                    }
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Somebody has looked after the credentials: refused log-ins may be tried again.
+    pub(super) fn forget_refusals(&self) {
+        for login in &self.0 {
+            login.lock_out.forget();
+        }
+    }
+}
+
+impl Login {
+    /// A valid log-in other than `stale`. A caller that waits for another caller's attempt shares its
+    /// outcome.
+    async fn session(
+        &self,
+        connection: &Connection,
+        index: usize,
+        run: &mut Run<'_>,
+        earlier: &Sessions,
         stale: Option<&Session>,
     ) -> Result<Arc<Session>, ReadError> {
         let called_at = Instant::now();
@@ -69,13 +136,16 @@ impl Logins {
         {
             return Ok(Arc::clone(session));
         }
+        self.lock_out.check(now)?;
         if let Some(failed) = &state.failed
             && (failed.at >= called_at || failed.until.is_some_and(|until| now < until))
         {
             return Err(failed.error.clone());
         }
-        match attempt(connection, plan, run).await {
+        match attempt(connection, index, run, &earlier.values()).await {
             Ok((values, life)) => {
+                self.lock_out.accepted();
+                run.made.insert(index);
                 state.generation += 1;
                 state.failed = None;
                 let early = RENEW_BEFORE_END.min(life / 10);
@@ -85,90 +155,29 @@ impl Logins {
                 Ok(session)
             }
             Err(error) => {
-                let pause = Duration::from_secs(plan.pause_after_refusal_seconds);
-                let until = (error.kind == FailureKind::Auth).then(|| connection.now().after(pause));
+                let error = self.guarded(connection, index, error);
                 state.session = None;
-                state.failed = Some(Failed { at: Instant::now(), until, error: error.clone() });
+                state.failed = Some(failed(connection, index, &error));
                 Err(error)
             }
         }
     }
-}
 
-async fn attempt(
-    connection: &Connection,
-    plan: &LoginPlan,
-    run: &mut Run<'_>,
-) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
-    let nothing = BTreeMap::new();
-    let outgoing = connection.outgoing(run, &plan.request, &nothing, false)?;
-    let answer = connection.call(run, CallKind::Login, "login", &plan.request, &outgoing).await?;
-    accept(connection, plan, run, &answer)
-}
-
-/// What a log-in's answer returns, and for how long it is valid.
-pub(super) fn accept(
-    connection: &Connection,
-    plan: &LoginPlan,
-    run: &mut Run<'_>,
-    answer: &Answer,
-) -> Result<(BTreeMap<String, String>, Duration), ReadError> {
-    let needs_body = plan.capture.iter().any(|(_, capture)| matches!(capture, CapturePlan::Body(_)));
-    let globals = run.globals();
-    let checked = AnswerCheck {
-        errors: &connection.definition.errors,
-        globals: &globals,
-        step: "login",
-        success: plan.success.as_ref(),
-        logged_in: false,
-        needs_body,
-        now: connection.now(),
-    }
-    .check(answer);
-    checked.map_err(as_login)?;
-    let values = capture(&plan.capture, answer.body_or_null(), |name| answer.header(name), &globals)?;
-    let life = life(plan, &values, answer, &globals, connection.now());
-    run.mask(values.values());
-    Ok((values, life))
-}
-
-/// A refused log-in is always a matter of credentials, whatever kind it would be in a step.
-fn as_login(error: ReadError) -> ReadError {
-    match error.kind {
-        FailureKind::TokenExpired | FailureKind::BadRequest | FailureKind::Unsupported => {
-            ReadError { kind: FailureKind::Auth, detail: sentence(FailureKind::Auth).into(), ..error }
-        }
-        FailureKind::NotFound => ReadError {
-            kind: FailureKind::BadAnswer,
-            detail: "The operator's server does not know the log-in's address.".into(),
-            ..error
-        },
-        _ => error,
+    /// Counts a refusal, where the operator locks users.
+    fn guarded(&self, connection: &Connection, index: usize, error: ReadError) -> ReadError {
+        // One that is tried again with a new log-in before it counts too: the operator may count it.
+        let is_refusal = matches!(error.kind, FailureKind::Auth | FailureKind::TokenExpired);
+        let plan = connection.definition.auth.logins[index].lock_out.as_ref().filter(|_| is_refusal);
+        plan.and_then(|plan| self.lock_out.refused(plan, &connection.account.name, connection.now()))
+            .unwrap_or(error)
     }
 }
 
-fn life(
-    plan: &LoginPlan,
-    values: &BTreeMap<String, String>,
-    answer: &Answer,
-    globals: &Globals,
-    now: UnixMs,
-) -> Duration {
-    let body = answer.body_or_null();
-    let answered = plan.ttl_from.as_ref().and_then(|from| from.one(body, globals).ok().flatten());
-    let answered =
-        answered.and_then(|seconds| text_of(&seconds).parse::<u64>().ok()).filter(|seconds| *seconds > 0);
-    let jwt = plan.ttl_jwt.as_ref().and_then(|name| values.get(name)).and_then(|jwt| jwt_end(jwt));
-    let seconds = answered
-        .or_else(|| jwt.map(|end| end.since(now).as_secs()).filter(|seconds| *seconds > 0))
-        .unwrap_or(plan.ttl_seconds);
-    Duration::from_secs(seconds.min(MAX_LIFE_SECONDS))
-}
-
-/// The `exp` of a JWT. Its signature is not checked, since the time is only used to renew early enough.
-fn jwt_end(jwt: &str) -> Option<UnixMs> {
-    let payload = jwt.split('.').nth(1)?.trim_end_matches('=');
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-    claims.get("exp")?.as_i64().map(UnixMs::from_seconds)
+fn failed(connection: &Connection, index: usize, error: &ReadError) -> Failed {
+    let plan = &connection.definition.auth.logins[index];
+    let pause = Duration::from_secs(plan.pause_after_refusal_seconds);
+    // How long the guard stops log-ins is its own matter: a person may end it.
+    let is_refusal = error.kind == FailureKind::Auth && error.retry_after.is_none();
+    let until = is_refusal.then(|| connection.now().after(pause));
+    Failed { at: Instant::now(), until, error: error.clone() }
 }

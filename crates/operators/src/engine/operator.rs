@@ -3,14 +3,16 @@ use super::answer::Answer;
 use super::connection::{Clock, Connection};
 use super::error::ReadError;
 use super::gate::{CallGate, NoGate};
-use super::login::{self, Logins};
+use super::login::Logins;
+use super::login_attempt;
+use super::many::{self, ManyOutcome, ManyReadings};
 use super::profile::ProfileRef;
 use super::run::Run;
 use super::steps;
 use super::trace::{StepTrace, Tracer};
-use crate::definition::Definition;
+use crate::definition::{Definition, Setting};
 use reqwest::header::HeaderMap;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use simgauge_domain::reading::Reading;
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +42,41 @@ impl Operator {
         account: OperatorAccount,
         clock: Clock,
     ) -> Result<Self, SetupError> {
-        Ok(Self { connection: Connection::new(definition, account, clock)?, logins: Logins::default() })
+        let logins = Logins::new(definition.auth.logins.len());
+        Ok(Self { connection: Connection::new(definition, account, clock)?, logins })
+    }
+
+    /// An operator that makes no calls: those of its steps are answered with these, one after the other, each
+    /// an HTTP status and the bytes. Secrets and settings are made up, log-ins taken as made.
+    ///
+    /// # Errors
+    /// The definition cannot be used with made-up settings.
+    pub fn with_saved_answers(
+        definition: Arc<Definition>,
+        answers: impl IntoIterator<Item = (u16, Vec<u8>)>,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        // Nine characters, as a key of `ctc_des` has.
+        let secret = |name: &str| (name.to_owned(), SecretString::from("made-up-1"));
+        let made_up = |(name, setting): (&String, &Setting)| {
+            let value = setting.one_of.first().cloned().unwrap_or_else(|| "1".to_owned());
+            setting.default.is_none().then(|| (name.clone(), value))
+        };
+        let account = OperatorAccount {
+            name: "saved answers".to_owned(),
+            base_url: definition.needs_base_url().then(|| "https://saved.invalid".to_owned()),
+            allow_http: true,
+            settings: definition.settings().iter().filter_map(made_up).collect(),
+            secrets: definition.secret_names().map(secret).collect(),
+            ..OperatorAccount::default()
+        };
+        let mut connection = Connection::new(definition, account, clock)?;
+        let format = connection.definition.answer_format;
+        let saved = answers.into_iter();
+        connection
+            .answer_with(saved.map(|(status, bytes)| Answer::new(status, HeaderMap::new(), &bytes, format)));
+        let logins = Logins::taken_as_made(&connection.definition.auth.logins, connection.now());
+        Ok(Self { connection, logins })
     }
 
     #[must_use]
@@ -59,6 +95,11 @@ impl Operator {
         &self.connection.host
     }
 
+    /// Somebody has looked after the credentials: log-ins that were refused too often may be tried again.
+    pub fn forget_refused_logins(&self) {
+        self.logins.forget_refusals();
+    }
+
     /// Asks the operator for one profile's usage.
     ///
     /// # Errors
@@ -73,13 +114,58 @@ impl Operator {
         profile: &ProfileRef<'_>,
         gate: &dyn CallGate,
     ) -> (Vec<StepTrace>, Result<Reading, ReadError>) {
+        let mut run = Run { tracer: Some(self.tracer()), ..self.start(profile, gate) };
+        let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
+        (run.tracer.map(|tracer| tracer.traces).unwrap_or_default(), outcome)
+    }
+
+    /// Asks the operator for the usage of many profiles, in as few calls as its definition's `[many]` allows.
+    /// Without one they are read one after the other. Each has an outcome of its own.
+    pub async fn read_many(&self, profiles: &[ProfileRef<'_>], gate: &dyn CallGate) -> ManyReadings {
+        self.read_batch(profiles, gate, None).await.1
+    }
+
+    /// Like [`Operator::read_many`], and also returns every HTTP call with its secrets masked.
+    pub async fn read_many_traced(
+        &self,
+        profiles: &[ProfileRef<'_>],
+        gate: &dyn CallGate,
+    ) -> (Vec<StepTrace>, ManyReadings) {
+        let (tracer, readings) = self.read_batch(profiles, gate, Some(self.tracer())).await;
+        (tracer.map(|tracer| tracer.traces).unwrap_or_default(), readings)
+    }
+
+    async fn read_batch(
+        &self,
+        profiles: &[ProfileRef<'_>],
+        gate: &dyn CallGate,
+        mut tracer: Option<Tracer>,
+    ) -> (Option<Tracer>, ManyReadings) {
+        if let Some(plan) = &self.definition().many {
+            let nobody = ProfileRef { iccid: "", eid: None };
+            let mut run = Run { tracer, ..self.start(&nobody, gate) };
+            let readings = many::read(&self.connection, &self.logins, &mut run, plan, profiles).await;
+            return (run.tracer, readings);
+        }
+        let (mut outcomes, mut calls) = (Vec::new(), 0);
+        for profile in profiles {
+            let mut run = Run { tracer: tracer.take(), ..self.start(profile, gate) };
+            let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
+            let (iccid, ended) = (profile.iccid.to_owned(), self.connection.now());
+            outcomes.push(ManyOutcome { iccid, began: run.began, ended, outcome });
+            calls += run.calls;
+            tracer = run.tracer;
+        }
+        (tracer, ManyReadings { outcomes, ignored: 0, calls })
+    }
+
+    /// Knows the account's secrets.
+    fn tracer(&self) -> Tracer {
         let mut tracer = Tracer::default();
         let secrets = self.connection.account.secrets.values();
         let secrets: Vec<String> = secrets.map(|secret| secret.expose_secret().to_owned()).collect();
         tracer.hide(&secrets);
-        let mut run = Run { tracer: Some(tracer), ..self.start(profile, gate) };
-        let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
-        (run.tracer.map(|tracer| tracer.traces).unwrap_or_default(), outcome)
+        tracer
     }
 
     /// Like [`Operator::read`], where every call is answered with this status and these bytes. No HTTP call
@@ -95,10 +181,10 @@ impl Operator {
         status: u16,
         bytes: &[u8],
     ) -> Result<Reading, ReadError> {
-        let answer = Answer::new(status, HeaderMap::new(), bytes);
+        let answer = Answer::new(status, HeaderMap::new(), bytes, self.definition().answer_format);
         let mut run = self.start(profile, &NoGate);
-        if let Some(plan) = &self.definition().auth.login {
-            let _ = login::accept(&self.connection, plan, &mut run, &answer);
+        for index in 0..self.definition().auth.logins.len() {
+            let _ = login_attempt::accept(&self.connection, index, &mut run, &answer);
         }
         steps::read_canned(&self.connection, &mut run, &answer)
     }

@@ -55,6 +55,17 @@ pub(super) fn reading(
     if let Some(identity) = &plan.identity {
         check_identity(identity, body, globals, profile)?;
     }
+    usage(plan, body, globals, settings, span)
+}
+
+/// The same where it is known already whom the answer is about.
+pub(super) fn usage(
+    plan: &AnswerPlan,
+    body: &Val,
+    globals: &Globals,
+    settings: &Settings,
+    span: Span,
+) -> Result<Reading, ReadError> {
     let Some(used) = amount(&plan.used, body, globals, settings, "used amount")? else {
         return Err(ReadError::bad_answer("The operator's answer has no used amount."));
     };

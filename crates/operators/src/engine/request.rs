@@ -2,6 +2,7 @@
 
 use super::error::ReadError;
 use super::http::{Body, Outgoing};
+use super::run::Batch;
 use super::{render, sign};
 use crate::definition::Definition;
 use crate::definition::plan::{BodyPlan, RequestPlan};
@@ -9,13 +10,15 @@ use crate::template::{Template, Templates};
 use base64::Engine as _;
 use minijinja::Value;
 
-/// Renders `plan` against `base`, for a step also with everything that `[auth]` adds.
+/// Renders `plan` against `base`, for a step also with everything that `[auth]` adds. `batch`: where it is
+/// about many SIMs.
 pub(super) fn render(
     definition: &Definition,
     plan: &RequestPlan,
     base: &str,
     values: &Value,
     is_step: bool,
+    batch: Option<&Batch>,
 ) -> Result<Outgoing, ReadError> {
     let templates = &definition.templates;
     let base = match &plan.base {
@@ -30,6 +33,9 @@ pub(super) fn render(
         headers: render::named(templates, &plan.headers, values)?,
         body: body(templates, &plan.body, values)?,
     };
+    if let Some(batch) = batch.filter(|batch| batch.is_later) {
+        go_on(definition, batch, values, &mut outgoing)?;
+    }
     if let Some(basic) = &plan.basic {
         outgoing.headers.push(basic_header(templates, basic, values)?);
     }
@@ -40,16 +46,48 @@ pub(super) fn render(
         }
         outgoing.headers.extend(render::named(templates, &auth.headers, values)?);
         outgoing.query.extend(render::named(templates, &auth.query, values)?);
-        if let Some(login) = &auth.login {
-            outgoing.headers.extend(render::named(templates, &login.send_headers, values)?);
-            outgoing.query.extend(render::named(templates, &login.send_query, values)?);
-        }
+        add_logins(definition, auth.logins.len(), values, &mut outgoing)?;
         if let Some(recipe) = &auth.sign {
             // Last, since it covers everything that is sent.
             sign::apply(recipe, templates, values, &mut outgoing)?;
         }
     }
     Ok(outgoing)
+}
+
+/// Adds what the first `count` log-ins send with every later request.
+pub(super) fn add_logins(
+    definition: &Definition,
+    count: usize,
+    values: &Value,
+    outgoing: &mut Outgoing,
+) -> Result<(), ReadError> {
+    for login in definition.auth.logins.iter().take(count) {
+        outgoing.headers.extend(render::named(&definition.templates, &login.send_headers, values)?);
+        outgoing.query.extend(render::named(&definition.templates, &login.send_query, values)?);
+    }
+    Ok(())
+}
+
+/// Makes a request that of a later page.
+fn go_on(
+    definition: &Definition,
+    batch: &Batch,
+    values: &Value,
+    outgoing: &mut Outgoing,
+) -> Result<(), ReadError> {
+    if let Some(link) = &batch.link {
+        outgoing.query = link.query_pairs().into_owned().collect();
+        let mut bare = link.clone();
+        bare.set_query(None);
+        outgoing.url = bare.into();
+    }
+    if let Some(pages) = definition.many.as_ref().and_then(|many| many.pages.as_ref()) {
+        let onward = render::named(&definition.templates, &pages.query, values)?;
+        outgoing.query.retain(|(name, _)| onward.iter().all(|(other, _)| other != name));
+        outgoing.query.extend(onward);
+    }
+    Ok(())
 }
 
 fn basic_header(

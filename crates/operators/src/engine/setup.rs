@@ -29,8 +29,9 @@ pub(super) fn check(definition: &Definition, account: &OperatorAccount) -> Resul
         (None, None) => return Err(SetupError::NoBaseUrl { account: account.name.clone() }),
     };
     let url = checked(definition, account, &base_url, "`base_url`")?;
-    let steps = definition.steps.iter().map(|step| &step.request);
-    for request in steps.chain(definition.auth.login.as_ref().map(|login| &login.request)) {
+    let steps = definition.steps.iter().chain(definition.many.iter().map(|many| &many.step));
+    let requests = steps.map(|step| &step.request);
+    for request in requests.chain(definition.auth.logins.iter().map(|login| &login.request)) {
         if let Some(base) = &request.base {
             let rendered = render_base(definition, account, &values, base, "a request's base URL")?;
             checked(definition, account, &rendered, "a request's base URL")?;

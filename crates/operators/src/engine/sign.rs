@@ -5,16 +5,11 @@ use super::error::ReadError;
 use super::http::{Body, Outgoing};
 use super::render;
 use crate::definition::plan::SignPlan;
-use crate::definition::raw::{Algorithm, ParameterPlace, SignOutput, SignPlace};
+use crate::definition::raw::{ParameterPlace, SignPlace};
 use crate::template::{RFC3986, Templates};
-use base64::Engine as _;
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
 use minijinja::{Value, context};
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value as Json;
-use sha1::{Digest, Sha1};
-use sha2::Sha256;
 
 /// Adds the recipe's own parameters and the signature to a request.
 pub(super) fn apply(
@@ -38,7 +33,9 @@ pub(super) fn apply(
         None => String::new(),
         Some(key) => render::text(templates, key, values)?,
     };
-    let signature = signature(plan, &key, &signed)?;
+    let hashed = plan.algorithm.hash(&key, &signed);
+    let hashed = hashed.ok_or_else(|| ReadError::bad_request("The signing key cannot be used."))?;
+    let signature = plan.output.write(hashed);
     match plan.place {
         SignPlace::Header => outgoing.headers.push((plan.name.clone(), signature)),
         SignPlace::Parameter => add(plan, outgoing, plan.name.clone(), &signature, false)?,
@@ -112,30 +109,6 @@ fn join(plan: &SignPlan, parameters: Vec<(String, String)>) -> String {
     pairs.join(&plan.joiner)
 }
 
-fn signature(plan: &SignPlan, key: &str, signed: &str) -> Result<String, ReadError> {
-    let unusable = |_| ReadError::bad_request("The signing key cannot be used.");
-    let bytes = match plan.algorithm {
-        Algorithm::Md5 => Md5::digest(signed).to_vec(),
-        Algorithm::Sha1 => Sha1::digest(signed).to_vec(),
-        Algorithm::Sha256 => Sha256::digest(signed).to_vec(),
-        Algorithm::HmacSha1 => {
-            let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).map_err(unusable)?;
-            mac.update(signed.as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        }
-        Algorithm::HmacSha256 => {
-            let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(unusable)?;
-            mac.update(signed.as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        }
-    };
-    Ok(match plan.output {
-        SignOutput::HexLower => hex::encode(bytes),
-        SignOutput::HexUpper => hex::encode_upper(bytes),
-        SignOutput::Base64 => base64::engine::general_purpose::STANDARD.encode(bytes),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +121,10 @@ mod tests {
 
     /// The signature a recipe gives a request with these parameters.
     fn signed(recipe: &str, query: &[(&str, &str)], body: Body) -> Outgoing {
+        signed_with("testsecret", UnixMs(0), recipe, query, body)
+    }
+
+    fn signed_with(key: &str, now: UnixMs, recipe: &str, query: &[(&str, &str)], body: Body) -> Outgoing {
         let toml = format!(
             "name = \"x\"\ntitle = \"X\"\n[secrets.key]\nabout = \"key\"\n\
              [auth.sign]\nname = \"sign\"\n{recipe}\n\
@@ -156,14 +133,14 @@ mod tests {
              period = {{ kind = \"bundle\" }}\n"
         );
         let definition = Definition::parse("x.toml", &toml).expect("a sound recipe");
-        let secrets = BTreeMap::from([("key".to_owned(), "testsecret".to_owned())]);
+        let secrets = BTreeMap::from([("key".to_owned(), key.to_owned())]);
         let account = template::AccountValues {
             settings: BTreeMap::new(),
             secrets: template::map(&secrets),
             sequence: Arc::default(),
         };
         let nothing = BTreeMap::new();
-        let values = template::values(&account, "1", None, UnixMs(0), &nothing, &nothing);
+        let values = template::values(&account, "1", None, now, &nothing, &nothing);
         let mut outgoing = Outgoing {
             method: Method::Get,
             url: String::new(),
@@ -255,6 +232,75 @@ place = "parameter"
                 "sign".to_owned(),
                 "5ff36c1ca2ef0f65aabf0ae2f383a07690156ba7974772e05dd060b298f0e7c6".to_owned()
             )]
+        );
+    }
+
+    fn json(text: &str) -> Body {
+        Body::Json(serde_json::from_str(text).expect("JSON"))
+    }
+
+    fn header(outgoing: &Outgoing) -> &str {
+        &outgoing.headers[0].1
+    }
+
+    /// China Unicom CMP: SM3 over names and values without separators. The algorithm is that of
+    /// dmlvhh/un_sdk@6e1d3b2 sign.go, the value was computed with OpenSSL.
+    #[test]
+    fn names_and_values_glued_in_sm3() {
+        let beijing = "zone='Asia/Shanghai'";
+        let recipe = format!(
+            "parameters = \"json\"\nadd = {{ app_id = '\"Uc0Ab12CdE\"' }}\n\
+             string = \"app_idUc0Ab12CdEtimestamp{{{{ time('%Y-%m-%d %H:%M:%S %3f', {beijing}) }}}}\
+             trans_id{{{{ time('%Y%m%d%H%M%S%3f', {beijing}) }}}}000001{{{{ secret.key }}}}\"\n\
+             algorithm = \"sm3\"\noutput = \"hex-lower\"\nplace = \"parameter\""
+        );
+        // 2026-06-30 14:46:40.123 in Beijing.
+        let now = UnixMs(1_782_802_000_123);
+        let outgoing = signed_with("abcdefghijklmnopqrstuvwxyz0123", now, &recipe, &[], json("{}"));
+        assert_eq!(
+            outgoing.body.bytes(),
+            "{\"app_id\":\"Uc0Ab12CdE\",\
+             \"sign\":\"7a340258567a6344880a8d9e19cc066a42f5a46f1c55f50e610fa25e31f33b58\"}"
+        );
+    }
+
+    /// eSIM Access, after its own Python example: time, request id, access code and body.
+    #[test]
+    fn time_id_code_and_body_in_hmac_sha256() {
+        let recipe = "parameters = \"json\"\n\
+             string = \"17660000000004ce9d9cdac9e4e17b3a2c66c358c1ce2{{ '1' * 32 }}{{ body }}\"\n\
+             algorithm = \"hmac-sha256\"\nkey = \"{{ secret.key }}\"\n\
+             output = \"hex-lower\"\nplace = \"header\"";
+        let body = json(r#"{"esimTranNoList":["25031120490003"]}"#);
+        let outgoing = signed_with(&"2".repeat(32), UnixMs(0), recipe, &[], body);
+        assert_eq!(header(&outgoing), "fcd870970defbe72798266c2343f488a003d33bce768ada66def5f59e14ff209");
+    }
+
+    /// China Telecom 5GCMP, the example of the operator's document: the hex of an MD5's hex.
+    #[test]
+    fn hex_of_hex() {
+        let recipe = "parameters = \"query\"\n\
+             string = \"{{ (params ~ body ~ secret.key ~ '20201101021435') | hash('md5') }}\"\n\
+             algorithm = \"none\"\noutput = \"hex-upper\"\nplace = \"header\"";
+        let query = [("c", "3"), ("a", "1"), ("b", "2")];
+        let body = json(r#"{"name":"xf","age":"dd"}"#);
+        let outgoing = signed_with("d1209cfefe895364e03", UnixMs(0), recipe, &query, body);
+        assert_eq!(header(&outgoing), "3863613035653132306631333231313733383637376333326536316631643934");
+    }
+
+    /// China Telecom `m2m_ec`: values sorted by code point, where a capital comes first, and encrypted.
+    #[test]
+    fn sorted_values_encrypted() {
+        let recipe = "parameters = \"query\"\n\
+             string = \"{{ ['8986110000000000001', 'testuser', secret.key, 'queryTraffic'] \
+             | sort(case_sensitive=true) | join(',') | ctc_des('abc123ABC') }}\"\n\
+             algorithm = \"none\"\noutput = \"text\"\nplace = \"parameter\"";
+        let outgoing = signed_with("Passw0rd", UnixMs(0), recipe, &[("needDtl", "0")], Body::None);
+        assert_eq!(
+            parameter(&outgoing, "sign"),
+            "4FF0F543429BF6C4AF3A3E3A777816624D9D8420454B510F4D9D8420454B510F9461E84D1D7DF6799C0AC7002C819B77\
+             31C588BB3A16F6AE8C6A08AB0CB1635EC39F9393E98176DE1AB8176DA968A2D5204A926B77FAF61418619A17D2E2EADD\
+             51E58C0BBB76E456"
         );
     }
 }

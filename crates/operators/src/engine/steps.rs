@@ -7,7 +7,7 @@ use super::capture::capture;
 use super::connection::Connection;
 use super::error::ReadError;
 use super::gate::CallKind;
-use super::login::{Logins, Session};
+use super::login::{Logins, Sessions};
 use super::profile::ProfileRef;
 use super::run::Run;
 use super::{reading, render};
@@ -19,13 +19,12 @@ use jaq_json::Val;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What was found in a step's answer.
-struct Found {
+pub(super) struct Found {
     /// HTTP status of the answer.
-    status: u16,
-    value: Val,
+    pub(super) status: u16,
+    pub(super) value: Val,
 }
 
 /// Runs every step that concerns the profile, and reads the usage from the last one's answer.
@@ -48,10 +47,9 @@ pub(super) fn read_canned(
     run: &mut Run<'_>,
     answer: &Answer,
 ) -> Result<Reading, ReadError> {
-    let logged_in = connection.definition.auth.login.is_some();
     let (mut last, profile) = (None, run.profile);
     for step in connection.definition.steps.iter().filter(|step| concerns(step, &profile)) {
-        let outcome = accept(connection, run, step, answer, logged_in);
+        let outcome = accept(connection, run, step, answer);
         keep(run, step, outcome, &mut last)?;
     }
     finish(connection, run, last)
@@ -84,36 +82,22 @@ fn finish(connection: &Connection, run: &Run<'_>, last: Option<Found>) -> Result
         .map_err(|error| error.with_status(status))
 }
 
-/// One step. A log-in that has expired is renewed once in a reading, and the step is asked again.
-async fn read_step(
+/// One step. A log-in that has ended is renewed once in a reading, and the step is asked again.
+pub(super) async fn read_step(
     connection: &Connection,
     logins: &Logins,
     run: &mut Run<'_>,
     step: &StepPlan,
 ) -> Result<Found, ReadError> {
-    let session = session(connection, logins, run, None).await?;
-    match ask(connection, run, step, session.as_deref()).await {
-        Err(error) if error.kind == FailureKind::TokenExpired && session.is_some() && !run.renewed => {
-            run.renewed = true;
-            let session = self::session(connection, logins, run, session.as_deref()).await?;
-            ask(connection, run, step, session.as_deref()).await
-        }
-        outcome => outcome,
-    }
-}
-
-async fn session(
-    connection: &Connection,
-    logins: &Logins,
-    run: &mut Run<'_>,
-    stale: Option<&Session>,
-) -> Result<Option<Arc<Session>>, ReadError> {
-    match &connection.definition.auth.login {
-        None => Ok(None),
-        Some(plan) => {
-            let session = logins.session(connection, plan, run, stale).await?;
-            run.mask(session.values.values());
-            Ok(Some(session))
+    let mut sessions = logins.sessions(connection, run, None).await?;
+    loop {
+        let error = match ask(connection, run, step, &sessions).await {
+            Err(error) if error.kind == FailureKind::TokenExpired => error,
+            outcome => return outcome,
+        };
+        match error.ended_login.filter(|ended| run.renewed.insert(*ended)) {
+            None => return Err(error),
+            Some(ended) => sessions = logins.sessions(connection, run, Some((&sessions, ended))).await?,
         }
     }
 }
@@ -122,13 +106,12 @@ async fn ask(
     connection: &Connection,
     run: &mut Run<'_>,
     step: &StepPlan,
-    session: Option<&Session>,
+    sessions: &Sessions,
 ) -> Result<Found, ReadError> {
-    let nothing = BTreeMap::new();
-    let login = session.map_or(&nothing, |session| &session.values);
-    let outgoing = connection.outgoing(run, &step.request, login, true)?;
+    let outgoing = connection.outgoing(run, &step.request, &sessions.values(), true)?;
     let answer = connection.call(run, CallKind::Step, &step.name, &step.request, &outgoing).await?;
-    accept(connection, run, step, &answer, session.is_some())
+    run.last_body.clone_from(&answer.body);
+    accept(connection, run, step, &answer)
 }
 
 /// Checks a step's answer, finds the card in it, and captures values.
@@ -137,7 +120,6 @@ fn accept(
     run: &mut Run<'_>,
     step: &StepPlan,
     answer: &Answer,
-    logged_in: bool,
 ) -> Result<Found, ReadError> {
     let globals = run.globals();
     AnswerCheck {
@@ -145,7 +127,7 @@ fn accept(
         globals: &globals,
         step: &step.name,
         success: step.success.as_ref(),
-        logged_in,
+        logins: connection.definition.auth.logins.len(),
         needs_body: true,
         now: connection.now(),
     }

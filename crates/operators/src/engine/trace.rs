@@ -7,6 +7,7 @@ use crate::definition::plan::RequestPlan;
 use crate::definition::raw::Method;
 use crate::template::RFC3986;
 use percent_encoding::utf8_percent_encode;
+use quick_xml::escape::escape;
 use std::fmt;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl fmt::Display for StepTrace {
         for line in self.answer.lines() {
             writeln!(f, "  < {line}")?;
         }
-        self.failure.iter().try_for_each(|failure| writeln!(f, "  {failure}"))
+        self.failure.iter().try_for_each(|failure| writeln!(f, "  ! {failure}"))
     }
 }
 
@@ -67,7 +68,8 @@ pub(crate) struct Tracer {
 impl Tracer {
     pub(crate) fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a String>) {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            // Also as it is written in a URL and in JSON.
+            // Also as it is written in a URL, in XML and in JSON.
+            self.secrets.push(escape(secret.as_str()).into_owned());
             let json = serde_json::Value::from(secret.as_str()).to_string();
             self.secrets.push(utf8_percent_encode(secret, RFC3986).to_string());
             self.secrets.push(json.trim_matches('"').to_owned());

@@ -7,6 +7,7 @@ mod prelude;
 pub(crate) use error::CompileError;
 
 use crate::iccid;
+use crate::nearest::did_you_mean;
 use error::within;
 use jaq_core::data::JustLut;
 use jaq_core::load::lex::Token;
@@ -100,7 +101,7 @@ impl Program {
                     || CompileError { offset: 0, message: "does not compile".into() },
                     |(name, kind)| CompileError {
                         offset: within(code, name),
-                        message: format!("undefined {} `{name}`", kind.as_str()),
+                        message: format!("undefined {} `{name}`{}", kind.as_str(), near(name)),
                     },
                 )
             },
@@ -157,6 +158,15 @@ fn load_error(code: &str, errors: jaq_core::load::Errors<&str, ()>) -> CompileEr
         _ => (0, "does not parse".into()),
     };
     CompileError { offset, message }
+}
+
+/// The function or variable that was most likely meant.
+fn near(written: &str) -> String {
+    let native = jaq_core::funs::<JustLut<Val>>().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let native: Vec<&str> = native.map(|(name, ..)| name).collect();
+    let defined = prelude::PRELUDE.definitions.iter().map(|definition| definition.name);
+    let known = native.into_iter().chain(defined).chain(GLOBALS).chain(["same_iccid"]);
+    did_you_mean(written, known.filter(|name| !FORBIDDEN.contains(name)))
 }
 
 fn refuse_forbidden(code: &str, tokens: &[Token<&str>]) -> Result<(), CompileError> {

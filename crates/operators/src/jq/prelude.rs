@@ -11,6 +11,13 @@ use std::sync::LazyLock;
 
 pub(super) type Definition = Def<&'static str>;
 
+/// The elements of that name in an element of an XML answer: none, one or many.
+const OWN: &str = r#"
+def elements($name): if type == "object" then
+    .[$name] | if type == "array" then .[] elif . == null then empty else . end
+  else empty end;
+"#;
+
 pub(super) struct Prelude {
     pub(super) definitions: Vec<Definition>,
     /// The names that each name's definitions call.
@@ -18,8 +25,9 @@ pub(super) struct Prelude {
 }
 
 pub(super) static PRELUDE: LazyLock<Prelude> = LazyLock::new(|| {
+    let own = jaq_core::load::parse(OWN, |parser| parser.defs()).unwrap_or_default();
     let definitions: Vec<Definition> =
-        jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).collect();
+        jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own).collect();
     let mut calls: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for definition in &definitions {
         in_term(&definition.body, calls.entry(definition.name).or_default());

@@ -4,7 +4,9 @@ use crate::support::{ICCID, SIMPLE, Stub, clock, profile};
 use secrecy::SecretString;
 use simgauge_domain::reading::PeriodKind;
 use simgauge_operators::check::{check_definition, check_file};
-use simgauge_operators::{Catalog, CatalogError, Definition, NoGate, Operator, OperatorAccount};
+use simgauge_operators::{
+    Catalog, CatalogError, Definition, NoGate, Operator, OperatorAccount, builtin_definitions,
+};
 use std::fs;
 use std::sync::Arc;
 
@@ -20,6 +22,17 @@ fn place(toml: &str, needle: &str) -> (usize, usize) {
     let at = toml.find(needle).unwrap();
     let line_start = toml[..at].rfind('\n').map_or(0, |at| at + 1);
     (toml[..at].matches('\n').count() + 1, at - line_start + 1)
+}
+
+fn sign(algorithm: &str, output: &str) -> String {
+    format!(
+        "[auth.sign]\nparameters = \"query\"\nalgorithm = \"{algorithm}\"\noutput = \"{output}\"\n\
+         place = \"header\"\nname = \"sign\"\n[[steps]]"
+    )
+}
+
+fn remaining(header: &str) -> String {
+    format!("[limits]\nmax_concurrent = 1\nremaining = [{{ {header} }}]\n[[steps]]")
 }
 
 #[test]
@@ -43,6 +56,17 @@ fn mistakes_are_told_with_line_and_column() {
         ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
+        ("{{ iccid }}", "{{ iccid | hash('sm4') }}", "iccid | hash", "unknown algorithm in `hash`"),
+        ("[[steps]]", &sign("sm4", "text"), "\"sm4\"", "unknown variant `sm4`"),
+        ("[[steps]]", &sign("sm3", "text"), "\"sm3\"", "only the algorithm `none`"),
+        ("[[steps]]", &sign("hmac-sha512", "base64"), "\"hmac-sha512\"", "an HMAC needs a `key`"),
+        ("[[steps]]", &remaining("header = \"x-left\""), "\"x-left\"", "when there are new calls"),
+        (
+            "[[steps]]",
+            &remaining("header = \"x left\", window_seconds = 1"),
+            "\"x left\"",
+            "not a header's name",
+        ),
     ] {
         let toml = SIMPLE.replacen(from, to, 1);
         assert_ne!(toml, SIMPLE, "{from}");
@@ -132,7 +156,7 @@ async fn a_ninth_operator_is_one_toml_file() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ninth.toml"), NINTH).unwrap();
     let catalog = Catalog::load(Some(folder.path())).unwrap();
-    assert_eq!(catalog.iter().count(), 13);
+    assert_eq!(catalog.iter().count(), builtin_definitions().count() + 1);
     let definition = Arc::clone(catalog.get("ninth").unwrap());
     assert_eq!(definition.limits().min_refresh_seconds, 120);
 
@@ -209,7 +233,7 @@ async fn the_documentations_example_works() {
     let (definition, fixture) = (blocks.next().unwrap(), blocks.next().unwrap());
     let fixtures = [("reading.toml".to_owned(), fixture.to_owned())];
     let report = check_definition("example.toml", definition, &fixtures).await;
-    assert!(report.is_ok() && report.cases.len() == 1, "{report:?}");
+    assert!(report.is_ok() && report.cases.len() == 2, "{report:?}");
     for definition in Catalog::builtin().unwrap().iter() {
         let name = definition.name();
         let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));

@@ -165,3 +165,26 @@ async fn every_call_asks_the_gate_and_none_asks_inside_another() {
     assert_eq!(*gate.admitted.lock().unwrap(), [login, step.clone(), step]);
     assert_eq!((gate.most.load(Ordering::SeqCst), gate.inside.load(Ordering::SeqCst)), (1, 0));
 }
+
+/// A token that cannot be sent is not kept: the next reading logs in anew.
+#[tokio::test]
+async fn a_token_that_cannot_be_sent_is_not_kept() {
+    let bad =
+        [r#"{"token":"t\r\nX-Admin: 1"}"#.to_owned(), format!(r#"{{"token":"{}"}}"#, "t".repeat(40_000))];
+    for answer in bad {
+        let logins = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&logins);
+        let stub = Stub::new(move |asked| match asked.path.as_str() {
+            "/login" if counted.fetch_add(1, Ordering::Relaxed) == 0 => ok(&answer),
+            "/login" => ok(r#"{"token":"good"}"#),
+            _ => usage(),
+        })
+        .await;
+        let operator = operator(&parse(&with_login()), &stub.url);
+        let error = operator.read(&profile(ICCID), &NoGate).await.expect_err("it cannot be sent");
+        assert_eq!(error.kind, FailureKind::BadAnswer);
+        assert!(error.detail.contains("`token`") && !error.detail.contains("Admin"), "{}", error.detail);
+        assert_eq!(operator.read(&profile(ICCID), &NoGate).await.expect("read").used, 5);
+        assert_eq!(logins.load(Ordering::Relaxed), 2);
+    }
+}

@@ -3,11 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_answers;
+mod chained;
 mod definitions;
 mod faults;
 mod fixtures;
 mod logins;
 mod logs;
+mod many;
+mod many_pages;
+mod many_simulated;
+mod masks;
+mod official_examples;
+mod saved;
 mod setup;
 mod simulated;
 mod support;
+mod xml;

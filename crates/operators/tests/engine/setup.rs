@@ -74,7 +74,7 @@ fn a_log_in_follows_the_base_url_unless_told_otherwise() {
 fn built_ins_need_nothing_but_credentials_and_where_the_base_url_is_the_customers_own_that() {
     for definition in Catalog::builtin().unwrap().iter() {
         let base_url = definition.needs_base_url().then(|| HTTPS.to_owned());
-        assert_eq!(base_url.is_some(), definition.name() == "cisco_control_center");
+        assert_eq!(base_url.is_some(), ["1ot", "cisco_control_center"].contains(&definition.name()));
         let given = OperatorAccount { base_url, allow_http: false, ..account(definition, HTTPS) };
         let operator = Operator::new(Arc::clone(definition), given, clock()).unwrap();
         assert!(!operator.host().is_empty());
@@ -155,12 +155,19 @@ fn the_built_ins_ask_what_their_operators_do_not_say() {
     let open = |name: &str| -> Vec<String> {
         built_in(name).open_questions(|_| false).into_iter().map(|question| question.name).collect()
     };
-    for name in ["1nce", "airalo", "emnify", "huawei_gsl", "onelink_v5"] {
+    for name in ["1nce", "acceleronix", "airalo", "emnify", "huawei_gsl", "onelink_v5", "tuge"] {
         assert_eq!(open(name), ["kilobyte"], "{name}");
     }
-    assert_eq!(open("telnyx"), ["kilobyte", "billing_day"]);
+    for name in ["china_telecom", "china_telecom_m2m"] {
+        assert_eq!(open(name), ["kilobyte"], "{name}");
+    }
+    for name in ["alibaba_linkcard", "telnyx", "unicom_cmp"] {
+        assert_eq!(open(name), ["kilobyte", "billing_day"], "{name}");
+    }
     assert_eq!(open("cisco_control_center"), ["billing_day"]);
-    for name in ["simboss", "soracom", "esim_go", "kore_super_sim", "oapi"] {
+    for name in
+        ["simboss", "soracom", "esim_go", "kore_super_sim", "oapi", "esim_access", "hologram", "aeris"]
+    {
         assert!(open(name).is_empty(), "{name}");
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, Response};
 use secrecy::SecretString;
 use simgauge_domain::time::UnixMs;
 use simgauge_operators::{Catalog, Clock, Definition, Operator, OperatorAccount, ProfileRef};
+use simgauge_simulator::Simulator;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -21,17 +22,25 @@ pub(crate) fn profile(iccid: &str) -> ProfileRef<'_> {
     ProfileRef { iccid, eid: None }
 }
 
-/// An account with what the simulator accepts: `sim-user` for whatever names somebody, `sim-secret` for the
-/// rest.
+/// An account with what the simulator accepts, and any value for a setting that has none.
 pub(crate) fn account(definition: &Definition, base_url: &str) -> OperatorAccount {
     let secrets = definition.secret_names().map(|name| {
-        let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };
+        let identifies = definition.secret_identifies(name);
+        let value = Simulator::accepted_secret(definition.name(), name, identifies);
         (name.to_owned(), SecretString::from(value))
     });
+    let settings = definition
+        .settings()
+        .iter()
+        .filter(|(_, setting)| setting.default.is_none() && !setting.follows_base_url)
+        .map(|(name, setting)| {
+            (name.clone(), setting.one_of.first().map_or("sim", String::as_str).to_owned())
+        });
     OperatorAccount {
         name: "test".into(),
         base_url: Some(base_url.into()),
         allow_http: true,
+        settings: settings.collect(),
         secrets: secrets.collect::<BTreeMap<_, _>>(),
         ..OperatorAccount::default()
     }

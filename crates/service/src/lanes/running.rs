@@ -3,6 +3,7 @@
 use super::attempt::Attempt;
 use super::context::LaneContext;
 use crate::reading::read_profile;
+use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{Task, TaskKey};
 use std::collections::HashMap;
@@ -39,7 +40,10 @@ impl RunningReadings {
         let longest_wait = longest_wait.map(|seconds| Duration::from_secs(seconds.into()));
         self.attempts.spawn(async move {
             let (mut outcome, times) = pacer.while_held(read_profile(&operator, &task, &pacer)).await;
-            if let (Err(error), Some(longest)) = (&mut outcome, longest_wait) {
+            // A log-in that is not tried again is our own wait, not the operator's.
+            if let (Err(error), Some(longest)) = (&mut outcome, longest_wait)
+                && error.kind != FailureKind::Auth
+            {
                 error.retry_after = error.retry_after.map(|wait| wait.min(longest));
             }
             Attempt { task, began_at, outcome, times }

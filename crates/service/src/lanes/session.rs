@@ -241,9 +241,9 @@ impl<'a> LaneSession<'a> {
         let now = self.context.now();
         attempt.report(self.context);
         let error = attempt.outcome.as_ref().err();
-        if let Some(until) = self.starter.attempt_ended(error, now) {
-            self.limit_to_keep = Some(until);
-        }
+        let by_error = self.starter.attempt_ended(error, now);
+        let by_headers = self.context.pacer.take_rest().and_then(|wait| self.starter.rests(wait, now));
+        self.limit_to_keep = by_headers.or(by_error).or(self.limit_to_keep);
         match error {
             None => self.status.succeeded(now),
             Some(error) => self.status.failed(&attempt.task.number, error, &self.starter.breaker, now),

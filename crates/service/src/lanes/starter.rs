@@ -86,6 +86,8 @@ impl<'a> ReadingStarter<'a> {
         } else if hold.retry_asked_at > self.retry_asked_at {
             tracing::info!(lane, "an admin asked for the operator to be tried again");
             self.limited_until = None;
+            self.context.pacer.end_rest();
+            self.context.setup.operator.forget_refused_logins();
             self.breaker.retry_now(now);
         }
         self.retry_asked_at = hold.retry_asked_at;
@@ -192,6 +194,17 @@ impl<'a> ReadingStarter<'a> {
             None if error.kind == FailureKind::RateLimited => LIMITED_PAUSE,
             None => return None,
         };
+        self.limit(wait, now).filter(|_| error.retry_after.is_some())
+    }
+
+    /// The operator said in an answer that no calls are left. Answers until when, where that is worth
+    /// keeping. The pacer sees to a shorter rest.
+    pub(super) fn rests(&mut self, wait: Duration, now: UnixMs) -> Option<UnixMs> {
+        if wait < WORTH_TELLING { None } else { self.limit(wait, now) }
+    }
+
+    /// Answers until when nothing is read, where that is longer than before.
+    fn limit(&mut self, wait: Duration, now: UnixMs) -> Option<UnixMs> {
         let until = now.after(wait);
         if self.limited_until.is_some_and(|known| known >= until) {
             return None;
@@ -205,6 +218,6 @@ impl<'a> ReadingStarter<'a> {
                 "the operator asked not to be called for a while; nothing is read until then"
             );
         }
-        error.retry_after.map(|_| until)
+        Some(until)
     }
 }

@@ -38,6 +38,11 @@ impl<'a> OutboxCleanup<'a> {
             return Ok(());
         }
         let settings = self.settings;
+        let latest = self.retry_schedule.latest(now);
+        let moved = settings.store.bring_notifications_forward(lease, latest, now).await?;
+        if moved > 0 {
+            tracing::warn!(moved, "notifications were put off by a clock that was ahead; they are due now");
+        }
         let mut more = false;
         // Asking a receiver that is down about each notification could take longer than new ones take to
         // come.

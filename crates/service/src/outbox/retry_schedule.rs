@@ -37,6 +37,11 @@ impl RetrySchedule {
         Some(now.after(full.mul_f64(0.75 + 0.25 * chance.clamp(0.0, 1.0))).min(last))
     }
 
+    /// The latest time that an attempt which failed by now can be put off to.
+    pub(super) fn latest(&self, now: UnixMs) -> UnixMs {
+        now.after(self.pauses.iter().copied().max().unwrap_or(Duration::from_secs(60)))
+    }
+
     /// What has waited since then or longer has had its time.
     pub(super) fn overdue(&self, now: UnixMs) -> UnixMs {
         UnixMs(now.0.saturating_sub(i64::try_from(self.give_up.as_millis()).unwrap_or(i64::MAX)))

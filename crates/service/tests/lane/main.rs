@@ -9,5 +9,6 @@ mod operator;
 mod parts;
 mod queue;
 mod reading;
+mod remaining;
 mod support;
 mod waiting;

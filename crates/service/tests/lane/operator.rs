@@ -13,10 +13,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-/// One call: `{"iccid", "used"}`.
+/// One call: `{"iccid", "used"}`. `x-left` says how many more there may be, `x-reset` after how many seconds
+/// there are new ones.
 const DEFINITION: &str = r#"
 name = "simple"
 title = "Simple"
+[limits]
+max_concurrent = 1
+remaining = [{ header = "x-left", reset = { name = "x-reset", format = "seconds" } }]
 [secrets.key]
 about = "key"
 [auth]
@@ -39,22 +43,28 @@ pub struct Call {
 impl Call {
     pub fn succeed(self, used: u64) {
         let body = format!(r#"{{"iccid": "{}", "used": {used}}}"#, self.iccid);
-        self.answer(200, None, body);
+        self.answer(200, &[], body);
+    }
+
+    /// Succeeds, with so many calls left, and new ones after so many seconds.
+    pub fn succeed_with(self, left: u64, reset_seconds: u64) {
+        let body = format!(r#"{{"iccid": "{}", "used": 7}}"#, self.iccid);
+        self.answer(200, &[("x-left", left), ("x-reset", reset_seconds)], body);
     }
 
     pub fn fail(self, status: u16) {
-        self.answer(status, None, "{}".into());
+        self.answer(status, &[], "{}".into());
     }
 
     pub fn fail_until(self, status: u16, retry_after_seconds: u64) {
-        self.answer(status, Some(retry_after_seconds), "{}".into());
+        self.answer(status, &[("retry-after", retry_after_seconds)], "{}".into());
     }
 
     /// An answer to a reading that was dropped meanwhile reaches nobody.
-    fn answer(self, status: u16, retry_after: Option<u64>, body: String) {
+    fn answer(self, status: u16, headers: &[(&str, u64)], body: String) {
         let mut response = Response::builder().status(status).header("content-type", "application/json");
-        if let Some(seconds) = retry_after {
-            response = response.header("retry-after", seconds);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
         }
         let _ = self.answer.send(response.body(Body::from(body)).unwrap());
     }

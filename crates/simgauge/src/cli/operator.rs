@@ -3,6 +3,13 @@
 mod check;
 mod definitions;
 mod list;
+mod live;
+mod new;
+mod outcome;
+mod trial;
+
+#[cfg(test)]
+mod tests;
 
 use super::on_store::{on_store, operator_account_names};
 use super::output::Output;
@@ -31,6 +38,10 @@ pub enum OperatorCommand {
         /// Its name.
         name: String,
     },
+    /// Write a definition that compiles, with comments on what to change, and its fixtures.
+    New(new::NewArgs),
+    /// Show what a saved answer reads as by a definition, without a call.
+    Try(trial::TryArgs),
     /// Check definitions: their text, their fixtures, or with --live an operator account against the real
     /// operator.
     Check(check::CheckArgs),
@@ -64,6 +75,8 @@ pub async fn run(command: OperatorCommand, config: &Config, output: &Output) -> 
         }
         OperatorCommand::Definitions => definitions::list(&catalog()?, output),
         OperatorCommand::Show { name } => definitions::show(&name, &catalog()?, output),
+        OperatorCommand::New(args) => new::run(&args, config, output),
+        OperatorCommand::Try(args) => trial::run(&args, config, output).await,
         OperatorCommand::Check(args) => check::run(args, config, output).await,
     }
 }

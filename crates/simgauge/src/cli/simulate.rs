@@ -43,7 +43,8 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         println!("  {name}");
     }
     println!(
-        "It takes the user `sim-user` and the secret `sim-secret`; {}/_sim tells how to set faults.",
+        "It takes the user `sim-user` and the secret `sim-secret` (`sim-secre` as the key of \
+         china_telecom_m2m); {}/_sim tells how to set faults.",
         simulator.url()
     );
     println!("ready {}", simulator.url());

@@ -35,7 +35,8 @@ pub fn simulated_account(definition: &Definition, root: &str) -> OperatorAccount
     let secrets = definition
         .secret_names()
         .map(|name| {
-            let value = if definition.secret_identifies(name) { "sim-user" } else { "sim-secret" };
+            let identifies = definition.secret_identifies(name);
+            let value = Simulator::accepted_secret(definition.name(), name, identifies);
             (name.to_owned(), SecretSource::Given(value.into()))
         })
         .collect();

@@ -4,8 +4,8 @@
 //! A block of `sh` is run as it stands, those of a page in one folder, unless `<!-- not run: REASON -->`
 //! stands before it; a block of `text` right after one is what it prints. A block of `json` names the call
 //! that answers so: `<!-- answer: card/getCardsInfo {"iccid": "..."} -->`. A block of `toml` is a
-//! configuration, an operator definition or fixtures of the definition before it. What is changed before it
-//! runs is in [`shell`]: addresses, and where files go.
+//! configuration, an operator definition, or an `auth` or fixtures of the definition before it. What is
+//! changed before it runs is in [`shell`]: addresses, and where files go.
 
 pub mod page;
 mod shell;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use shell::Shell;
 use simgauge::cli::command::Cli;
 use simgauge::config::Config;
+use simgauge_operators::Definition;
 use simgauge_operators::check::check_file;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -97,6 +98,10 @@ async fn every_toml_is_taken() {
                 std::fs::write(fixtures.join("reading.toml"), &block.text).unwrap();
                 let report = check_file(definition).await.unwrap();
                 assert!(report.is_ok() && !report.cases.is_empty(), "{place}: {report:#?}");
+            } else if table.contains_key("auth") {
+                let example = std::fs::read_to_string(definition.as_ref().unwrap()).unwrap();
+                let whole = with_other_auth(&example, &block.text);
+                Definition::parse("auth.toml", &whole).unwrap_or_else(|error| panic!("{place}: {error}"));
             } else {
                 let file = dir.path().join("simgauge.toml");
                 std::fs::write(&file, &block.text).unwrap();
@@ -104,6 +109,17 @@ async fn every_toml_is_taken() {
             }
         }
     }
+}
+
+/// A definition with another `auth`, which is all that `part` has, and with the secrets which that names.
+fn with_other_auth(definition: &str, part: &str) -> String {
+    let mut whole: toml::Table = definition.parse().unwrap();
+    whole.extend(part.parse::<toml::Table>().unwrap());
+    let names = part.split("secret.").skip(1).filter_map(|rest| rest.split([' ', '}']).next());
+    let about: toml::Value = toml::Table::from_iter([("about".to_owned(), "one".into())]).into();
+    let secrets: toml::Table = names.map(|name| (name.to_owned(), about.clone())).collect();
+    whole.insert("secrets".to_owned(), secrets.into());
+    whole.to_string()
 }
 
 #[test]
@@ -175,10 +191,18 @@ fn every_setting_and_command_that_is_named_exists() {
 #[test]
 fn the_table_of_operators_is_that_of_the_definitions() {
     let page = Page::read(&page::root().join("docs/en/operators.md"));
-    for definition in simgauge_operators::Catalog::load(None).unwrap().iter() {
+    let catalog = simgauge_operators::Catalog::load(None).unwrap();
+    assert_eq!(page.table_below("## The built-in definitions").len(), catalog.iter().count());
+    for definition in catalog.iter() {
         let row =
             page.row_of(definition.name()).unwrap_or_else(|| panic!("{} is missing", definition.name()));
-        let secrets: BTreeSet<&str> = row[6].split('`').skip(1).step_by(2).collect();
-        assert_eq!(secrets, definition.secret_names().collect(), "{}", definition.name());
+        let quoted = |cell: &str| -> BTreeSet<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let secrets = definition.secret_names().map(str::to_owned).collect();
+        assert_eq!(quoted(row[6]), secrets, "{}", definition.name());
+        let questions = definition.open_questions(|_| false).into_iter().map(|question| question.name);
+        assert_eq!(quoted(row[7]), questions.collect(), "{}", definition.name());
+        assert_eq!(row[2], definition.evidence().as_str(), "{}", definition.name());
     }
 }

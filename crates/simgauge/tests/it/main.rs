@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod docs;
 mod documentation;
+mod every_operator;
 mod gate;
 mod invariants;
 mod key_rotation;

@@ -113,6 +113,14 @@ fn licences_and_sources_are_allowed_ones() {
     }
 }
 
+/// Takes the place of C functions in tests, which is unsafe by nature. Only the trials may use it.
+const SHIM: &str = "simgauge-shim";
+
+fn manifest_has(manifest: &toml::Table, dependency: &str) -> bool {
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    tables.iter().filter_map(|table| manifest.get(*table)).any(|table| table.get(dependency).is_some())
+}
+
 #[test]
 fn no_crate_of_ours_may_have_unsafe_code_or_asks_for_another_toolchain() {
     let workspace = read_toml(&root().join("Cargo.toml"));
@@ -122,7 +130,9 @@ fn no_crate_of_ours_may_have_unsafe_code_or_asks_for_another_toolchain() {
     for package in packages() {
         if package["source"].is_null() {
             let manifest = read_toml(Path::new(package["manifest_path"].as_str().unwrap()));
-            assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{}", package["name"]);
+            let inherits = manifest["lints"].get("workspace").is_some_and(|of| of.as_bool() == Some(true));
+            assert!(inherits || package["name"] == SHIM, "{}", package["name"]);
+            assert!(!manifest_has(&manifest, SHIM) || package["name"] == "simgauge-faults");
             assert_eq!(package["rust_version"].as_str(), Some(stated.as_str()), "{}", package["name"]);
             ours += 1;
         } else if let Some(version) = package["rust_version"].as_str() {

@@ -73,6 +73,7 @@ fn problem(problem: Problem) -> Reply {
     }
 }
 
-fn with_budget(reply: Reply, budget: &Budget) -> Reply {
+fn with_budget(reply: Reply, budgets: &[Budget]) -> Reply {
+    let Some(budget) = budgets.first() else { return reply };
     reply.with("x-ratelimit-limit", budget.limit).with("x-ratelimit-remaining", budget.remaining)
 }

@@ -6,28 +6,24 @@ use crate::exchange::Exchange;
 use crate::format::{MB, at, fixed, month_away, month_start, rfc3339_millis};
 use crate::operation::{Operation, Problem};
 use crate::operator::{Operator, bucket};
-use crate::sims::hash;
+use crate::sims::{hash, without_check_digit};
 use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use simgauge_domain::limits::Scope;
+use std::time::Duration;
+
+const MAX_BAD_LOGINS: u32 = 3;
+const LOCKED_FOR: Duration = Duration::from_secs(300);
 
 pub(super) static EMNIFY: Operator = Operator {
     buckets: &[bucket(Scope::Host, 2_000, 300), bucket(Scope::Login, 100, 300)],
-    canonical,
+    canonical: without_check_digit,
     log_in,
     ..Operator::new("emnify", &["volume"], operation, answer, problem)
 };
-
-/// 19 digits. The twentieth is a check digit, which emnify keeps apart.
-fn canonical(iccid: &str) -> &str {
-    match iccid.len() {
-        20 if iccid.is_ascii() => &iccid[..19],
-        _ => iccid,
-    }
-}
 
 fn operation(state: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
     match route {
@@ -46,7 +42,7 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
         return Err(Problem::RateLimited);
     }
     if exchange.call.json()["application_token"] != SECRET {
-        tokens.bad_login(exchange.now);
+        tokens.bad_login(exchange.now, MAX_BAD_LOGINS, LOCKED_FOR);
         return Err(Problem::BadCredentials);
     }
     tokens.good_login();
@@ -99,7 +95,7 @@ fn asked(call: &Call<'_>) -> Option<String> {
     let query = call.query("q")?;
     match query.split_once(':')? {
         ("iccid", number) if number.len() == 19 => Some(number.to_owned()),
-        ("iccid_with_luhn", number) if number.len() == 20 => Some(canonical(number).to_owned()),
+        ("iccid_with_luhn", number) if number.len() == 20 => Some(without_check_digit(number).to_owned()),
         ("eid", number) => Some(number.to_owned()),
         _ => None,
     }

@@ -7,7 +7,7 @@ use crate::limits::Budget;
 use crate::operation::{Operation, Problem};
 use crate::operator::{Operator, bucket};
 use crate::state::OperatorState;
-use crate::wire::{Call, Reply, Route};
+use crate::wire::{Call, Reply, Route, count_up_to};
 use serde_json::{Value, json};
 use simgauge_domain::limits::Scope;
 
@@ -37,10 +37,8 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
     exchange.require_known(iccid)?;
     let with_used = exchange.call.query("includeUsed").as_deref() == Some("true");
-    let limit = exchange.call.query("limit").map_or(Some(DEFAULT_ASSIGNMENTS), |limit| limit.parse().ok());
-    let Some(limit) = limit.filter(|limit| (1..=MAX_ASSIGNMENTS).contains(limit)) else {
-        return Err(Problem::BadRequest("limit is 1 to 200"));
-    };
+    let limit = count_up_to(MAX_ASSIGNMENTS, DEFAULT_ASSIGNMENTS, exchange.call.query("limit"));
+    let limit = limit.ok_or(Problem::BadRequest("limit is 1 to 200"))?;
     let mut assignments = assignments(exchange, exchange.read(iccid).used);
     assignments.retain(|one| {
         with_used || !matches!(one["bundleState"].as_str(), Some("Depleted" | "depleted" | "expired"))
@@ -65,7 +63,8 @@ fn problem(problem: Problem) -> Reply {
     Reply::json(status, &json!({ "message": message }))
 }
 
-fn with_budget(reply: Reply, budget: &Budget) -> Reply {
+fn with_budget(reply: Reply, budgets: &[Budget]) -> Reply {
+    let Some(budget) = budgets.first() else { return reply };
     reply
         .with("x-ratelimit-limit", budget.limit)
         .with("x-ratelimit-remaining", budget.remaining)

@@ -26,8 +26,7 @@ fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation 
     match route {
         ("POST", ["v3", "auth", "tokens"]) => Operation::Login,
         ("POST", ["v1", "sim-price-plans", "usage", "batch-query"]) => {
-            let body = call.json();
-            Operation::Usage(body["iccids"][0].as_str().unwrap_or_default().to_owned())
+            Operation::UsageOfMany(call.texts("/iccids"))
         }
         _ => Operation::Unknown,
     }
@@ -50,26 +49,24 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
 }
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-    operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    let asked = operation.usage_sims().ok_or(Problem::NoSuchCall)?;
     exchange.require_token(exchange.call.header("x-auth-token"))?;
-    let body = exchange.call.json();
-    let asked: Vec<&str> =
-        body["iccids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if asked.is_empty() || asked.len() > MAX_SIMS {
+    if !exchange.allows(asked.len(), MAX_SIMS) {
+        return Ok(error(400, "GSL.00011010", "the number of iccids exceeds the upper limit"));
+    }
+    if asked.is_empty() {
         return Err(Problem::BadRequest("iccids must hold 1 to 50 numbers"));
     }
-    // One unknown SIM refuses the whole call.
-    asked.iter().try_for_each(|iccid| exchange.require_known(iccid))?;
-    let plans: Vec<Value> = asked
-        .into_iter()
-        .flat_map(|iccid| {
-            let usage = exchange.read(iccid);
-            let first = usage.used.min(PLAN);
-            let rest = usage.used - first;
-            let more = topped_up(rest, 10 * PLAN);
-            [plan(&usage.iccid, 0, first, PLAN), plan(&usage.iccid, 1, rest, more)]
-        })
-        .collect();
+    // One unknown SIM refuses the whole call, and is named.
+    if let Some(unknown) = asked.iter().find(|iccid| !exchange.knows(iccid)) {
+        return Ok(error(400, "GSL.00011011", &format!("The iccid:[{unknown}] does not exist.")));
+    }
+    let plans = exchange.read_each(asked.iter().map(String::as_str), |usage| {
+        let first = usage.used.min(PLAN);
+        let rest = usage.used - first;
+        let more = topped_up(rest, 10 * PLAN);
+        vec![plan(&usage.iccid, 0, first, PLAN), plan(&usage.iccid, 1, rest, more)]
+    });
     Ok(Reply::ok(&Value::Array(plans)))
 }
 
@@ -89,6 +86,10 @@ fn problem(problem: Problem) -> Reply {
         Problem::RateLimited => (429, "APIGW.0308", "The throttling threshold has been reached"),
         Problem::Failure(status) => (status, "GSL.00010003", "系统繁忙,请稍后重试。"),
     };
+    error(status, code, message)
+}
+
+fn error(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({"error_code": code, "error_msg": message}))
 }
 

@@ -3,12 +3,16 @@
 
 use crate::credentials::{SECRET, USER};
 use crate::exchange::Exchange;
-use crate::format::{KIB, topped_up, trimmed};
+use crate::format::{CHINA, KIB, at, topped_up, trimmed};
 use crate::operation::{Operation, Problem};
 use crate::operator::Operator;
 use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
+use simgauge_domain::time::UnixMs;
+
+/// SIMs of a batch.
+const MAX_SIMS: usize = 100;
 
 pub(super) static ONE_LINK: Operator = Operator {
     base_path: &["v5", "ec"],
@@ -22,6 +26,10 @@ fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation 
     match route {
         ("GET" | "POST", ["get", "token"]) => Operation::Login,
         ("GET" | "POST", ["query", "sim-data-usage"]) => Operation::Usage(iccid()),
+        ("GET" | "POST", ["query", "sim-data-usage-monthly", "batch"]) => {
+            let iccids = parameter(call, "iccids").unwrap_or_default();
+            Operation::UsageOfMany(iccids.split('_').map(str::to_owned).collect())
+        }
         ("GET" | "POST", ["query", "sim-data-margin" | "sim-status"]) => Operation::Lookup(iccid()),
         _ => Operation::Unknown,
     }
@@ -42,9 +50,15 @@ fn log_in(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
     let call = exchange.call;
-    let iccid = operation.sim().ok_or(Problem::NoSuchCall)?;
+    if *operation == Operation::Unknown {
+        return Err(Problem::NoSuchCall);
+    }
     require_new_transaction(exchange)?;
     exchange.require_token(shown_token(call).as_deref())?;
+    if let Operation::UsageOfMany(asked) = operation {
+        return batch(exchange, asked);
+    }
+    let iccid = operation.sim().ok_or(Problem::NoSuchCall)?;
     if iccid.is_empty() || parameter(call, "msisdn").is_some() || parameter(call, "imsi").is_some() {
         return Err(Problem::BadRequest("msisdn、iccid、imsi 必须且只能填写一个"));
     }
@@ -57,7 +71,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
             success(&json!([{ "dataAmount": amount }]))
         }
         Some("sim-data-margin") => {
-            let used = exchange.state.sims.peek(iccid, |sim| sim.used(exchange.config, exchange.now));
+            let used = exchange.peek(iccid);
             let total = topped_up(used, 100 * KIB * KIB);
             success(&json!([{"accmMarginList": [{
                 "offeringId": "100000000001",
@@ -71,6 +85,39 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
         }
         _ => success(&json!([{"cardStatus": "2", "lastChangeDate": "2026-01-02 03:04:05"}])),
     })
+}
+
+/// This month's usage of many SIMs, as of the last midnight in China.
+fn batch(exchange: &Exchange<'_>, asked: &[String]) -> Result<Reply, Problem> {
+    let call = exchange.call;
+    let is_other = |name| parameter(call, name).is_some();
+    if asked.iter().any(String::is_empty) || is_other("msisdns") || is_other("imsis") {
+        return Err(Problem::BadRequest("msisdns、iccids、imsis 必须且只能填写一个"));
+    }
+    if !exchange.allows(asked.len(), MAX_SIMS) {
+        return Err(Problem::BadRequest("单次最多 100 张卡"));
+    }
+    let today = at(exchange.now, CHINA);
+    if parameter(call, "queryDate") != Some(today.strftime("%Y%m").to_string()) {
+        return Err(Problem::BadRequest("queryDate 格式错误"));
+    }
+    // Whether an unknown SIM refuses the call or is left out is not known. Here it refuses the call.
+    asked.iter().try_for_each(|iccid| exchange.require_known(iccid))?;
+    let midnight =
+        today.start_of_day().map_or(exchange.now, |start| UnixMs(start.timestamp().as_millisecond()));
+    let until_midnight = Exchange { now: midnight, ..*exchange };
+    let list = until_midnight.read_each(asked.iter().map(String::as_str), |usage| {
+        // No usage has no list by access point.
+        vec![match usage.used {
+            0 => json!({"iccid": usage.iccid, "dataAmount": "0"}),
+            used => {
+                let amount = trimmed(used, KIB, 2);
+                let of_apn = json!([{"apnName": "CMIOT", "apnDataAmount": amount}]);
+                json!({"iccid": usage.iccid, "dataAmount": amount, "apnDataAmountList": of_apn})
+            }
+        }]
+    });
+    Ok(success(&json!([{ "dataAmountList": list }])))
 }
 
 fn problem(problem: Problem) -> Reply {

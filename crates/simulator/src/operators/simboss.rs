@@ -1,14 +1,17 @@
 //! SIMBOSS: a signed form. Errors are HTTP 200 with a code inside. MB.
 
 use crate::credentials::{SECRET, USER};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Usage};
 use crate::format::{CHINA, MIB, at, fraction, month_away, month_start, plain_date, topped_up};
 use crate::operation::{Operation, Problem};
 use crate::operator::Operator;
 use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route, pairs};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+/// SIMs of a batch.
+const MAX_SIMS: usize = 100;
 
 pub(super) static SIMBOSS: Operator = Operator {
     base_path: &["2.0"],
@@ -18,12 +21,16 @@ pub(super) static SIMBOSS: Operator = Operator {
 fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
     match route {
         ("POST", ["device", "detail"]) => Operation::Usage(call.form("iccid").unwrap_or_default()),
+        ("POST", ["device", "detail", "batch"]) => {
+            let iccids = call.form("iccids").unwrap_or_default();
+            Operation::UsageOfMany(iccids.split(',').map(str::to_owned).collect())
+        }
         _ => Operation::Unknown,
     }
 }
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
-    let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    let asked = operation.usage_sims().ok_or(Problem::NoSuchCall)?;
     let call = exchange.call;
     let (Some(app), Some(sent)) = (call.form("appid"), call.form("sign")) else {
         return Err(Problem::NoCredentials);
@@ -35,14 +42,30 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     if timestamp.len() != 13 || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Problem::BadRequest("timestamp must be in milliseconds"));
     }
-    if iccid.is_empty() {
+    if asked.iter().any(String::is_empty) {
         return Err(Problem::BadRequest("iccid is missing"));
     }
-    exchange.require_known(iccid)?;
-    let usage = exchange.read(iccid);
+    if let Some(iccid) = operation.usage_sim() {
+        exchange.require_known(iccid)?;
+        return Ok(success(&detail(exchange, &exchange.read(iccid))));
+    }
+    if !exchange.allows(asked.len(), MAX_SIMS) {
+        return Err(Problem::BadRequest("iccids must hold 1 to 100 numbers"));
+    }
+    // Whether an unknown SIM refuses the call or is left out is not known. Here it is left out.
+    let known = asked.iter().map(String::as_str).filter(|iccid| exchange.knows(iccid));
+    let data = exchange.read_each(known, |usage| vec![detail(exchange, usage)]);
+    Ok(success(&Value::Array(data)))
+}
+
+fn success(data: &Value) -> Reply {
+    Reply::ok(&json!({"code": "0", "message": "OK", "detail": "", "data": data}))
+}
+
+fn detail(exchange: &Exchange<'_>, usage: &Usage) -> Value {
     if usage.used == 0 {
         // A card that was never activated has neither a figure nor the dates of a plan.
-        return Ok(Reply::ok(&json!({"code": "0", "message": "OK", "detail": "", "data": {
+        return json!({
             "iccid": usage.iccid,
             "carrier": "cmcc",
             "type": "SINGLE",
@@ -50,32 +73,27 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
             "ratePlanId": 1,
             "iratePlanName": "100.0M/月",
             "totalDataVolume": 100.0,
-        }})));
+        });
     }
     let month = month_start(&at(exchange.now, CHINA));
     let last = month_away(&month, 1).saturating_sub(jiff::SignedDuration::from_secs(1));
     let (start, end) = (plain_date(&month), plain_date(&last));
-    Ok(Reply::ok(&json!({
-        "code": "0",
-        "message": "OK",
-        "detail": "",
-        "data": {
-            "iccid": usage.iccid,
-            "carrier": "cmcc",
-            "type": "SINGLE",
-            "status": "activation",
-            "usedDataVolume": fraction(usage.used, MIB, 2),
-            "totalDataVolume": fraction(topped_up(usage.used, 100 * MIB), MIB, 2),
-            "useCountAsVolume": false,
-            "ratePlanId": 1,
-            "iratePlanName": "100.0M/月",
-            "startDate": start,
-            "expireDate": end,
-            "ratePlanEffetiveDate": start,
-            "ratePlanExpirationDate": end,
-            "lastSyncDate": plain_date(&at(exchange.now, CHINA)),
-        },
-    })))
+    json!({
+        "iccid": usage.iccid,
+        "carrier": "cmcc",
+        "type": "SINGLE",
+        "status": "activation",
+        "usedDataVolume": fraction(usage.used, MIB, 2),
+        "totalDataVolume": fraction(topped_up(usage.used, 100 * MIB), MIB, 2),
+        "useCountAsVolume": false,
+        "ratePlanId": 1,
+        "iratePlanName": "100.0M/月",
+        "startDate": start,
+        "expireDate": end,
+        "ratePlanEffetiveDate": start,
+        "ratePlanExpirationDate": end,
+        "lastSyncDate": plain_date(&at(exchange.now, CHINA)),
+    })
 }
 
 fn problem(problem: Problem) -> Reply {

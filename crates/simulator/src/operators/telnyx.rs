@@ -10,27 +10,39 @@ use crate::state::OperatorState;
 use crate::wire::{Call, Reply, Route};
 use serde_json::{Value, json};
 
+/// SIMs of a page.
+const MAX_PAGE: usize = 250;
+
 pub(super) static TELNYX: Operator = Operator {
     base_path: &["v2"],
+    lists_sims: true,
     ..Operator::new("telnyx", &["current_billing_period_consumed_data"], operation, answer, problem)
 };
 
 fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
     match route {
-        ("GET", ["sim_cards"]) => Operation::Usage(call.query("filter[iccid]").unwrap_or_default()),
+        ("GET", ["sim_cards"]) => match call.query("filter[iccid]") {
+            Some(iccid) => Operation::Usage(iccid),
+            None => Operation::UsageOfMany(Vec::new()),
+        },
         _ => Operation::Unknown,
     }
 }
 
 fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Problem> {
     require_secret(exchange.call.bearer())?;
-    let iccid = operation.usage_sim().ok_or(Problem::NoSuchCall)?;
+    let asked = |name: &str, default: usize| {
+        exchange.call.query(name).map_or(Some(default), |number| number.parse::<usize>().ok())
+    };
+    let size = asked("page[size]", 20).filter(|size| *size > 0 && exchange.allows(*size, MAX_PAGE));
+    let size = size.ok_or(Problem::BadRequest("page[size] is 1 to 250"))?;
+    let Some(iccid) = operation.usage_sim() else {
+        operation.usage_sims().ok_or(Problem::NoSuchCall)?;
+        let page = asked("page[number]", 1).filter(|page| *page > 0);
+        return list(exchange, page.ok_or(Problem::BadRequest("page[number] begins with 1"))?, size);
+    };
     if iccid.is_empty() {
         return Err(Problem::BadRequest("filter[iccid] is needed here"));
-    }
-    let size = exchange.call.query("page[size]").map_or(Some(20), |size| size.parse().ok());
-    if !size.is_some_and(|size| (1..=250).contains(&size)) {
-        return Err(Problem::BadRequest("page[size] is 1 to 250"));
     }
     // The filter finds every number that contains the one asked for, in no useful order.
     let mut found = vec![element(&neighbour(iccid), 123_456_789)];
@@ -40,6 +52,20 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     }
     let meta = json!({"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": found.len()});
     Ok(Reply::ok(&json!({"data": found, "meta": meta})))
+}
+
+fn list(exchange: &Exchange<'_>, page: usize, size: usize) -> Result<Reply, Problem> {
+    let sims = &exchange.state.sims;
+    let (found, total) = (sims.numbered_page(page, size), sims.listed());
+    let numbers = found.numbers.iter().map(String::as_str);
+    let data = exchange.read_each(numbers, |usage| vec![element(&usage.iccid, usage.used)]);
+    let meta = json!({
+        "page_number": page,
+        "page_size": size,
+        "total_pages": total.div_ceil(size),
+        "total_results": total,
+    });
+    Ok(Reply::ok(&json!({"data": data, "meta": meta})))
 }
 
 fn problem(problem: Problem) -> Reply {

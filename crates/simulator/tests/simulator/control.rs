@@ -44,7 +44,7 @@ async fn it_says_what_it_is() {
     let world = World::fixed().await;
     for path in ["", "_sim", "_sim/"] {
         let about = send(world.get(path)).await.json();
-        assert_eq!(about["operators"].as_array().unwrap().len(), 12);
+        assert_eq!(about["operators"].as_array().unwrap().len(), 28);
     }
 }
 

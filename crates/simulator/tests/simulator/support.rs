@@ -1,6 +1,8 @@
 //! A simulator with a clock that stands until it is moved, and a plain HTTP client.
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use sha2::Sha256;
 use simgauge_domain::time::UnixMs;
 use simgauge_simulator::{Simulator, SimulatorConfig};
 use std::sync::Arc;
@@ -117,6 +119,11 @@ pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
 /// A request with a JSON body.
 pub(crate) fn json(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {
     request.header("content-type", "application/json").body(body.to_string())
+}
+
+pub(crate) fn hmac_sha256_hex(key: &str, text: &str) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    hex::encode(mac.chain_update(text).finalize().into_bytes())
 }
 
 /// A request with a form body.

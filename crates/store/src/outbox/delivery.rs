@@ -1,7 +1,8 @@
 //! The outbox as its deliverer sees it.
 
-use crate::backend::{Sql, count_from_db, from_db, row};
+use crate::backend::{Sql, Tx as _, count_from_db, from_db, row};
 use crate::error::StoreError;
+use crate::leases::lease::{Lease, fence};
 use crate::store::Store;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
@@ -114,6 +115,34 @@ impl Store {
              (SELECT 1 FROM notification AS due WHERE due.account = hop.account AND due.next_at <= $1)",
         );
         self.db.all(jump, &[now.into()]).await
+    }
+
+    /// Makes due what is to be tried after `latest`: a clock that was ahead set that time, and the card's
+    /// newer notifications wait behind it. Answers how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or the database cannot be reached.
+    pub async fn bring_notifications_forward(
+        &self,
+        lease: &Lease,
+        latest: UnixMs,
+        now: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let update = Sql::both(
+            "WITH RECURSIVE hop (account) AS ( \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
+                 UNION ALL \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > \
+                 hop.account) \
+                 FROM hop WHERE hop.account IS NOT NULL \
+             ) UPDATE notification SET next_at = $1 FROM hop \
+             WHERE notification.account = hop.account AND notification.next_at > $2",
+        );
+        let mut tx = self.db.write().await?;
+        fence(&mut tx, lease).await?;
+        let moved = tx.run(update, &[now.into(), latest.into()]).await?;
+        tx.commit().await?;
+        Ok(moved)
     }
 
     /// Notifications of an account to be tried now, one for each card, longest due first.

@@ -1,10 +1,11 @@
 use super::answer::RawAnswer;
 use super::auth::RawAuth;
 use super::errors::RawErrors;
+use super::limits::RawLimits;
+use super::many::RawMany;
 use super::step::RawStep;
 use super::text::{Text, Texts};
 use serde::Deserialize;
-use simgauge_domain::limits::Limits;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -19,6 +20,8 @@ pub(crate) struct RawDefinition {
     pub(crate) evidence: Evidence,
     pub(crate) base_url: Option<Text>,
     #[serde(default)]
+    pub(crate) answer_format: AnswerFormat,
+    #[serde(default)]
     pub(crate) allow_http: bool,
     /// The operator does not say on which day its billing cycle begins.
     #[serde(default)]
@@ -29,7 +32,7 @@ pub(crate) struct RawDefinition {
     pub(crate) freshness: Option<String>,
     #[serde(default)]
     pub(crate) facts: Vec<Fact>,
-    pub(crate) limits: Option<Spanned<Limits>>,
+    pub(crate) limits: Option<Spanned<RawLimits>>,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, RawSetting>,
     #[serde(default)]
@@ -40,9 +43,20 @@ pub(crate) struct RawDefinition {
     #[serde(default)]
     pub(crate) auth: RawAuth,
     pub(crate) steps: Vec<RawStep>,
+    pub(crate) many: Option<RawMany>,
     pub(crate) answer: RawAnswer,
     #[serde(default)]
     pub(crate) errors: RawErrors,
+}
+
+/// What answers are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AnswerFormat {
+    #[default]
+    Json,
+    /// XML where an answer begins with `<`, JSON otherwise.
+    Xml,
 }
 
 /// How well a definition is proven, from the weakest to the strongest.

@@ -32,6 +32,8 @@ pub(crate) struct RawRule {
     /// Only for the step of that name, or for `login`.
     pub(crate) step: Option<Text>,
     pub(crate) kind: FailureKind,
+    /// For `token_expired`: the name of the log-in that has ended. The last one where not given.
+    pub(crate) login: Option<Text>,
     /// A sentence for people in place of the kind's own.
     pub(crate) detail: Option<String>,
     /// jq: seconds to wait.

@@ -1,14 +1,12 @@
-//! `simgauge operator check`: definitions against themselves and their fixtures, or one operator account
-//! against the real operator.
+//! `simgauge operator check`: definitions against themselves and their fixtures.
 
+use super::live;
 use crate::cli::Output;
 use crate::config::Config;
-use crate::operators::operators_of;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::{Value, json};
-use simgauge_operators::check::{LiveReport, Proof, Report, check_builtin, check_file, check_live};
-use simgauge_operators::{Catalog, Problem, StepTrace, builtin_definitions};
-use simgauge_service::clock::Clock;
+use simgauge_operators::check::{Proof, Report, check_builtin, check_file};
+use simgauge_operators::{Catalog, Problem, builtin_definitions};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,9 +19,10 @@ pub struct CheckArgs {
     /// Ask the real operator through this operator account of the configuration.
     #[arg(long, value_name = "OPERATOR_ACCOUNT", conflicts_with = "definition", requires = "iccid")]
     live: Option<String>,
-    /// The SIM to ask about with --live.
+    /// The SIM to ask about with --live. Given more than once, they are asked about at once where the
+    /// definition has `[many]`.
     #[arg(long, requires = "live")]
-    iccid: Option<String>,
+    iccid: Vec<String>,
     /// The cloud eSIM the SIM is on, where the operator looks it up by its EID.
     #[arg(long, requires = "live")]
     eid: Option<String>,
@@ -34,8 +33,8 @@ pub struct CheckArgs {
 /// # Errors
 /// There is no such definition, file or operator account.
 pub async fn run(args: CheckArgs, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    if let (Some(account), Some(iccid)) = (&args.live, &args.iccid) {
-        return live(account, iccid, args.eid.as_deref(), config, output).await;
+    if let Some(account) = &args.live {
+        return live::run(account, &args.iccid, args.eid.as_deref(), config, output).await;
     }
     let reports = match &args.definition {
         Some(name) => vec![check_one(name, config.definitions_dir()).await?],
@@ -145,80 +144,5 @@ fn in_words(report: &Report) -> String {
             let _ = writeln!(text, "      {} ({}): {difference}", case.what, case.file);
         }
     }
-    text
-}
-
-async fn live(
-    account: &str,
-    iccid: &str,
-    eid: Option<&str>,
-    config: &Config,
-    output: &Output,
-) -> anyhow::Result<ExitCode> {
-    let mut config = config.clone();
-    config.operator_accounts.retain(|known| known.name == account);
-    let Some(lane) = operators_of(&config, &Clock::default())?.pop() else {
-        bail!("there is no operator account {account:?} in the configuration");
-    };
-    let report = check_live(&lane.operator, iccid, eid).await;
-    let good = report.outcome.is_ok();
-    output.print(&live_json(&report), || live_words(&report))?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn live_json(report: &LiveReport) -> Value {
-    let steps: Vec<Value> = report.steps.iter().map(step_json).collect();
-    match &report.outcome {
-        Ok(reading) => json!({ "steps": steps, "reading": reading }),
-        Err(error) => {
-            json!({ "steps": steps, "error": { "kind": error.kind.as_str(), "detail": error.detail } })
-        }
-    }
-}
-
-fn step_json(step: &StepTrace) -> Value {
-    json!({
-        "step": step.step,
-        "method": step.method,
-        "url": step.url,
-        "requestHeaders": step.request_headers,
-        "requestBody": step.request_body,
-        "milliseconds": u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
-        "status": step.status,
-        "answer": step.answer,
-        "failure": step.failure,
-    })
-}
-
-fn live_words(report: &LiveReport) -> String {
-    let mut text = String::new();
-    for step in &report.steps {
-        let _ = writeln!(text, "{}: {} {}", step.step, step.method, step.url);
-        for (name, value) in &step.request_headers {
-            let _ = writeln!(text, "  > {name}: {value}");
-        }
-        if !step.request_body.is_empty() {
-            let _ = writeln!(text, "  > {}", step.request_body);
-        }
-        let status = step.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
-        let _ = writeln!(text, "  < {status} after {} ms", step.took.as_millis());
-        for line in step.answer.lines() {
-            let _ = writeln!(text, "  < {line}");
-        }
-        if let Some(failure) = &step.failure {
-            let _ = writeln!(text, "  ! {failure}");
-        }
-    }
-    let _ = match &report.outcome {
-        Ok(reading) => writeln!(
-            text,
-            "reading: {} bytes used of {}, period {} {}",
-            reading.used,
-            reading.total.map_or_else(|| "an unstated total".to_owned(), |total| format!("{total}")),
-            reading.period.kind.as_str(),
-            reading.period.key
-        ),
-        Err(error) => writeln!(text, "no reading: {}: {}", error.kind, error.detail),
-    };
     text
 }

@@ -2,157 +2,22 @@
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)] // Shared with the other stories.
+#[path = "../support/mod.rs"]
 mod support;
 
+mod scene;
+
 use rstest::rstest;
+use scene::{EID, LANE, OUTBOX, SIM, Scene, at, prefs};
 use serde_json::Value;
-use simgauge_domain::accept::AcceptRule;
-use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
-use simgauge_domain::reading::{Period, PeriodKind, Reading};
-use simgauge_domain::refresh::Failure;
 use simgauge_domain::threshold::Percentages;
-use simgauge_domain::time::UnixMs;
 use simgauge_store::{
-    AcceptCall, AcceptOutcome, Admission, CardRules, Finished, ImportRow, Lease, LeaseKind,
-    NotificationPrefs, NotificationState, NotificationView, Outcome, Settled, StoreError, TaskKey,
+    LeaseKind, NotificationPrefs, NotificationState, NotificationView, Outcome, Settled, StoreError,
 };
 use std::time::Duration;
-use support::{Database, TestStore};
-
-const T0: UnixMs = UnixMs(1_800_000_000_000);
-const LANE: &str = "main";
-const OUTBOX: &str = "notify";
-const SIM: &str = "8901";
-const EID: &str = "11111111111111111111111111";
-
-fn at(seconds: i64) -> UnixMs {
-    UnixMs(T0.0 + seconds * 1000)
-}
-
-fn prefs(account: &str, url: Option<&str>) -> NotificationPrefs {
-    NotificationPrefs {
-        account: account.into(),
-        url: url.map(str::to_owned),
-        app: None,
-        thresholds: Percentages::default(),
-        stale_hours: None,
-    }
-}
-
-fn row(number: &str, account: &str) -> ImportRow {
-    ImportRow {
-        number: number.into(),
-        kind: if number == EID { CardKind::CloudEsim } else { CardKind::Sim },
-        account: account.into(),
-        status: "ACTIVATED_NAME".into(),
-        label: String::new(),
-        iccid: number.into(),
-        operator_account: LANE.into(),
-    }
-}
-
-/// A store with account `acme`, which wants notifications, and `quiet`, which does not. It has the leases of
-/// a lane and of delivery.
-struct Scene {
-    store: TestStore,
-    lane: Lease,
-    delivery: Lease,
-    calls: u32,
-}
-
-impl Scene {
-    async fn new(database: Database) -> Self {
-        let store = TestStore::new(database).await;
-        for account in ["acme", "quiet"] {
-            store.create_account(account, "en", T0).await.unwrap();
-        }
-        store.create_app("k", "acme", "", b"sealed", T0).await.unwrap();
-        store.create_app("q", "quiet", "", b"sealed", T0).await.unwrap();
-        let mut import = store.import().await.unwrap();
-        let rows = [row(SIM, "acme"), row("8902", "acme"), row(EID, "acme"), row("8903", "quiet")];
-        assert!(import.add(&rows).await.unwrap().iter().all(Result::is_ok));
-        import.commit().await.unwrap();
-        store.set_notification_prefs(&prefs("acme", Some("https://example.com/hook"))).await.unwrap();
-        let lease = async |kind, name| {
-            let taken = store.lease(kind, name, "n", T0, at(10_000_000), false).await.unwrap();
-            taken.unwrap().0
-        };
-        let (lane, delivery) = (lease(LeaseKind::Lane, LANE).await, lease(LeaseKind::Outbox, OUTBOX).await);
-        Self { store, lane, delivery, calls: 0 }
-    }
-
-    /// A refresh of a card, accepted at `seconds` and ended a second later.
-    async fn refresh(&mut self, number: &str, seconds: i64, outcome: Result<u64, FailureKind>) -> RefreshId {
-        self.calls += 1;
-        let (account, appkey) = if number == "8903" { ("quiet", "q") } else { ("acme", "k") };
-        let call = AcceptCall {
-            account: account.into(),
-            appkey: appkey.into(),
-            kind: row(number, account).kind,
-            number: number.into(),
-            sign: format!("{:040X}", self.calls),
-            sign_was_used: false,
-            id: RefreshId::new(at(seconds), u128::from(self.calls)),
-        };
-        let rule = AcceptRule::new(Duration::ZERO, Duration::from_secs(300));
-        let rules = CardRules { sim: rule, cloud_esim: rule };
-        let outcomes =
-            self.store.accept(&[call], &rules, &|_, _| Admission::Taken, at(seconds)).await.unwrap();
-        let AcceptOutcome::Accepted { refresh, .. } = &outcomes[0] else { panic!("{outcomes:?}") };
-        let outcome = outcome
-            .map(|used| Reading {
-                period: Period {
-                    kind: PeriodKind::CalendarMonth,
-                    key: "2027-01".into(),
-                    start: None,
-                    end: None,
-                },
-                used,
-                total: Some(1000),
-                as_of: None,
-                status: None,
-                raw_status: None,
-                bundles: Vec::new(),
-            })
-            .map_err(|kind| Failure { kind, detail: "what happened".into() });
-        let (card, profile) = self.store.profile_id(number, number).await;
-        let finished = Finished {
-            task: TaskKey { account: account.into(), refresh: refresh.id, profile },
-            card,
-            began_at: at(seconds),
-            ended_at: at(seconds + 1),
-            outcome,
-        };
-        assert_eq!(self.store.finish(&self.lane, &[finished]).await.unwrap().len(), 1);
-        refresh.id
-    }
-
-    async fn due(&self, seconds: i64) -> Vec<String> {
-        let due = self.store.due_notifications("acme", at(seconds), 100).await.unwrap();
-        let due: Vec<_> = due.into_iter().map(Result::unwrap).collect();
-        due.into_iter().map(|one| one.id).collect()
-    }
-
-    async fn settle(&self, view: &NotificationView, outcome: Outcome, seconds: i64) {
-        let settled = Settled {
-            id: view.id.clone(),
-            account: view.account.clone(),
-            card: view.card,
-            tries: 1,
-            outcome,
-        };
-        self.store.settle_notifications(&self.delivery, &[settled], at(seconds)).await.unwrap();
-    }
-
-    /// Every notification, oldest first.
-    async fn all(&self) -> Vec<NotificationView> {
-        let mut all = self.store.notifications(None, None, 1000).await.unwrap();
-        all.reverse();
-        all
-    }
-}
+use support::Database;
 
 fn failed(seconds: i64) -> Outcome {
     Outcome::Failed { error: "the receiver answered 500".into(), next_at: at(seconds) }
@@ -294,6 +159,29 @@ async fn who_lost_the_lease_writes_nothing(
     scene.store.settle_notifications(&new, &[settled(Outcome::Delivered)], at(20)).await.unwrap();
     assert_eq!(scene.due(20).await.len(), 0);
     assert!(scene.store.lanes().await.unwrap().iter().all(|lane| lane.name == LANE), "it is nobody's lane");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_a_clock_ahead_put_off_is_due_again(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let mut scene = Scene::new(database).await;
+    scene.refresh(SIM, 10, Ok(1)).await;
+    scene.refresh(EID, 20, Ok(1)).await;
+    let all = scene.all().await;
+    let failed = |next_at| Outcome::Failed { error: "no".to_owned(), next_at: at(next_at) };
+    scene.settle(&all[0], failed(90_000), 100).await;
+    scene.settle(&all[1], failed(160), 100).await;
+    let forward = async |latest| {
+        scene.store.bring_notifications_forward(&scene.delivery, at(latest), at(110)).await.unwrap()
+    };
+    assert_eq!(forward(90_000).await, 0);
+    assert_eq!(forward(3_600).await, 1);
+    assert_eq!(scene.store.accounts_to_notify(at(110)).await.unwrap(), ["acme"]);
+    let due = scene.store.due_notifications("acme", at(110), 10).await.unwrap();
+    let due: Vec<String> = due.into_iter().map(|one| one.unwrap().id).collect();
+    assert_eq!(due, [all[0].id.clone()], "the other one's time is still to come");
 }
 
 #[rstest]

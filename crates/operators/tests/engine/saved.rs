@@ -1,0 +1,102 @@
+//! A definition's beginning: the skeleton, answers that were saved, and names that are misspelt.
+
+use crate::many::{element, numbers, outcomes, read, with_ids};
+use crate::support::{ICCID, SIMPLE, built_in, clock, parse, profile};
+use simgauge_domain::failure::FailureKind;
+use simgauge_domain::reading::Reading;
+use simgauge_operators::check::check_definition;
+use simgauge_operators::{Definition, NoGate, Operator, ReadError, builtin_definitions, skeleton};
+
+#[tokio::test]
+async fn a_new_definition_compiles_and_passes_its_fixtures() {
+    let (definition, fixture) = skeleton("my_operator");
+    let report = check_definition("x.toml", &definition, &[("reading.toml".into(), fixture)]).await;
+    assert!(report.is_ok() && report.cases.len() == 2, "{report:?}");
+    assert_eq!(report.name, "my_operator");
+    assert!(!definition.contains("NAME"), "the name stands everywhere");
+    // What is offered in comments is taken too.
+    let offered: Vec<String> = definition.lines().map(uncommented).collect();
+    let error = Definition::parse("x.toml", &offered.join("\n"));
+    assert!(error.is_ok(), "{error:?}");
+}
+
+/// Without the `# ` of lines that offer a key, a table or a value.
+fn uncommented(line: &str) -> String {
+    let offer = line.strip_prefix("# ").unwrap_or_default();
+    let key = offer.split(' ').next().unwrap_or_default();
+    let is_offer =
+        offer.starts_with('[') || offer.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
+    if is_offer { offer.to_owned() } else { line.to_owned() }
+}
+
+async fn read_saved(name: &str, answers: &[(u16, &str)]) -> Result<Reading, ReadError> {
+    let answers = answers.iter().map(|(status, text)| (*status, text.as_bytes().to_vec()));
+    let operator = Operator::with_saved_answers(built_in(name), answers, clock()).unwrap();
+    operator.read(&profile(ICCID), &NoGate).await
+}
+
+#[tokio::test]
+async fn saved_answers_are_read_without_secrets_settings_and_calls() {
+    // A log-in and one step; what a KB is, is asked.
+    let answer = r#"{"status":"0","message":"","result":[{"dataAmount":"2"}]}"#;
+    assert_eq!(read_saved("onelink_v5", &[(200, answer)]).await.unwrap().used, 2 * 1_024);
+    // No base URL of its own.
+    let answer = format!(r#"{{"iccid":"{ICCID}","ctdDataUsage":77}}"#);
+    assert_eq!(read_saved("cisco_control_center", &[(200, &answer)]).await.unwrap().used, 77);
+    for (answers, kind) in [
+        (vec![(404, "{}")], FailureKind::NotFound),
+        (vec![(200, "<html></html>")], FailureKind::BadAnswer),
+        (vec![], FailureKind::BadRequest),
+    ] {
+        assert_eq!(read_saved("cisco_control_center", &answers).await.unwrap_err().kind, kind);
+    }
+    // The log-in is not made again.
+    let gone = r#"{"status":"12021","message":"","result":[]}"#;
+    assert_eq!(read_saved("onelink_v5", &[(200, gone)]).await.unwrap_err().kind, FailureKind::TokenExpired);
+    // Nor are chained ones.
+    let gone = read_saved("verizon_thingspace", &[(401, "{}")]).await;
+    assert_eq!(gone.unwrap_err().kind, FailureKind::TokenExpired);
+    // Every definition can be tried.
+    for (name, _) in builtin_definitions() {
+        let answers = std::iter::repeat_n((200, b"{}".to_vec()), 4);
+        let operator = Operator::with_saved_answers(built_in(name), answers, clock()).unwrap();
+        let error = operator.read(&profile(ICCID), &NoGate).await.unwrap_err();
+        assert_ne!(error.kind, FailureKind::BadRequest, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_saved_answer_about_many_is_read_too() {
+    let iccids = numbers(3);
+    let text = format!(r#"{{"sims":[{},{}]}}"#, element(&iccids[0], 1), element(&iccids[2], 3));
+    let operator =
+        Operator::with_saved_answers(parse(&with_ids()), [(200, text.into_bytes())], clock()).unwrap();
+    let readings = read(&operator, &iccids).await;
+    let outcomes = outcomes(&readings);
+    assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(1), &Ok(3)));
+    assert!(outcomes[1].is_err());
+    let steps: Vec<String> = built_in("emnify").step_names(true).map(str::to_owned).collect();
+    assert_ne!(steps, built_in("emnify").step_names(false).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_misspelt_name_is_told_the_nearest_one() {
+    let rule = "[[errors.rules]]\nstep = \"usages\"\nkind = \"auth\"\n";
+    for (from, to, meant) in [
+        ("title =", "titel =", "title"),
+        ("unit = \"B\"", "unitfrom = \".u\"", "unit_from"),
+        ("kind = \"billing_cycle\"", "kind = \"bililng_cycle\"", "billing_cycle"),
+        ("secret.key", "secret.kee", "key"),
+        ("{{ iccid }}", "{{ icid }}", "iccid"),
+        (".used\"", ".used | selct(. > 0)\"", "select"),
+        (".used\"", "$icid\"", "$iccid"),
+        ("[errors]\ncode = \".code\"\n", rule, "usage"),
+    ] {
+        let toml = SIMPLE.replacen(from, to, 1);
+        assert_ne!(toml, SIMPLE, "{from}");
+        let error = Definition::parse("x.toml", &toml).unwrap_err().to_string();
+        assert!(error.contains(&format!("did you mean `{meant}`?")), "{to}: {error}");
+    }
+    let far = SIMPLE.replace("title =", "something_else =");
+    assert!(!Definition::parse("x.toml", &far).unwrap_err().to_string().contains("did you mean"));
+}
