@@ -2,7 +2,7 @@
 
 use super::compile::Compiler;
 use super::plan::{AnswerPlan, PeriodPlan, StatusPlan};
-use super::raw::{RawAmount, RawAnswer, RawBundles, RawDate, RawPeriod, RawStatus, Text};
+use super::raw::{RawAmount, RawAnswer, RawBundles, RawDate, RawPeriod, RawStatus, RawStep, Text};
 use std::collections::BTreeMap;
 
 /// The parts of an `[answer]`.
@@ -40,6 +40,21 @@ pub(super) fn check_identity(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds
             "say how an answer names its card (`identity`, or a step with `find`), \
              or that it `names_no_card`",
         );
+    }
+}
+
+/// Something has to refuse an error answer before "no amount" counts as zero.
+pub(super) fn check_zero(compiler: &mut Compiler<'_>, raw: &RawAnswer, last: Option<&RawStep>) {
+    let is_refused =
+        raw.identity.is_some() || last.is_some_and(|step| step.success.is_some() || step.find.is_some());
+    for amount in [Some(&raw.used), raw.total.as_ref()].into_iter().flatten() {
+        if amount.none_is_zero && !is_refused {
+            compiler.problem(
+                &amount.add.span(),
+                "`none_is_zero` needs `success` on the last step: without it an error answer would read \
+                 as 0",
+            );
+        }
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     }
     let finds = raw.steps.iter().any(|step| step.find.is_some());
     answer::check_identity(compiler, &raw.answer, finds);
+    answer::check_zero(compiler, &raw.answer, raw.steps.last());
     let answer = answer::compile(compiler, &Parts::of(&raw.answer));
     let errors = errors(compiler, raw, &logins);
     Some(Compiled { base_url, values, remaining, auth, steps, many, answer: answer?, errors })

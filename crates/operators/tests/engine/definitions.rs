@@ -53,6 +53,12 @@ fn mistakes_are_told_with_line_and_column() {
         ("unit = \"B\"", "unit = \"MB\"", "\".used\"", "1000 or 1024"),
         ("unit = \"B\"", "unit = \"MB\", base = 999", "999", "1000 or 1024"),
         ("identity = \".iccid\"\n", "", "\".used\"", "names its card"),
+        (
+            "identity = \".iccid\"\nused = { add = \".used\"",
+            "names_no_card = true\nused = { none_is_zero = true, add = \".used\"",
+            "\".used\"",
+            "`none_is_zero` needs `success` on the last step",
+        ),
         ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
