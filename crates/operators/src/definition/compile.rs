@@ -231,12 +231,18 @@ impl<'s> Compiler<'s> {
         user.zip(password)
     }
 
+    /// It is appended to the base URL, where anything but a `/` would change the host's name.
+    pub(crate) fn path(&mut self, text: &Text) -> Option<Template> {
+        let path = text.get_ref();
+        if !path.is_empty() && !path.starts_with('/') && !path.starts_with("{%") {
+            self.problem(&text.span(), "a path begins with `/`");
+        }
+        self.template(text, Place::Path)
+    }
+
     pub(crate) fn request(&mut self, raw: &RawRequest) -> Option<RequestPlan> {
         let base = self.optional_template(raw.base.as_ref(), Place::Plain);
-        let path = self.template(&raw.path, Place::Path);
-        if !raw.path.get_ref().is_empty() && !raw.path.get_ref().starts_with(['/', '{']) {
-            self.problem(&raw.path.span(), "a path starts with `/`");
-        }
+        let path = self.path(&raw.path);
         let body = match (&raw.form, &raw.json) {
             (None, None) => Some(BodyPlan::None),
             (Some(form), None) => Some(BodyPlan::Form(self.named(form, Place::Plain))),

@@ -31,6 +31,13 @@ fn sign(algorithm: &str, output: &str) -> String {
     )
 }
 
+fn oauth2(path: &str) -> String {
+    format!(
+        "[auth.oauth2]\npath = \"{path}\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
+         client_auth = \"basic\"\nencoding = \"form\"\n[[steps]]"
+    )
+}
+
 fn remaining(header: &str) -> String {
     format!("[limits]\nmax_concurrent = 1\nremaining = [{{ {header} }}]\n[[steps]]")
 }
@@ -63,6 +70,9 @@ fn mistakes_are_told_with_line_and_column() {
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
         ("{{ iccid }}", "{{ iccid | hash('sm4') }}", "iccid | hash", "unknown algorithm in `hash`"),
+        ("\"/sims/", "\"sims/", "\"sims/", "a path begins with `/`"),
+        ("\"/sims/{{ iccid }}", "\"{{ iccid }}", "\"{{ iccid", "a path begins with `/`"),
+        ("[[steps]]", &oauth2("oauth/token"), "\"oauth/token", "a path begins with `/`"),
         ("[[steps]]", &sign("sm4", "text"), "\"sm4\"", "unknown variant `sm4`"),
         ("[[steps]]", &sign("sm3", "text"), "\"sm3\"", "only the algorithm `none`"),
         ("[[steps]]", &sign("hmac-sha512", "base64"), "\"hmac-sha512\"", "an HMAC needs a `key`"),
