@@ -34,6 +34,12 @@ impl<'r> Parts<'r> {
 
 /// An answer has to say which card it is about, or the definition that it does not.
 pub(super) fn check_identity(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) {
+    if let Some(identity) = raw.identity.as_ref().filter(|_| raw.names_no_card) {
+        compiler.problem(
+            &identity.span(),
+            "`identity` and `names_no_card` contradict each other: an answer names its card or it does not",
+        );
+    }
     if raw.identity.is_none() && !finds && !raw.names_no_card {
         compiler.problem(
             &raw.used.add.span(),

@@ -4,7 +4,7 @@ use super::error::{Problem, inside, position};
 use super::plan::{AmountPlan, BasePlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
 use super::raw::{RawAmount, RawBase, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
-use crate::jq::{Program, Purpose};
+use crate::jq::{Program, Purpose, named_answers};
 use crate::nearest::did_you_mean;
 use crate::template::{self, AccountValues, Place, Template, Templates};
 use crate::units::{Base, Unit};
@@ -44,6 +44,8 @@ pub(crate) struct Compiler<'s> {
     /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place of
     /// the file.
     pub(crate) known: BTreeSet<String>,
+    /// The steps whose answers programs may read.
+    pub(crate) steps: BTreeSet<String>,
     /// Whether the current template is of a call about one SIM.
     pub(crate) one_sim: bool,
 }
@@ -55,6 +57,7 @@ impl<'s> Compiler<'s> {
             templates: Templates::new(),
             problems: Vec::new(),
             known: BTreeSet::new(),
+            steps: BTreeSet::new(),
             one_sim: true,
         }
     }
@@ -186,13 +189,27 @@ impl<'s> Compiler<'s> {
 
     fn program_for(&mut self, text: &Text, purpose: Purpose) -> Option<Program> {
         match Program::compile(text.get_ref(), purpose) {
-            Ok(program) => Some(program),
+            Ok(program) => {
+                self.check_answers(text);
+                Some(program)
+            }
             Err(error) => {
                 self.problem_at(
                     inside(self.source, &text.span(), text.get_ref(), error.offset),
                     format!("the jq program does not compile: {}", error.message),
                 );
                 None
+            }
+        }
+    }
+
+    /// `$answers` of a step that does not exist would always be `null`.
+    fn check_answers(&mut self, text: &Text) {
+        for (offset, name) in named_answers(text.get_ref()) {
+            if !self.steps.contains(name) {
+                let near = did_you_mean(name, self.steps.iter().map(String::as_str));
+                let at = inside(self.source, &text.span(), text.get_ref(), offset);
+                self.problem_at(at, format!("there is no step `{name}`{near}"));
             }
         }
     }

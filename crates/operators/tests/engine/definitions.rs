@@ -66,6 +66,8 @@ fn mistakes_are_told_with_line_and_column() {
             "\".used\"",
             "`none_is_zero` needs `success` on the last step",
         ),
+        ("identity", "names_no_card = true\nidentity", "\".iccid\"", "contradict each other"),
+        (".used\"", "$answers.nowhere.used\"", "nowhere", "there is no step `nowhere`"),
         ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),

@@ -90,6 +90,7 @@ fn a_misspelt_name_is_told_the_nearest_one() {
         ("{{ iccid }}", "{{ icid }}", "iccid"),
         (".used\"", ".used | selct(. > 0)\"", "select"),
         (".used\"", "$icid\"", "$iccid"),
+        (".used\"", "$answers.usag.used\"", "usage"),
         ("[errors]\ncode = \".code\"\n", rule, "usage"),
     ] {
         let toml = SIMPLE.replacen(from, to, 1);
