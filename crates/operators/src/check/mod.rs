@@ -1,6 +1,7 @@
 //! Checks a definition: offline against its own fixtures, or live against the real operator.
 
 mod case;
+mod differences;
 mod proof;
 mod run;
 mod server;

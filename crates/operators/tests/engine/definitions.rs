@@ -239,8 +239,19 @@ kind = "billing_cycle"
     )
     .unwrap();
     let report = check_file(&file).await.unwrap();
-    assert_eq!(report.cases[0].differences.len(), 2, "{report:?}");
+    let differences = &report.cases[0].differences;
+    assert_eq!(differences.len(), 2, "{report:?}");
+    assert_eq!(differences[0], "`used` is 5, the fixture says 6");
     assert!(!report.is_ok());
+    let said = "start = \"2026-05-01T00:00:00Z\"\nstatus = \"active\"\nbundles = [{ code = \"a\", name = \"A\", used = 1 }]";
+    fs::write(fixtures.join("reading.toml"), format!("{case}{said}\n")).unwrap();
+    let report = check_file(&file).await.unwrap();
+    let wanted = [
+        "`start` is nothing, the fixture says 2026-05-01T00:00:00Z",
+        "`status` is nothing, the fixture says \"active\"",
+        "there are 0 `bundles`, the fixture says 1",
+    ];
+    assert_eq!(report.cases[0].differences, wanted);
 }
 
 /// The worked example of the documentation is checked as a reader would check it.
