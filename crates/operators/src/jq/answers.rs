@@ -34,6 +34,7 @@ fn collect<'c>(code: &'c str, tokens: &[Token<&'c str>], names: &mut Vec<(usize,
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -243,8 +243,9 @@ kind = "billing_cycle"
     assert_eq!(differences.len(), 2, "{report:?}");
     assert_eq!(differences[0], "`used` is 5, the fixture says 6");
     assert!(!report.is_ok());
-    let said = "start = \"2026-05-01T00:00:00Z\"\nstatus = \"active\"\nbundles = [{ code = \"a\", name = \"A\", used = 1 }]";
-    fs::write(fixtures.join("reading.toml"), format!("{case}{said}\n")).unwrap();
+    let more = "start = \"2026-05-01T00:00:00Z\"\nstatus = \"active\"\n\
+                bundles = [{ code = \"a\", name = \"A\", used = 1 }]";
+    fs::write(fixtures.join("reading.toml"), format!("{case}{more}\n")).unwrap();
     let report = check_file(&file).await.unwrap();
     let wanted = [
         "`start` is nothing, the fixture says 2026-05-01T00:00:00Z",
