@@ -253,6 +253,17 @@ kind = "billing_cycle"
         "there are 0 `bundles`, the fixture says 1",
     ];
     assert_eq!(report.cases[0].differences, wanted);
+
+    // Fixtures are found by the file's name.
+    let other = folder.path().join("other.toml");
+    fs::rename(&file, &other).unwrap();
+    let report = check_file(&other).await.unwrap();
+    assert!(
+        report.cases[0].differences[0].contains("is named `other`, its definition `simple`"),
+        "{report:?}"
+    );
+    fs::remove_dir_all(&fixtures).unwrap();
+    assert!(check_file(&other).await.unwrap().is_ok());
 }
 
 /// The worked example of the documentation is checked as a reader would check it.
