@@ -62,18 +62,18 @@ impl Operation for ListCards {
     }
 }
 
-/// The fields of a list, whose pages do not lie too deep.
+/// The fields of a list, whose pages do not lie too deep. Where the cards are named there are few.
 fn list_fields(body: &Body<'_>, kind: CardKind) -> Result<ListFields, FieldError> {
     let fields = ListFields::read(body, kind)?;
-    if fields.page_num * fields.page_size <= DEEPEST {
+    if !fields.numbers.is_empty() || fields.page_num * fields.page_size <= DEEPEST {
         return Ok(fields);
     }
     let list = kind.list_field();
     Err(FieldError::Body(
         format!(
             "the fields `pageNum` and `pageSize` reach beyond the first {DEEPEST} cards, for which a list \
-             has pages; narrow it by `cardStatus` or `{list}` (a cursor for longer lists will follow)"
+             has pages; name the cards in `{list}`, or narrow the list by `cardStatus`"
         ),
-        "pageNum × pageSize 不得超过 100000,请用 cardStatus 或卡号列表缩小范围(后续将提供游标)",
+        "pageNum × pageSize 不得超过 100000,请用卡号列表或 cardStatus 缩小范围",
     ))
 }

@@ -168,6 +168,7 @@ mod tests {
         assert_eq!(read("%Y-%m-%d %H:%M:%S", "2026-06-01 08:00:00", "Asia/Shanghai"), at);
         assert_eq!(read("%Y-%m-%d %H:%M:%S", "2026-06-01 08:00:00", "+08:00"), at);
         assert_eq!(read("%Y%m%d", "20260601", "UTC"), at);
+        assert_eq!(read("rfc3339", "2026-06-01", "UTC"), at);
         assert_eq!(read("unix_s", "1780272000", "UTC"), at);
         assert_eq!(read("unix_ms", "1780272000000", "UTC"), at);
     }

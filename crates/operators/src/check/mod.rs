@@ -1,6 +1,7 @@
 //! Checks a definition: offline against its own fixtures, or live against the real operator.
 
 mod case;
+mod differences;
 mod proof;
 mod run;
 mod server;
@@ -120,7 +121,25 @@ pub async fn check_builtin(name: &str) -> Option<Report> {
 pub async fn check_file(path: &Path) -> Result<Report, CatalogError> {
     let toml = read(path)?;
     let fixtures = fixtures_beside(path)?;
-    Ok(check_definition(&path.display().to_string(), &toml, &fixtures).await)
+    let mut report = check_definition(&path.display().to_string(), &toml, &fixtures).await;
+    if report.problems.is_empty() {
+        report.cases.extend(passed_over(path, &report.name));
+    }
+    Ok(report)
+}
+
+/// What is wrong where fixtures lie under the definition's name, and its file has another.
+fn passed_over(path: &Path, name: &str) -> Option<CaseReport> {
+    let stem = path.file_stem().unwrap_or_default();
+    let unused = path.with_file_name("fixtures").join(name);
+    (stem != name && unused.is_dir()).then(|| CaseReport {
+        file: unused.display().to_string(),
+        what: "fixtures".into(),
+        differences: vec![format!(
+            "they are not run: the file is named `{}`, its definition `{name}`; give them one name",
+            stem.display()
+        )],
+    })
 }
 
 fn read(path: &Path) -> Result<String, CatalogError> {

@@ -1,6 +1,7 @@
 //! Runs a fixture case through the engine and compares the outcome with what the case expects.
 
 use super::case::{Case, ExpectedBundle, ExpectedFailure, ExpectedReading};
+use super::differences;
 use super::server::FixtureServer;
 use crate::definition::Definition;
 use crate::engine::{CallGate, CallKind, NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
@@ -64,7 +65,8 @@ async fn read(
     let rest = gate.0.into_inner().unwrap_or_else(PoisonError::into_inner).map(|wait| wait.as_secs());
     if rest != case.rest_seconds {
         let wanted = case.rest_seconds;
-        differences.push(format!("the rest that headers ask for is {rest:?} seconds instead of {wanted:?}"));
+        let (rest, wanted) = (seconds(rest), seconds(wanted));
+        differences.push(format!("`rest_seconds` is {rest}, the fixture says {wanted}"));
     }
     differences.extend(server.finish().await);
     Ok(())
@@ -91,37 +93,40 @@ async fn read_many(operator: &Operator, case: &Case, gate: &dyn CallGate, differ
     }
 }
 
+fn seconds(given: Option<u64>) -> String {
+    given.map_or_else(|| "nothing".to_owned(), |seconds| seconds.to_string())
+}
+
 fn compare(
     reading: Option<&ExpectedReading>,
     failure: Option<&ExpectedFailure>,
     outcome: &Result<Reading, ReadError>,
-    differences: &mut Vec<String>,
+    found: &mut Vec<String>,
 ) {
     match (outcome, reading, failure) {
         (Ok(reading), Some(wanted), None) => match expected(wanted) {
-            Ok(wanted) if wanted == *reading => {}
-            Ok(wanted) => differences.push(format!("the reading is {reading:?} instead of {wanted:?}")),
-            Err(problem) => differences.push(problem),
+            Ok(wanted) => found.extend(differences::of(reading, &wanted)),
+            Err(problem) => found.push(problem),
         },
         (Err(error), None, Some(wanted)) => {
             if error.kind != wanted.kind {
-                differences.push(format!("it fails with `{error}` instead of `{}`", wanted.kind));
+                found.push(format!("it fails with `{error}` instead of `{}`", wanted.kind));
             }
             let wait = error.retry_after.map(|wait| wait.as_secs());
             if wait != wanted.retry_after_seconds {
-                differences.push(format!(
-                    "the wait asked for is {wait:?} seconds instead of {:?}",
-                    wanted.retry_after_seconds
-                ));
+                let (wait, wanted) = (seconds(wait), seconds(wanted.retry_after_seconds));
+                found.push(format!("`retry_after_seconds` is {wait}, the fixture says {wanted}"));
             }
         }
         (Ok(reading), None, Some(wanted)) => {
-            differences.push(format!("it reads {reading:?} instead of failing with `{}`", wanted.kind));
+            found.push(format!(
+                "it reads {} instead of failing with `{}`",
+                differences::in_words(reading),
+                wanted.kind
+            ));
         }
-        (Err(error), Some(_), None) => {
-            differences.push(format!("it fails with `{error}` instead of reading"))
-        }
-        _ => differences.push("a case expects either a `reading` or a `failure`".into()),
+        (Err(error), Some(_), None) => found.push(format!("it fails with `{error}` instead of reading")),
+        _ => found.push("a case expects either a `reading` or a `failure`".into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::compile::Compiler;
 use super::plan::{AnswerPlan, PeriodPlan, StatusPlan};
-use super::raw::{RawAmount, RawAnswer, RawBundles, RawDate, RawPeriod, RawStatus, Text};
+use super::raw::{RawAmount, RawAnswer, RawBundles, RawDate, RawPeriod, RawStatus, RawStep, Text};
 use std::collections::BTreeMap;
 
 /// The parts of an `[answer]`.
@@ -34,12 +34,33 @@ impl<'r> Parts<'r> {
 
 /// An answer has to say which card it is about, or the definition that it does not.
 pub(super) fn check_identity(compiler: &mut Compiler<'_>, raw: &RawAnswer, finds: bool) {
+    if let Some(identity) = raw.identity.as_ref().filter(|_| raw.names_no_card) {
+        compiler.problem(
+            &identity.span(),
+            "`identity` and `names_no_card` contradict each other: an answer names its card or it does not",
+        );
+    }
     if raw.identity.is_none() && !finds && !raw.names_no_card {
         compiler.problem(
             &raw.used.add.span(),
             "say how an answer names its card (`identity`, or a step with `find`), \
              or that it `names_no_card`",
         );
+    }
+}
+
+/// Something has to refuse an error answer before "no amount" counts as zero.
+pub(super) fn check_zero(compiler: &mut Compiler<'_>, raw: &RawAnswer, last: Option<&RawStep>) {
+    let is_refused =
+        raw.identity.is_some() || last.is_some_and(|step| step.success.is_some() || step.find.is_some());
+    for amount in [Some(&raw.used), raw.total.as_ref()].into_iter().flatten() {
+        if amount.none_is_zero && !is_refused {
+            compiler.problem(
+                &amount.add.span(),
+                "`none_is_zero` needs `success` on the last step: without it an error answer would read \
+                 as 0",
+            );
+        }
     }
 }
 

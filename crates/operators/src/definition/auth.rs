@@ -119,7 +119,7 @@ fn login(
 fn oauth2(compiler: &mut Compiler<'_>, raw: &RawOauth2, name: &Text) -> Option<LoginPlan> {
     let here = raw.path.span();
     let base = compiler.optional_template(raw.base.as_ref(), Place::Plain);
-    let path = compiler.template(&raw.path, Place::Path);
+    let path = compiler.path(&raw.path);
     let client = compiler
         .template(&raw.client_id, Place::Plain)
         .zip(compiler.template(&raw.client_secret, Place::Plain));

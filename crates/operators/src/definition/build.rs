@@ -41,6 +41,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     compiler.known.extend(raw.secrets.keys().map(|name| format!("secret.{name}")));
     let values = compiler.named(&raw.values, Place::Plain);
     compiler.known.extend(raw.values.keys().map(|name| format!("value.{name}")));
+    compiler.steps.extend(raw.steps.iter().map(|step| step.name.get_ref().clone()));
     let auth = auth::compile(compiler, &raw.auth, &raw.name);
     if raw.steps.is_empty() || raw.steps.len() > MAX_STEPS {
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
@@ -66,6 +67,7 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     }
     let finds = raw.steps.iter().any(|step| step.find.is_some());
     answer::check_identity(compiler, &raw.answer, finds);
+    answer::check_zero(compiler, &raw.answer, raw.steps.last());
     let answer = answer::compile(compiler, &Parts::of(&raw.answer));
     let errors = errors(compiler, raw, &logins);
     Some(Compiled { base_url, values, remaining, auth, steps, many, answer: answer?, errors })

@@ -4,7 +4,7 @@ use super::error::{Problem, inside, position};
 use super::plan::{AmountPlan, BasePlan, BodyPlan, BundlesPlan, CapturePlan, DatePlan, Named, RequestPlan};
 use super::raw::{RawAmount, RawBase, RawBasic, RawBundles, RawCapture, RawDate, RawRequest, Text, Texts};
 use crate::dates::{self, DateFormat};
-use crate::jq::{Program, Purpose};
+use crate::jq::{Program, Purpose, named_answers};
 use crate::nearest::did_you_mean;
 use crate::template::{self, AccountValues, Place, Template, Templates};
 use crate::units::{Base, Unit};
@@ -44,6 +44,8 @@ pub(crate) struct Compiler<'s> {
     /// `secret.x`, `setting.x`, `value.x`, `login.x`, `capture.x` that are defined at the current place of
     /// the file.
     pub(crate) known: BTreeSet<String>,
+    /// The steps whose answers programs may read.
+    pub(crate) steps: BTreeSet<String>,
     /// Whether the current template is of a call about one SIM.
     pub(crate) one_sim: bool,
 }
@@ -55,6 +57,7 @@ impl<'s> Compiler<'s> {
             templates: Templates::new(),
             problems: Vec::new(),
             known: BTreeSet::new(),
+            steps: BTreeSet::new(),
             one_sim: true,
         }
     }
@@ -186,13 +189,27 @@ impl<'s> Compiler<'s> {
 
     fn program_for(&mut self, text: &Text, purpose: Purpose) -> Option<Program> {
         match Program::compile(text.get_ref(), purpose) {
-            Ok(program) => Some(program),
+            Ok(program) => {
+                self.check_answers(text);
+                Some(program)
+            }
             Err(error) => {
                 self.problem_at(
                     inside(self.source, &text.span(), text.get_ref(), error.offset),
                     format!("the jq program does not compile: {}", error.message),
                 );
                 None
+            }
+        }
+    }
+
+    /// `$answers` of a step that does not exist would always be `null`.
+    fn check_answers(&mut self, text: &Text) {
+        for (offset, name) in named_answers(text.get_ref()) {
+            if !self.steps.contains(name) {
+                let near = did_you_mean(name, self.steps.iter().map(String::as_str));
+                let at = inside(self.source, &text.span(), text.get_ref(), offset);
+                self.problem_at(at, format!("there is no step `{name}`{near}"));
             }
         }
     }
@@ -231,12 +248,18 @@ impl<'s> Compiler<'s> {
         user.zip(password)
     }
 
+    /// It is appended to the base URL, where anything but a `/` would change the host's name.
+    pub(crate) fn path(&mut self, text: &Text) -> Option<Template> {
+        let path = text.get_ref();
+        if !path.is_empty() && !path.starts_with('/') && !path.starts_with("{%") {
+            self.problem(&text.span(), "a path begins with `/`");
+        }
+        self.template(text, Place::Path)
+    }
+
     pub(crate) fn request(&mut self, raw: &RawRequest) -> Option<RequestPlan> {
         let base = self.optional_template(raw.base.as_ref(), Place::Plain);
-        let path = self.template(&raw.path, Place::Path);
-        if !raw.path.get_ref().is_empty() && !raw.path.get_ref().starts_with(['/', '{']) {
-            self.problem(&raw.path.span(), "a path starts with `/`");
-        }
+        let path = self.path(&raw.path);
         let body = match (&raw.form, &raw.json) {
             (None, None) => Some(BodyPlan::None),
             (Some(form), None) => Some(BodyPlan::Form(self.named(form, Place::Plain))),

@@ -14,6 +14,7 @@ use crate::definition::{Definition, Setting};
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use simgauge_domain::reading::Reading;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,12 +48,14 @@ impl Operator {
     }
 
     /// An operator that makes no calls: those of its steps are answered with these, one after the other, each
-    /// an HTTP status and the bytes. Secrets and settings are made up, log-ins taken as made.
+    /// an HTTP status and the bytes. Secrets, and settings that are not given, are made up, log-ins taken as
+    /// made.
     ///
     /// # Errors
-    /// The definition cannot be used with made-up settings.
+    /// The definition cannot be used with these settings.
     pub fn with_saved_answers(
         definition: Arc<Definition>,
+        mut settings: BTreeMap<String, String>,
         answers: impl IntoIterator<Item = (u16, Vec<u8>)>,
         clock: Clock,
     ) -> Result<Self, SetupError> {
@@ -62,11 +65,14 @@ impl Operator {
             let value = setting.one_of.first().cloned().unwrap_or_else(|| "1".to_owned());
             setting.default.is_none().then(|| (name.clone(), value))
         };
+        for (name, value) in definition.settings().iter().filter_map(made_up) {
+            settings.entry(name).or_insert(value);
+        }
         let account = OperatorAccount {
             name: "saved answers".to_owned(),
             base_url: definition.needs_base_url().then(|| "https://saved.invalid".to_owned()),
             allow_http: true,
-            settings: definition.settings().iter().filter_map(made_up).collect(),
+            settings,
             secrets: definition.secret_names().map(secret).collect(),
             ..OperatorAccount::default()
         };

@@ -1,9 +1,11 @@
 //! The jq programs of a definition: compiled once, run on one answer.
 
+mod answers;
 mod arithmetic;
 mod error;
 mod prelude;
 
+pub(crate) use answers::named_answers;
 pub(crate) use error::CompileError;
 
 use crate::iccid;

@@ -31,6 +31,13 @@ fn sign(algorithm: &str, output: &str) -> String {
     )
 }
 
+fn oauth2(path: &str) -> String {
+    format!(
+        "[auth.oauth2]\npath = \"{path}\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
+         client_auth = \"basic\"\nencoding = \"form\"\n[[steps]]"
+    )
+}
+
 fn remaining(header: &str) -> String {
     format!("[limits]\nmax_concurrent = 1\nremaining = [{{ {header} }}]\n[[steps]]")
 }
@@ -53,10 +60,21 @@ fn mistakes_are_told_with_line_and_column() {
         ("unit = \"B\"", "unit = \"MB\"", "\".used\"", "1000 or 1024"),
         ("unit = \"B\"", "unit = \"MB\", base = 999", "999", "1000 or 1024"),
         ("identity = \".iccid\"\n", "", "\".used\"", "names its card"),
+        (
+            "identity = \".iccid\"\nused = { add = \".used\"",
+            "names_no_card = true\nused = { none_is_zero = true, add = \".used\"",
+            "\".used\"",
+            "`none_is_zero` needs `success` on the last step",
+        ),
+        ("identity", "names_no_card = true\nidentity", "\".iccid\"", "contradict each other"),
+        (".used\"", "$answers.nowhere.used\"", "nowhere", "there is no step `nowhere`"),
         ("[[steps]]", "[limits]\nmax_concurrent = 0\n[[steps]]", "[limits]", "at least 1"),
         ("name = \"usage\"", "name = \"login\"", "\"login\"", "none is called `login`"),
         ("kind = \"billing_cycle\"", "kind = \"weekly\"", "\"weekly\"", "unknown variant"),
         ("{{ iccid }}", "{{ iccid | hash('sm4') }}", "iccid | hash", "unknown algorithm in `hash`"),
+        ("\"/sims/", "\"sims/", "\"sims/", "a path begins with `/`"),
+        ("\"/sims/{{ iccid }}", "\"{{ iccid }}", "\"{{ iccid", "a path begins with `/`"),
+        ("[[steps]]", &oauth2("oauth/token"), "\"oauth/token", "a path begins with `/`"),
         ("[[steps]]", &sign("sm4", "text"), "\"sm4\"", "unknown variant `sm4`"),
         ("[[steps]]", &sign("sm3", "text"), "\"sm3\"", "only the algorithm `none`"),
         ("[[steps]]", &sign("hmac-sha512", "base64"), "\"hmac-sha512\"", "an HMAC needs a `key`"),
@@ -221,8 +239,31 @@ kind = "billing_cycle"
     )
     .unwrap();
     let report = check_file(&file).await.unwrap();
-    assert_eq!(report.cases[0].differences.len(), 2, "{report:?}");
+    let differences = &report.cases[0].differences;
+    assert_eq!(differences.len(), 2, "{report:?}");
+    assert_eq!(differences[0], "`used` is 5, the fixture says 6");
     assert!(!report.is_ok());
+    let more = "start = \"2026-05-01T00:00:00Z\"\nstatus = \"active\"\n\
+                bundles = [{ code = \"a\", name = \"A\", used = 1 }]";
+    fs::write(fixtures.join("reading.toml"), format!("{case}{more}\n")).unwrap();
+    let report = check_file(&file).await.unwrap();
+    let wanted = [
+        "`start` is nothing, the fixture says 2026-05-01T00:00:00Z",
+        "`status` is nothing, the fixture says \"active\"",
+        "there are 0 `bundles`, the fixture says 1",
+    ];
+    assert_eq!(report.cases[0].differences, wanted);
+
+    // Fixtures are found by the file's name.
+    let other = folder.path().join("other.toml");
+    fs::rename(&file, &other).unwrap();
+    let report = check_file(&other).await.unwrap();
+    assert!(
+        report.cases[0].differences[0].contains("is named `other`, its definition `simple`"),
+        "{report:?}"
+    );
+    fs::remove_dir_all(&fixtures).unwrap();
+    assert!(check_file(&other).await.unwrap().is_ok());
 }
 
 /// The worked example of the documentation is checked as a reader would check it.

@@ -6,6 +6,7 @@ use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
 use simgauge_operators::check::check_definition;
 use simgauge_operators::{Definition, NoGate, Operator, ReadError, builtin_definitions, skeleton};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_new_definition_compiles_and_passes_its_fixtures() {
@@ -31,7 +32,7 @@ fn uncommented(line: &str) -> String {
 
 async fn read_saved(name: &str, answers: &[(u16, &str)]) -> Result<Reading, ReadError> {
     let answers = answers.iter().map(|(status, text)| (*status, text.as_bytes().to_vec()));
-    let operator = Operator::with_saved_answers(built_in(name), answers, clock()).unwrap();
+    let operator = Operator::with_saved_answers(built_in(name), BTreeMap::new(), answers, clock()).unwrap();
     operator.read(&profile(ICCID), &NoGate).await
 }
 
@@ -59,7 +60,8 @@ async fn saved_answers_are_read_without_secrets_settings_and_calls() {
     // Every definition can be tried.
     for (name, _) in builtin_definitions() {
         let answers = std::iter::repeat_n((200, b"{}".to_vec()), 4);
-        let operator = Operator::with_saved_answers(built_in(name), answers, clock()).unwrap();
+        let operator =
+            Operator::with_saved_answers(built_in(name), BTreeMap::new(), answers, clock()).unwrap();
         let error = operator.read(&profile(ICCID), &NoGate).await.unwrap_err();
         assert_ne!(error.kind, FailureKind::BadRequest, "{name}: {error}");
     }
@@ -69,8 +71,8 @@ async fn saved_answers_are_read_without_secrets_settings_and_calls() {
 async fn a_saved_answer_about_many_is_read_too() {
     let iccids = numbers(3);
     let text = format!(r#"{{"sims":[{},{}]}}"#, element(&iccids[0], 1), element(&iccids[2], 3));
-    let operator =
-        Operator::with_saved_answers(parse(&with_ids()), [(200, text.into_bytes())], clock()).unwrap();
+    let saved = [(200, text.into_bytes())];
+    let operator = Operator::with_saved_answers(parse(&with_ids()), BTreeMap::new(), saved, clock()).unwrap();
     let readings = read(&operator, &iccids).await;
     let outcomes = outcomes(&readings);
     assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(1), &Ok(3)));
@@ -90,6 +92,7 @@ fn a_misspelt_name_is_told_the_nearest_one() {
         ("{{ iccid }}", "{{ icid }}", "iccid"),
         (".used\"", ".used | selct(. > 0)\"", "select"),
         (".used\"", "$icid\"", "$iccid"),
+        (".used\"", "$answers.usag.used\"", "usage"),
         ("[errors]\ncode = \".code\"\n", rule, "usage"),
     ] {
         let toml = SIMPLE.replacen(from, to, 1);

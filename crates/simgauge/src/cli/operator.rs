@@ -1,5 +1,6 @@
 //! `simgauge operator`: operator accounts and their lanes, and the definitions of operators' APIs.
 
+mod assumed;
 mod check;
 mod definitions;
 mod list;

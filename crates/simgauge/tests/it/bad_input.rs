@@ -206,6 +206,10 @@ async fn pages_reach_the_first_hundred_thousand_cards() {
         refused(&answer, "400", "pageNum");
         assert!(answer.message().contains("100000"), "{}", answer.message());
     }
+    // Named cards are few, however far the page.
+    let fields = json!({ "pageNum": 1_001, "pageSize": 100, "iccids": ICCID });
+    let answer = server.post("/api/v3/card/getAllCardInfo", server.signed(fields).to_string()).await;
+    assert_eq!(answer.expect("200")["list"], json!([]));
 }
 
 #[tokio::test]

@@ -50,7 +50,9 @@ pub(super) fn run(args: &NewArgs, config: &Config, output: &Output) -> anyhow::R
              {fixtures}: what the operator answers, and what that must read as\n\
              next: simgauge operator try {definition} --answer answer.json --iccid ICCID\n      \
              simgauge operator check {definition}\n      \
-             docs/en/operators.md describes every key"
+             docs/en/operators.md describes every key\n      \
+             then: `[operators] definitions_dir` is its folder, and an operator account has \
+             `definition = \"{name}\"`"
         )
     })?;
     Ok(ExitCode::SUCCESS)

@@ -37,7 +37,9 @@ pub(super) fn in_full(outcome: &Result<Reading, ReadError>) -> String {
     };
     let time = |at: Option<UnixMs>| at.map(|at| human::time(at.seconds()));
     let period = &reading.period;
-    let mut fields = Fields::new()
+    let raw = reading.raw_status.as_deref().unwrap_or_default();
+    let status = reading.status.map(|status| format!("{} ({raw})", status.as_str()));
+    let fields = Fields::new()
         .line("used", format!("{} bytes", reading.used))
         .line(
             "total",
@@ -46,11 +48,8 @@ pub(super) fn in_full(outcome: &Result<Reading, ReadError>) -> String {
         .line("period", format!("{} {}", period.kind.as_str(), period.key))
         .maybe("from", time(period.start))
         .maybe("to", time(period.end))
-        .maybe("as of", time(reading.as_of));
-    if let Some(status) = reading.status {
-        let raw = reading.raw_status.as_deref().unwrap_or_default();
-        fields = fields.line("status", format!("{} ({raw})", status.as_str()));
-    }
+        .maybe("as of", time(reading.as_of))
+        .line("status", status.unwrap_or_else(|| "not stated".to_owned()));
     let bundle = |bundle: &Bundle| {
         let total = bundle.total.map_or_else(|| "no stated total".to_owned(), |total| format!("{total}"));
         format!("{} ({}): {} bytes of {total}", bundle.name, bundle.code, bundle.used)

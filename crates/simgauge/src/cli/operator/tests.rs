@@ -1,5 +1,6 @@
 //! A definition from its first text to a reading.
 
+use super::assumed::Assumed;
 use super::{new, trial};
 use crate::cli::Output;
 use crate::config::Config;
@@ -72,6 +73,33 @@ async fn a_saved_answer_about_many_is_tried() {
     let arguments =
         ["telnyx", "--answer", &answer, "--iccid", "8988308650100524999", "--iccid", "8988308650100525009"];
     assert_eq!(try_out(&arguments).await.expect("tried"), ExitCode::SUCCESS);
+}
+
+#[tokio::test]
+async fn what_is_assumed_is_named_and_a_setting_answers_it() {
+    let catalog = simgauge_operators::Catalog::builtin().expect("built in");
+    let telnyx = catalog.get("telnyx").expect("built in");
+    let none = std::collections::BTreeMap::new();
+    let assumed = Assumed::of(telnyx, &none);
+    let text = "used 1\nassumed kilobyte = 1000; `--setting kilobyte=1024` shows the other\n";
+    assert_eq!(assumed.after("used 1".to_owned()), text);
+    assert_eq!(assumed.beside(serde_json::json!({}))["assumed"]["kilobyte"], "1000");
+    let given = [("kilobyte".to_owned(), "1024".to_owned())].into();
+    assert_eq!(Assumed::of(telnyx, &given).after("used 1".to_owned()), "used 1");
+
+    let dir = tempfile::tempdir().expect("folder");
+    let answer = dir.path().join("answer.json").display().to_string();
+    let iccid = "8988308650100524999";
+    let used = r#"{"amount":"2","unit":"MB"}"#;
+    let body = format!(r#"{{"data":{{"iccid":"{iccid}","current_billing_period_consumed_data":{used}}}}}"#);
+    fs::write(&answer, body).expect("written");
+    let tried = |setting: &'static str| {
+        let answer = answer.clone();
+        async move { try_out(&["telnyx", "--answer", &answer, "--iccid", iccid, "--setting", setting]).await }
+    };
+    tried("kilobyte=1024").await.expect("one of the values");
+    assert!(tried("kilobyte=7").await.expect_err("no value").to_string().contains("one of"));
+    assert!(tried("kilobit=1").await.expect_err("no setting").to_string().contains("kilobit"));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `simgauge operator try`: what saved answers read as.
 
+use super::assumed::Assumed;
 use super::outcome;
 use crate::cli::Output;
 use crate::config::Config;
 use anyhow::{Context as _, bail, ensure};
 use simgauge_operators::{Catalog, Definition, Operator, ProfileRef};
 use simgauge_service::clock::Clock;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,6 +30,14 @@ pub struct TryArgs {
     /// The HTTP status of the last answer.
     #[arg(long, default_value_t = 200)]
     status: u16,
+    /// A setting as an account would give it. Without it the definition's default or assumption counts.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    setting: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Reads the answers as if the operator had given them.
@@ -43,11 +53,16 @@ pub(super) async fn run(args: &TryArgs, config: &Config, output: &Output) -> any
         let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         answers.push((if index == last { args.status } else { 200 }, bytes));
     }
-    let operator = Operator::with_saved_answers(Arc::clone(&definition), answers, Clock::default().as_fn())?;
+    let settings: BTreeMap<String, String> = args.setting.iter().cloned().collect();
+    let assumed = Assumed::of(&definition, &settings);
+    let clock = Clock::default().as_fn();
+    let operator = Operator::with_saved_answers(Arc::clone(&definition), settings, answers, clock)?;
     if let [iccid] = args.iccid.as_slice() {
         refuse_other_count(&definition, eid.is_some(), args.answer.len())?;
         let outcome = operator.read(&ProfileRef { iccid, eid }, &simgauge_operators::NoGate).await;
-        output.print(&outcome::in_json(&outcome), || outcome::in_full(&outcome))?;
+        output.print(&assumed.beside(outcome::in_json(&outcome)), || {
+            assumed.after(outcome::in_full(&outcome))
+        })?;
         return Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     ensure!(
@@ -58,7 +73,9 @@ pub(super) async fn run(args: &TryArgs, config: &Config, output: &Output) -> any
     let profiles: Vec<ProfileRef<'_>> =
         args.iccid.iter().map(|iccid| ProfileRef { iccid, eid: None }).collect();
     let readings = operator.read_many(&profiles, &simgauge_operators::NoGate).await;
-    output.print(&outcome::many_json(&readings), || outcome::many_in_words(&readings))?;
+    output.print(&assumed.beside(outcome::many_json(&readings)), || {
+        assumed.after(outcome::many_in_words(&readings))
+    })?;
     let is_good = readings.outcomes.iter().all(|one| one.outcome.is_ok());
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
