@@ -97,7 +97,7 @@ impl CallGate for TimedGate<'_> {
         .boxed()
     }
 
-    fn rest(&self, wait: Duration) {
-        self.gate.rest(wait);
+    fn pause(&self, wait: Duration) {
+        self.gate.pause(wait);
     }
 }

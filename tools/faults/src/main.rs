@@ -74,8 +74,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
             Ok(violations.is_empty())
         }
         Command::Power { points, seed } => Ok(print_all(&trial::all_power_cuts(points, seed)?)),
-        Command::Operators => Ok(print_all(&in_workshop(hostile::hostile_operator)?)),
-        Command::Clock => Ok(print_all(&in_workshop(clock::jumps)?)),
+        Command::Operators => Ok(print_all(&in_scratch_folder(hostile::hostile_operator)?)),
+        Command::Clock => Ok(print_all(&in_scratch_folder(clock::jumps)?)),
     }
 }
 
@@ -88,8 +88,8 @@ fn print_all(found: &[String]) -> bool {
     found.is_empty()
 }
 
-fn in_workshop(run: fn(&Path) -> anyhow::Result<Vec<String>>) -> anyhow::Result<Vec<String>> {
-    let mut dir = trial::workshop()?;
+fn in_scratch_folder(run: fn(&Path) -> anyhow::Result<Vec<String>>) -> anyhow::Result<Vec<String>> {
+    let mut dir = trial::scratch_folder()?;
     let found = run(dir.path());
     if !found.as_ref().is_ok_and(Vec::is_empty) {
         println!("the files are kept in {}", dir.path().display());

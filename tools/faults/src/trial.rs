@@ -22,7 +22,7 @@ pub const PHASES: [Phase; 7] = [
 /// # Errors
 /// The trial itself failed.
 pub fn power_cuts(plan: &Plan, points: usize, seed: u64) -> anyhow::Result<Vec<String>> {
-    let mut dir = workshop()?;
+    let mut dir = scratch_folder()?;
     let recording = Recording::make(plan, dir.path())?;
     println!(
         "{plan:?}: {} events, {} refreshes answered, other answers {:?}",
@@ -85,7 +85,7 @@ pub fn all_power_cuts(points: usize, seed: Option<u64>) -> anyhow::Result<Vec<St
 ///
 /// # Errors
 /// The folder cannot be made.
-pub fn workshop() -> anyhow::Result<TempDir> {
+pub fn scratch_folder() -> anyhow::Result<TempDir> {
     // On the disk and not in the system's folder, which can be in memory and small.
     let program = process::program()?;
     let target = program.parent().context("it has no folder")?;

@@ -55,7 +55,7 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) exchange: Vec<Exchange>,
     /// For how long the last answer's headers let no call begin.
-    pub(super) rest_seconds: Option<u64>,
+    pub(super) pause_seconds: Option<u64>,
     pub(super) reading: Option<ExpectedReading>,
     pub(super) failure: Option<ExpectedFailure>,
     /// One for each of `iccids`, in that order.

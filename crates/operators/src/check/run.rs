@@ -15,14 +15,14 @@ use std::time::Duration;
 
 /// Notes for how long no further call may begin.
 #[derive(Default)]
-struct RestGate(Mutex<Option<Duration>>);
+struct PauseGate(Mutex<Option<Duration>>);
 
-impl CallGate for RestGate {
+impl CallGate for PauseGate {
     fn admit<'a>(&'a self, kind: CallKind, iccid: &'a str) -> BoxFuture<'a, Box<dyn Send>> {
         NoGate.admit(kind, iccid)
     }
 
-    fn rest(&self, wait: Duration) {
+    fn pause(&self, wait: Duration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wait);
     }
 }
@@ -54,7 +54,7 @@ async fn read(
     };
     let operator = Operator::new(Arc::clone(definition), account, Arc::new(move || now))
         .map_err(|error| error.to_string())?;
-    let gate = RestGate::default();
+    let gate = PauseGate::default();
     if case.iccids.is_empty() {
         let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
         let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &gate).await;
@@ -62,11 +62,11 @@ async fn read(
     } else {
         read_many(&operator, case, &gate, differences).await;
     }
-    let rest = gate.0.into_inner().unwrap_or_else(PoisonError::into_inner).map(|wait| wait.as_secs());
-    if rest != case.rest_seconds {
-        let wanted = case.rest_seconds;
-        let (rest, wanted) = (seconds(rest), seconds(wanted));
-        differences.push(format!("`rest_seconds` is {rest}, the fixture says {wanted}"));
+    let pause = gate.0.into_inner().unwrap_or_else(PoisonError::into_inner).map(|wait| wait.as_secs());
+    if pause != case.pause_seconds {
+        let wanted = case.pause_seconds;
+        let (pause, wanted) = (seconds(pause), seconds(wanted));
+        differences.push(format!("`pause_seconds` is {pause}, the fixture says {wanted}"));
     }
     differences.extend(server.finish().await);
     Ok(())

@@ -7,7 +7,7 @@ use simgauge_domain::time::UnixMs;
 use std::time::Duration;
 
 /// For how long no call may begin. `None` where some are left, or the answer says nothing of it.
-pub(super) fn rest(plans: &[RemainingPlan], answer: &Answer, now: UnixMs) -> Option<Duration> {
+pub(super) fn pause(plans: &[RemainingPlan], answer: &Answer, now: UnixMs) -> Option<Duration> {
     let waits = plans.iter().filter_map(|plan| {
         let left: i64 = answer.header(&plan.header)?.trim().parse().ok()?;
         if left > 0 {
@@ -46,7 +46,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let answer = Answer::new(200, headers, b"{}", AnswerFormat::Json);
-        rest(plans, &answer, NOW).map(|wait| wait.as_secs())
+        pause(plans, &answer, NOW).map(|wait| wait.as_secs())
     }
 
     fn plan(header: &str, reset: Option<(&str, ResetFormat)>, window: Option<u64>) -> RemainingPlan {

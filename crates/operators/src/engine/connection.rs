@@ -135,9 +135,9 @@ impl Connection {
         if let Some(wait) = outcome
             .as_ref()
             .ok()
-            .and_then(|answer| allowance::rest(&self.definition.remaining, answer, self.now()))
+            .and_then(|answer| allowance::pause(&self.definition.remaining, answer, self.now()))
         {
-            run.gate.rest(wait);
+            run.gate.pause(wait);
         }
         drop(permit);
         let took = began.elapsed();

@@ -19,7 +19,7 @@ pub trait CallGate: Send + Sync {
     }
 
     /// The operator says that no calls are left: none may begin for so long.
-    fn rest(&self, _wait: Duration) {}
+    fn pause(&self, _wait: Duration) {}
 }
 
 /// Permits every call at once.

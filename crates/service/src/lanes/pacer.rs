@@ -51,14 +51,14 @@ struct Inner {
     /// What each SIM's own paces look like.
     iccid_buckets: Vec<Pace>,
     iccids: Mutex<HashMap<String, Vec<SharedPace>>>,
-    rest: Mutex<Rest>,
-    /// No rest is longer.
-    longest_rest: Option<Duration>,
+    header_pause: Mutex<HeaderPause>,
+    /// No such pause is longer.
+    longest_pause: Option<Duration>,
 }
 
 /// The operator said in an answer that no calls are left.
 #[derive(Default)]
-struct Rest {
+struct HeaderPause {
     /// No call begins before.
     until: Option<UnixMs>,
     /// The lane has not been told yet.
@@ -77,8 +77,8 @@ impl Pacer {
             login: of(Scope::Login).map(|bucket| Arc::new(Mutex::new(pace_of(bucket)))).collect(),
             iccid_buckets: of(Scope::Iccid).map(pace_of).collect(),
             iccids: Mutex::default(),
-            rest: Mutex::default(),
-            longest_rest: limits.retry_after_max_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            header_pause: Mutex::default(),
+            longest_pause: limits.retry_after_max_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         }))
     }
 
@@ -135,35 +135,35 @@ impl Pacer {
     pub(super) fn wait_for_step(&self) -> Duration {
         let now = self.now();
         let paced = self.0.every_call.iter().map(|pace| lock(pace).next_at(now).since(now)).max();
-        paced.unwrap_or_default().max(self.rest_from(now))
+        paced.unwrap_or_default().max(self.pause_from(now))
     }
 
-    fn rest_from(&self, now: UnixMs) -> Duration {
-        self.rest_state().until.map(|until| until.since(now)).unwrap_or_default()
+    fn pause_from(&self, now: UnixMs) -> Duration {
+        self.pause_state().until.map(|until| until.since(now)).unwrap_or_default()
     }
 
-    fn rest_state(&self) -> MutexGuard<'_, Rest> {
-        self.0.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pause_state(&self) -> MutexGuard<'_, HeaderPause> {
+        self.0.header_pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long the operator lets no call begin, where it said so since this was asked last.
-    pub(super) fn take_rest(&self) -> Option<Duration> {
+    pub(super) fn take_pause(&self) -> Option<Duration> {
         let now = self.now();
-        let mut rest = self.rest_state();
-        let until = rest.until.filter(|_| rest.is_new)?;
-        rest.is_new = false;
+        let mut pause = self.pause_state();
+        let until = pause.until.filter(|_| pause.is_new)?;
+        pause.is_new = false;
         Some(until.since(now))
     }
 
     /// Somebody asked for the operator to be tried at once.
-    pub(super) fn end_rest(&self) {
-        *self.rest_state() = Rest::default();
+    pub(super) fn end_pause(&self) {
+        *self.pause_state() = HeaderPause::default();
     }
 
     /// Calls that could start now; nothing where there is no limit.
     pub(super) fn budget(&self) -> Option<usize> {
         let now = self.now();
-        if !self.rest_from(now).is_zero() {
+        if !self.pause_from(now).is_zero() {
             return Some(0);
         }
         self.0.every_call.iter().map(|pace| lock(pace).available(now)).min()
@@ -207,7 +207,7 @@ impl Pacer {
         let now = self.now();
         let mut guards: Vec<MutexGuard<'_, Pace>> = paces.iter().map(lock).collect();
         let paced = guards.iter().map(|pace| pace.next_at(now).since(now)).max().unwrap_or_default();
-        let wait = paced.max(self.rest_from(now));
+        let wait = paced.max(self.pause_from(now));
         if !wait.is_zero() {
             return Err(wait);
         }
@@ -257,11 +257,11 @@ impl CallGate for Pacer {
         .boxed()
     }
 
-    fn rest(&self, wait: Duration) {
-        let until = self.now().after(self.0.longest_rest.map_or(wait, |longest| wait.min(longest)));
-        let mut rest = self.rest_state();
-        if rest.until.is_none_or(|known| known < until) {
-            *rest = Rest { until: Some(until), is_new: true };
+    fn pause(&self, wait: Duration) {
+        let until = self.now().after(self.0.longest_pause.map_or(wait, |longest| wait.min(longest)));
+        let mut pause = self.pause_state();
+        if pause.until.is_none_or(|known| known < until) {
+            *pause = HeaderPause { until: Some(until), is_new: true };
         }
     }
 }

@@ -242,7 +242,8 @@ impl<'a> LaneSession<'a> {
         attempt.report(self.context);
         let error = attempt.outcome.as_ref().err();
         let by_error = self.starter.attempt_ended(error, now);
-        let by_headers = self.context.pacer.take_rest().and_then(|wait| self.starter.rests(wait, now));
+        let by_headers =
+            self.context.pacer.take_pause().and_then(|wait| self.starter.paused_by_headers(wait, now));
         self.limit_to_keep = by_headers.or(by_error).or(self.limit_to_keep);
         match error {
             None => self.status.succeeded(now),

@@ -86,7 +86,7 @@ impl<'a> ReadingStarter<'a> {
         } else if hold.retry_asked_at > self.retry_asked_at {
             tracing::info!(lane, "an admin asked for the operator to be tried again");
             self.limited_until = None;
-            self.context.pacer.end_rest();
+            self.context.pacer.end_pause();
             self.context.setup.operator.forget_refused_logins();
             self.breaker.retry_now(now);
         }
@@ -198,8 +198,8 @@ impl<'a> ReadingStarter<'a> {
     }
 
     /// The operator said in an answer that no calls are left. Answers until when, where that is worth
-    /// keeping. The pacer sees to a shorter rest.
-    pub(super) fn rests(&mut self, wait: Duration, now: UnixMs) -> Option<UnixMs> {
+    /// keeping. The pacer sees to a shorter pause.
+    pub(super) fn paused_by_headers(&mut self, wait: Duration, now: UnixMs) -> Option<UnixMs> {
         if wait < WORTH_TELLING { None } else { self.limit(wait, now) }
     }
 

@@ -10,9 +10,9 @@ const OTHER: &str = "8986001234567890131";
 const THIRD: &str = "8986001234567890149";
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// No call comes within `rest` from `at` on. Then one does.
-async fn call_after_rest(world: &mut World, at: UnixMs, rest: Duration) -> Call {
-    let last = at.after(rest - Duration::from_millis(1));
+/// No call comes within `pause` from `at` on. Then one does.
+async fn call_after_pause(world: &mut World, at: UnixMs, pause: Duration) -> Call {
+    let last = at.after(pause - Duration::from_millis(1));
     world.pass(last.since(world.now())).await;
     world.no_call().await;
     world.pass(Duration::from_millis(2)).await;
@@ -32,7 +32,7 @@ async fn nothing_is_asked_until_there_are_new_calls() {
     assert_eq!(world.ended("other", &second).await.state, RefreshState::Succeeded);
     world.said_to_be("limited").await;
     let third = world.accept("other", THIRD).await;
-    call_after_rest(&mut world, at, Duration::from_secs(90)).await.succeed_with(5, 1);
+    call_after_pause(&mut world, at, Duration::from_secs(90)).await.succeed_with(5, 1);
     assert_eq!(world.ended("other", &third).await.state, RefreshState::Succeeded);
     world.said_to_be("ok").await;
 }
@@ -46,7 +46,7 @@ async fn a_few_seconds_are_waited_without_a_word() {
     world.ended(ACCOUNT, &first).await;
     let second = world.accept("other", OTHER).await;
     assert!(world.admits(ACCOUNT));
-    call_after_rest(&mut world, at, Duration::from_secs(5)).await.succeed(7);
+    call_after_pause(&mut world, at, Duration::from_secs(5)).await.succeed(7);
     assert_eq!(world.health().await, "ok");
     assert_eq!(world.ended("other", &second).await.state, RefreshState::Succeeded);
 }
@@ -87,6 +87,6 @@ async fn a_rest_is_cut_to_what_the_definition_cites() {
     call.succeed_with(0, u64::MAX);
     world.ended(ACCOUNT, &first).await;
     let second = world.accept("other", OTHER).await;
-    call_after_rest(&mut world, at, Duration::from_secs(60)).await.succeed(7);
+    call_after_pause(&mut world, at, Duration::from_secs(60)).await.succeed(7);
     assert_eq!(world.ended("other", &second).await.state, RefreshState::Succeeded);
 }

@@ -5,7 +5,7 @@ use crate::support::{Database, TestServer, server, sqlite_store};
 use std::time::Duration;
 use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn ready(server: &TestServer) -> (u16, String) {
     let answer = server.request(reqwest::Method::GET, "/readyz").send().await.unwrap();
@@ -14,7 +14,7 @@ async fn ready(server: &TestServer) -> (u16, String) {
 
 /// Asks until the answer is this one: what is known is believed for some seconds.
 async fn until(server: &TestServer, expected: (u16, &str)) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let (status, text) = ready(server).await;
         if (status, text.as_str()) == expected {

@@ -88,11 +88,28 @@ impl DueRow {
 }
 
 macro_rules! select_due {
-    ($rest:literal) => {
+    ($rest:literal $(,)?) => {
         Sql::both(concat!(
             "SELECT notification.id, notification.card, card.number, body, waiting_since, attempts \
              FROM notification LEFT JOIN card ON card.id = notification.card \
              WHERE notification.account = $1 ",
+            $rest
+        ))
+    };
+}
+
+/// A statement over the accounts that have something to try, sooner or later: `hop`, from account to account in
+/// the index.
+macro_rules! with_waiting_accounts {
+    ($rest:literal $(,)?) => {
+        Sql::both(concat!(
+            "WITH RECURSIVE hop (account) AS ( \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
+                 UNION ALL \
+                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > \
+                 hop.account) \
+                 FROM hop WHERE hop.account IS NOT NULL \
+             ) ",
             $rest
         ))
     };
@@ -104,14 +121,8 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn accounts_to_notify(&self, now: UnixMs) -> Result<Vec<String>, StoreError> {
-        let jump = Sql::both(
-            "WITH RECURSIVE hop (account) AS ( \
-                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
-                 UNION ALL \
-                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > \
-                 hop.account) \
-                 FROM hop WHERE hop.account IS NOT NULL \
-             ) SELECT account FROM hop WHERE account IS NOT NULL AND EXISTS \
+        let jump = with_waiting_accounts!(
+            "SELECT account FROM hop WHERE account IS NOT NULL AND EXISTS \
              (SELECT 1 FROM notification AS due WHERE due.account = hop.account AND due.next_at <= $1)",
         );
         self.db.all(jump, &[now.into()]).await
@@ -128,14 +139,8 @@ impl Store {
         latest: UnixMs,
         now: UnixMs,
     ) -> Result<u64, StoreError> {
-        let update = Sql::both(
-            "WITH RECURSIVE hop (account) AS ( \
-                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL) \
-                 UNION ALL \
-                 SELECT (SELECT min(account) FROM notification WHERE next_at IS NOT NULL AND account > \
-                 hop.account) \
-                 FROM hop WHERE hop.account IS NOT NULL \
-             ) UPDATE notification SET next_at = $1 FROM hop \
+        let update = with_waiting_accounts!(
+            "UPDATE notification SET next_at = $1 FROM hop \
              WHERE notification.account = hop.account AND notification.next_at > $2",
         );
         let mut tx = self.db.write().await?;
