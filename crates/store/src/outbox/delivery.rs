@@ -98,8 +98,8 @@ macro_rules! select_due {
     };
 }
 
-/// A statement over the accounts that have something to try, sooner or later: `hop`, from account to account in
-/// the index.
+/// A statement over the accounts that have something to try, sooner or later: `hop`, from account to account
+/// in the index.
 macro_rules! with_waiting_accounts {
     ($rest:literal $(,)?) => {
         Sql::both(concat!(
