@@ -31,16 +31,35 @@ fn scattered(n: u64, total: u64) -> u64 {
     n * STRIDE % total
 }
 
-/// Writes a file for `simgauge card import`, with its cards spread over the lanes.
-pub(crate) fn write_csv(path: &Path, total: u64, lanes: &[String]) -> anyhow::Result<()> {
+/// Writes a file for `simgauge card import`: an account's cards, spread over the lanes.
+pub(crate) fn write_csv(
+    path: &Path,
+    account: &str,
+    cards: Range<u64>,
+    lanes: &[String],
+) -> anyhow::Result<()> {
     let mut file =
         BufWriter::new(File::create(path).with_context(|| format!("cannot create {}", path.display()))?);
     writeln!(file, "iccid,account,operator_account")?;
-    for (n, lane) in (0..total).zip(lanes.iter().cycle()) {
-        writeln!(file, "{},{ACCOUNT},{lane}", number(n))?;
+    for (n, lane) in cards.zip(lanes.iter().cycle()) {
+        writeln!(file, "{},{account},{lane}", number(n))?;
     }
     file.flush()?;
     Ok(())
+}
+
+/// Who signs requests.
+pub(crate) struct Caller {
+    pub(crate) appkey: String,
+    pub(crate) secret: String,
+}
+
+/// A call to be signed.
+pub(crate) struct Call {
+    /// Such as `card/refreshUsage`.
+    pub(crate) operation: &'static str,
+    /// Its own fields, as JSON without braces.
+    pub(crate) fields: String,
 }
 
 /// Requests in a file, one after the other, all of the same length.
@@ -63,20 +82,52 @@ impl Requests {
         total: u64,
         round: u64,
     ) -> anyhow::Result<Self> {
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let caller = Caller { appkey: APPKEY.to_owned(), secret: secret.to_owned() };
+        let timestamp = now()?;
         let mut file =
             BufWriter::new(File::create(&path).with_context(|| format!("cannot create {}", path.display()))?);
         let mut bytes = 0;
         let count = range.end - range.start;
         for n in range {
-            let nonce = 10_000 + (n + round * 7_919) % 90_000;
-            let request = http(&body(&number(scattered(n, total)), timestamp, nonce, secret)?);
+            let fields = format!(r#""iccid":"{}""#, number(scattered(n, total)));
+            let call = Call { operation: "card/refreshUsage", fields };
+            let request = http(&call, &body(&caller, &call, timestamp, nonce(n + round * 7_919))?, 0);
             bytes = request.len();
             file.write_all(&request)?;
         }
         file.flush()?;
         Ok(Self { path, bytes, count })
     }
+
+    /// Signs calls of any kind. A header makes them equally long.
+    pub(crate) fn of(
+        path: PathBuf,
+        caller: &Caller,
+        calls: impl Iterator<Item = Call>,
+    ) -> anyhow::Result<Self> {
+        let timestamp = now()?;
+        let signed = calls.zip(0..).map(|(call, n)| {
+            let body = body(caller, &call, timestamp, nonce(n))?;
+            anyhow::Ok((call, body))
+        });
+        let signed: Vec<(Call, String)> = signed.collect::<Result<_, _>>()?;
+        let bytes = signed.iter().map(|(call, body)| http(call, body, 0).len()).max().unwrap_or(0);
+        let mut file = Vec::with_capacity(bytes * signed.len());
+        for (call, body) in &signed {
+            file.extend(http(call, body, bytes - http(call, body, 0).len()));
+        }
+        std::fs::write(&path, file)?;
+        Ok(Self { path, bytes, count: signed.len() as u64 })
+    }
+}
+
+fn now() -> anyhow::Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
+}
+
+/// The nonce of the n-th request: five digits.
+fn nonce(n: u64) -> u64 {
+    10_000 + n % 90_000
 }
 
 impl Drop for Requests {
@@ -85,17 +136,22 @@ impl Drop for Requests {
     }
 }
 
-fn body(iccid: &str, timestamp: u64, nonce: u64, secret: &str) -> anyhow::Result<String> {
-    let fields = format!(r#""appkey":"{APPKEY}","timestamp":{timestamp},"nonce":{nonce},"iccid":"{iccid}""#);
+fn body(caller: &Caller, call: &Call, timestamp: u64, nonce: u64) -> anyhow::Result<String> {
+    let Caller { appkey, secret } = caller;
+    let own = &call.fields;
+    let fields = format!(r#""appkey":"{appkey}","timestamp":{timestamp},"nonce":{nonce},{own}"#);
     let unsigned = format!("{{{fields}}}");
     let sign = sign::sign(&Body::parse(unsigned.as_bytes())?, Scope::Request, secret);
     Ok(format!(r#"{{{fields},"sign":"{sign}"}}"#))
 }
 
-fn http(body: &str) -> Vec<u8> {
+/// `longer`: by so many bytes, in a header's value.
+fn http(call: &Call, body: &str, longer: usize) -> Vec<u8> {
     format!(
-        "POST /api/v3/card/refreshUsage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+        "POST /api/v3/{} HTTP/1.1\r\nHost: bench{:.>longer$}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
+        call.operation,
+        "",
         body.len()
     )
     .into_bytes()

@@ -137,7 +137,7 @@ struct Call {
 impl Client {
     fn run(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut chunk = [0; 4096];
+        let mut chunk = [0; 16384];
         loop {
             let next_due = self.send_due()?;
             if next_due.is_none() && self.free.len() == self.connections.len() {
@@ -201,22 +201,25 @@ impl Client {
         }
     }
 
-    /// Reads what has arrived on a connection.
+    /// Reads what has arrived on a connection, all of it: there is no other event until more arrives.
     fn read(&mut self, index: usize, chunk: &mut [u8]) {
-        let Some(connection) = &mut self.connections[index] else { return };
-        let came = match connection.stream.read(chunk) {
-            Ok(0) => return self.broken(index),
-            Ok(length) => &chunk[..length],
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected
-                ) =>
-            {
-                return;
+        loop {
+            let Some(connection) = &mut self.connections[index] else { return };
+            match connection.stream.read(chunk) {
+                Ok(0) => return self.broken(index),
+                Ok(length) => self.arrived(index, &chunk[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    return;
+                }
+                Err(_) => return self.broken(index),
             }
-            Err(_) => return self.broken(index),
-        };
+        }
+    }
+
+    /// Takes bytes of an answer. Counts it once it is whole.
+    fn arrived(&mut self, index: usize, came: &[u8]) {
+        let Some(connection) = &mut self.connections[index] else { return };
         let code = if connection.partly.is_empty() {
             whole_answer(came)
         } else {

@@ -2,6 +2,7 @@
 
 use super::api::Contender;
 use super::ours::{self, App, IDLE_LANE, IDLE_LANE_NAME, Kept, Setup, sqlite_url};
+use crate::cards::ACCOUNT;
 use anyhow::{Context as _, ensure};
 use simgauge_process::{self as process, Server};
 use std::net::SocketAddr;
@@ -113,7 +114,7 @@ pub(crate) fn seed(file: &Path, total: u64, dir: &Path, app: &App, lanes: &[Stri
     // The import checks names of operator accounts only where the configuration has some.
     let setup = Setup::new(dir, &sqlite_url(file), "")?;
     setup.create_app(app)?;
-    setup.import(total, lanes)
+    setup.import(ACCOUNT, 0..total, lanes)
 }
 
 /// Like [`seed`], with the lane that does not work.

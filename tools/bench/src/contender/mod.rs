@@ -6,11 +6,11 @@ mod bare;
 pub(crate) mod embedded;
 mod gateway;
 mod ours;
-mod postgres;
+pub(crate) mod postgres;
 
 pub(crate) use api::Contender;
 pub(crate) use bare::Bare;
 pub(crate) use embedded::Embedded;
 pub(crate) use gateway::Gateway;
-pub(crate) use ours::App;
+pub(crate) use ours::{App, IDLE_LANE, IDLE_LANE_NAME, Setup, sqlite_url};
 pub(crate) use postgres::Postgres;

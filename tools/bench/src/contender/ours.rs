@@ -11,6 +11,7 @@ use simgauge_domain::time::UnixMs;
 use simgauge_process::{self as process, Server};
 use simgauge_store::{AcceptCall, AcceptOutcome, Admission, CardRules, Store};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -61,10 +62,6 @@ pub(crate) struct App {
 impl App {
     /// Creates the app in a store that is used for nothing else.
     pub(crate) fn create(dir: &Path) -> anyhow::Result<Self> {
-        #[derive(Deserialize)]
-        struct Created {
-            secret: String,
-        }
         let setup = Setup::new(dir, &sqlite_url(&dir.join("app.db")), "")?;
         process::run(setup.command().args(["account", "create", ACCOUNT]))?;
         let create = ["--json", "app", "create", "--account", ACCOUNT, "--appkey", APPKEY];
@@ -73,6 +70,11 @@ impl App {
         let sealed = app.context("the app was not made")?.secret;
         Ok(Self { secret: created.secret, sealed })
     }
+}
+
+#[derive(Deserialize)]
+struct Created {
+    secret: String,
 }
 
 #[derive(Deserialize)]
@@ -121,10 +123,22 @@ impl Setup {
         self.with_store(async |store| Ok(store.set_app_secret(APPKEY, &app.sealed, None).await?))
     }
 
-    /// Imports `total` cards with `simgauge card import`. Returns cards a second over the whole command.
-    pub(crate) fn import(&self, total: u64, lanes: &[String]) -> anyhow::Result<f64> {
+    /// Creates an account with an app of the same name that may make so many calls a second, five times as
+    /// many at once. Returns the app's secret.
+    pub(crate) fn create_customer(&self, name: &str, per_second: u32) -> anyhow::Result<String> {
+        process::run(self.command().args(["account", "create", name]))?;
+        let quota = ["account", "quota", name, "--per-second", &per_second.to_string()];
+        process::run(self.command().args(quota))?;
+        let create = ["--json", "app", "create", "--account", name, "--appkey", name];
+        let created: Created = serde_json::from_str(&process::run(self.command().args(create))?)?;
+        Ok(created.secret)
+    }
+
+    /// Imports an account's cards with `simgauge card import`. Returns cards a second over the whole command.
+    pub(crate) fn import(&self, account: &str, cards: Range<u64>, lanes: &[String]) -> anyhow::Result<f64> {
         let csv = self.dir.join("cards.csv");
-        cards::write_csv(&csv, total, lanes)?;
+        let total = cards.end - cards.start;
+        cards::write_csv(&csv, account, cards, lanes)?;
         process::settle()?;
         let printed = process::run(self.command().args(["--json", "card", "import"]).arg(&csv))?;
         std::fs::remove_file(&csv)?;

@@ -2,6 +2,7 @@
 
 use super::api::Contender;
 use super::ours::{App, IDLE_LANE, IDLE_LANE_NAME, Setup};
+use crate::cards::ACCOUNT;
 use anyhow::Context as _;
 use simgauge_process::{self as process, Server};
 use std::net::SocketAddr;
@@ -23,14 +24,12 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Makes a database with `total` cards.
     pub(crate) fn new(dir: PathBuf, app: &App, total: u64) -> anyhow::Result<Self> {
-        let url =
-            std::env::var(CLUSTER).with_context(|| format!("{CLUSTER} is not set; see scripts/bench"))?;
-        let (root, _) = url.rsplit_once('/').context("the cluster's URL names no database")?;
-        let postgres = Self { dir, root: root.to_owned(), running: None };
-        postgres.recreate(TEMPLATE, "template1")?;
+        let root = cluster()?;
+        recreate(&root, TEMPLATE, "template1")?;
+        let postgres = Self { dir, root, running: None };
         let setup = Setup::new(&postgres.dir, &postgres.url(TEMPLATE), IDLE_LANE)?;
         setup.create_app(app)?;
-        setup.import(total, &[IDLE_LANE_NAME.to_owned()])?;
+        setup.import(ACCOUNT, 0..total, &[IDLE_LANE_NAME.to_owned()])?;
         process::run(Command::new("vacuumdb").arg("--analyze").arg(postgres.url(TEMPLATE)))?;
         Ok(postgres)
     }
@@ -38,19 +37,31 @@ impl Postgres {
     fn url(&self, database: &str) -> String {
         format!("{}/{database}", self.root)
     }
+}
 
-    /// A program of PostgreSQL, for this cluster.
-    fn tool(&self, name: &str) -> Command {
+/// Makes a database without tables. Returns its URL.
+pub(crate) fn empty_database(name: &str) -> anyhow::Result<String> {
+    let root = cluster()?;
+    recreate(&root, name, "template1")?;
+    Ok(format!("{root}/{name}"))
+}
+
+/// The cluster's URL, without a database.
+fn cluster() -> anyhow::Result<String> {
+    let url = std::env::var(CLUSTER).with_context(|| format!("{CLUSTER} is not set; see scripts/bench"))?;
+    let (root, _) = url.rsplit_once('/').context("the cluster's URL names no database")?;
+    Ok(root.to_owned())
+}
+
+fn recreate(root: &str, database: &str, template: &str) -> anyhow::Result<()> {
+    let tool = |name: &str| {
         let mut command = Command::new(name);
-        command.arg("--maintenance-db").arg(self.url("postgres"));
+        command.arg("--maintenance-db").arg(format!("{root}/postgres"));
         command
-    }
-
-    fn recreate(&self, database: &str, template: &str) -> anyhow::Result<()> {
-        process::run(self.tool("dropdb").args(["--if-exists", "--force", database]))?;
-        process::run(self.tool("createdb").args(["--strategy=file_copy", "--template", template, database]))?;
-        Ok(())
-    }
+    };
+    process::run(tool("dropdb").args(["--if-exists", "--force", database]))?;
+    process::run(tool("createdb").args(["--strategy=file_copy", "--template", template, database]))?;
+    Ok(())
 }
 
 impl Contender for Postgres {
@@ -59,7 +70,7 @@ impl Contender for Postgres {
     }
 
     fn start(&mut self) -> anyhow::Result<SocketAddr> {
-        self.recreate(DATABASE, TEMPLATE)?;
+        recreate(&self.root, DATABASE, TEMPLATE)?;
         process::settle()?;
         let setup = Setup::new(&self.dir, &self.url(DATABASE), IDLE_LANE)?;
         let (server, _) = setup.serve()?;

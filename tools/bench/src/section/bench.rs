@@ -60,10 +60,14 @@ impl Bench {
         total: u64,
         round: u64,
     ) -> anyhow::Result<Requests> {
+        Requests::write(self.request_file(name), &self.app.secret, range, total, round)
+    }
+
+    /// Where requests are written.
+    pub(super) fn request_file(&self, name: &str) -> PathBuf {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { memory } else { self.dir.path() };
-        let path = dir.join(format!("simgauge-bench-{}-{name}", std::process::id()));
-        Requests::write(path, &self.app.secret, range, total, round)
+        dir.join(format!("simgauge-bench-{}-{name}", std::process::id()))
     }
 
     pub(super) fn seed_file(&self, total: u64) -> PathBuf {

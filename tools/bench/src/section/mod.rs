@@ -9,6 +9,7 @@ mod latency;
 mod overload;
 mod readings;
 mod refuse;
+mod worst_customer;
 
 use crate::contender::App;
 use crate::machine;
@@ -51,6 +52,8 @@ enum Section {
     Readings,
     Idle,
     Overload,
+    WorstCustomer,
+    WorstCustomerPostgres,
 }
 
 /// Measures, prints and writes the report.
@@ -83,6 +86,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
                 Section::Growth => growth::measure(&mut bench),
                 Section::Readings => readings::measure(&mut bench),
                 Section::Overload => overload::measure(&mut bench),
+                Section::WorstCustomer => worst_customer::embedded(&mut bench),
+                Section::WorstCustomerPostgres => worst_customer::on_postgres(&mut bench),
                 Section::Idle => idle::measure(&mut bench),
             };
             if let Err(error) = measured {
