@@ -79,6 +79,7 @@ impl LaneWriter {
         loop {
             let began = Instant::now();
             let outcome = self.result_writer.write(results).await;
+            self.reporter.no_longer_waiting(&self.lease.name, &outcome.done.finished);
             self.reporter.ended(&outcome.ended, &outcome.done.finished, began.elapsed());
             if !outcome.done.finished.is_empty() {
                 let keys = outcome.done.finished.into_iter().map(|one| one.task).collect();
@@ -156,6 +157,13 @@ pub(super) struct OutcomeReporter {
 }
 
 impl OutcomeReporter {
+    /// Before anybody hears of an end: whoever does may refresh again, and is admitted by what waits.
+    fn no_longer_waiting(&self, lane: &str, finished: &[Finished]) {
+        for one in finished {
+            self.settings.registry.removed(lane, &one.task.account, 1);
+        }
+    }
+
     fn ended(&self, ended: &[Ended], finished: &[Finished], took: Duration) {
         for one in ended {
             let failure = one.failure.filter(|_| one.state == RefreshState::Failed);

@@ -16,7 +16,7 @@ use simgauge_domain::refresh::Failure;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_domain::waiting::{OperatorCondition, OperatorState, WaitingReading, waited_too_long};
 use simgauge_store::{Finished, Task, TaskKey};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
@@ -274,16 +274,11 @@ impl<'a> LaneSession<'a> {
 
     /// Readings whose results are stored.
     fn forget(&mut self, keys: Vec<TaskKey>) {
-        let mut done: BTreeMap<String, u64> = BTreeMap::new();
         for key in keys {
             self.starter.window.forget(&key);
             self.overdue.remove(&key);
-            *done.entry(key.account).or_default() += 1;
-        }
-        for (account, count) in done {
-            self.context.settings.registry.removed(self.context.lane(), &account, count);
             // A refresh accepted while the reading ran may have left a new task.
-            self.starter.window.look_again(&account);
+            self.starter.window.look_again(&key.account);
         }
     }
 

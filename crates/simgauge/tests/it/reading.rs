@@ -92,14 +92,7 @@ async fn what_cannot_get_better_fails_at_once() {
 
 #[tokio::test]
 async fn nonsense_moves_no_usage() {
-    let server = server()
-        .configure(|config| {
-            hasty(config);
-            // The operator answers nonsense for twenty minutes.
-            config.refresh.max_wait_seconds = 7_200;
-        })
-        .start()
-        .await;
+    let server = server().configure(hasty).start().await;
     server.simulator.set_usage(OPERATOR, ICCID, 4_000);
     server.ended(&server.refresh_sim(ICCID).await.refresh_id(), TIMEOUT).await;
     for (n, fault) in

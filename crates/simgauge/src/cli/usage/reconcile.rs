@@ -9,8 +9,7 @@ use simgauge_admin::{
     ReconcileTotals, Reconciliation, human,
 };
 use simgauge_client::answer::ReadingAnswer;
-use simgauge_domain::time::UnixMs;
-use simgauge_store::ReadingView;
+use simgauge_service::answers::reading_answer;
 use std::process::ExitCode;
 
 /// The arguments of `usage reconcile`.
@@ -118,7 +117,7 @@ fn broken_off(error: anyhow::Error, reconciliation: &Reconciliation<'_>) -> anyh
 
 fn as_json(difference: Difference) -> Value {
     let Difference { card, account, kind, readings } = difference;
-    let readings = answers(readings);
+    let readings: Vec<ReadingAnswer> = readings.into_iter().map(reading_answer).collect();
     match kind {
         DifferenceKind::Books { ledger_bytes, booked_bytes, counted_bytes } => json!({
             "card": card, "account": account, "kind": "books", "ledgerBytes": json_bytes(ledger_bytes),
@@ -157,21 +156,9 @@ fn in_words(difference: Difference) -> String {
             exact(operator_bytes.into()),
         ),
     };
-    let readings = history::readings(&answers(readings)).or("no readings");
+    let readings: Vec<ReadingAnswer> = readings.into_iter().map(reading_answer).collect();
+    let readings = history::readings(&readings).or("no readings");
     format!("card {card} of {account}: {what}\n{readings}\n")
-}
-
-/// Readings as the open API answers them.
-fn answers(readings: Vec<ReadingView>) -> Vec<ReadingAnswer> {
-    let answers = readings.into_iter().map(|reading| ReadingAnswer {
-        iccid: reading.iccid,
-        synced_at: reading.synced_at.seconds(),
-        as_of: reading.as_of.map(UnixMs::seconds),
-        used_bytes: reading.used,
-        delta_bytes: reading.delta,
-        kind: reading.kind.as_str().to_owned(),
-    });
-    answers.collect()
 }
 
 fn totals_in_words(totals: ReconcileTotals, shown: u64) -> String {
