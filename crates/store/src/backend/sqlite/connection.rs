@@ -10,7 +10,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 /// Longest wait for a connection, and for another process's write to end.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The writer's page cache, in KiB (negative: KiB instead of pages).
-const WRITER_CACHE_KIB: i64 = -131_072;
+const WRITER_CACHE_KIB: i64 = -65_536;
 /// A reader's. There are several, and behind them is the system's cache.
 const READER_CACHE_KIB: i64 = -2048;
 /// The most prepared statements that a connection keeps.
