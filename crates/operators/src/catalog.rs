@@ -75,7 +75,8 @@ macro_rules! more_fixtures {
 
 /// Of many SIMs at once, and of ids of the operator's own.
 const MORE: &[MoreFixtures] = more_fixtures![
-    "many.toml": "telnyx", "simboss", "onelink_v5", "huawei_gsl";
+    "many.toml": "telnyx", "simboss", "onelink_v5", "huawei_gsl", "aeris", "alibaba_linkcard",
+        "esim_access", "hologram", "simbase", "unicom_cmp";
     "operator_id.toml": "emnify", "kore_super_sim";
 ];
 
