@@ -29,7 +29,7 @@ pub(crate) fn twice(text: &str) -> Option<String> {
             // Outside of texts it stands only behind a name.
             b':' => {
                 let name = unescaped(last);
-                if !names.insert(&name) {
+                if !names.insert(name.clone()) {
                     return Some(name.into_owned());
                 }
             }
@@ -74,18 +74,18 @@ impl<'t> Names<'t> {
     }
 
     /// Whether it is new in the innermost object.
-    fn insert(&mut self, name: &Cow<'t, str>) -> bool {
+    fn insert(&mut self, name: Cow<'t, str>) -> bool {
         let Some(object) = self.objects.last_mut() else { return true };
         let own = &self.names[object.start..];
         if own.len() < FEW {
-            let is_new = !own.contains(name);
-            self.names.push(name.clone());
+            let is_new = !own.contains(&name);
+            self.names.push(name);
             return is_new;
         }
         if object.many.is_empty() {
             object.many.extend(own.iter().cloned());
         }
-        object.many.insert(name.clone())
+        object.many.insert(name)
     }
 }
 

@@ -1,4 +1,4 @@
-//! An id of the operator's own: looked up once, kept by whoever asked, and looked up again when it is refused.
+//! An id of the operator's own: looked up once, kept by whoever asked, looked up again when it is refused.
 
 use crate::support::{ICCID, NOW, Stub, account, clock, ok, parse, profile, status};
 use simgauge_domain::failure::FailureKind;
@@ -187,7 +187,7 @@ async fn an_id_is_used_only_where_it_was_looked_up_and_not_for_ever() {
 
 #[test]
 fn mistakes_with_ids_have_their_place() {
-    for (from, to, said) in [
+    for (from, to, message) in [
         ("capture = \"id\"\n", "capture = \"ids\"\n", "no step captures `ids`; did you mean `id`?"),
         (
             "capture = { id = { body = \".id\" } }",
@@ -203,6 +203,6 @@ fn mistakes_with_ids_have_their_place() {
         let toml = WITH_ID.replacen(from, to, 1);
         assert_ne!(toml, WITH_ID, "{from}");
         let error = Definition::parse("x.toml", &toml).unwrap_err().to_string();
-        assert!(error.contains(said) && error.starts_with("x.toml:"), "{to}: {error}");
+        assert!(error.contains(message) && error.starts_with("x.toml:"), "{to}: {error}");
     }
 }

@@ -105,7 +105,8 @@ fn page_size_is_within(call: &Call<'_>, most: u64) -> bool {
 fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     if exchange.peek(iccid) == 0 {
         // A SIM that was never used has no period, or one without dates.
-        let undated = json!({"sim_sid": sid_of(exchange.state, iccid), "period_type": "ready", "start_time": null, "end_time": null});
+        let sid = sid_of(exchange.state, iccid);
+        let undated = json!({"sim_sid": sid, "period_type": "ready", "start_time": null, "end_time": null});
         return list(
             "billing_periods",
             if hash(iccid).is_multiple_of(2) { &[] } else { std::slice::from_ref(&undated) },

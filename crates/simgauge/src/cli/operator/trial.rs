@@ -90,10 +90,17 @@ fn unused(definition: &Definition, given: &BTreeMap<String, String>) -> Vec<Stri
     given.keys().filter(|name| !used.contains(name.as_str())).cloned().collect()
 }
 
+fn finding(found: &Finding) -> Value {
+    json!({
+        "place": found.place,
+        "expression": found.expression,
+        "yields": found.yields,
+    })
+}
+
 /// Adds what the expressions yield, and what was given for nothing, where there are any.
 fn beside(mut json: Value, findings: &[Finding], unused: &[String]) -> Value {
     if !findings.is_empty() {
-        let finding = |found: &Finding| json!({ "place": found.place, "expression": found.expression, "yields": found.yields });
         json["expressions"] = findings.iter().map(finding).collect();
     }
     if !unused.is_empty() {
@@ -143,7 +150,7 @@ mod tests {
         };
         let unused = ["wait_seconds".to_owned()];
         assert_eq!(
-            after("no reading".to_owned(), &[found.clone()], &unused),
+            after("no reading".to_owned(), std::slice::from_ref(&found), &unused),
             "no reading\nanswer.used.add = .used yields \"12,5\"\n\
              wait_seconds makes no difference here: no amount of an answer depends on it\n"
         );
