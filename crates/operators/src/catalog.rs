@@ -56,14 +56,29 @@ const BUILT_IN: &[BuiltIn] = built_in![
     "china_telecom_m2m",
 ];
 
-macro_rules! many_fixtures {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../definitions/fixtures/", $name, "/many.toml")))),*]
+/// Fixtures that only some definitions have.
+struct MoreFixtures {
+    of: &'static str,
+    file: &'static str,
+    text: &'static str,
+}
+
+macro_rules! more_fixtures {
+    ($($file:literal: $($name:literal),+ ;)*) => {
+        &[$($(MoreFixtures {
+            of: $name,
+            file: $file,
+            text: include_str!(concat!("../definitions/fixtures/", $name, "/", $file)),
+        }),+),*]
     };
 }
 
-/// The fixtures of those that read many SIMs at once.
-const MANY: &[(&str, &str)] = many_fixtures!["telnyx", "simboss", "onelink_v5", "huawei_gsl"];
+/// Of many SIMs at once, and of ids of the operator's own.
+const MORE: &[MoreFixtures] = more_fixtures![
+    "many.toml": "telnyx", "simboss", "onelink_v5", "huawei_gsl", "aeris", "alibaba_linkcard",
+        "esim_access", "hologram", "simbase", "unicom_cmp";
+    "operator_id.toml": "emnify", "kore_super_sim";
+];
 
 /// The built-in definitions: name and text.
 pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -73,8 +88,8 @@ pub fn builtin_definitions() -> impl Iterator<Item = (&'static str, &'static str
 /// The fixture files of a built-in definition: name and text. Empty for an unknown name.
 pub fn builtin_fixtures(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let found = BUILT_IN.iter().find(|built_in| built_in.name == name);
-    let many = MANY.iter().filter(move |(of, _)| *of == name).map(|(_, text)| ("many.toml", *text));
-    found.into_iter().flat_map(|built_in| built_in.fixtures.iter().copied()).chain(many)
+    let more = MORE.iter().filter(move |more| more.of == name).map(|more| (more.file, more.text));
+    found.into_iter().flat_map(|built_in| built_in.fixtures.iter().copied()).chain(more)
 }
 
 /// Why the definitions could not be loaded.

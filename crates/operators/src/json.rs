@@ -1,5 +1,6 @@
 //! An operator's answer as JSON: strict, bounded in depth, with numbers kept as they were written.
 
+use crate::json_names;
 use jaq_json::Val;
 use serde_json::value::RawValue;
 
@@ -21,10 +22,25 @@ pub(crate) fn text(body: &[u8], charset: Option<&str>) -> String {
     }
 }
 
-/// The JSON value in `text`. `None` where it is not JSON, too deep, or has too long a number.
-pub(crate) fn parse(text: &str) -> Option<Val> {
-    let sane = is_sane(text.as_bytes()) && serde_json::from_str::<&RawValue>(text).is_ok();
-    if sane { jaq_json::read::parse_single(text.as_bytes()).ok() } else { None }
+/// Why a text is not taken for JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    /// It is not JSON, too deep, or has too long a number.
+    NotJson,
+    /// An object has this name twice.
+    Twice(String),
+}
+
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse(text: &str) -> Result<Val, JsonError> {
+    if !is_sane(text.as_bytes()) || serde_json::from_str::<&RawValue>(text).is_err() {
+        return Err(JsonError::NotJson);
+    }
+    match json_names::twice(text) {
+        Some(name) => Err(JsonError::Twice(name)),
+        None => jaq_json::read::parse_single(text.as_bytes()).map_err(|_| JsonError::NotJson),
+    }
 }
 
 fn is_sane(text: &[u8]) -> bool {
@@ -78,7 +94,7 @@ mod tests {
         for text in
             ["", "NaN", "{\"a\": NaN}", "<html></html>", "{'a':1}", "{\"a\":1} x", "[1,]", &deep, &long]
         {
-            assert!(parse(text).is_none(), "{}", text.chars().take(20).collect::<String>());
+            assert_eq!(parse(text), Err(JsonError::NotJson), "{}", text.chars().take(20).collect::<String>());
         }
     }
 

@@ -11,6 +11,7 @@ mod hash;
 pub mod iccid;
 mod jq;
 mod json;
+mod json_names;
 mod nearest;
 mod skeleton;
 mod template;
@@ -20,7 +21,7 @@ mod xml;
 pub use catalog::{Catalog, CatalogError, builtin_definitions, builtin_fixtures};
 pub use definition::{Definition, DefinitionError, Evidence, Many, Problem, Question};
 pub use engine::{
-    CallGate, CallKind, Clock, ManyOutcome, ManyReadings, NoGate, Operator, OperatorAccount, ProfileRef,
-    ReadError, SetupError, StepTrace, Timeouts,
+    CallGate, CallKind, Clock, Finding, KnownId, ManyOutcome, ManyReadings, NoGate, Operator,
+    OperatorAccount, ProfileReading, ProfileRef, ReadError, SetupError, StepTrace, Timeouts,
 };
 pub use skeleton::skeleton;

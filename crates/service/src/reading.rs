@@ -3,14 +3,13 @@
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use simgauge_domain::reading::Reading;
-use simgauge_operators::{CallGate, CallKind, Operator, ProfileRef, ReadError};
+use simgauge_operators::{CallGate, CallKind, KnownId, Operator, ProfileReading, ProfileRef, ReadError};
 use simgauge_store::Task;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A believed answer, or why there is none.
-pub(crate) type ReadOutcome = Result<Reading, ReadError>;
+pub(crate) type ReadOutcome = Result<ProfileReading, ReadError>;
 
 /// What took how long in an attempt to read.
 #[derive(Clone, Debug)]
@@ -56,7 +55,9 @@ pub(crate) async fn read_profile(
     let began = Instant::now();
     let timed = TimedGate { gate, calls: Arc::default() };
     let profile = ProfileRef { iccid: &task.iccid, eid: task.eid.as_deref() };
-    let outcome = operator.read(&profile, &timed).await;
+    let known = task.operator_id.as_deref().zip(task.last_read_at);
+    let known = known.map(|(operator_id, read_at)| KnownId { operator_id, read_at });
+    let outcome = operator.read_with_id(&profile, known, &timed).await;
     let calls = std::mem::take(&mut *timed.calls.lock().unwrap_or_else(PoisonError::into_inner));
     let ended = Instant::now();
     (outcome, ReadTimes { ended, took: ended.duration_since(began), calls })

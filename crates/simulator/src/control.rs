@@ -80,6 +80,12 @@ struct UsageOrder {
     unknown: Option<bool>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdsOrder {
+    operator: String,
+}
+
 pub(crate) async fn handle(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
     let reply = match answer(shared, request).await {
         Ok(value) => Reply::ok(&value),
@@ -110,9 +116,10 @@ async fn answer(shared: &Arc<Shared>, request: Request<Body>) -> Result<Value, C
         ("/_sim/faults", &Method::POST) => set_fault(shared, read(request).await?),
         ("/_sim/faults", &Method::DELETE) => clear_faults(shared, asked_operator(&query)),
         ("/_sim/usage", &Method::POST) => set_usage(shared, read(request).await?),
+        ("/_sim/ids", &Method::POST) => change_ids(shared, &read(request).await?),
         ("" | "/_sim" | "/_sim/stats", _) => Err(ControlError::Method("GET")),
         ("/_sim/faults", _) => Err(ControlError::Method("POST or DELETE")),
-        ("/_sim/usage", _) => Err(ControlError::Method("POST")),
+        ("/_sim/usage" | "/_sim/ids", _) => Err(ControlError::Method("POST")),
         _ => Err(ControlError::NotHere),
     }
 }
@@ -161,6 +168,9 @@ fn about(shared: &Shared) -> Value {
                 "operator": "NAME",
                 "iccid": "ICCID",
                 "one of": ["addBytes", "setBytes", "unknown"],
+            },
+            "POST /_sim/ids": {
+                "operator": "NAME: gives every SIM another id, where the operator has ids of its own",
             },
         },
     })
@@ -227,6 +237,11 @@ fn clear_faults(shared: &Shared, operator: Option<String>) -> Result<Value, Cont
         Some(name) => find(shared, &name)?.state.faults.clear(),
         None => shared.used_instances().iter().for_each(|instance| instance.state.faults.clear()),
     }
+    Ok(json!({"done": true}))
+}
+
+fn change_ids(shared: &Shared, order: &IdsOrder) -> Result<Value, ControlError> {
+    find(shared, &order.operator)?.state.change_ids();
     Ok(json!({"done": true}))
 }
 

@@ -133,6 +133,12 @@ impl Simulator {
         instance.state.sims.set_unknown((instance.operator.canonical)(iccid), unknown);
     }
 
+    /// Gives every SIM of an operator that has ids of its own another one. Nobody is known by the ids before.
+    #[track_caller]
+    pub fn change_ids(&self, operator: &str) {
+        self.instance(operator).state.change_ids();
+    }
+
     /// Replaces an operator's limits. Its windows start empty.
     #[track_caller]
     pub fn set_limits(&self, operator: &str, limits: Limits) {

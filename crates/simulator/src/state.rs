@@ -9,11 +9,14 @@ use crate::tokens::Tokens;
 use simgauge_domain::limits::{Bucket, Limits};
 use simgauge_domain::time::UnixMs;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How many one-time values (transaction ids, signs) are remembered.
 const MAX_ONE_TIME_VALUES: usize = 10_000;
+/// By how much the ids of SIMs move each time. It is odd, so that they come back only after 2^64 times.
+const RENUMBER_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Debug)]
 pub(crate) struct OperatorState {
@@ -27,6 +30,8 @@ pub(crate) struct OperatorState {
     windows: Mutex<HashMap<&'static str, Window>>,
     /// SIM numbers by the operator's own numeric id.
     numbers: Mutex<HashMap<u64, Box<str>>>,
+    /// How often the operator has given all SIMs other ids.
+    renumbered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +51,7 @@ impl OperatorState {
             one_time_values: Mutex::default(),
             windows: Mutex::default(),
             numbers: Mutex::default(),
+            renumbered: AtomicU64::new(0),
         }
     }
 
@@ -94,7 +100,14 @@ impl OperatorState {
 
     /// The operator's own numeric id of a SIM. It is small enough for every JSON reader.
     pub(crate) fn id_of(&self, number: &str) -> u64 {
-        self.remember(hash(number) >> 11, number)
+        let shift = self.renumbered.load(Ordering::Relaxed).wrapping_mul(RENUMBER_STEP);
+        self.remember(hash(number).wrapping_add(shift) >> 11, number)
+    }
+
+    /// Gives every SIM another id. Nobody is known by the ids before.
+    pub(crate) fn change_ids(&self) {
+        self.renumbered.fetch_add(1, Ordering::Relaxed);
+        lock(&self.numbers).clear();
     }
 
     /// Remembers a SIM under an id of the operator's own form, and returns the id.

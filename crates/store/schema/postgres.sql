@@ -74,6 +74,7 @@ CREATE INDEX card_by_status ON card (status, number) WHERE status <> 'ACTIVATED_
 -- A SIM profile at one operator account, with its last reading.
 -- own_number: whether its ICCID is the card's number.
 -- meter: what the next reading is counted from, as JSON; the bundles that an operator lists are in it.
+-- operator_id: the operator's own id of the SIM, with a mark of where it was looked up.
 CREATE TABLE profile (
     id               BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     card             BIGINT NOT NULL REFERENCES card (id),
@@ -92,6 +93,7 @@ CREATE TABLE profile (
     began_at         BIGINT,
     synced_at        BIGINT,
     meter            TEXT,
+    operator_id      TEXT,
     UNIQUE (card, iccid)
 );
 

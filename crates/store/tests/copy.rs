@@ -44,6 +44,7 @@ async fn stocked() -> TestStore {
     };
     store.add_package(&package, T0).await.unwrap();
     accept(&store, &rows[7].number, T0).await;
+    store.run_raw("UPDATE profile SET operator_id = '4711@0a1b2c3d' WHERE iccid LIKE '%7'").await;
     store
 }
 
@@ -78,7 +79,9 @@ async fn everything_moves_to_postgresql_and_may_be_moved_again() {
     let card = target.card_of_any(number).await.unwrap().unwrap();
     assert_eq!(card, source.card_of_any(number).await.unwrap().unwrap());
     assert_eq!(target.app("k").await.unwrap().unwrap().secret, [0, 1, 255, 39]);
-    assert_eq!(target.tasks_after("main", "acme", None, 9).await.unwrap().len(), 1);
+    let tasks = target.tasks_after("main", "acme", None, 9).await.unwrap();
+    let ids: Vec<_> = tasks.into_iter().map(|task| task.unwrap().operator_id).collect();
+    assert_eq!(ids, [Some("4711@0a1b2c3d".to_owned())]);
     let early = accept(&target, number, UnixMs(T0.0 + 299_000)).await;
     assert!(matches!(early, AcceptOutcome::Cooling { .. }), "the cooldown moved, too: {early:?}");
     let later = accept(&target, number, UnixMs(T0.0 + 300_000)).await;

@@ -97,6 +97,7 @@ async fn fail_oldest(store: &TestStore, seconds: i64) {
         began_at: at(seconds),
         ended_at: at(seconds),
         outcome: Err(Failure { kind: FailureKind::NotFound, detail: String::new() }),
+        operator_id: None,
     };
     store.finish(&lease, &[finished]).await.unwrap();
 }

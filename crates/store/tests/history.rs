@@ -86,7 +86,7 @@ async fn read_until(
         raw_status: None,
         bundles: Vec::new(),
     };
-    let finished = Finished { task, card, began_at, ended_at, outcome: Ok(reading) };
+    let finished = Finished { task, card, began_at, ended_at, outcome: Ok(reading), operator_id: None };
     store.finish(lease, &[finished]).await.unwrap();
 }
 

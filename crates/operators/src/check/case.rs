@@ -43,6 +43,8 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) iccids: Vec<String>,
     pub(super) eid: Option<String>,
+    /// The operator's own id of the SIM, known from an earlier reading.
+    pub(super) operator_id: Option<String>,
     /// RFC 3339.
     pub(super) now: Option<String>,
     #[serde(default)]

@@ -3,6 +3,7 @@
 mod case;
 mod differences;
 mod proof;
+mod request_differences;
 mod run;
 mod server;
 

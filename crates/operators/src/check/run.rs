@@ -4,7 +4,7 @@ use super::case::{Case, ExpectedBundle, ExpectedFailure, ExpectedReading};
 use super::differences;
 use super::server::FixtureServer;
 use crate::definition::Definition;
-use crate::engine::{CallGate, CallKind, NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
+use crate::engine::{CallGate, CallKind, KnownId, NoGate, Operator, OperatorAccount, ProfileRef, ReadError};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -57,7 +57,10 @@ async fn read(
     let gate = PauseGate::default();
     if case.iccids.is_empty() {
         let iccid = case.iccid.as_deref().ok_or("the case names no iccid")?;
-        let outcome = operator.read(&ProfileRef { iccid, eid: case.eid.as_deref() }, &gate).await;
+        let profile = ProfileRef { iccid, eid: case.eid.as_deref() };
+        let kept = case.operator_id.as_deref().and_then(|id| operator.kept_id(id));
+        let known = kept.as_deref().map(|operator_id| KnownId { operator_id, read_at: now });
+        let outcome = operator.read_with_id(&profile, known, &gate).await.map(|read| read.reading);
         compare(case.reading.as_ref(), case.failure.as_ref(), &outcome, differences);
     } else {
         read_many(&operator, case, &gate, differences).await;

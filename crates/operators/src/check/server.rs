@@ -1,6 +1,7 @@
 //! A small HTTP server that expects one request after the other and gives prepared answers.
 
-use super::case::{Exchange, ExpectedRequest};
+use super::case::Exchange;
+use super::request_differences;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -8,13 +9,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use url::form_urlencoded;
 
 /// A definition's request body is far smaller than this.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -98,7 +98,7 @@ async fn answer(expected: Shared, request: Request<Incoming>) -> Result<Response
         return Ok(plain(StatusCode::IM_A_TEAPOT));
     };
     if let Some(wanted) = &exchange.request {
-        compare(wanted, &head, &body, &mut expected.differences);
+        expected.differences.extend(request_differences::of(wanted, &head, &body));
     }
     let mut response = Response::builder().status(exchange.answer.status);
     for (name, value) in &exchange.answer.headers {
@@ -114,65 +114,4 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
-}
-
-fn compare(
-    wanted: &ExpectedRequest,
-    head: &http::request::Parts,
-    body: &[u8],
-    differences: &mut Vec<String>,
-) {
-    let mut differ = |what: &str, is: String, wanted: String| {
-        if is != wanted && wanted != "*" {
-            differences.push(format!("{what} is `{is}` instead of `{wanted}`"));
-        }
-    };
-    differ("the method", head.method.to_string(), wanted.method.clone());
-    differ("the path", head.uri.path().to_owned(), wanted.path.clone());
-    let query = pairs(head.uri.query().unwrap_or_default().as_bytes());
-    let is_same = |is: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
-        is.len() == wanted.len()
-            && wanted.iter().all(|(name, value)| is.get(name).is_some_and(|is| value == "*" || is == value))
-    };
-    if !is_same(&query, &wanted.query) {
-        differ("the query", format!("{query:?}"), format!("{:?}", wanted.query));
-    }
-    for (name, value) in &wanted.headers {
-        let is = head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        differ(&format!("the header {name}"), is.to_owned(), value.clone());
-    }
-    if let Some(form) = &wanted.form {
-        let is = pairs(body);
-        if !is_same(&is, form) {
-            differ("the form", format!("{is:?}"), format!("{form:?}"));
-        }
-    }
-    if let Some(json) = &wanted.json {
-        let is = serde_json::from_slice(body).unwrap_or(serde_json::Value::Null);
-        if !same_json(&is, json) {
-            differ("the JSON body", is.to_string(), json.to_string());
-        }
-    }
-    if wanted.form.is_none() && wanted.json.is_none() {
-        differ("the body", String::from_utf8_lossy(body).into_owned(), String::new());
-    }
-}
-
-fn pairs(text: &[u8]) -> BTreeMap<String, String> {
-    form_urlencoded::parse(text).into_owned().collect()
-}
-
-fn same_json(is: &serde_json::Value, wanted: &serde_json::Value) -> bool {
-    use serde_json::Value::{Array, Object, String};
-    match (is, wanted) {
-        (_, String(any)) if any == "*" => true,
-        (Object(is), Object(wanted)) => {
-            is.len() == wanted.len()
-                && wanted.iter().all(|(name, value)| is.get(name).is_some_and(|is| same_json(is, value)))
-        }
-        (Array(is), Array(wanted)) => {
-            is.len() == wanted.len() && is.iter().zip(wanted).all(|(is, wanted)| same_json(is, wanted))
-        }
-        _ => is == wanted,
-    }
 }

@@ -98,5 +98,9 @@ fn status(compiler: &mut Compiler<'_>, raw: &RawStatus) -> Option<StatusPlan> {
     if map.len() < raw.map.len() {
         compiler.problem(&raw.from.span(), "two names of the map differ in letter case alone");
     }
-    Some(StatusPlan { from: compiler.program(&raw.from)?, map })
+    // A status that is not told leaves the last one.
+    compiler.may_lack_look_up = true;
+    let from = compiler.program(&raw.from);
+    compiler.may_lack_look_up = false;
+    Some(StatusPlan { from: from?, map })
 }

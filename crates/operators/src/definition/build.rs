@@ -3,11 +3,11 @@
 use super::answer::{self, Parts};
 use super::compile::Compiler;
 use super::plan::{
-    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, ManyPlan, Named, RemainingPlan, ResetFormat, RulePlan,
-    StepPlan,
+    AnswerPlan, AuthPlan, ErrorsPlan, FindPlan, ManyPlan, Named, OperatorIdPlan, RemainingPlan, ResetFormat,
+    RulePlan, StepPlan,
 };
 use super::raw::{Only, RawDefinition, RawErrors, RawLimits, RawRemaining, RawReset, RawStep, Text};
-use super::{auth, many};
+use super::{auth, many, operator_id};
 use crate::nearest::did_you_mean;
 use crate::template::{Place, Template};
 use simgauge_domain::failure::FailureKind;
@@ -23,6 +23,7 @@ pub(super) struct Compiled {
     pub(super) remaining: Vec<RemainingPlan>,
     pub(super) auth: AuthPlan,
     pub(super) steps: Vec<StepPlan>,
+    pub(super) operator_id: Option<OperatorIdPlan>,
     pub(super) many: Option<ManyPlan>,
     pub(super) answer: AnswerPlan,
     pub(super) errors: ErrorsPlan,
@@ -42,6 +43,8 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     let values = compiler.named(&raw.values, Place::Plain);
     compiler.known.extend(raw.values.keys().map(|name| format!("value.{name}")));
     compiler.steps.extend(raw.steps.iter().map(|step| step.name.get_ref().clone()));
+    compiler.look_ups.extend(operator_id::look_ups(raw).map(|step| step.name.get_ref().clone()));
+    compiler.has_operator_id = raw.operator_id.is_some();
     let auth = auth::compile(compiler, &raw.auth, &raw.name);
     if raw.steps.is_empty() || raw.steps.len() > MAX_STEPS {
         compiler.problem(&raw.name.span(), format!("a definition has 1 to {MAX_STEPS} steps"));
@@ -70,7 +73,8 @@ pub(super) fn compile_all(compiler: &mut Compiler<'_>, raw: &RawDefinition) -> O
     answer::check_zero(compiler, &raw.answer, raw.steps.last());
     let answer = answer::compile(compiler, &Parts::of(&raw.answer));
     let errors = errors(compiler, raw, &logins);
-    Some(Compiled { base_url, values, remaining, auth, steps, many, answer: answer?, errors })
+    let operator_id = operator_id::compile(compiler, raw);
+    Some(Compiled { base_url, values, remaining, auth, steps, operator_id, many, answer: answer?, errors })
 }
 
 /// A default has to be one of the values that there are, and is either known or a guess.

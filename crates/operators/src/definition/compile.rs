@@ -46,6 +46,11 @@ pub(crate) struct Compiler<'s> {
     pub(crate) known: BTreeSet<String>,
     /// The steps whose answers programs may read.
     pub(crate) steps: BTreeSet<String>,
+    /// Those of them that are left out where the operator's id is known.
+    pub(crate) look_ups: BTreeSet<String>,
+    /// Whether the current program may read an answer that is left out in some readings.
+    pub(crate) may_lack_look_up: bool,
+    pub(crate) has_operator_id: bool,
     /// Whether the current template is of a call about one SIM.
     pub(crate) one_sim: bool,
 }
@@ -58,6 +63,9 @@ impl<'s> Compiler<'s> {
             problems: Vec::new(),
             known: BTreeSet::new(),
             steps: BTreeSet::new(),
+            look_ups: BTreeSet::new(),
+            may_lack_look_up: false,
+            has_operator_id: false,
             one_sim: true,
         }
     }
@@ -210,7 +218,18 @@ impl<'s> Compiler<'s> {
                 let near = did_you_mean(name, self.steps.iter().map(String::as_str));
                 let at = inside(self.source, &text.span(), text.get_ref(), offset);
                 self.problem_at(at, format!("there is no step `{name}`{near}"));
+            } else if self.look_ups.contains(name) && !self.may_lack_look_up {
+                let at = inside(self.source, &text.span(), text.get_ref(), offset);
+                let message = format!(
+                    "`{name}` is left out where the operator's id is known: only `status` may read its \
+                     answer (the id itself is `$operator_id`)"
+                );
+                self.problem_at(at, message);
             }
+        }
+        if let Some(offset) = text.get_ref().find("$operator_id").filter(|_| !self.has_operator_id) {
+            let at = inside(self.source, &text.span(), text.get_ref(), offset);
+            self.problem_at(at, "`$operator_id` is always `null` without `[operator_id]`");
         }
     }
 

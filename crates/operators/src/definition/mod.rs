@@ -6,6 +6,7 @@ mod build;
 mod compile;
 mod error;
 pub(crate) mod many;
+mod operator_id;
 pub(crate) mod plan;
 pub(crate) mod raw;
 
@@ -17,7 +18,7 @@ use crate::template::{Template, Templates};
 use build::Compiled;
 use compile::Compiler;
 use error::position;
-use plan::{AnswerPlan, AuthPlan, ErrorsPlan, ManyPlan, Named, RemainingPlan, StepPlan};
+use plan::{AnswerPlan, AuthPlan, ErrorsPlan, ManyPlan, Named, OperatorIdPlan, RemainingPlan, StepPlan};
 use raw::{AnswerFormat, Only, RawDefinition, RawSetting};
 use simgauge_domain::limits::{Bucket, Limits, Scope};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +95,7 @@ pub struct Definition {
     pub(crate) remaining: Vec<RemainingPlan>,
     pub(crate) auth: AuthPlan,
     pub(crate) steps: Vec<StepPlan>,
+    pub(crate) operator_id: Option<OperatorIdPlan>,
     pub(crate) many: Option<ManyPlan>,
     pub(crate) answer: AnswerPlan,
     pub(crate) errors: ErrorsPlan,
@@ -120,37 +122,44 @@ impl Definition {
         let compiled = build::compile_all(&mut compiler, &raw);
         let Compiler { templates, mut problems, .. } = compiler;
         match compiled {
-            Some(Compiled { base_url, values, remaining, auth, steps, many, answer, errors })
-                if problems.is_empty() =>
-            {
-                Ok(Self {
-                    identifying: identifying(&raw),
-                    name: raw.name.into_inner(),
-                    title: raw.title,
-                    source: toml.to_owned(),
-                    sources: raw.sources,
-                    evidence: raw.evidence,
-                    facts: raw.facts,
-                    limits: raw.limits.map_or_else(default_limits, |limits| limits.into_inner().into()),
-                    declared_lag_seconds: raw.declared_lag_seconds,
-                    freshness: raw.freshness,
-                    accepts_eid: raw.accepts_eid,
-                    asks_billing_day: raw.asks_billing_day,
-                    settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
-                    secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
-                    allow_http: raw.allow_http,
-                    answer_format: raw.answer_format,
-                    templates,
-                    base_url,
-                    values,
-                    remaining,
-                    auth,
-                    steps,
-                    many,
-                    answer,
-                    errors,
-                })
-            }
+            Some(Compiled {
+                base_url,
+                values,
+                remaining,
+                auth,
+                steps,
+                operator_id,
+                many,
+                answer,
+                errors,
+            }) if problems.is_empty() => Ok(Self {
+                identifying: identifying(&raw),
+                name: raw.name.into_inner(),
+                title: raw.title,
+                source: toml.to_owned(),
+                sources: raw.sources,
+                evidence: raw.evidence,
+                facts: raw.facts,
+                limits: raw.limits.map_or_else(default_limits, |limits| limits.into_inner().into()),
+                declared_lag_seconds: raw.declared_lag_seconds,
+                freshness: raw.freshness,
+                accepts_eid: raw.accepts_eid,
+                asks_billing_day: raw.asks_billing_day,
+                settings: raw.settings.into_iter().map(|(name, raw)| (name, setting(raw))).collect(),
+                secrets: raw.secrets.into_iter().map(|(name, raw)| (name, raw.about)).collect(),
+                allow_http: raw.allow_http,
+                answer_format: raw.answer_format,
+                templates,
+                base_url,
+                values,
+                remaining,
+                auth,
+                steps,
+                operator_id,
+                many,
+                answer,
+                errors,
+            }),
             _ => {
                 problems.sort_by_key(|problem| (problem.line, problem.column));
                 // What `[many]` takes from `[answer]` is compiled twice.
@@ -268,6 +277,13 @@ impl Definition {
             assumed: "a cycle ends when the operator's figure falls".to_owned(),
         });
         questions.chain(billing_day).filter(|question| !answered(&question.name)).collect()
+    }
+
+    /// The settings that decide what an answer reads as. The others are for requests.
+    #[must_use]
+    pub fn settings_of_answers(&self) -> BTreeSet<&str> {
+        let of_many = self.many.as_ref().and_then(|many| many.answer.as_ref());
+        std::iter::once(&self.answer).chain(of_many).flat_map(AnswerPlan::bases).collect()
     }
 
     pub fn setting_names(&self) -> impl Iterator<Item = &str> {

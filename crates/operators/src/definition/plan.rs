@@ -121,6 +121,18 @@ pub(crate) struct AnswerPlan {
     pub(crate) bundles: Option<BundlesPlan>,
 }
 
+impl AnswerPlan {
+    /// The settings that say what a unit is.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &str> {
+        let amounts = std::iter::once(&self.used.base).chain(self.total.iter().map(|total| &total.base));
+        let bases = amounts.chain(self.bundles.iter().map(|bundles| &bundles.base));
+        bases.filter_map(|base| match base {
+            BasePlan::Fixed(_) => None,
+            BasePlan::Setting(name) => Some(name.as_str()),
+        })
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum BasePlan {
     Fixed(Base),
@@ -215,6 +227,23 @@ pub(crate) struct RulePlan {
     pub(crate) login: Option<usize>,
     pub(crate) detail: Option<String>,
     pub(crate) retry_after: Option<Program>,
+}
+
+/// An id of the operator's own that is kept with a profile.
+#[derive(Debug)]
+pub(crate) struct OperatorIdPlan {
+    /// The steps that capture this look the id up.
+    pub(crate) capture: String,
+    /// With the first reading of each such span of time it is looked up again.
+    pub(crate) renew: Duration,
+    /// True on an answer that does not know the id.
+    pub(crate) refused: Option<Program>,
+}
+
+impl OperatorIdPlan {
+    pub(crate) fn is_looked_up_by(&self, step: &StepPlan) -> bool {
+        step.capture.iter().any(|(name, _)| *name == self.capture)
+    }
 }
 
 /// How many SIMs are read in one call.

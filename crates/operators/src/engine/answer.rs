@@ -1,8 +1,14 @@
 use crate::definition::raw::AnswerFormat;
-use crate::json;
+use crate::json::{self, JsonError};
 use crate::xml::{self, XmlError};
 use jaq_json::Val;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+
+/// Why an answer could not be read.
+pub(crate) enum Unread {
+    Json(JsonError),
+    Xml(XmlError),
+}
 
 /// An operator's complete answer.
 pub(crate) struct Answer {
@@ -11,8 +17,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
     /// The body as JSON. `None` where it is not JSON, or XML where that is read.
     pub(crate) body: Option<Val>,
-    /// Why it is no XML, where it would be read.
-    pub(crate) not_xml: Option<XmlError>,
+    /// Why there is no body.
+    pub(crate) unread: Option<Unread>,
 }
 
 impl Answer {
@@ -23,17 +29,21 @@ impl Answer {
         });
         let text = json::text(bytes, charset.as_deref());
         let is_xml = format == AnswerFormat::Xml && text.trim_start().starts_with('<');
-        let (body, not_xml) = match is_xml.then(|| xml::parse(&text)) {
-            None => (json::parse(&text), None),
-            Some(Ok(value)) => (Some(value), None),
-            Some(Err(error)) => (None, Some(error)),
+        let read = if is_xml {
+            xml::parse(&text).map_err(Unread::Xml)
+        } else {
+            json::parse(&text).map_err(Unread::Json)
         };
-        Self { status, headers, text, body, not_xml }
+        let (body, unread) = match read {
+            Ok(value) => (Some(value), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { status, headers, text, body, unread }
     }
 
     /// A part of an answer, as if it were a whole one.
     pub(super) fn part(status: u16, body: Val) -> Self {
-        Self { status, headers: HeaderMap::new(), text: String::new(), body: Some(body), not_xml: None }
+        Self { status, headers: HeaderMap::new(), text: String::new(), body: Some(body), unread: None }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -1,10 +1,11 @@
 //! Decides whether an answer is a failure, and of which kind: by the definition's rules first, then by HTTP.
 
 use super::allowance;
-use super::answer::Answer;
+use super::answer::{Answer, Unread};
 use super::error::{ReadError, sentence};
 use crate::definition::plan::ErrorsPlan;
 use crate::jq::{Globals, Program, text_of};
+use crate::json::JsonError;
 use jaq_json::Val;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::time::UnixMs;
@@ -81,8 +82,13 @@ impl AnswerCheck<'_> {
 
     fn not_json(&self, answer: &Answer) -> ReadError {
         let text = answer.text.trim_start();
-        let detail = if let Some(error) = answer.not_xml {
+        let detail = if let Some(Unread::Xml(error)) = &answer.unread {
             error.to_string()
+        } else if let Some(Unread::Json(JsonError::Twice(name))) = &answer.unread {
+            let name = if is_presentable(name) { format!("`{name}`") } else { "a name".to_owned() };
+            format!(
+                "The operator's answer has {name} twice in one object: which of them counts, nobody knows."
+            )
         } else if text.is_empty() {
             "The operator's answer is empty.".to_owned()
         } else if text.starts_with('<') {

@@ -7,7 +7,7 @@ use super::gate::CallKind;
 use super::http::{self, Outgoing};
 use super::run::{Batch, Run};
 use super::setup::{self, Checked};
-use super::{render, request};
+use super::{id_mark, render, request};
 use crate::definition::Definition;
 use crate::definition::plan::RequestPlan;
 use crate::template::{self, AccountValues};
@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub(super) host: String,
     values: AccountValues,
     pub(super) base_url: String,
+    /// Of ids that the operator gives SIMs.
+    pub(super) id_mark: String,
     client: reqwest::Client,
     clock: Clock,
     /// Answers in place of calls, in this order. `None`: calls are made.
@@ -43,12 +45,18 @@ impl Connection {
         let Checked { values, base_url, host } = setup::check(&definition, &account)?;
         let client = http::client(&account.timeouts)
             .map_err(|_| SetupError::Client { account: account.name.clone() })?;
-        Ok(Self { definition, account, host, values, base_url, client, clock, saved: None })
+        let id_mark = id_mark::of(&definition, &account, &base_url);
+        Ok(Self { definition, account, host, values, base_url, id_mark, client, clock, saved: None })
     }
 
     /// Answers every step's call with the next of these, and makes none.
     pub(super) fn answer_with(&mut self, saved: impl Iterator<Item = Answer>) {
         self.saved = Some(Mutex::new(saved.collect()));
+    }
+
+    /// Whether what it reads is what somebody saved, and may be quoted.
+    pub(super) const fn is_saved(&self) -> bool {
+        self.saved.is_some()
     }
 
     pub(super) const fn settings(&self) -> &BTreeMap<String, String> {

@@ -2,10 +2,12 @@ use super::account::{OperatorAccount, SetupError};
 use super::answer::Answer;
 use super::connection::{Clock, Connection};
 use super::error::ReadError;
+use super::explain::{self, Finding};
 use super::gate::{CallGate, NoGate};
 use super::login::Logins;
 use super::login_attempt;
 use super::many::{self, ManyOutcome, ManyReadings};
+use super::operator_id::{self, KnownId, ProfileReading};
 use super::profile::ProfileRef;
 use super::run::Run;
 use super::steps;
@@ -17,6 +19,9 @@ use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// In place of a profile, where a call is about many.
+const NOBODY: ProfileRef<'static> = ProfileRef { iccid: "", eid: None };
 
 /// A definition with an account, ready to be read.
 pub struct Operator {
@@ -111,7 +116,27 @@ impl Operator {
     /// # Errors
     /// [`ReadError`] of a closed set of kinds.
     pub async fn read(&self, profile: &ProfileRef<'_>, gate: &dyn CallGate) -> Result<Reading, ReadError> {
-        steps::read(&self.connection, &self.logins, &mut self.start(profile, gate)).await
+        self.read_with_id(profile, None, gate).await.map(|read| read.reading)
+    }
+
+    /// Like [`Operator::read`], with what an earlier reading of the profile said of the operator's own id.
+    /// Where that id can be used, it is not looked up; where the operator refuses it, it is looked up again,
+    /// once.
+    ///
+    /// # Errors
+    /// As [`Operator::read`].
+    pub async fn read_with_id(
+        &self,
+        profile: &ProfileRef<'_>,
+        known: Option<KnownId<'_>>,
+        gate: &dyn CallGate,
+    ) -> Result<ProfileReading, ReadError> {
+        steps::read(&self.connection, &self.logins, &mut self.start(profile, gate), known).await
+    }
+
+    /// An operator's id as a reading gives it.
+    pub(crate) fn kept_id(&self, operator_id: &str) -> Option<String> {
+        operator_id::kept(&self.connection, operator_id)
     }
 
     /// Like [`Operator::read`], and also returns every HTTP call with its secrets masked.
@@ -121,8 +146,40 @@ impl Operator {
         gate: &dyn CallGate,
     ) -> (Vec<StepTrace>, Result<Reading, ReadError>) {
         let mut run = Run { tracer: Some(self.tracer()), ..self.start(profile, gate) };
-        let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
+        let outcome = steps::read(&self.connection, &self.logins, &mut run, None).await;
+        let outcome = outcome.map(|read| read.reading);
         (run.tracer.map(|tracer| tracer.traces).unwrap_or_default(), outcome)
+    }
+
+    /// Like [`Operator::read`], of saved answers. Where they cannot be read: with what the definition's
+    /// expressions yield on them.
+    pub async fn read_explained(
+        &self,
+        profile: &ProfileRef<'_>,
+    ) -> (Result<Reading, ReadError>, Vec<Finding>) {
+        let mut run = self.start(profile, &NoGate);
+        let outcome = steps::read(&self.connection, &self.logins, &mut run, None).await;
+        let findings = self.findings(&run, outcome.is_ok());
+        (outcome.map(|read| read.reading), findings)
+    }
+
+    /// The same for many profiles.
+    pub async fn read_many_explained(&self, profiles: &[ProfileRef<'_>]) -> (ManyReadings, Vec<Finding>) {
+        let Some(plan) = &self.definition().many else {
+            return (self.read_many(profiles, &NoGate).await, Vec::new());
+        };
+        let mut run = self.start(&NOBODY, &NoGate);
+        let readings = many::read(&self.connection, &self.logins, &mut run, plan, profiles).await;
+        let is_good = readings.outcomes.iter().all(|one| one.outcome.is_ok());
+        let findings = self.findings(&run, is_good);
+        (readings, findings)
+    }
+
+    fn findings(&self, run: &Run<'_>, is_good: bool) -> Vec<Finding> {
+        if is_good || !self.connection.is_saved() {
+            return Vec::new();
+        }
+        explain::findings(self.definition(), run)
     }
 
     /// Asks the operator for the usage of many profiles, in as few calls as its definition's `[many]` allows.
@@ -148,15 +205,15 @@ impl Operator {
         mut tracer: Option<Tracer>,
     ) -> (Option<Tracer>, ManyReadings) {
         if let Some(plan) = &self.definition().many {
-            let nobody = ProfileRef { iccid: "", eid: None };
-            let mut run = Run { tracer, ..self.start(&nobody, gate) };
+            let mut run = Run { tracer, ..self.start(&NOBODY, gate) };
             let readings = many::read(&self.connection, &self.logins, &mut run, plan, profiles).await;
             return (run.tracer, readings);
         }
         let (mut outcomes, mut calls) = (Vec::new(), 0);
         for profile in profiles {
             let mut run = Run { tracer: tracer.take(), ..self.start(profile, gate) };
-            let outcome = steps::read(&self.connection, &self.logins, &mut run).await;
+            let outcome = steps::read(&self.connection, &self.logins, &mut run, None).await;
+            let outcome = outcome.map(|read| read.reading);
             let (iccid, ended) = (profile.iccid.to_owned(), self.connection.now());
             outcomes.push(ManyOutcome { iccid, began: run.began, ended, outcome });
             calls += run.calls;

@@ -35,7 +35,15 @@ pub(super) struct Run<'a> {
     pub(super) calls: usize,
     /// The body of a step's last answer, also of a bad one.
     pub(super) last_body: Option<Val>,
+    /// The step whose answer was bad: its place in the definition.
+    pub(super) failed_step: Option<usize>,
+    /// What the last good step found.
+    pub(super) found: Option<Val>,
     pub(super) captures: BTreeMap<String, String>,
+    /// The operator's own id of the SIM, once it is known.
+    pub(super) operator_id: Option<String>,
+    /// It is known from an earlier reading, so the steps that look it up are left out.
+    pub(super) leaves_out_look_up: bool,
     /// What was found in each step's answer, by the step's name.
     pub(super) answers: Map,
     /// Which log-ins have been renewed because they had ended. A reading renews each at most once.
@@ -55,7 +63,11 @@ impl<'a> Run<'a> {
             spent: Duration::ZERO,
             calls: 0,
             last_body: None,
+            failed_step: None,
+            found: None,
             captures: BTreeMap::new(),
+            operator_id: None,
+            leaves_out_look_up: false,
             answers: Map::default(),
             renewed: BTreeSet::new(),
             made: BTreeSet::new(),
@@ -69,7 +81,27 @@ impl<'a> Run<'a> {
             eid: self.profile.eid.map_or(Val::Null, jq::string),
             now: Val::from(usize::try_from(self.began.seconds()).unwrap_or(0)),
             answers: Val::obj(self.answers.clone()),
+            operator_id: self.operator_id.as_deref().map_or(Val::Null, jq::string),
         }
+    }
+
+    /// Takes the operator's id of an earlier reading as captured under `name`.
+    pub(super) fn begin_with(&mut self, name: &str, operator_id: &str) {
+        self.mask([&operator_id.to_owned()]);
+        self.captures.insert(name.to_owned(), operator_id.to_owned());
+        self.operator_id = Some(operator_id.to_owned());
+        self.leaves_out_look_up = true;
+    }
+
+    /// Begins anew, without that id. What log-ins and time were spent stays.
+    pub(super) fn begin_without_id(&mut self) {
+        self.captures.clear();
+        self.answers = Map::default();
+        self.last_body = None;
+        self.failed_step = None;
+        self.found = None;
+        self.operator_id = None;
+        self.leaves_out_look_up = false;
     }
 
     /// Whether a later log-in may have been refused because this one has ended. One that was just made has

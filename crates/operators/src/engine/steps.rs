@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::error::ReadError;
 use super::gate::CallKind;
 use super::login::{Logins, Sessions};
+use super::operator_id::{self, KnownId, ProfileReading};
 use super::profile::ProfileRef;
 use super::run::Run;
 use super::{reading, render};
@@ -27,17 +28,47 @@ pub(super) struct Found {
     pub(super) value: Val,
 }
 
-/// Runs every step that concerns the profile, and reads the usage from the last one's answer.
+/// Reads a profile. An id of the operator's own that is known saves the steps that look it up; where it is
+/// refused they are made after all, and every other step once more.
 pub(super) async fn read(
     connection: &Connection,
     logins: &Logins,
     run: &mut Run<'_>,
-) -> Result<Reading, ReadError> {
-    let (mut last, profile) = (None, run.profile);
-    for step in connection.definition.steps.iter().filter(|step| concerns(step, &profile)) {
-        let outcome = read_step(connection, logins, run, step).await;
-        keep(run, step, outcome, &mut last)?;
+    known: Option<KnownId<'_>>,
+) -> Result<ProfileReading, ReadError> {
+    let plan = connection.definition.operator_id.as_ref();
+    if let Some((plan, known)) = plan.zip(known)
+        && let Some(id) = operator_id::usable(connection, plan, known)
+    {
+        run.begin_with(&plan.capture, id);
+        let outcome = run_steps(connection, logins, run).await;
+        if !operator_id::is_refused(plan, run, &outcome) {
+            return outcome.map(|reading| ProfileReading { reading, operator_id: None });
+        }
+        run.begin_without_id();
     }
+    let reading = run_steps(connection, logins, run).await?;
+    let operator_id = run.operator_id.as_deref().and_then(|id| operator_id::kept(connection, id));
+    Ok(ProfileReading { reading, operator_id })
+}
+
+/// Runs every step that concerns the profile, and reads the usage from the last one's answer.
+async fn run_steps(
+    connection: &Connection,
+    logins: &Logins,
+    run: &mut Run<'_>,
+) -> Result<Reading, ReadError> {
+    let mut last = None;
+    for (index, step) in connection.definition.steps.iter().enumerate() {
+        if !concerns(step, &run.profile) || run.leaves_out_look_up && looks_id_up(connection, step) {
+            continue;
+        }
+        let outcome = read_step(connection, logins, run, step).await;
+        run.failed_step = Some(index);
+        keep(run, step, outcome, &mut last)?;
+        run.failed_step = None;
+    }
+    run.found = last.as_ref().map(|found| found.value.clone());
     finish(connection, run, last)
 }
 
@@ -154,6 +185,9 @@ fn find_and_capture(
     let secrets: Vec<String> =
         captured.values().filter(|value| !own.contains(&Some(value.as_str()))).cloned().collect();
     run.mask(&secrets);
+    if let Some(plan) = &connection.definition.operator_id {
+        run.operator_id = captured.get(&plan.capture).cloned().or(run.operator_id.take());
+    }
     run.captures.extend(captured);
     Ok(Found { status: answer.status, value })
 }
@@ -199,6 +233,10 @@ fn find(
         [one] => Ok((*one).clone()),
         _ => Err(ReadError::bad_answer("The operator lists this SIM more than once.")),
     }
+}
+
+fn looks_id_up(connection: &Connection, step: &StepPlan) -> bool {
+    connection.definition.operator_id.as_ref().is_some_and(|plan| plan.is_looked_up_by(step))
 }
 
 fn concerns(step: &StepPlan, profile: &ProfileRef<'_>) -> bool {

@@ -3,6 +3,7 @@
 mod answers;
 mod arithmetic;
 mod error;
+mod explain;
 mod prelude;
 
 pub(crate) use answers::named_answers;
@@ -15,7 +16,7 @@ use jaq_core::data::JustLut;
 use jaq_core::load::lex::Token;
 use jaq_core::load::{Arena, File, Lexer, Loader};
 use jaq_core::native::{run, unary, v};
-use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
+use jaq_core::{Compiler, Ctx, Error, Exn, Filter, Vars};
 use jaq_json::{Num, Val};
 use std::fmt;
 
@@ -41,10 +42,12 @@ const FORBIDDEN: [&str; 14] = [
 ];
 
 /// What every program may use beside its input.
-const GLOBALS: [&str; 4] = ["$iccid", "$eid", "$now", "$answers"];
+const GLOBALS: [&str; 5] = ["$iccid", "$eid", "$now", "$answers", "$operator_id"];
 
 pub(crate) struct Program {
     filter: Filter<JustLut<Val>>,
+    /// As it is written.
+    code: Box<str>,
 }
 
 impl fmt::Debug for Program {
@@ -64,6 +67,7 @@ pub(crate) struct Globals {
     pub(crate) eid: Val,
     pub(crate) now: Val,
     pub(crate) answers: Val,
+    pub(crate) operator_id: Val,
 }
 
 /// What a program is for. It decides what the program may do.
@@ -108,18 +112,38 @@ impl Program {
                 )
             },
         )?;
-        Ok(Self { filter })
+        Ok(Self { filter, code: code.into() })
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Its outputs in words, for whoever wrote it.
+    pub(crate) fn explain(&self, input: &Val, globals: &Globals) -> String {
+        match self.run(input, globals) {
+            Ok(outputs) if outputs.is_empty() => "nothing".to_owned(),
+            Ok(outputs) => explain::outputs(&outputs),
+            Err(Some(error)) => format!("an error: {}", explain::cut(&error.to_string())),
+            Err(None) => format!("more than {MAX_OUTPUTS} outputs"),
+        }
     }
 
     /// Every output, in order.
     pub(crate) fn outputs(&self, input: &Val, globals: &Globals) -> Result<Vec<Val>, RunError> {
-        let Globals { iccid, eid, now, answers } = globals.clone();
-        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([iccid, eid, now, answers]));
+        self.run(input, globals).map_err(|_| RunError)
+    }
+
+    /// The same; the error is nothing where there are too many.
+    fn run(&self, input: &Val, globals: &Globals) -> Result<Vec<Val>, Option<Error<Val>>> {
+        let Globals { iccid, eid, now, answers, operator_id } = globals.clone();
+        let vars = Vars::new([iccid, eid, now, answers, operator_id]);
+        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, vars);
         let mut outputs = Vec::new();
         for output in self.filter.id.run((context, input.clone())) {
-            outputs.push(output.map_err(|_: Exn<'_, Val>| RunError)?);
+            outputs.push(output.map_err(|exception: Exn<'_, Val>| exception.get_err().ok())?);
             if outputs.len() > MAX_OUTPUTS {
-                return Err(RunError);
+                return Err(None);
             }
         }
         Ok(outputs)

@@ -34,6 +34,27 @@ async fn a_good_answer_is_read() {
     assert_eq!(read_answer(&used("\"12\"")).await.unwrap().used, 12);
 }
 
+/// Readers keep one of two values under one name. Which of them the operator means nobody knows.
+#[tokio::test]
+async fn a_name_that_stands_twice_is_a_bad_answer_that_names_it() {
+    let twice = |name: &str| format!(r#"{{"iccid":"{ICCID}","used":5,"x":{{"{name}":1,"{name}":1}}}}"#);
+    for (answer, named) in [
+        (format!(r#"{{"iccid":"{ICCID}","used":5,"used":6}}"#), "`used`"),
+        (format!(r#"{{"iccid":"{ICCID}","used":5,"\u0075sed":6}}"#), "`used`"),
+        (twice("plan.data"), "`plan.data`"),
+        // What looks like more than a name is not quoted.
+        (twice("a secret"), "a name"),
+        (twice(&"n".repeat(41)), "a name"),
+    ] {
+        let error = read_answer(&answer).await.unwrap_err();
+        assert_eq!(error.kind, FailureKind::BadAnswer, "{answer}");
+        assert!(error.detail.contains(&format!("has {named} twice")), "{answer}: {error}");
+        assert!(!error.detail.contains("secret"), "{error}");
+    }
+    let once = format!(r#"{{"iccid":"{ICCID}","used":5,"x":{{"used":6}},"y":[{{"a":1}},{{"a":1}}]}}"#);
+    assert_eq!(read_answer(&once).await.unwrap().used, 5);
+}
+
 #[tokio::test]
 async fn nonsense_is_a_bad_answer_and_quotes_nothing() {
     for text in [

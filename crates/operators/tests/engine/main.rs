@@ -14,6 +14,7 @@ mod many_pages;
 mod many_simulated;
 mod masks;
 mod official_examples;
+mod operator_id;
 mod saved;
 mod setup;
 mod simulated;

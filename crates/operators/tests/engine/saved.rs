@@ -1,7 +1,7 @@
 //! A definition's beginning: the skeleton, answers that were saved, and names that are misspelt.
 
 use crate::many::{element, numbers, outcomes, read, with_ids};
-use crate::support::{ICCID, SIMPLE, built_in, clock, parse, profile};
+use crate::support::{ICCID, SIMPLE, Stub, built_in, clock, operator, parse, profile};
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::reading::Reading;
 use simgauge_operators::check::check_definition;
@@ -79,6 +79,63 @@ async fn a_saved_answer_about_many_is_read_too() {
     assert!(outcomes[1].is_err());
     let steps: Vec<String> = built_in("emnify").step_names(true).map(str::to_owned).collect();
     assert_ne!(steps, built_in("emnify").step_names(false).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn saved_answers_that_cannot_be_read_are_explained() {
+    let with = |from: &str, to: &str| SIMPLE.replacen(from, to, 1);
+    let successful = with("[answer]", "success = \".ok == true\"\n[answer]");
+    let found =
+        with("[answer]", "find = { in = \".sims[]\", key = \".n\", equals = \"{{ iccid }}\" }\n[answer]");
+    let dated = with("[errors]", "as_of = { from = \".at\", format = \"rfc3339\" }\n[errors]");
+    let used = |used: &str| format!(r#"{{"iccid":"{ICCID}","used":{used},"at":"yesterday"}}"#);
+    for (toml, answer, place, expression, yields) in [
+        (SIMPLE, used("\"12,5\""), "answer.used.add", ".used", "\"12,5\""),
+        (SIMPLE, used("null"), "answer.used.add", ".used", "null"),
+        (SIMPLE, r#"{"iccid":"1","used":1}"#.to_owned(), "answer.identity", ".iccid", "\"1\""),
+        (SIMPLE, "[]".to_owned(), "answer.used.add", ".used", "an error: "),
+        (&dated, used("1"), "answer.as_of.from", ".at", "\"yesterday\""),
+        (&successful, r#"{"ok":"yes"}"#.to_owned(), "steps.usage.success", ".ok == true", "false"),
+        (&found, r#"{"sims":null}"#.to_owned(), "steps.usage.find.in", ".sims[]", "an error: "),
+        (&found, r#"{"sims":[{"n":"1"},{}]}"#.to_owned(), "steps.usage.find.key", ".n", "\"1\""),
+        (&found, r#"{"sims":[]}"#.to_owned(), "steps.usage.find.in", ".sims[]", "nothing"),
+    ] {
+        let saved = [(200, answer.clone().into_bytes())];
+        let operator = Operator::with_saved_answers(parse(toml), BTreeMap::new(), saved, clock()).unwrap();
+        let (outcome, findings) = operator.read_explained(&profile(ICCID)).await;
+        outcome.unwrap_err();
+        let found = findings.iter().find(|found| found.place == place);
+        let found = found.unwrap_or_else(|| panic!("{answer}: {findings:?}"));
+        assert_eq!(found.expression, expression, "{answer}");
+        assert!(found.yields.starts_with(yields), "{answer}: {found:?}");
+    }
+    let read = |answers: &str| {
+        let saved = [(200, answers.as_bytes().to_vec())];
+        Operator::with_saved_answers(parse(SIMPLE), BTreeMap::new(), saved, clock()).unwrap()
+    };
+    assert_eq!(read(&used("1")).read_explained(&profile(ICCID)).await.1, []);
+    // There is nothing to apply an expression to.
+    assert_eq!(read("<html>").read_explained(&profile(ICCID)).await.1, []);
+    // What an operator answers is quoted to nobody.
+    let stub = Stub::saying(used("null")).await;
+    assert_eq!(operator(&parse(SIMPLE), &stub.url).read_explained(&profile(ICCID)).await.1, []);
+}
+
+#[tokio::test]
+async fn an_answer_about_many_is_explained_by_its_elements() {
+    let iccids = numbers(2);
+    let text = format!(r#"{{"sims":[{},{{"iccid":"{}","used":"x"}}]}}"#, element(&iccids[0], 1), iccids[1]);
+    let saved = [(200, text.into_bytes())];
+    let operator = Operator::with_saved_answers(parse(&with_ids()), BTreeMap::new(), saved, clock()).unwrap();
+    let profiles: Vec<_> = iccids.iter().map(|iccid| profile(iccid)).collect();
+    let (readings, findings) = operator.read_many_explained(&profiles).await;
+    assert!(readings.outcomes[0].outcome.is_ok() && readings.outcomes[1].outcome.is_err());
+    let key = format!("\"{}\"", iccids[1]);
+    assert!(findings.iter().any(|found| found.place == "many.key" && found.yields == key), "{findings:?}");
+    let used = |yields: &str| {
+        findings.iter().any(|found| found.place == "answer.used.add" && found.yields == yields)
+    };
+    assert!(used("1") && used("\"x\""), "{findings:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use simgauge_domain::reading::Reading;
 use simgauge_domain::refresh::Failure;
 use simgauge_domain::retry::{FailedAttempt, Next};
 use simgauge_domain::time::UnixMs;
+use simgauge_operators::ProfileReading;
 use simgauge_store::{Finished, Postponed, Task};
 use std::time::Duration;
 
@@ -22,9 +23,9 @@ pub(super) enum Judgement {
 pub(super) fn judge(context: &LaneContext, attempt: Attempt, now: UnixMs, chance: f64) -> Judgement {
     let Attempt { mut task, began_at, outcome, .. } = attempt;
     let error = match outcome {
-        Ok(reading) => {
+        Ok(ProfileReading { reading, operator_id }) => {
             let reading = with_period(&context.setup, reading, began_at);
-            return finished(task, began_at, now, Ok(reading));
+            return finished(task, began_at, now, Ok(reading), operator_id);
         }
         Err(error) => error,
     };
@@ -50,14 +51,20 @@ pub(super) fn judge(context: &LaneContext, attempt: Attempt, now: UnixMs, chance
             Judgement::RetryLater(Box::new(task), postponed)
         }
         Next::GiveUp => {
-            finished(task, began_at, now, Err(Failure { kind: error.kind, detail: error.detail }))
+            finished(task, began_at, now, Err(Failure { kind: error.kind, detail: error.detail }), None)
         }
     }
 }
 
-fn finished(task: Task, began_at: UnixMs, ended_at: UnixMs, outcome: Result<Reading, Failure>) -> Judgement {
+fn finished(
+    task: Task,
+    began_at: UnixMs,
+    ended_at: UnixMs,
+    outcome: Result<Reading, Failure>,
+    operator_id: Option<String>,
+) -> Judgement {
     let Task { key, card, .. } = task;
-    Judgement::Finished(Box::new(Finished { task: key, card, began_at, ended_at, outcome }))
+    Judgement::Finished(Box::new(Finished { task: key, card, began_at, ended_at, outcome, operator_id }))
 }
 
 /// The moment the usage is of decides its period: when a cycle begins, an operator that lags still answers

@@ -215,6 +215,7 @@ impl<'a> LaneSession<'a> {
             began_at,
             ended_at: now,
             outcome: Err(failure),
+            operator_id: None,
         })));
     }
 

@@ -184,6 +184,7 @@ mod tests {
             first_attempt_at: None,
             not_before: UnixMs(not_before),
             last_read_at: None,
+            operator_id: None,
         }
     }
 

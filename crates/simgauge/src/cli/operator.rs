@@ -5,6 +5,7 @@ mod check;
 mod definitions;
 mod list;
 mod live;
+mod named;
 mod new;
 mod outcome;
 mod trial;
@@ -36,7 +37,7 @@ pub enum OperatorCommand {
     Definitions,
     /// Show an operator definition: its text is what a definition of one's own can start from.
     Show {
-        /// Its name.
+        /// Its name, or a file.
         name: String,
     },
     /// Write a definition that compiles, with comments on what to change, and its fixtures.
@@ -75,7 +76,9 @@ pub async fn run(command: OperatorCommand, config: &Config, output: &Output) -> 
             .await
         }
         OperatorCommand::Definitions => definitions::list(&catalog()?, output),
-        OperatorCommand::Show { name } => definitions::show(&name, &catalog()?, output),
+        OperatorCommand::Show { name } => {
+            definitions::show(&named::find(&name, config.definitions_dir())?, output)
+        }
         OperatorCommand::New(args) => new::run(&args, config, output),
         OperatorCommand::Try(args) => trial::run(&args, config, output).await,
         OperatorCommand::Check(args) => check::run(args, config, output).await,

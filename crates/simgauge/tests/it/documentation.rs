@@ -102,6 +102,10 @@ async fn every_toml_is_taken() {
                 let example = std::fs::read_to_string(definition.as_ref().unwrap()).unwrap();
                 let whole = with_other_auth(&example, &block.text);
                 Definition::parse("auth.toml", &whole).unwrap_or_else(|error| panic!("{place}: {error}"));
+            } else if table.contains_key("operator_id") {
+                let example = std::fs::read_to_string(definition.as_ref().unwrap()).unwrap();
+                let whole = format!("{example}\n{}", block.text);
+                Definition::parse("id.toml", &whole).unwrap_or_else(|error| panic!("{place}: {error}"));
             } else {
                 let file = dir.path().join("simgauge.toml");
                 std::fs::write(&file, &block.text).unwrap();

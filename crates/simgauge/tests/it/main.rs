@@ -22,6 +22,7 @@ mod invariants;
 mod key_rotation;
 mod metrics;
 mod notifications;
+mod operator_ids;
 mod overload;
 mod paced;
 mod readiness;

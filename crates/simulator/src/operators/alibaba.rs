@@ -6,7 +6,7 @@
 //! 2021-05-20 (dew-serverless/acs-sdk-php@1890224), and the platform's description of the RPC signature.
 
 use crate::credentials::{SECRET, USER};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Usage};
 use crate::format::{CHINA, KIB, MIB, at, fixed, month_away, month_start, plain_date, topped_up};
 use crate::mac::hmac_sha1;
 use crate::operation::{Operation, Problem};
@@ -65,7 +65,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
         "GetCardLatestFlow" => Ok(success(&json!(amount(exchange.read(iccid).used)))),
         "GetCardFlowInfo" => months(exchange, iccid),
         _ => Ok(success(&json!({
-            "VsimCardInfo": card(exchange, iccid),
+            "VsimCardInfo": card(exchange, &exchange.read(iccid)),
             "ListPsimCards": [],
         }))),
     }
@@ -185,7 +185,8 @@ fn list(exchange: &Exchange<'_>, asked: &[String]) -> Result<Reply, Problem> {
         [iccid] => (vec![iccid.clone()], 1),
         _ => (sims.numbered_page(page, size).numbers, sims.listed()),
     };
-    let cards: Vec<Value> = numbers.iter().map(|iccid| card(exchange, iccid)).collect();
+    let numbers = numbers.iter().map(String::as_str);
+    let cards = exchange.read_each(numbers, |usage| vec![card(exchange, usage)]);
     Ok(success(&json!({
         "PageNo": page,
         "PageSize": size,
@@ -195,8 +196,7 @@ fn list(exchange: &Exchange<'_>, asked: &[String]) -> Result<Reply, Problem> {
     })))
 }
 
-fn card(exchange: &Exchange<'_>, iccid: &str) -> Value {
-    let usage = exchange.read(iccid);
+fn card(exchange: &Exchange<'_>, usage: &Usage) -> Value {
     let now = at(exchange.now, CHINA);
     let end = month_away(&now, 1).saturating_sub(jiff::SignedDuration::from_secs(1));
     let number = hash(&usage.iccid) % 1_000_000_000;

@@ -81,7 +81,7 @@ fn problem(problem: Problem) -> Reply {
         Problem::NoCredentials | Problem::BadCredentials | Problem::TokenGone => {
             return Reply::empty(401);
         }
-        Problem::UnknownSim => (404, 2_002_001, "SimNotFound", "SIM not found"),
+        Problem::UnknownSim => (404, 1_401, "InvalidReference", "SIM not found"),
         Problem::NoSuchCall => (404, 1_000_404, "NotFound", "Not found"),
         Problem::BadRequest(detail) => (400, 1_000_400, "InvalidRequest", detail),
         Problem::RateLimited => (429, 1_000_429, "TooManyRequests", "Too many requests"),

@@ -4,7 +4,7 @@
 //! The order of what is signed, and that the hex is in lower case, is from two independent clients.
 
 use crate::credentials::{SECRET, USER};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Usage};
 use crate::format::{at, topped_up, year_start};
 use crate::mac::hmac_sha256;
 use crate::operation::{Operation, Problem};
@@ -149,15 +149,15 @@ fn profiles(exchange: &Exchange<'_>, asked: &[String], body: &Value) -> Result<R
             (sims.numbered_page(number as usize, size as usize).numbers, sims.listed())
         }
     };
-    let list: Vec<Value> = numbers.iter().map(|iccid| profile(exchange, iccid)).collect();
+    let numbers = numbers.iter().map(String::as_str);
+    let list = exchange.read_each(numbers, |usage| vec![profile(exchange, usage)]);
     Ok(success(&json!({
         "esimList": list,
         "pager": {"pageSize": size, "pageNum": number, "total": total},
     })))
 }
 
-fn profile(exchange: &Exchange<'_>, iccid: &str) -> Value {
-    let usage = exchange.read(iccid);
+fn profile(exchange: &Exchange<'_>, usage: &Usage) -> Value {
     let start = year_start(&at(exchange.now, 0), 0);
     let id = exchange.state.id_of(&usage.iccid);
     let total = topped_up(usage.used, PACKAGE);

@@ -6,7 +6,7 @@
 //! recorded answer in Losant's documentation of its "Hologram: Get Device" node.
 
 use crate::credentials::SECRET;
-use crate::exchange::{Exchange, neighbour};
+use crate::exchange::{Exchange, Usage, neighbour};
 use crate::format::{MB, at, plain_date, topped_up, year_start};
 use crate::operation::{Operation, Problem};
 use crate::operator::Operator;
@@ -45,7 +45,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
         Operation::Usage(iccid) if exchange.call.segments.len() == 1 => Ok(devices_with(exchange, iccid)),
         Operation::Usage(iccid) => {
             exchange.require_known(iccid)?;
-            Ok(Reply::ok(&json!({"success": true, "data": device(exchange, iccid)})))
+            Ok(Reply::ok(&json!({"success": true, "data": device(exchange, &exchange.read(iccid))})))
         }
         Operation::UsageOfMany(_) => devices(exchange),
         Operation::Lookup(iccid) => Ok(links(exchange, iccid)),
@@ -98,21 +98,24 @@ fn devices(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
         true => Default::default(),
         false => exchange.state.sims.page(after.as_deref(), 0, limit),
     };
-    let data: Vec<Value> = page.numbers.iter().map(|iccid| device(exchange, iccid)).collect();
-    Ok(list(&data, limit, page.has_more))
+    let numbers = page.numbers.iter().map(String::as_str);
+    let data = exchange.read_each(numbers, |usage| vec![device(exchange, usage)]);
+    let last = page.numbers.last().map(|iccid| exchange.state.id_of(iccid));
+    Ok(list(&data, limit, last.filter(|_| page.has_more)))
 }
 
 /// The device with this SIM. Where there is none the list is empty.
 fn devices_with(exchange: &Exchange<'_>, iccid: &str) -> Reply {
-    let found = exchange.knows(iccid).then(|| device(exchange, iccid));
-    list(found.as_slice(), DEFAULT_PAGE, false)
+    let found = exchange.knows(iccid).then(|| device(exchange, &exchange.read(iccid)));
+    list(found.as_slice(), DEFAULT_PAGE, None)
 }
 
-/// `continues` is only there where there is more.
-fn list(data: &[Value], limit: usize, continues: bool) -> Reply {
+/// `continues` is only there where there is more, after the device with the id `last`.
+fn list(data: &[Value], limit: usize, last: Option<u64>) -> Reply {
     let mut list = json!({"success": true, "data": data, "limit": limit, "size": data.len()});
-    if continues {
+    if let Some(last) = last {
         list["continues"] = true.into();
+        list["lastid"] = last.into();
     }
     Reply::ok(&list)
 }
@@ -120,7 +123,7 @@ fn list(data: &[Value], limit: usize, continues: bool) -> Reply {
 /// Links by ICCID say which device to ask. The operator's description gives them no usage.
 fn links(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     if !exchange.knows(iccid) {
-        return list(&[], DEFAULT_PAGE, false);
+        return list(&[], DEFAULT_PAGE, None);
     }
     let shown = exchange.shown(iccid);
     let link = json!({
@@ -131,17 +134,16 @@ fn links(exchange: &Exchange<'_>, iccid: &str) -> Reply {
         "zone": "global",
         "state": "LIVE",
     });
-    list(&[link], DEFAULT_PAGE, false)
+    list(&[link], DEFAULT_PAGE, None)
 }
 
-fn device(exchange: &Exchange<'_>, iccid: &str) -> Value {
-    let usage = exchange.read(iccid);
+fn device(exchange: &Exchange<'_>, usage: &Usage) -> Value {
     let (claimed, ends) = cycle(exchange);
-    let id = exchange.state.id_of(iccid);
+    let id = exchange.state.id_of(&usage.iccid);
     let mut links = vec![link(&usage.iccid, usage.used, "LIVE", &claimed, &ends)];
     if id.is_multiple_of(2) {
         // The other profile of the same device comes first.
-        links.insert(0, link(&neighbour(iccid), 123_456_789, "INACTIVE", &claimed, &ends));
+        links.insert(0, link(&neighbour(&usage.iccid), 123_456_789, "INACTIVE", &claimed, &ends));
     }
     json!({
         "id": id,

@@ -19,13 +19,13 @@ pub(super) static KORE: Operator = Operator {
     ..Operator::new("kore_super_sim", &["data_total"], operation, answer, problem)
 };
 
-fn operation(_: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
+fn operation(state: &OperatorState, call: &Call<'_>, route: Route<'_>) -> Operation {
     match route {
         ("POST", ["api-services", "v1", "auth", "token"]) => Operation::Login,
         ("GET", ["Sims"]) => Operation::Lookup(call.query("Iccid").unwrap_or_default()),
-        ("GET", ["Sims", sid, "BillingPeriods"]) => Operation::Lookup(iccid_of(sid).unwrap_or_default()),
+        ("GET", ["Sims", sid, "BillingPeriods"]) => Operation::Lookup(iccid_of(state, sid)),
         ("GET", ["UsageRecords"]) => {
-            Operation::Usage(call.query("Sim").and_then(|sid| iccid_of(&sid)).unwrap_or_default())
+            Operation::Usage(iccid_of(state, &call.query("Sim").unwrap_or_default()))
         }
         _ => Operation::Unknown,
     }
@@ -45,7 +45,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     exchange.require_token(exchange.call.bearer())?;
     match operation {
         Operation::Lookup(iccid) if exchange.call.segments.len() == 1 => Ok(sims(exchange, iccid)),
-        Operation::Lookup(iccid) | Operation::Usage(iccid) if !exchange.knows(iccid) => {
+        Operation::Lookup(iccid) | Operation::Usage(iccid) if iccid.is_empty() || !exchange.knows(iccid) => {
             Err(Problem::UnknownSim)
         }
         Operation::Lookup(_) if !page_size_is_within(exchange.call, 1_000) => {
@@ -88,7 +88,7 @@ fn sims(exchange: &Exchange<'_>, iccid: &str) -> Reply {
         return list("sims", &[]);
     }
     let sim = json!({
-        "sid": sid_of(iccid),
+        "sid": sid_of(exchange.state, iccid),
         "account_sid": ACCOUNT,
         "iccid": exchange.shown(iccid),
         "unique_name": null,
@@ -105,8 +105,8 @@ fn page_size_is_within(call: &Call<'_>, most: u64) -> bool {
 fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
     if exchange.peek(iccid) == 0 {
         // A SIM that was never used has no period, or one without dates.
-        let undated =
-            json!({"sim_sid": sid_of(iccid), "period_type": "ready", "start_time": null, "end_time": null});
+        let sid = sid_of(exchange.state, iccid);
+        let undated = json!({"sim_sid": sid, "period_type": "ready", "start_time": null, "end_time": null});
         return list(
             "billing_periods",
             if hash(iccid).is_multiple_of(2) { &[] } else { std::slice::from_ref(&undated) },
@@ -118,7 +118,7 @@ fn billing_periods(exchange: &Exchange<'_>, iccid: &str) -> Reply {
         json!({
             "sid": format!("HB{:032x}", start.timestamp().as_second()),
             "account_sid": ACCOUNT,
-            "sim_sid": sid_of(iccid),
+            "sim_sid": sid_of(exchange.state, iccid),
             "start_time": rfc3339(&start),
             "end_time": rfc3339(&end),
             "period_type": "active",
@@ -154,7 +154,7 @@ fn usage(exchange: &Exchange<'_>, iccid: &str) -> Result<Reply, Problem> {
     let up = used / 3;
     let record = json!({
         "account_sid": ACCOUNT,
-        "sim_sid": sid_of(&exchange.shown(iccid)),
+        "sim_sid": sid_of(exchange.state, &exchange.shown(iccid)),
         "network_sid": null,
         "fleet_sid": null,
         "iso_country": null,
@@ -168,13 +168,13 @@ fn usage(exchange: &Exchange<'_>, iccid: &str) -> Result<Reply, Problem> {
     Ok(list("usage_records", &[record]))
 }
 
-/// A SIM's id: `HS`, the length of the ICCID, the ICCID, zeros up to 32.
-fn sid_of(iccid: &str) -> String {
-    format!("HS{:02}{:0<30}", iccid.len(), iccid.to_ascii_lowercase())
+/// A SIM's id: `HS` and 32 hexadecimal digits.
+fn sid_of(state: &OperatorState, iccid: &str) -> String {
+    format!("HS{:032x}", state.id_of(iccid))
 }
 
-fn iccid_of(sid: &str) -> Option<String> {
-    let rest = sid.strip_prefix("HS")?;
-    let length: usize = rest.get(..2)?.parse().ok()?;
-    Some(rest.get(2..2 + length)?.to_ascii_uppercase())
+/// Empty where nobody has that id.
+fn iccid_of(state: &OperatorState, sid: &str) -> String {
+    let id = sid.strip_prefix("HS").and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    id.and_then(|id| state.number_of(id)).unwrap_or_default()
 }

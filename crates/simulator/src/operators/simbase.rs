@@ -4,7 +4,7 @@
 //! DEADB33F/Simbase-HA@e888445 (404 for an unknown ICCID). The operator's portal could not be read.
 
 use crate::credentials::require_secret;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Usage};
 use crate::operation::{Operation, Problem};
 use crate::operator::Operator;
 use crate::sims::hash;
@@ -36,7 +36,7 @@ fn answer(exchange: &Exchange<'_>, operation: &Operation) -> Result<Reply, Probl
     match operation {
         Operation::Usage(iccid) => {
             exchange.require_known(iccid)?;
-            Ok(Reply::ok(&card(exchange, iccid)))
+            Ok(Reply::ok(&card(&exchange.read(iccid))))
         }
         Operation::UsageOfMany(_) => cards(exchange),
         _ => Err(Problem::NoSuchCall),
@@ -63,7 +63,7 @@ fn cards(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
     };
     let page = exchange.state.sims.page(after.as_deref(), 0, limit);
     let next = page.numbers.last().filter(|_| page.has_more).map(|last| cursor_of(last));
-    let cards: Vec<Value> = page.numbers.iter().map(|iccid| card(exchange, iccid)).collect();
+    let cards = exchange.read_each(page.numbers.iter().map(String::as_str), |usage| vec![card(usage)]);
     Ok(Reply::ok(&json!({
         "cursor": next,
         "has_more": page.has_more,
@@ -81,8 +81,7 @@ fn number_of(cursor: &str) -> Option<String> {
     Some(value["iccid"].as_str()?.to_owned())
 }
 
-fn card(exchange: &Exchange<'_>, iccid: &str) -> Value {
-    let usage = exchange.read(iccid);
+fn card(usage: &Usage) -> Value {
     let sessions = u8::from(usage.used > 0);
     json!({
         "name": null,

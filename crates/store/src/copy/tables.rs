@@ -119,6 +119,7 @@ pub(super) const TABLES: &[Table] = &[
             began_at: Int,
             synced_at: Int,
             meter: Checked(|text| serde_json::from_str::<Last>(text).is_ok()),
+            operator_id: Text = new,
         ],
         key: &["card", "iccid"],
     },

@@ -44,6 +44,8 @@ pub struct Task {
     pub not_before: UnixMs,
     /// When the last believed reading of the profile began.
     pub last_read_at: Option<UnixMs>,
+    /// What that reading kept of the operator's own id.
+    pub operator_id: Option<String>,
 }
 
 /// A task that is taken out without a result.
@@ -100,6 +102,7 @@ row! {
         first_attempt_at: Option<i64>,
         not_before: i64,
         last_read_at: Option<i64>,
+        operator_id: Option<String>,
     }
 }
 
@@ -141,6 +144,7 @@ impl TaskRow {
             first_attempt_at: self.first_attempt_at.map(UnixMs),
             not_before: UnixMs(self.not_before),
             last_read_at: self.last_read_at.map(UnixMs),
+            operator_id: self.operator_id,
         })
     }
 }
@@ -149,7 +153,8 @@ macro_rules! select_tasks {
     ($rest:literal) => {
         Sql::both(concat!(
             "SELECT task.refresh, task.profile, task.card, card.number, card.kind, profile.iccid, \
-             task.attempts, task.first_attempt_at, task.not_before, profile.began_at AS last_read_at \
+             task.attempts, task.first_attempt_at, task.not_before, profile.began_at AS last_read_at, \
+             profile.operator_id \
              FROM task LEFT JOIN card ON card.id = task.card LEFT JOIN profile ON profile.id = task.profile \
              WHERE task.lane = $1 AND task.account = $2 ",
             $rest,

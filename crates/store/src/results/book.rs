@@ -103,7 +103,8 @@ impl<'a> Booked<'a> {
         }
         let meter = to_json(&step.last)?;
         self.moved.retain(|row| row.reading.profile != profile);
-        self.moved.push(ProfileMove { reading: ReadingRow::new(one, reading, &step)?, meter });
+        let operator_id = one.operator_id.as_deref();
+        self.moved.push(ProfileMove { reading: ReadingRow::new(one, reading, &step)?, meter, operator_id });
         *last = Some(step.last);
         card.totals.insert(profile, reading.total);
         if step.delta == 0 {

@@ -21,6 +21,8 @@ pub struct Finished {
     pub ended_at: UnixMs,
     /// The reading, or why there is none.
     pub outcome: Result<Reading, Failure>,
+    /// The operator's own id, where the reading looked it up.
+    pub operator_id: Option<String>,
 }
 
 /// What the holder of a lane has to write.

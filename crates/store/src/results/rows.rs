@@ -80,12 +80,14 @@ impl<'a> ReadingRow<'a> {
     }
 }
 
-/// A profile moved on by a reading: the reading's own columns and the meter.
+/// A profile moved on by a reading: the reading's own columns, the meter, and the operator's id where it is
+/// a new one.
 #[derive(Serialize)]
 pub(super) struct ProfileMove<'a> {
     #[serde(flatten)]
     pub(super) reading: ReadingRow<'a>,
     pub(super) meter: String,
+    pub(super) operator_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]

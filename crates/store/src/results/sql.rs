@@ -65,10 +65,11 @@ pub(super) const UPDATE_PROFILES: Sql = bulk!(
     "UPDATE profile SET status = COALESCE(r.status, profile.status), \
      raw_status = COALESCE(r.raw_status, profile.raw_status), period_kind = r.period_kind, \
      period_key = r.period_key, period_start = r.period_start, period_end = r.period_end, used = r.used, \
-     total = r.total, as_of = r.as_of, began_at = r.began_at, synced_at = r.synced_at, meter = r.meter FROM ",
+     total = r.total, as_of = r.as_of, began_at = r.began_at, synced_at = r.synced_at, meter = r.meter, \
+     operator_id = COALESCE(r.operator_id, profile.operator_id) FROM ",
     [profile bigint, began_at bigint, synced_at bigint, as_of bigint, period_kind text,
      period_key text, period_start bigint, period_end bigint, used bigint, total bigint, status text,
-     raw_status text, meter text],
+     raw_status text, meter text, operator_id text],
     " AS r WHERE profile.id = r.profile"
 );
 /// Sets the state of refreshes.

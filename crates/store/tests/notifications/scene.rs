@@ -123,6 +123,7 @@ impl Scene {
             began_at: at(seconds),
             ended_at: at(seconds + 1),
             outcome,
+            operator_id: None,
         };
         assert_eq!(self.store.finish(&self.lane, &[finished]).await.unwrap().len(), 1);
         refresh.id

@@ -1,6 +1,8 @@
 //! What lanes bring.
 
-use crate::scene::{LANE, T0, accept, accepted, at, call, finished, lease, put_off, reading, stocked, tasks};
+use crate::scene::{
+    LANE, T0, accept, accepted, at, call, finished, lease, put_off, reading, row, stocked, tasks,
+};
 use crate::support::Database;
 use rstest::rstest;
 use simgauge_domain::card_kind::CardKind;
@@ -9,7 +11,7 @@ use simgauge_domain::reading::{ProfileStatus, Reading};
 use simgauge_domain::refresh::{Failure, RefreshState};
 use simgauge_domain::threshold::Percentages;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{NotificationPrefs, Waiting};
+use simgauge_store::{Finished, ImportRow, NotificationPrefs, Waiting};
 
 #[rstest]
 #[tokio::test]
@@ -206,4 +208,43 @@ async fn a_refresh_accepted_in_the_future_ends_with_its_first_reading(
     store.finish(&lease, &[finished(&task, at(10), Ok(reading(100)))]).await.unwrap();
     assert_eq!(store.refresh("acme", &id).await.unwrap().unwrap().state, RefreshState::Succeeded);
     assert!(tasks(&store).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_operators_own_id_is_kept_until_the_profile_moves_to_another_operator(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let store = stocked(database).await;
+    let lease = lease(&store).await;
+    // What a reading looked up, and what the next one finds.
+    for (n, looked_up, kept) in [
+        (1, Some("a@1"), None),
+        (2, None, Some("a@1")),
+        (3, Some("b@1"), Some("a@1")),
+        (4, None, Some("b@1")),
+    ] {
+        let now = at(i64::from(n) * 400);
+        accepted(&accept(&store, &[call("8901", n, now)], now).await[0]);
+        let task = tasks(&store).await.pop().unwrap();
+        assert_eq!(task.operator_id.as_deref(), kept, "{n}");
+        let operator_id = looked_up.map(str::to_owned);
+        let ended = Finished { operator_id, ..finished(&task, now, Ok(reading(7))) };
+        store.finish(&lease, &[ended]).await.unwrap();
+    }
+    let mut import = store.import().await.unwrap();
+    import.add(&[row("8901", "8901")]).await.unwrap();
+    import.commit().await.unwrap();
+    accepted(&accept(&store, &[call("8901", 5, at(2_400))], at(2_400)).await[0]);
+    let task = tasks(&store).await.pop().unwrap();
+    assert_eq!(task.operator_id.as_deref(), Some("b@1"), "an import that changes nothing");
+    store.finish(&lease, &[finished(&task, at(2_400), Ok(reading(7)))]).await.unwrap();
+
+    let mut import = store.import().await.unwrap();
+    import.add(&[ImportRow { operator_account: "second".into(), ..row("8901", "8901") }]).await.unwrap();
+    import.commit().await.unwrap();
+    accepted(&accept(&store, &[call("8901", 6, at(2_800))], at(2_800)).await[0]);
+    let waiting = store.tasks_after("second", "acme", None, 10).await.unwrap();
+    let ids: Vec<_> = waiting.into_iter().map(|task| task.unwrap().operator_id).collect();
+    assert_eq!(ids, [None]);
 }

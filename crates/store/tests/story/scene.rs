@@ -83,6 +83,7 @@ pub fn finished(task: &Task, began: UnixMs, outcome: Result<Reading, Failure>) -
         began_at: began,
         ended_at: UnixMs(began.0 + 500),
         outcome,
+        operator_id: None,
     }
 }
 

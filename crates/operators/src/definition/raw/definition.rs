@@ -3,6 +3,7 @@ use super::auth::RawAuth;
 use super::errors::RawErrors;
 use super::limits::RawLimits;
 use super::many::RawMany;
+use super::operator_id::RawOperatorId;
 use super::step::RawStep;
 use super::text::{Text, Texts};
 use serde::Deserialize;
@@ -43,6 +44,8 @@ pub(crate) struct RawDefinition {
     #[serde(default)]
     pub(crate) auth: RawAuth,
     pub(crate) steps: Vec<RawStep>,
+    /// An id of the operator's own that is kept with a profile.
+    pub(crate) operator_id: Option<RawOperatorId>,
     pub(crate) many: Option<RawMany>,
     pub(crate) answer: RawAnswer,
     #[serde(default)]

@@ -6,6 +6,7 @@ mod definition;
 mod errors;
 mod limits;
 mod many;
+mod operator_id;
 mod request;
 mod step;
 mod text;

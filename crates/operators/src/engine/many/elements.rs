@@ -178,6 +178,7 @@ impl<'a> Elements<'a> {
             eid: Val::Null,
             now: Val::from(usize::try_from(began.seconds()).unwrap_or(0)),
             answers: Val::obj(Map::default()),
+            operator_id: Val::Null,
         }
     }
 

@@ -83,6 +83,7 @@ proptest! {
             eid: Val::Null,
             now: Val::from(1_778_234_400_usize),
             answers: Val::default(),
+            operator_id: Val::Null,
         };
         let span = Span { began: UnixMs(1_778_234_400_000), ended: UnixMs(1_778_234_400_000) };
         let profile = ProfileRef { iccid: ICCID, eid: None };

@@ -1,7 +1,7 @@
 //! `simgauge operator definitions` and `operator show`: the definitions of operators' APIs.
 
+use super::named::NamedDefinition;
 use crate::cli::output::{Fields, Output};
-use anyhow::Context as _;
 use serde_json::{Value, json};
 use simgauge_admin::human;
 use simgauge_domain::limits::{Limits, Scope};
@@ -53,12 +53,11 @@ pub(super) fn list(catalog: &Catalog, output: &Output) -> anyhow::Result<ExitCod
 /// `operator show`: what an operator account has to give, the operator's limits, and the definition's text.
 ///
 /// # Errors
-/// There is no definition of that name.
-pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Result<ExitCode> {
-    let definition = catalog.get(name).with_context(|| {
-        let names: Vec<&str> = catalog.iter().map(|definition| definition.name()).collect();
-        format!("there is no definition {name:?}; there are: {}", names.join(", "))
-    })?;
+/// It cannot be printed.
+pub(super) fn show(
+    NamedDefinition { definition, origin }: &NamedDefinition,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let settings: Vec<Value> = definition
         .settings()
         .iter()
@@ -70,7 +69,7 @@ pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Re
     let json = json!({
         "name": definition.name(),
         "title": definition.title(),
-        "origin": origin(catalog, definition),
+        "origin": origin_in_words(Some(origin)),
         "sources": definition.sources(),
         "evidence": definition.evidence().as_str(),
         "settings": settings,
@@ -82,7 +81,7 @@ pub(super) fn show(name: &str, catalog: &Catalog, output: &Output) -> anyhow::Re
         "acceptsEid": definition.accepts_eid(),
         "source": definition.source(),
     });
-    output.print(&json, || format!("{}\n{}", head(catalog, definition), definition.source()))?;
+    output.print(&json, || format!("{}\n{}", head(definition, origin), definition.source()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,18 +90,22 @@ fn proof(catalog: &Catalog, definition: &Definition) -> Proof {
 }
 
 fn origin(catalog: &Catalog, definition: &Definition) -> String {
-    match catalog.origin(definition.name()) {
+    origin_in_words(catalog.origin(definition.name()))
+}
+
+fn origin_in_words(origin: Option<&Origin>) -> String {
+    match origin {
         Some(Origin::File(path)) => path.display().to_string(),
         Some(Origin::BuiltIn) | None => "built in".to_owned(),
     }
 }
 
 /// A summary in front of the text, as comments, so that the whole output is a definition again.
-fn head(catalog: &Catalog, definition: &Definition) -> String {
+fn head(definition: &Definition, origin: &Origin) -> String {
     let mut fields = Fields::new()
         .line("# definition", definition.name())
         .line("# operator", definition.title())
-        .line("# from", origin(catalog, definition))
+        .line("# from", origin_in_words(Some(origin)))
         .line("# evidence", definition.evidence().as_str());
     if definition.needs_base_url() {
         fields = fields.line("# an account gives", "base_url");
@@ -156,15 +159,31 @@ fn limits(limits: &Limits) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::named::find;
     use super::*;
 
     #[test]
     fn a_shown_definition_is_one() {
         let catalog = Catalog::builtin().expect("built in");
         for definition in catalog.iter() {
-            let text = format!("{}\n{}", head(&catalog, definition), definition.source());
+            let text = format!("{}\n{}", head(definition, &Origin::BuiltIn), definition.source());
             Definition::parse("shown", &text).expect("still a definition");
         }
-        assert!(show("nonsense", &catalog, &Output::default()).is_err());
+    }
+
+    #[test]
+    fn a_definition_is_shown_by_its_name_or_its_file() {
+        assert!(find("nonsense", None).is_err_and(|error| error.to_string().contains("telnyx")));
+        let dir = tempfile::tempdir().expect("folder");
+        let file = dir.path().join("mine.toml");
+        let name = file.display().to_string();
+        let telnyx = find("telnyx", None).expect("built in");
+        std::fs::write(&file, telnyx.definition.source()).expect("written");
+        let mine = find(&name, None).expect("a definition");
+        assert_eq!((&mine.origin, mine.definition.name()), (&Origin::File(file.clone()), "telnyx"));
+        assert!(head(&mine.definition, &mine.origin).contains(&name));
+        assert_eq!(show(&mine, &Output::default()).expect("printed"), ExitCode::SUCCESS);
+        std::fs::write(&file, "name = 1").expect("written");
+        assert!(find(&name, None).is_err_and(|error| error.to_string().contains("mine.toml:1:")));
     }
 }

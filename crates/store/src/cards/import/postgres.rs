@@ -31,7 +31,8 @@ const UPSERT_PROFILES: Sql = bulk!(
      card.id, new_profile.iccid, new_profile.own_number, new_profile.operator_account FROM ",
     [number text, iccid text, own_number bigint, operator_account text],
     " AS new_profile JOIN card ON card.number = new_profile.number WHERE true \
-     ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account"
+     ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account, operator_id = \
+     CASE WHEN profile.operator_account = excluded.operator_account THEN profile.operator_id END"
 );
 
 #[derive(Serialize)]

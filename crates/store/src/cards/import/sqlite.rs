@@ -93,7 +93,8 @@ impl<'a> Upsert<'a> {
         );
         let profile = format!(
             "INSERT INTO profile (id, card, iccid, own_number, operator_account) VALUES {} \
-             ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account",
+             ON CONFLICT (card, iccid) DO UPDATE SET operator_account = excluded.operator_account, \
+             operator_id = iif(profile.operator_account = excluded.operator_account, operator_id, NULL)",
             values("(?, ?, ?, ?, ?)")
         );
         Ok(Self { card: prepared(tx, &card)?, profile: prepared(tx, &profile)? })
