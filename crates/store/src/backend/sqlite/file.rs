@@ -103,6 +103,11 @@ impl DatabaseFile {
         beside(&self.path, "-wal")
     }
 
+    /// The path of the log's index, which SQLite keeps in shared memory.
+    pub(super) fn index_path(&self) -> PathBuf {
+        beside(&self.path, "-shm")
+    }
+
     /// Whether the file that was opened is still at its place, and whole.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let metadata = found(&self.path)?;
