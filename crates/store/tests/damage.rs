@@ -230,6 +230,45 @@ async fn a_file_is_served_once_under_all_its_names() {
     assert!(matches!(refused, Err(StoreError::ManyNames(_))), "{refused:?}");
 }
 
+/// As a process leaves it that is killed: here SQLite closes the file all the same, and removes the log.
+async fn left_open(file: &Path) {
+    let store = open(file).await.unwrap();
+    let _lock = store.lock_for_serving().unwrap();
+}
+
+/// Any program that closes the file removes the log that a killed server left behind.
+#[tokio::test]
+async fn a_server_that_was_killed_is_known_until_the_next_one_has_closed_the_file() {
+    let (file, dir) = stocked().await;
+    assert!(!open(&file).await.unwrap().was_not_closed());
+    left_open(&file).await;
+    let tool = open(&file).await.unwrap();
+    tool.accounts().await.unwrap();
+    tool.close().await;
+    assert!(!files_in(dir.path()).iter().any(|name| name.ends_with("-wal")));
+    let next = open(&file).await.unwrap();
+    assert!(next.was_not_closed());
+    let lock = next.lock_for_serving().unwrap();
+    next.close().await;
+    drop(lock);
+    assert!(!open(&file).await.unwrap().was_not_closed());
+}
+
+/// Otherwise the second start of a supervisor would serve what the first one refused.
+#[tokio::test]
+async fn a_file_that_was_found_damaged_is_checked_at_each_start() {
+    let (file, _dir) = stocked().await;
+    left_open(&file).await;
+    lose_a_page_of_cards(&file);
+    for _ in 0..2 {
+        let store = open(&file).await.unwrap();
+        assert!(store.was_not_closed());
+        let _lock = store.lock_for_serving().unwrap();
+        assert!(!store.check(false, None).await.unwrap().findings.is_empty());
+        store.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_says_why() {
     // A port at which nobody listens any more.

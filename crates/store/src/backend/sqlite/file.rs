@@ -144,6 +144,27 @@ impl DatabaseFile {
         }
     }
 
+    /// Leaves a mark beside the file while it is served, so that the next process knows that this one ended
+    /// without closing it. The log does not tell: any program that closes the file removes the log.
+    pub(super) fn mark_served(&self) {
+        // Where there is no room for it, the log may tell all the same.
+        if File::create(served_mark(&self.path)).is_ok() {
+            let _ = sync_folder(&self.path);
+        }
+    }
+
+    /// Whether the mark of a process that serves the file, or served it, is there.
+    pub(super) fn has_served_mark(&self) -> bool {
+        std::fs::symlink_metadata(served_mark(&self.path)).is_ok()
+    }
+
+    /// The file was closed and is sound. Only who serves it removes the mark.
+    pub(super) fn unmark_served(&self) {
+        if self.handle.is_served.load(Ordering::Acquire) {
+            let _ = std::fs::remove_file(served_mark(&self.path));
+        }
+    }
+
     /// Leaves a mark beside the file that there is a database, in case it is missing later.
     pub(crate) fn mark(&self) -> Result<(), StoreError> {
         let marker = marker(&self.path);
@@ -248,6 +269,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.to_owned().into_os_string();
     name.push(suffix);
     name.into()
+}
+
+fn served_mark(path: &Path) -> PathBuf {
+    beside(path, ".serving")
 }
 
 fn marker(path: &Path) -> PathBuf {
