@@ -214,6 +214,26 @@ async fn an_empty_file_becomes_a_database_where_none_was() {
 }
 
 #[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    let (file, dir) = stocked().await;
+    let store = open(&file).await.unwrap();
+    store.accounts().await.unwrap();
+    for name in files_in(dir.path()).iter().filter(|name| !name.ends_with(".exists")) {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_in_these_words() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in [dir.path(), Path::new("/dev/null")] {
+        let refused = open(what).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NoFile { .. }), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_served_once_under_all_its_names() {
     let (file, dir) = stocked().await;
     let link = dir.path().join("link.db");
