@@ -3,15 +3,40 @@
 
 use crate::backend::limit::READ_LIMIT;
 use rusqlite::{ErrorCode, ffi};
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Failures of the database since the process started.
 static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
 
 /// PostgreSQL's code of a statement that ran into its time limit.
 const QUERY_CANCELED: &str = "57014";
+/// Its code of a write where only reads are allowed.
+const READ_ONLY: &str = "25006";
+
+/// When PostgreSQL last refused a write because it takes none.
+static REFUSED: Mutex<Option<Instant>> = Mutex::new(None);
+/// Refusals that follow each other this fast count once: where the database really takes no writes, not each
+/// attempt needs a connection of its own.
+const REFUSED_AGAIN: Duration = Duration::from_secs(1);
+
+/// Remembers that a server takes no writes. After a fail-over, connections of before still lead to the old
+/// server, which may live on as one that is only read.
+fn note_refusal() {
+    let mut refused = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if refused.is_none_or(|before| before.elapsed() >= REFUSED_AGAIN) {
+        *refused = Some(Instant::now());
+    }
+}
+
+/// Whether a connection of some age was there when a server refused a write: it may lead to that server.
+pub(crate) fn is_older_than_refusal(age: Duration) -> bool {
+    REFUSED.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|refused| refused.elapsed() < age)
+}
 
 /// How often the database failed this process, for metrics.
 #[must_use]
@@ -35,9 +60,9 @@ pub enum StoreError {
     /// The URL's scheme is neither `sqlite` nor `postgres`.
     #[error("the store's URL must start with sqlite:// or postgres://")]
     UnknownScheme,
-    /// The URL begins with `sqlite:` but names no file.
+    /// The URL names no file, or says what means nothing.
     #[error("the store's URL {0}")]
-    Url(&'static str),
+    Url(Cow<'static, str>),
     /// The schema has a version that this program does not know: a newer program wrote it.
     #[error("the database is newer than this program (schema version {0}); start a newer simgauge")]
     NewerDatabase(i64),
@@ -78,6 +103,9 @@ pub enum StoreError {
         .database.display(), .marker.display()
     )]
     Gone { database: PathBuf, marker: PathBuf },
+    /// What an SQLite store's URL names cannot hold a database.
+    #[error("{} {why}", .path.display())]
+    NoFile { path: PathBuf, why: &'static str },
     /// The file of an SQLite store has more than one name.
     #[error(
         "{} has more than one name (hard links), and SQLite keeps a log for each: what is written under one \
@@ -113,6 +141,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(READ_ONLY) {
+            note_refusal();
+        }
         if code.as_deref() == Some(QUERY_CANCELED) { Self::TookTooLong } else { Self::Database(error) }
     }
 }
@@ -159,6 +190,7 @@ impl StoreError {
             | Self::Untrusted(..)
             | Self::Damaged(_)
             | Self::Gone { .. }
+            | Self::NoFile { .. }
             | Self::ManyNames(_)
             | Self::Served(_)
             | Self::WrongKind(_)

@@ -114,7 +114,7 @@ impl Store {
     /// Whether an SQLite store was not closed by the last process, or is used by another one now.
     #[must_use]
     pub fn was_not_closed(&self) -> bool {
-        matches!(&self.db, Database::Sqlite(database) if database.found_log())
+        matches!(&self.db, Database::Sqlite(database) if database.was_left_open())
     }
 
     /// Compares the files of an SQLite store with those that were opened. On PostgreSQL there are none.

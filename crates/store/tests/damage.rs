@@ -214,6 +214,26 @@ async fn an_empty_file_becomes_a_database_where_none_was() {
 }
 
 #[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    let (file, dir) = stocked().await;
+    let store = open(&file).await.unwrap();
+    store.accounts().await.unwrap();
+    for name in files_in(dir.path()).iter().filter(|name| !name.ends_with(".exists")) {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_in_these_words() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in [dir.path(), Path::new("/dev/null")] {
+        let refused = open(what).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NoFile { .. }), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_served_once_under_all_its_names() {
     let (file, dir) = stocked().await;
     let link = dir.path().join("link.db");
@@ -228,6 +248,45 @@ async fn a_file_is_served_once_under_all_its_names() {
     std::fs::hard_link(&file, dir.path().join("hard.db")).unwrap();
     let refused = open(&dir.path().join("hard.db")).await;
     assert!(matches!(refused, Err(StoreError::ManyNames(_))), "{refused:?}");
+}
+
+/// As a process leaves it that is killed: here SQLite closes the file all the same, and removes the log.
+async fn left_open(file: &Path) {
+    let store = open(file).await.unwrap();
+    let _lock = store.lock_for_serving().unwrap();
+}
+
+/// Any program that closes the file removes the log that a killed server left behind.
+#[tokio::test]
+async fn a_server_that_was_killed_is_known_until_the_next_one_has_closed_the_file() {
+    let (file, dir) = stocked().await;
+    assert!(!open(&file).await.unwrap().was_not_closed());
+    left_open(&file).await;
+    let tool = open(&file).await.unwrap();
+    tool.accounts().await.unwrap();
+    tool.close().await;
+    assert!(!files_in(dir.path()).iter().any(|name| name.ends_with("-wal")));
+    let next = open(&file).await.unwrap();
+    assert!(next.was_not_closed());
+    let lock = next.lock_for_serving().unwrap();
+    next.close().await;
+    drop(lock);
+    assert!(!open(&file).await.unwrap().was_not_closed());
+}
+
+/// Otherwise the second start of a supervisor would serve what the first one refused.
+#[tokio::test]
+async fn a_file_that_was_found_damaged_is_checked_at_each_start() {
+    let (file, _dir) = stocked().await;
+    left_open(&file).await;
+    lose_a_page_of_cards(&file);
+    for _ in 0..2 {
+        let store = open(&file).await.unwrap();
+        assert!(store.was_not_closed());
+        let _lock = store.lock_for_serving().unwrap();
+        assert!(!store.check(false, None).await.unwrap().findings.is_empty());
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -157,8 +157,8 @@ async fn what_was_answered_outlives_a_log_that_was_deleted() {
     refused(shaky.accept("8902").await, "store.db-wal has vanished");
     shaky.store.recover(false).await.unwrap();
     let (restarted, _dir) = shaky.killed_now().await;
-    // The second one was committed, and its caller was told that it failed.
-    assert_eq!(restarted.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 2);
+    // The second one was refused before it was committed.
+    assert_eq!(restarted.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 1);
     assert_eq!(shaky.accept("8902").await.unwrap(), 1);
 }
 
@@ -173,6 +173,41 @@ async fn a_log_that_was_cut_off_is_noticed() {
     refused(shaky.accept("8902").await, "store.db-wal was cut off");
     shaky.store.recover(false).await.unwrap();
     assert_eq!(shaky.accept("8902").await.unwrap(), 1);
+}
+
+/// SQLite writes where the log ended by its own account, so the next commit makes it as long as before.
+#[rstest]
+#[tokio::test]
+async fn a_commit_does_not_hide_that_the_log_was_cut_off(#[values(0, 4_000, 60_000)] kept: u64) {
+    let shaky = Shaky::new().await;
+    assert_eq!(shaky.accept("8901").await.unwrap(), 1);
+    std::fs::OpenOptions::new().write(true).open(&shaky.log).unwrap().set_len(kept).unwrap();
+    refused(shaky.accept("8902").await, "store.db-wal was cut off");
+    refused(shaky.store.create_account("other", "en", NOW).await, "store.db-wal was cut off");
+    // Nothing was written into the hole.
+    assert_eq!(std::fs::metadata(&shaky.log).unwrap().len(), kept);
+}
+
+/// The log itself is whole, and says what was written.
+#[rstest]
+#[tokio::test]
+async fn an_index_of_the_log_that_vanished_or_was_replaced_is_noticed(#[values(true, false)] vanished: bool) {
+    let shaky = Shaky::new().await;
+    assert_eq!(shaky.accept("8901").await.unwrap(), 1);
+    let index = shaky.dir.path().join("store.db-shm");
+    if vanished {
+        std::fs::remove_file(&index).unwrap();
+        refused(shaky.accept("8902").await, "store.db-shm has vanished");
+    } else {
+        std::fs::copy(&index, shaky.aside()).unwrap();
+        std::fs::rename(shaky.aside(), &index).unwrap();
+        refused(shaky.accept("8902").await, "store.db-shm was replaced by another file");
+    }
+    refused(shaky.store.check_files(), "store.db-shm");
+    shaky.store.recover(false).await.unwrap();
+    assert_eq!(shaky.accept("8902").await.unwrap(), 1);
+    let (restarted, _dir) = shaky.killed_now().await;
+    assert_eq!(restarted.tasks_after("lane", "acme", None, 9).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

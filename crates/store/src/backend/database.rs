@@ -1,6 +1,7 @@
 //! Either database, chosen by the URL.
 
 use super::postgres::database::{PostgresDatabase, PostgresReader, PostgresTx};
+use super::postgres::url;
 use super::row::Row;
 use super::sql::{Param, Sql};
 use super::sqlite::database::SqliteDatabase;
@@ -49,11 +50,11 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 /// Whether an URL can name a store at all.
 ///
 /// # Errors
-/// Its scheme is unknown, or it names no file.
+/// Its scheme is unknown, it names no file, or it has an option that is not known.
 pub fn check_url(url: &str) -> Result<(), StoreError> {
     match parse_sqlite(url) {
         Some(file) => file.map(|_| ()),
-        None if is_postgres(url) => Ok(()),
+        None if is_postgres(url) => url::check(url),
         None => Err(StoreError::UnknownScheme),
     }
 }
@@ -67,16 +68,18 @@ fn parse_sqlite(url: &str) -> Option<Result<PathBuf, StoreError>> {
     let rest = url.strip_prefix("sqlite:")?;
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.contains('?') {
-        return Some(Err(StoreError::Url("has options after a question mark; sqlite:// takes a file only")));
+        return Some(Err(StoreError::Url(
+            "has options after a question mark; sqlite:// takes a file only".into(),
+        )));
     }
     if path.is_empty() || path == ":memory:" {
-        return Some(Err(StoreError::Url("names no file; it is sqlite://FILE")));
+        return Some(Err(StoreError::Url("names no file; it is sqlite://FILE".into())));
     }
     let decoded = percent_decode_str(path).decode_utf8();
     Some(
         decoded
             .map(|path| PathBuf::from(path.as_ref()))
-            .map_err(|_| StoreError::Url("holds an escape (%..) that is no UTF-8")),
+            .map_err(|_| StoreError::Url("holds an escape (%..) that is no UTF-8".into())),
     )
 }
 
@@ -87,6 +90,7 @@ impl Database {
             return Ok(Self::Sqlite(Arc::new(SqliteDatabase::open(&file?, connections.max(2))?)));
         }
         if is_postgres(url) {
+            url::check(url)?;
             return Ok(Self::Postgres(PostgresDatabase::connect(url, connections).await?));
         }
         Err(StoreError::UnknownScheme)

@@ -8,6 +8,7 @@ use crate::error::StoreError;
 
 /// Nodes that start at the same moment take turns. The number is any; nothing else locks it.
 const LOCK: Sql = Sql::postgres("SELECT pg_advisory_xact_lock(7463627254)");
+const ENCODING: Sql = Sql::postgres("SELECT current_setting('server_encoding')");
 const HAS_TABLE: Sql = Sql {
     sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
     postgres: "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
@@ -28,6 +29,10 @@ pub(crate) async fn migrate(database: &Database) -> Result<usize, StoreError> {
     let mut tx = database.write().await?;
     if let Transaction::Postgres(tx) = &mut tx {
         tx.run(LOCK, &[]).await?;
+        // Another one cannot hold all names and labels, and would refuse them one by one.
+        if tx.one::<String>(ENCODING, &[]).await?.is_none_or(|encoding| encoding != "UTF8") {
+            return Err(StoreError::WrongKind("a PostgreSQL database whose encoding is UTF8"));
+        }
     }
     let before = version(&mut tx).await?;
     if before == 0 && !has_table(&mut tx, "schema_version").await? {

@@ -1,7 +1,7 @@
 //! The schema, and the file of an embedded store.
 
 use crate::scene::{T0, accept, call, row};
-use crate::support::{Database, TestStore};
+use crate::support::{Database, TestStore, new_postgres_database_with};
 use rstest::rstest;
 use simgauge_store::{ImportRow, Store, StoreError};
 
@@ -31,6 +31,15 @@ async fn a_store_of_the_first_edition_is_refused(
     assert!(matches!(error, StoreError::FirstEdition), "{error}");
     assert!(error.to_string().contains("simgauge migrate --from OLD --to NEW"));
     assert!(matches!(store.is_current().await, Err(StoreError::FirstEdition)));
+}
+
+/// It could not hold all labels, and an import would break off at the first of them.
+#[tokio::test]
+async fn a_database_that_cannot_hold_all_texts_is_refused() {
+    let latin = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let store = Store::connect(&new_postgres_database_with(latin).await, 2).await.unwrap();
+    let refused = store.migrate().await.unwrap_err();
+    assert!(refused.to_string().ends_with("whose encoding is UTF8"), "{refused}");
 }
 
 #[tokio::test]

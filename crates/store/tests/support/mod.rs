@@ -120,6 +120,11 @@ impl Deref for TestStore {
 /// Creates a database in the cluster that `SIMGAUGE_TEST_POSTGRES` names. Without one the test fails: tests
 /// run on both databases, always.
 pub async fn new_postgres_database() -> String {
+    new_postgres_database_with("").await
+}
+
+/// The same with options of `CREATE DATABASE`.
+pub async fn new_postgres_database_with(options: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let admin = std::env::var("SIMGAUGE_TEST_POSTGRES").expect(
         "SIMGAUGE_TEST_POSTGRES must name a PostgreSQL; run the tests with scripts/test or \
@@ -127,7 +132,10 @@ pub async fn new_postgres_database() -> String {
     );
     let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let pool = sqlx::PgPool::connect(&admin).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {options}")))
+        .execute(&pool)
+        .await
+        .unwrap();
     pool.close().await;
     let (base, _) = admin.rsplit_once('/').unwrap();
     format!("{base}/{name}")

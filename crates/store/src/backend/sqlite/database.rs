@@ -11,6 +11,7 @@ use super::{backup, checkpoint, recovery};
 use crate::error::StoreError;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -20,7 +21,9 @@ pub(crate) struct SqliteDatabase {
     readers: Readers,
     log: Arc<Log>,
     deferred: DeferredCardUpdates,
-    found_log: bool,
+    was_left_open: bool,
+    /// Whether a check has found damage.
+    is_damaged: AtomicBool,
 }
 
 impl SqliteDatabase {
@@ -29,6 +32,7 @@ impl SqliteDatabase {
         blocking(|| {
             let file = Arc::new(DatabaseFile::open(named)?);
             let found_log = std::fs::metadata(file.log_path()).is_ok_and(|log| log.len() > 0);
+            let was_left_open = found_log || file.has_served_mark();
             let log = Arc::new(Log::of(Arc::clone(&file)));
             let path = file.path().to_owned();
             // The writer first: it sets the journal mode of a new file.
@@ -36,7 +40,8 @@ impl SqliteDatabase {
             // What SQLite has opened is what was looked at before.
             log.check()?;
             let readers = Readers::new(path, readers);
-            Ok(Self { file, writer, readers, log, deferred: DeferredCardUpdates::new(), found_log })
+            let (deferred, is_damaged) = (DeferredCardUpdates::new(), AtomicBool::new(false));
+            Ok(Self { file, writer, readers, log, deferred, was_left_open, is_damaged })
         })
     }
 
@@ -44,15 +49,17 @@ impl SqliteDatabase {
         &self.file
     }
 
-    /// Whether a log with content was there before: the last process did not close the file, or another one
-    /// uses it now.
-    pub(crate) fn found_log(&self) -> bool {
-        self.found_log
+    /// Whether there was a log with content, or the mark of a process that serves: the last one did not close
+    /// the file or did not trust it, or another one uses it now.
+    pub(crate) fn was_left_open(&self) -> bool {
+        self.was_left_open
     }
 
     /// Makes this process the one that serves the file.
     pub(crate) fn lock(&self) -> Result<ServingLock, StoreError> {
-        self.file.lock()
+        let lock = self.file.lock()?;
+        self.file.mark_served();
+        Ok(lock)
     }
 
     /// Which refreshes cards' rows do not name yet.
@@ -100,7 +107,11 @@ impl SqliteDatabase {
 
     /// Looks for damage in the file.
     pub(crate) fn check(&self, is_full: bool, limit: Option<Duration>) -> Result<FileReport, StoreError> {
-        blocking(|| check_file(self.file.path(), is_full, limit))
+        let report = blocking(|| check_file(self.file.path(), is_full, limit))?;
+        if !report.findings.is_empty() {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
+        Ok(report)
     }
 
     /// Pages in the write-ahead log.
@@ -120,7 +131,11 @@ impl SqliteDatabase {
 
     /// Closes every connection, once what runs on it is done.
     pub(crate) async fn close(&self) {
+        let is_sound = self.log.check().is_ok() && !self.is_damaged.load(Ordering::Relaxed);
         self.readers.close().await;
         self.writer.close().await;
+        if is_sound {
+            self.file.unmark_served();
+        }
     }
 }

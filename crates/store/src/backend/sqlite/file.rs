@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +16,11 @@ const MOST_LINKS: usize = 40;
 /// What the marker says to a person who opens it.
 const MARKER_TEXT: &str = "simgauge made a database beside this file. If the database is missing, put it \
     back or restore a back-up of it. Remove this file only to begin with an empty one.\n";
+
+/// The log of such a file lies in another folder than under its other name, often one that goes with a
+/// container.
+const MOUNTED: &str = "is mounted by itself, and SQLite keeps a log beside each name: what is written under \
+    one name is lost to the others. Mount its folder";
 
 /// What makes a file the same file under any name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,12 +75,21 @@ impl DatabaseFile {
         if empty && had_database(&path) {
             return Err(gone(&path));
         }
-        let created = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+        let mut new = OpenOptions::new();
+        // Its owner's alone, like the key and back-ups; SQLite gives the log and its index the same mode.
+        new.read(true).write(true).create_new(true).mode(0o600);
+        let created = match new.open(&path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
             Err(error) => return Err(failed(error)),
         };
         let metadata = std::fs::metadata(&path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(StoreError::NoFile { path, why: "is no file" });
+        }
+        if is_mounted(&path) {
+            return Err(StoreError::NoFile { path, why: MOUNTED });
+        }
         if metadata.nlink() > 1 {
             return Err(StoreError::ManyNames(path));
         }
@@ -101,6 +115,11 @@ impl DatabaseFile {
     /// The path of the write-ahead log.
     pub(super) fn log_path(&self) -> PathBuf {
         beside(&self.path, "-wal")
+    }
+
+    /// The path of the log's index, which SQLite keeps in shared memory.
+    pub(super) fn index_path(&self) -> PathBuf {
+        beside(&self.path, "-shm")
     }
 
     /// Whether the file that was opened is still at its place, and whole.
@@ -136,6 +155,27 @@ impl DatabaseFile {
             Ok(()) => Ok(serving),
             Err(TryLockError::WouldBlock) => Err(StoreError::Served(self.path.clone())),
             Err(TryLockError::Error(error)) => Err(StoreError::File(self.path.clone(), error)),
+        }
+    }
+
+    /// Leaves a mark beside the file while it is served, so that the next process knows that this one ended
+    /// without closing it. The log does not tell: any program that closes the file removes the log.
+    pub(super) fn mark_served(&self) {
+        // Where there is no room for it, the log may tell all the same.
+        if File::create(served_mark(&self.path)).is_ok() {
+            let _ = sync_folder(&self.path);
+        }
+    }
+
+    /// Whether the mark of a process that serves the file, or served it, is there.
+    pub(super) fn has_served_mark(&self) -> bool {
+        std::fs::symlink_metadata(served_mark(&self.path)).is_ok()
+    }
+
+    /// The file was closed and is sound. Only who serves it removes the mark.
+    pub(super) fn unmark_served(&self) {
+        if self.handle.is_served.load(Ordering::Acquire) {
+            let _ = std::fs::remove_file(served_mark(&self.path));
         }
     }
 
@@ -182,6 +222,25 @@ impl Drop for ServingLock {
         let _ = self.0.file.unlock();
         self.0.is_served.store(false, Ordering::Release);
     }
+}
+
+/// Whether a file itself, not a folder above it, is mounted. Nothing is known where the system does not tell.
+fn is_mounted(path: &Path) -> bool {
+    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    is_among(&mounts, path)
+}
+
+/// The system lists mounts one a line, the path as the fifth field with spaces and the like as octal escapes
+/// (<https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>).
+fn is_among(mounts: &[u8], path: &Path) -> bool {
+    let mut escaped = Vec::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => escaped.extend(format!("\\{byte:03o}").bytes()),
+            byte => escaped.push(*byte),
+        }
+    }
+    mounts.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&escaped))
 }
 
 /// What is at a path where a file should be.
@@ -245,6 +304,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+fn served_mark(path: &Path) -> PathBuf {
+    beside(path, ".serving")
+}
+
 fn marker(path: &Path) -> PathBuf {
     beside(path, ".exists")
 }
@@ -263,6 +326,14 @@ fn gone(path: &Path) -> StoreError {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_that_is_mounted_by_itself_is_found_in_the_systems_list() {
+        let mounts = b"22 27 0:21 / /proc rw,nosuid shared:13 - proc proc rw\n\
+            40 27 8:1 /srv/s.db /data/my\\040store.db rw - ext4 /dev/sda1 rw\n";
+        assert!(is_among(mounts, Path::new("/data/my store.db")));
+        assert!(!is_among(mounts, Path::new("/data")) && !is_among(mounts, Path::new("/srv/s.db")));
+    }
 
     #[test]
     fn a_path_is_resolved_also_where_nothing_is_yet() {

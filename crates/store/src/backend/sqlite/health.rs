@@ -22,6 +22,12 @@ impl Fault {
         Self { kind: FileFault::Moved, reason, is_lost: false }
     }
 
+    /// Another index of the log stands at its place, or none does: other programs and this one do not see each
+    /// other's writes any more. Only the log itself says what was written last.
+    pub(super) fn split(reason: String) -> Self {
+        Self { kind: FileFault::Moved, reason, is_lost: true }
+    }
+
     /// A file is shorter than it was.
     pub(super) fn cut_off(reason: String) -> Self {
         Self { kind: FileFault::CutOff, reason, is_lost: true }

@@ -27,6 +27,11 @@ pub(crate) async fn recover(
     deferred: &DeferredCardUpdates,
     serve_damaged: bool,
 ) -> Result<(), StoreError> {
+    if log.trusted().is_ok() {
+        return Ok(());
+    }
+    // What happened to the files since: part of them may be lost by now.
+    log.look_again();
     let Some(fault) = log.health().fault() else { return Ok(()) };
     let main = log.main();
     if fault.is_lost {
@@ -40,6 +45,8 @@ pub(crate) async fn recover(
     };
     let write_back = |connection: &Connection| {
         write_back_all(connection)?;
+        // The log is empty now: that is not a log that was cut off.
+        log.open()?;
         log.sync_main()
     };
     let was_open = writer.reopen(readers, keep_or_leave, write_back).await?;

@@ -155,9 +155,11 @@ impl SqliteTx {
     /// Commits, then does what has to be done before anybody else writes. It is not on the disk before
     /// [`Log::sync`], so that one group of calls can wait for the disk while the next one is worked on.
     pub(crate) fn commit_unsynced(self, then: impl FnOnce()) -> Result<Commit, StoreError> {
-        self.log.trusted()?;
+        self.log.look()?;
         self.connection()?.prepare_cached("COMMIT")?.execute([])?;
         let commit = self.log.committed();
+        // How long the log is now. A fault is remembered: the sync tells it.
+        let _ = self.log.look();
         then();
         Ok(commit)
     }
