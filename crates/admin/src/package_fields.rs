@@ -91,8 +91,8 @@ pub fn valid_from(text: &str, zone: &TimeZone) -> Result<UnixMs, String> {
     }
 }
 
-/// Reads when a package ends, written as for [`valid_from`]. A day means the whole of that day: the package ends
-/// with the first instant of the day after it.
+/// Reads when a package ends, written as for [`valid_from`]. A day means the whole of that day: the package
+/// ends with the first instant of the day after it.
 ///
 /// # Errors
 /// As of [`valid_from`].

@@ -253,6 +253,7 @@ async fn what_is_left_is_told_in_the_platforms_form(
         valid_to: None,
     };
     server.store().add_package(&package, server.clock.now()).await.unwrap();
+    server.simulator.set_usage(OPERATOR, EID_PROFILES[1], 0);
     let mut seconds = 0;
     let mut refresh = async |used: u64, count: usize| {
         seconds += 301;

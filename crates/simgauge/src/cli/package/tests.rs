@@ -184,7 +184,7 @@ async fn a_file_of_packages() {
     let mended = errors.replace("2026-05-02,2026-05-01", "2026-05-02,2026-05-03");
     let summary = test.import(&mended).await;
     assert_eq!((summary.imported, summary.bad), (1, 8));
-    assert_eq!(codes(test.listed(ICCID).await), ["p2", "p1", "p3"]);
+    assert_eq!(codes(test.listed(ICCID).await), ["p1", "p3", "p2"], "p2 was for the beginning of May");
 }
 
 /// What a person wrote is what is shown: the last day of a month belongs to it, in whatever form it comes.
