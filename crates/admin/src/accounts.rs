@@ -2,6 +2,7 @@
 
 use crate::administration::Administration;
 use crate::error::AdminError;
+use simgauge_domain::alert::NotifyStyle;
 use simgauge_domain::names;
 use simgauge_domain::target_policy::{TargetPolicy, check};
 use simgauge_domain::threshold::Percentages;
@@ -25,6 +26,7 @@ pub struct NotifyChange {
     pub thresholds: Option<Percentages>,
     /// Hours without newer data after which an account is notified; 0: never.
     pub stale_hours: Option<u32>,
+    pub style: Option<NotifyStyle>,
 }
 
 /// The app whose secret signs notifications.
@@ -114,6 +116,7 @@ impl Administration {
         if let Some(hours) = change.stale_hours {
             settings.stale_hours = (hours > 0).then_some(hours);
         }
+        settings.style = change.style.unwrap_or(settings.style);
         let signs = |app: &App| app.account == settings.account && app.disabled == 0;
         if settings.url.is_some() && settings.app.is_none() && !apps.iter().any(signs) {
             return Err(AdminError::NoSigningApp(settings.account));

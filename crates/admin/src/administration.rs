@@ -68,7 +68,8 @@ impl Administration {
         &self.store
     }
 
-    pub(crate) fn now(&self) -> UnixMs {
+    #[must_use]
+    pub fn now(&self) -> UnixMs {
         self.clock.now()
     }
 

@@ -4,7 +4,7 @@ use crate::connection::{Call, Connection, Repeat};
 use crate::error::ClientError;
 use crate::request::{self, HistoryQuery, ListQuery, RefreshOptions};
 use simgauge_domain::card_kind::CardKind;
-use simgauge_protocol::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer, RefreshReport};
+use simgauge_protocol::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,11 +109,12 @@ impl Client {
         self.read("/api/v3/cloudesim/usageHistory", request::history(CardKind::CloudEsim, eid, query)).await
     }
 
-    /// A refresh and its state.
+    /// A refresh and its state: what a refresh answers that was held, with the card's usage after a success.
+    /// `poll` says how to ask again.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn refresh(&self, refresh_id: &str) -> Result<RefreshReport, ClientError> {
+    pub async fn refresh(&self, refresh_id: &str) -> Result<RefreshAnswer, ClientError> {
         self.read("/api/v3/refresh/get", request::one("refreshId", refresh_id)).await
     }
 

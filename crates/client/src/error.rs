@@ -1,7 +1,7 @@
 //! The errors of the client, a closed list.
 
 use serde_json::Value;
-use simgauge_protocol::Code;
+use simgauge_protocol::{Code, code_table};
 
 /// An error of the client. Its text never has the secret or a signed request in it.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +65,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The code, where it is a documented one.
+    /// What the code means, where it is a documented one: of this program, or of the reference platform
+    /// (`501` is [`Code::TooMany`], too).
     #[must_use]
     pub fn known_code(&self) -> Option<Code> {
-        Code::parse(&self.code)
+        code_table::meaning(&self.code)
     }
 
     /// Whole seconds until another try makes sense: a card is cooling down, an app is over its quota, or the

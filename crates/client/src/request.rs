@@ -14,7 +14,7 @@ pub struct RefreshOptions {
 /// Which page of which cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// From 1.
+    /// From 1. Does not count beside a cursor.
     pub page_num: u32,
     /// 1 to 500.
     pub page_size: u16,
@@ -22,11 +22,13 @@ pub struct ListQuery {
     pub status: Option<String>,
     /// Only these ICCIDs or EIDs. Empty means all.
     pub numbers: Vec<String>,
+    /// The `next_cursor` of the page before. `None` for the first page.
+    pub cursor: Option<String>,
 }
 
 impl Default for ListQuery {
     fn default() -> Self {
-        Self { page_num: 1, page_size: 100, status: None, numbers: Vec::new() }
+        Self { page_num: 1, page_size: 100, status: None, numbers: Vec::new(), cursor: None }
     }
 }
 
@@ -62,7 +64,10 @@ pub(crate) fn refresh(kind: CardKind, number: &str, options: RefreshOptions) -> 
 
 pub(crate) fn list(kind: CardKind, query: &ListQuery) -> Fields {
     let mut fields = Fields::new();
-    fields.insert("pageNum".to_owned(), query.page_num.into());
+    match &query.cursor {
+        Some(cursor) => fields.insert("cursor".to_owned(), cursor.as_str().into()),
+        None => fields.insert("pageNum".to_owned(), query.page_num.into()),
+    };
     fields.insert("pageSize".to_owned(), query.page_size.into());
     if let Some(status) = &query.status {
         fields.insert("cardStatus".to_owned(), status.as_str().into());

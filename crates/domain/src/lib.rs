@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod accept;
+pub mod alert;
 pub mod audit;
 pub mod breaker;
 pub mod cadence;

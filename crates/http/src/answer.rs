@@ -5,9 +5,10 @@ use axum::response::Response;
 use serde::Serialize;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_domain::waiting::{LaneBehind, OperatorState};
-use simgauge_protocol::answer::{Envelope, InternalDetail, RetryDetail, UnauthorizedDetail};
+use simgauge_protocol::answer::Envelope;
+use simgauge_protocol::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
 use simgauge_protocol::sign::SignType;
-use simgauge_protocol::{Code, FieldError, Language};
+use simgauge_protocol::{Cause, Code, CodeTable, FieldError, Language};
 use simgauge_service::answers;
 use simgauge_store::StoreError;
 use std::net::IpAddr;
@@ -20,6 +21,9 @@ const STALLED_RETRY_SECONDS: u64 = 60;
 
 /// Bytes that are allocated for an answer. That of a refresh takes about two hundred.
 const ANSWER_CAPACITY: usize = 256;
+
+/// The reason of a call that names no operation.
+const UNKNOWN_OPERATION: &str = "unknown_operation";
 
 /// Why a call was refused or failed: a closed list.
 #[derive(Debug)]
@@ -59,6 +63,8 @@ pub(super) enum ApiError {
     TookTooLong,
     /// The process is stopping.
     Stopping,
+    /// No operation has this name, below the path of operations.
+    UnknownOperation { name: String },
     /// There is nothing at this path.
     NoPath,
     /// The path accepts only POST.
@@ -104,22 +110,32 @@ impl ApiError {
         matches!(self, Self::Field(_) | Self::WrongSign { .. })
     }
 
-    pub(super) const fn code(&self) -> Code {
+    /// This program's own code, whichever the answer carries.
+    pub(super) fn code(&self) -> Code {
+        self.cause().code()
+    }
+
+    fn cause(&self) -> Cause {
         match self {
-            Self::Field(_) => Code::BadRequest,
-            Self::WrongSign { .. } | Self::SignType { .. } | Self::Timestamp { .. } => Code::Unauthorized,
-            Self::Disabled | Self::Address(_) => Code::Forbidden,
-            Self::NoCard | Self::NoRefresh | Self::NoPath => Code::NotFound,
-            Self::Method => Code::MethodNotAllowed,
-            Self::Repeated => Code::Repeated,
-            Self::TooLarge { .. } => Code::TooLarge,
-            Self::Cooling { .. } | Self::SteadyCadence { .. } | Self::Quota { .. } => Code::TooMany,
-            Self::LaneBehind { .. }
-            | Self::LaneUnknown
-            | Self::Overloaded
-            | Self::TookTooLong
-            | Self::Stopping => Code::Unavailable,
-            Self::Internal => Code::Internal,
+            Self::Field(error) => error.cause(),
+            Self::UnknownOperation { .. } => Cause::UnknownOperation,
+            Self::WrongSign { .. } | Self::SignType { .. } => Cause::WrongSign,
+            Self::Timestamp { .. } => Cause::Timestamp,
+            Self::Disabled => Cause::AppDisabled,
+            Self::Address(_) => Cause::AddressNotAllowed,
+            Self::NoCard => Cause::NoCard,
+            Self::NoRefresh => Cause::NoRefresh,
+            Self::NoPath => Cause::NoPath,
+            Self::Method => Cause::Method,
+            Self::Repeated => Cause::SignUsed,
+            Self::TooLarge { .. } => Cause::BodyTooLarge,
+            Self::Cooling { .. } => Cause::Cooldown,
+            Self::SteadyCadence { .. } => Cause::SteadyCadence,
+            Self::Quota { .. } => Cause::Quota,
+            Self::LaneBehind { .. } => Cause::OperatorBehind,
+            Self::LaneUnknown => Cause::OperatorUnknown,
+            Self::Overloaded | Self::TookTooLong | Self::Stopping => Cause::Overloaded,
+            Self::Internal => Cause::Internal,
         }
     }
 
@@ -162,6 +178,9 @@ impl ApiError {
                 .into(),
             Self::NoCard => language.pick("卡片不存在", "no such card").into(),
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
+            Self::UnknownOperation { name } => {
+                language.pick(format!("接口 {name} 不存在"), format!("there is no operation {name}"))
+            }
             Self::NoPath => language.pick("接口不存在", "no such operation").into(),
             Self::Quota { .. }
             | Self::Cooling { .. }
@@ -217,61 +236,73 @@ impl ApiError {
         }
     }
 
-    /// The answer for a caller.
-    pub(super) fn answer(&self, language: Language, request_id: &str) -> Response {
-        let message = self.message(language);
-        let code = self.code();
-        let retry = |seconds, next_refresh_at, estimated_seconds| RetryDetail {
-            retry_after_seconds: seconds,
-            next_refresh_at,
-            estimated_seconds,
-            operator: None,
-        };
+    /// The answer for a caller, with the code and the text that `codes` has for it.
+    pub(super) fn answer(&self, codes: &CodeTable, language: Language, request_id: &str) -> Response {
+        let cause = self.cause();
+        let message = codes.message(cause, self.message(language), language);
+        let refusal = Refusal { status: self.status(), code: codes.code(cause), message, request_id };
         match self {
-            Self::WrongSign { string_to_sign, server_time } => {
-                let detail = UnauthorizedDetail {
-                    server_time: *server_time,
-                    string_to_sign: Some(string_to_sign.clone()),
-                };
-                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
-            }
+            Self::WrongSign { string_to_sign, server_time } => refusal.with(UnauthorizedDetail {
+                server_time: *server_time,
+                string_to_sign: Some(string_to_sign.clone()),
+            }),
             Self::Timestamp { server_time, .. } | Self::SignType { server_time, .. } => {
-                let detail = UnauthorizedDetail { server_time: *server_time, string_to_sign: None };
-                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
+                refusal.with(UnauthorizedDetail { server_time: *server_time, string_to_sign: None })
             }
-            Self::Cooling { retry_after_seconds: seconds, next_refresh_at } => {
-                let detail = retry(*seconds, Some(*next_refresh_at), None);
-                respond(
-                    self.status(),
-                    &Envelope::new(code, message, Some(detail)),
-                    Some(*seconds),
-                    request_id,
-                )
+            Self::UnknownOperation { .. } => {
+                refusal.with(ReasonDetail { reason: UNKNOWN_OPERATION.to_owned() })
             }
-            Self::SteadyCadence { retry_after_seconds: seconds, .. }
-            | Self::Quota { retry_after_seconds: seconds, .. } => {
-                let envelope = Envelope::new(code, message, Some(retry(*seconds, None, None)));
-                respond(self.status(), &envelope, Some(*seconds), request_id)
+            Self::Cooling { retry_after_seconds, next_refresh_at } => refusal.with_retry(RetryDetail {
+                next_refresh_at: Some(*next_refresh_at),
+                ..retry_after(*retry_after_seconds)
+            }),
+            Self::SteadyCadence { retry_after_seconds, .. } | Self::Quota { retry_after_seconds, .. } => {
+                refusal.with_retry(retry_after(*retry_after_seconds))
             }
-            Self::LaneBehind { behind, now } => {
-                let seconds = come_back_after(behind, *now);
-                let detail = RetryDetail {
-                    operator: Some(answers::operator_condition(&behind.operator)),
-                    ..retry(seconds, None, behind.estimated_seconds)
-                };
-                respond(self.status(), &Envelope::new(code, message, Some(detail)), Some(seconds), request_id)
-            }
-            Self::Internal => {
-                let detail = InternalDetail { request_id: request_id.to_owned() };
-                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
-            }
+            Self::LaneBehind { behind, now } => refusal.with_retry(RetryDetail {
+                operator: Some(answers::operator_condition(&behind.operator)),
+                estimated_seconds: behind.estimated_seconds,
+                ..retry_after(come_back_after(behind, *now))
+            }),
+            Self::Internal => refusal.with(InternalDetail { request_id: request_id.to_owned() }),
             Self::Overloaded | Self::TookTooLong | Self::Stopping => {
-                let detail = retry(OVERLOAD_RETRY_SECONDS, None, None);
-                let envelope = Envelope::new(code, message, Some(detail));
-                respond(self.status(), &envelope, Some(OVERLOAD_RETRY_SECONDS), request_id)
+                refusal.with_retry(retry_after(OVERLOAD_RETRY_SECONDS))
             }
-            _ => respond(self.status(), &Envelope::<()>::new(code, message, None), None, request_id),
+            _ => refusal.answer::<()>(None, None),
         }
+    }
+}
+
+/// A refusal without its data.
+struct Refusal<'a> {
+    status: StatusCode,
+    code: &'a str,
+    message: String,
+    request_id: &'a str,
+}
+
+impl Refusal<'_> {
+    fn answer<T: Serialize>(self, data: Option<T>, retry_after: Option<u64>) -> Response {
+        let envelope = Envelope::with_code(self.code, self.message, data);
+        respond(self.status, &envelope, retry_after, self.request_id)
+    }
+
+    fn with<T: Serialize>(self, data: T) -> Response {
+        self.answer(Some(data), None)
+    }
+
+    fn with_retry(self, detail: RetryDetail) -> Response {
+        let seconds = detail.retry_after_seconds;
+        self.answer(Some(detail), Some(seconds))
+    }
+}
+
+fn retry_after(seconds: u64) -> RetryDetail {
+    RetryDetail {
+        retry_after_seconds: seconds,
+        next_refresh_at: None,
+        estimated_seconds: None,
+        operator: None,
     }
 }
 

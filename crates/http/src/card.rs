@@ -7,6 +7,7 @@ use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::answer::CardPage;
+use simgauge_protocol::cursor::cursor_after;
 use simgauge_protocol::request::{self, ListCards as ListFields};
 use simgauge_protocol::{Body, Code, FieldError};
 use simgauge_service::answers;
@@ -38,8 +39,12 @@ impl Operation for ListCards {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter_once(state, call, |body| list_fields(body, self.0))?;
         let _permit = state.read_shares.enter(&caller.account).await?;
-        let filter = CardFilter { status: fields.status.map(str::to_owned), numbers: fields.numbers };
-        let offset = (fields.page_num - 1) * fields.page_size;
+        let offset = if fields.after.is_some() { 0 } else { (fields.page_num - 1) * fields.page_size };
+        let filter = CardFilter {
+            status: fields.status.map(str::to_owned),
+            numbers: fields.numbers,
+            after: fields.after.unwrap_or_default(),
+        };
         // One card more than the page, to know whether there is a next page.
         let mut cards = state
             .services
@@ -49,10 +54,13 @@ impl Operation for ListCards {
         let page_size = usize::try_from(fields.page_size).unwrap_or(usize::MAX);
         let has_more = cards.len() > page_size;
         cards.truncate(page_size);
+        let last = cards.last().filter(|_| has_more);
+        let next_cursor = last.map(|card| cursor_after(self.0, &card.number));
         let page = CardPage {
             page_num: fields.page_num,
             page_size: fields.page_size,
             has_more,
+            next_cursor,
             list: cards
                 .into_iter()
                 .map(|card| answers::card_answer(&state.services, card, caller.language))
@@ -65,15 +73,16 @@ impl Operation for ListCards {
 /// The fields of a list, whose pages do not lie too deep. Where the cards are named there are few.
 fn list_fields(body: &Body<'_>, kind: CardKind) -> Result<ListFields, FieldError> {
     let fields = ListFields::read(body, kind)?;
-    if !fields.numbers.is_empty() || fields.page_num * fields.page_size <= DEEPEST {
+    if !fields.numbers.is_empty() || fields.after.is_some() || fields.page_num * fields.page_size <= DEEPEST {
         return Ok(fields);
     }
     let list = kind.list_field();
     Err(FieldError::Body(
         format!(
             "the fields `pageNum` and `pageSize` reach beyond the first {DEEPEST} cards, for which a list \
-             has pages; name the cards in `{list}`, or narrow the list by `cardStatus`"
+             has page numbers; read on by `cursor`, the `nextCursor` of the page before, name the cards in \
+             `{list}`, or narrow the list by `cardStatus`"
         ),
-        "pageNum × pageSize 不得超过 100000,请用卡号列表或 cardStatus 缩小范围",
+        "pageNum × pageSize 不得超过 100000,请改用 cursor(上一页返回的 nextCursor)翻页,或用卡号列表、cardStatus 缩小范围",
     ))
 }

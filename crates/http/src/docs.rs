@@ -13,7 +13,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use simgauge_protocol::{Language, OperationName, openapi};
+use simgauge_protocol::{CodeTable, Language, OperationName, openapi};
 use std::sync::{Arc, LazyLock};
 use utoipa_swagger_ui::Config as SwaggerConfig;
 
@@ -25,17 +25,22 @@ const SWAGGER: &str = "default-src 'none'; script-src 'self'; style-src 'self' '
                        img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
                        form-action 'none'; frame-ancestors 'none'";
 
+/// The document's words about operations, which are the same whatever codes the server answers with.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi::document);
-static DOCUMENT_TEXT: LazyLock<Bytes> = LazyLock::new(|| DOCUMENT.to_string().into());
 
 /// The routes of the pages. Their content is the same for everybody.
-pub(super) fn routes() -> Router<ApiState> {
+pub(super) fn routes(codes: CodeTable) -> Router<ApiState> {
+    let document: Arc<LazyLock<Bytes, _>> =
+        Arc::new(LazyLock::new(move || Bytes::from(openapi::document_with(&codes).to_string())));
     // Swagger UI cannot sign calls, so it offers none. The page that signs does.
     let swagger = SwaggerConfig::new(["../openapi.json"]).supported_submit_methods::<_, &str>([]);
     let swagger = Arc::new(swagger);
     let index = Arc::clone(&swagger);
     Router::new()
-        .route("/openapi.json", get(|| async { served("application/json", STRICT, DOCUMENT_TEXT.clone()) }))
+        .route(
+            "/openapi.json",
+            get(async move || served("application/json", STRICT, LazyLock::force(&document).clone())),
+        )
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(async move |state, headers| swagger_ui(state, headers, "index.html", &index)))
         .route(
@@ -86,7 +91,10 @@ fn swagger_ui(
 ) -> Response {
     match utoipa_swagger_ui::serve(file, Arc::clone(config)) {
         Ok(Some(file)) => served(&file.content_type, SWAGGER, file.bytes.into_owned()),
-        _ => ApiError::NoPath.answer(asked_language(&headers).unwrap_or_default(), &state.request_ids.next()),
+        _ => {
+            let language = asked_language(&headers).unwrap_or_default();
+            ApiError::NoPath.answer(&state.codes, language, &state.request_ids.next())
+        }
     }
 }
 

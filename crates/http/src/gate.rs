@@ -3,6 +3,7 @@
 //! address is allowed (403), the quotas (429).
 
 use crate::answer::ApiError;
+use crate::content_encoding::ContentEncoding;
 use crate::state::ApiState;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -38,16 +39,18 @@ pub(super) struct Origin {
     pub(super) language: Option<Language>,
     /// The caller's address, where it is known.
     pub(super) address: Option<IpAddr>,
+    /// How its body is packed.
+    pub(super) encoding: ContentEncoding,
 }
 
 /// A call of an operation, as it came in.
 pub(super) struct Call<'c> {
     pub(super) body: &'c Body<'c>,
-    pub(super) origin: Origin,
+    pub(super) origin: &'c Origin,
     pub(super) request_id: &'c str,
 }
 
-/// Read from the request in place: copying all headers would cost more than reading these two.
+/// Read from the request in place: copying all headers would cost more than reading these three.
 impl FromRequestParts<ApiState> for Origin {
     type Rejection = Infallible;
 
@@ -55,7 +58,8 @@ impl FromRequestParts<ApiState> for Origin {
         let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let lines = parts.headers.get_all(state.proxies.header_name()).iter().map(HeaderValue::as_bytes);
         let address = connection.and_then(|ConnectInfo(at)| state.proxies.caller(at.ip(), lines));
-        Ok(Self { language: asked_language(&parts.headers), address })
+        let encoding = ContentEncoding::of(&parts.headers);
+        Ok(Self { language: asked_language(&parts.headers), address, encoding })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod card;
+mod content_encoding;
 mod docs;
 mod gate;
 mod health;
@@ -9,6 +10,7 @@ mod history;
 pub mod metrics_listener;
 mod operation;
 mod overload_delay;
+mod poll;
 mod read_share;
 mod refresh;
 mod refresh_usage;

@@ -4,6 +4,7 @@
 use crate::answer::{ApiError, done};
 use crate::gate::{self, Call, Caller};
 use crate::operation::Operation;
+use crate::poll::poll;
 use crate::state::ApiState;
 use axum::response::Response;
 use simgauge_domain::accept::cooling_until;
@@ -68,13 +69,16 @@ fn answer(
     let estimates = tasks.iter().map(estimate).collect::<Option<Vec<u64>>>();
     let lanes = lanes.iter().map(String::as_str).chain(tasks.iter().map(|task| &*task.lane));
     let operator = answers::operator_answer(&state.services, lanes);
+    let estimated_seconds = estimates.and_then(|all| all.into_iter().max());
+    let is_open = !accepted.state.is_ended();
     RefreshAnswer {
         refresh_id: accepted.id.to_string(),
         state: answers::state_of(accepted.state),
         accepted_at: accepted.accepted_at.seconds(),
         next_refresh_at: answers::seconds_up(accepted.accepted_at.after(cooldown)),
-        estimated_seconds: estimates.and_then(|all| all.into_iter().max()),
+        estimated_seconds,
         operator,
+        poll: is_open.then(|| poll(state, accepted.accepted_at, estimated_seconds)),
         usage: None,
         refresh: None,
         warning,
@@ -223,6 +227,8 @@ async fn hold(
             }
         }
         answer.state = answers::state_of(refresh.state);
+        let is_open = !refresh.state.is_ended();
+        answer.poll = is_open.then(|| poll(state, refresh.accepted_at, answer.estimated_seconds));
         if answer.state == RefreshState::Succeeded {
             let card = state.services.store.card(&caller.account, kind, fields.number).await?;
             answer.usage = card.and_then(|card| {

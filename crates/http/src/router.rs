@@ -13,7 +13,8 @@ use crate::{docs, health};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use simgauge_protocol::{Body, Code, FieldError, Language, OperationName};
@@ -23,6 +24,12 @@ use std::time::Instant;
 /// The largest body, in bytes.
 const BODY_MAX: usize = 16 * 1024;
 
+/// Below this path are operations.
+const OPERATIONS: &str = "/api/v3/";
+
+/// How much of the name of an unknown operation is shown, in characters.
+const NAME_SHOWN: usize = 100;
+
 /// The open API, the two health checks and, with `docs`, the pages that describe the API.
 pub fn router(state: ApiState, docs: bool) -> Router {
     let operations = OperationName::ALL
@@ -30,14 +37,14 @@ pub fn router(state: ApiState, docs: bool) -> Router {
         .zip(0..)
         .map(|(operation, index)| Named { index, operation })
         .fold(Router::new(), |router, name| router.route(name.operation.path(), operation_route(name)));
-    let pages = if docs { docs::routes() } else { Router::new() };
+    let pages = if docs { docs::routes(state.codes.clone()) } else { Router::new() };
     operations
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .merge(pages)
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(|s, o| refuse(s, o, ApiError::Method))
-        .fallback(|s, o| refuse(s, o, ApiError::NoPath))
+        .fallback(no_route)
         .with_state(state)
 }
 
@@ -83,7 +90,7 @@ async fn call(
         Ok(response) => (Code::Ok, response, false),
         Err((error, language)) => {
             let turned_away = matches!(error, ApiError::Overloaded);
-            (error.code(), error.answer(language, &request_id), turned_away)
+            (error.code(), error.answer(&state.codes, language, &request_id), turned_away)
         }
     };
     state.services.telemetry.metrics.call_ended(name.index.into(), code);
@@ -108,16 +115,11 @@ async fn answered(
         return Err(refused(ApiError::Stopping));
     }
     let Ok(_slot) = state.slots.try_acquire() else { return Err(refused(ApiError::Overloaded)) };
-    let bytes = body.map_err(|rejection| {
-        if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
-            refused(ApiError::TooLarge { limit: BODY_MAX })
-        } else {
-            // The connection ended in the middle of the body.
-            refused(ApiError::Field(FieldError::Body("the body broke off".into(), "请求体不完整")))
-        }
-    })?;
+    // In one step: each body that is moved would be a part of every call's future.
+    let bytes = body.map_err(broken_off).and_then(|body| origin.encoding.unpacked(body, BODY_MAX));
+    let bytes = bytes.map_err(refused)?;
     let parsed = Body::parse(&bytes).map_err(|error| refused(ApiError::Field(error.into())))?;
-    let call = Call { body: &parsed, origin, request_id };
+    let call = Call { body: &parsed, origin: &origin, request_id };
     operation.run(state, &call).await.map_err(|error| {
         if matches!(error, ApiError::Internal) {
             tracing::error!(request_id, "a call ended with an internal error");
@@ -130,7 +132,44 @@ async fn answered(
 }
 
 async fn refuse(state: State<ApiState>, origin: Origin, error: ApiError) -> Response {
-    error.answer(origin.language.unwrap_or_default(), &state.request_ids.next())
+    error.answer(&state.codes, origin.language.unwrap_or_default(), &state.request_ids.next())
+}
+
+fn broken_off(rejection: BytesRejection) -> ApiError {
+    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+        ApiError::TooLarge { limit: BODY_MAX }
+    } else {
+        // The connection ended in the middle of the body.
+        ApiError::Field(FieldError::Body("the body broke off".into(), "请求体不完整"))
+    }
+}
+
+/// Answers a request that no route takes. A caller of an operation that there is not gets an envelope with
+/// HTTP 200, since published clients ignore the body of any other answer.
+async fn no_route(State(state): State<ApiState>, origin: Origin, request: Request) -> Response {
+    let error = match operation_asked_for(&state, origin, request).await {
+        Some(name) => ApiError::UnknownOperation { name },
+        None => ApiError::NoPath,
+    };
+    refuse(State(state), origin, error).await
+}
+
+/// The name of the operation that a request asks for: a POST of JSON below the path of operations.
+async fn operation_asked_for(state: &ApiState, origin: Origin, request: Request) -> Option<String> {
+    let name = request.uri().path().strip_prefix(OPERATIONS)?;
+    if request.method() != Method::POST {
+        return None;
+    }
+    let name = name.chars().take(NAME_SHOWN).collect();
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) {
+        return Some(name);
+    }
+    // As with operations that there are, what the body is counts, not what the header says.
+    let _slot = state.slots.try_acquire().ok()?;
+    let body = axum::body::to_bytes(request.into_body(), BODY_MAX).await.ok()?;
+    let body = origin.encoding.unpacked(body, BODY_MAX).ok()?;
+    Body::parse(&body).is_ok().then_some(name)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::overload_delay::OverloadDelay;
 use crate::read_share::ReadShares;
 use crate::replay::ReplayGuard;
 use simgauge_domain::origin::Proxies;
+use simgauge_protocol::CodeTable;
 use simgauge_service::services::Services;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,10 @@ pub struct Inner {
     pub proxies: Proxies,
     /// How far the timestamp of a call may be off, either way.
     pub timestamp_window: Duration,
+    /// The codes of answers.
+    pub codes: CodeTable,
+    /// So long after its acceptance every refresh has ended; none: it may wait without end.
+    pub longest_refresh: Option<Duration>,
     /// Set when the process stops.
     pub stopping: CancellationToken,
     /// One permit for each call in flight.
@@ -37,6 +42,10 @@ pub struct Inner {
 pub struct ApiSettings {
     pub proxies: Proxies,
     pub timestamp_window: Duration,
+    /// The codes of answers.
+    pub codes: CodeTable,
+    /// So long after its acceptance every refresh has ended; none: it may wait without end.
+    pub longest_refresh: Option<Duration>,
     /// Calls in flight at once. Further ones are refused as overload.
     pub max_in_flight: usize,
     /// The store's connections; reads of callers get a part of them.
@@ -66,6 +75,8 @@ impl ApiState {
             read_shares: ReadShares::new(settings.store_connections, settings.max_in_flight),
             proxies: settings.proxies,
             timestamp_window: settings.timestamp_window,
+            codes: settings.codes,
+            longest_refresh: settings.longest_refresh,
             stopping,
             slots: Arc::new(Semaphore::new(settings.max_in_flight)),
             overload_delay: OverloadDelay::new(settings.max_delayed, OverloadDelay::MEAN),

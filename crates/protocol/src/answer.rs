@@ -2,13 +2,14 @@
 //! bytes. The comments are also the descriptions in the OpenAPI document.
 
 use crate::code::Code;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// The envelope of every answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope<T> {
-    /// `"200"` is success, anything else is failure.
+    /// `"200"` is success, anything else is failure. Some platforms write it as a number; that is read, too.
+    #[serde(deserialize_with = "code_text")]
     pub code: String,
     /// What happened, in the caller's language.
     pub message: String,
@@ -21,10 +22,28 @@ fn none<T>() -> Option<T> {
     None
 }
 
+fn code_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+    })
+}
+
 impl<T> Envelope<T> {
     /// Wraps an answer.
     pub fn new(code: Code, message: impl Into<String>, data: Option<T>) -> Self {
-        Self { code: code.as_str().to_owned(), message: message.into(), data }
+        Self::with_code(code.as_str(), message, data)
+    }
+
+    /// Wraps an answer with a code as a table of codes has it.
+    pub fn with_code(code: &str, message: impl Into<String>, data: Option<T>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), data }
     }
 
     /// Whether the operation succeeded.
@@ -61,7 +80,20 @@ pub struct OperatorAnswer {
     pub until: Option<i64>,
 }
 
-/// The answer to an accepted refresh.
+/// How to ask for the end of a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PollAnswer {
+    /// Seconds between two calls of `/api/v3/refresh/get`.
+    pub every_seconds: u64,
+    /// After so many seconds it has ended, one way or the other. Absent where the platform lets a refresh
+    /// wait without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub for_seconds: Option<u64>,
+}
+
+/// A refresh: the answer to an accepted one, and of `/api/v3/refresh/get`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefreshAnswer {
@@ -81,11 +113,16 @@ pub struct RefreshAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub operator: Option<OperatorAnswer>,
-    /// The new usage, where the answer was held until the usage was read.
+    /// How to ask for its end. Absent once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub poll: Option<PollAnswer>,
+    /// The card's usage, where the refresh succeeded and the answer was held until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub usage: Option<Usage>,
-    /// The ended refresh, where the answer was held until it ended.
+    /// More of the refresh: in an answer that was held until it ended, and in every answer of
+    /// `/api/v3/refresh/get`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub refresh: Option<RefreshReport>,
@@ -149,6 +186,20 @@ pub struct ProfileAnswer {
     pub usage: Option<Usage>,
 }
 
+/// What a package is good for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageState {
+    /// It is valid and has bytes left: usage counts on it.
+    Active,
+    /// It becomes valid later.
+    Waiting,
+    /// It is valid, but nothing is left.
+    UsedUp,
+    /// It has ended.
+    Expired,
+}
+
 /// A package of a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +208,8 @@ pub struct PackageAnswer {
     pub code: String,
     /// Its name.
     pub name: String,
+    /// What it is good for now.
+    pub state: PackageState,
     /// Bytes used of it.
     pub used_bytes: u64,
     /// Bytes in it. `null` means unlimited.
@@ -232,7 +285,7 @@ pub struct CardAnswer {
     /// Usage over all profiles. `null` until every profile was read once.
     #[schema(required = true)]
     pub usage: Option<Usage>,
-    /// Packages, ordered by when they expire: the platform's own, otherwise the operator's bundles.
+    /// Packages: the platform's own, otherwise the operator's bundles. What counts now comes first.
     pub packages: Vec<PackageAnswer>,
     /// Bytes used beyond all packages of the platform. Absent where the card has no such package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,47 +359,11 @@ pub struct CardPage {
     pub page_size: i64,
     /// Whether there is a page after this one.
     pub has_more: bool,
+    /// The `cursor` of the page after this one. Absent on the last page. By it a list has no card twice and
+    /// none left out, whatever changes meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_cursor: Option<String>,
     /// The cards.
     pub list: Vec<CardAnswer>,
-}
-
-/// `data` of a 401.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UnauthorizedDetail {
-    /// The server's time in Unix seconds.
-    pub server_time: i64,
-    /// On a wrong sign: the string that the server signed, with `***` in place of the secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub string_to_sign: Option<String>,
-}
-
-/// `data` of a 429.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RetryDetail {
-    /// Whole seconds until it is worth trying again.
-    pub retry_after_seconds: u64,
-    /// For a card's cooldown: when it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub next_refresh_at: Option<i64>,
-    /// Where an operator account has too much to do: about how many seconds the wait would be, where that is
-    /// known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub estimated_seconds: Option<u64>,
-    /// Where the card's operator is why: how it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub operator: Option<OperatorAnswer>,
-}
-
-/// `data` of a 500.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InternalDetail {
-    /// Identifies the call in the server's logs.
-    pub request_id: String,
 }

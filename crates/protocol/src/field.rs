@@ -2,11 +2,12 @@
 //! and the rule.
 
 use crate::body::{Body, BodyError, Value, trim_whole_float};
+use crate::code_table::Cause;
+use crate::cursor;
+pub use crate::cursor::NUMBER_MAX;
 use crate::language::Language;
+use simgauge_domain::card_kind::CardKind;
 use std::ops::RangeInclusive;
-
-/// The longest card number (ICCID or EID), in characters.
-pub const NUMBER_MAX: usize = 64;
 
 /// What a field must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +23,12 @@ pub enum Must {
     Integer(RangeInclusive<i64>),
     /// An integer in a range, also as a string of digits.
     IntegerOrDigits(RangeInclusive<i64>),
-    /// Unix seconds with 10 digits.
+    /// Unix seconds with 10 digits, as an integer or as a string.
     UnixSeconds,
     /// One of these strings.
     OneOf(&'static [&'static str]),
+    /// The `nextCursor` of a page of such a list.
+    Cursor(CardKind),
     /// A comma-separated list of card numbers.
     List {
         /// The greatest number of entries.
@@ -40,6 +43,8 @@ pub enum FieldError {
     Missing(&'static str),
     /// A field is not what it must be.
     Wrong(&'static str, Must),
+    /// A list has more entries than this.
+    TooMany(&'static str, usize),
     /// The body itself cannot be read.
     Body(String, &'static str),
 }
@@ -49,7 +54,7 @@ impl FieldError {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::Missing(name) | Self::Wrong(name, _) => Some(name),
+            Self::Missing(name) | Self::Wrong(name, _) | Self::TooMany(name, _) => Some(name),
             Self::Body(..) => None,
         }
     }
@@ -65,7 +70,25 @@ impl FieldError {
                 let (zh, en) = must.describe();
                 language.pick(format!("参数 {name} {zh}"), format!("the field `{name}` must be {en}"))
             }
+            Self::TooMany(name, max) => language.pick(
+                format!("参数 {name} 最多 {max} 个卡号"),
+                format!("the field `{name}` must have at most {max} card numbers"),
+            ),
             Self::Body(en, zh) => language.pick(format!("{zh} ({en})"), en.clone()),
+        }
+    }
+}
+
+impl FieldError {
+    /// The cause, as a table of codes distinguishes it.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Missing("iccid") => Cause::IccidMissing,
+            Self::Wrong("iccid", _) => Cause::IccidWrong,
+            Self::Missing("iccids") | Self::Wrong("iccids", _) => Cause::IccidsWrong,
+            Self::TooMany("iccids", _) => Cause::IccidsTooMany,
+            _ => Cause::BadRequest,
         }
     }
 }
@@ -97,11 +120,14 @@ impl Must {
                 format!("an integer from {} to {}", range.start(), range.end()),
             ),
             Self::UnixSeconds => (
-                "必须是 10 位数字的 Unix 时间戳(秒,整数)".into(),
-                "an integer: Unix time in seconds, 10 digits".into(),
+                "必须是 10 位数字的 Unix 时间戳(秒,整数或数字字符串)".into(),
+                "Unix time in seconds, 10 digits, as an integer or a string".into(),
             ),
             Self::OneOf(values) => {
                 (format!("必须是以下之一: {}", values.join(", ")), format!("one of: {}", values.join(", ")))
+            }
+            Self::Cursor(_) => {
+                ("必须是该列表上一页返回的 nextCursor".into(), "the nextCursor of a page of this list".into())
             }
             Self::List { max } => (
                 format!("必须是以英文逗号分隔的卡号,最多 {max} 个"),
@@ -137,6 +163,8 @@ pub fn alphanumeric<'b>(body: &'b Body<'_>, name: &'static str, max: usize) -> R
     let wrong = || FieldError::Wrong(name, Must::Alphanumeric { max });
     match optional(body, name) {
         None => Err(FieldError::Missing(name)),
+        // An empty parameter is not signed either.
+        Some(Value::Text(text)) if text.is_empty() => Err(FieldError::Missing(name)),
         Some(Value::Text(text)) if is_alphanumeric(text, max) => Ok(text),
         Some(_) => Err(wrong()),
     }
@@ -149,14 +177,6 @@ fn is_alphanumeric(text: &str, max: usize) -> bool {
 /// The value of a whole number. Clients whose language has only floats write it as `7.0`.
 fn whole(token: &str) -> Option<i64> {
     trim_whole_float(token).parse().ok()
-}
-
-/// A required integer in a range.
-///
-/// # Errors
-/// Missing, or not such an integer.
-pub fn integer(body: &Body<'_>, name: &'static str, range: RangeInclusive<i64>) -> Result<i64, FieldError> {
-    optional_integer(body, name, range)?.ok_or(FieldError::Missing(name))
 }
 
 /// An integer in a range. `None` where it is absent.
@@ -178,12 +198,32 @@ pub fn optional_integer(
     }
 }
 
+/// A required integer in a range, also as a string of exactly its digits.
+///
+/// # Errors
+/// Missing, or not such a number.
+pub fn integer_or_digits(
+    body: &Body<'_>,
+    name: &'static str,
+    range: RangeInclusive<i64>,
+) -> Result<i64, FieldError> {
+    let wrong = |range| FieldError::Wrong(name, Must::IntegerOrDigits(range));
+    match optional(body, name) {
+        None => Err(FieldError::Missing(name)),
+        Some(Value::Text(text)) if text.starts_with('0') && text.len() > 1 => Err(wrong(range)),
+        Some(_) => match lenient_integer(body, name, range.clone(), i64::MIN)? {
+            i64::MIN => Err(wrong(range)),
+            number => Ok(number),
+        },
+    }
+}
+
 /// A required Unix time in seconds with 10 digits.
 ///
 /// # Errors
-/// Missing, or not such an integer.
+/// Missing, or not such a number.
 pub fn unix_seconds(body: &Body<'_>, name: &'static str) -> Result<i64, FieldError> {
-    integer(body, name, 1_000_000_000..=9_999_999_999).map_err(|error| match error {
+    integer_or_digits(body, name, 1_000_000_000..=9_999_999_999).map_err(|error| match error {
         FieldError::Wrong(name, _) => FieldError::Wrong(name, Must::UnixSeconds),
         other => other,
     })
@@ -231,6 +271,24 @@ pub fn optional_one_of(
     }
 }
 
+/// The number of the card after which a list goes on. `None` where the cursor is absent or empty.
+///
+/// # Errors
+/// Present, but not a cursor of such a list.
+pub fn optional_cursor(
+    body: &Body<'_>,
+    name: &'static str,
+    kind: CardKind,
+) -> Result<Option<String>, FieldError> {
+    let wrong = FieldError::Wrong(name, Must::Cursor(kind));
+    match optional(body, name) {
+        None => Ok(None),
+        Some(Value::Text(text)) if text.is_empty() => Ok(None),
+        Some(Value::Text(text)) => cursor::number_of(kind, text).map(Some).ok_or(wrong),
+        Some(_) => Err(wrong),
+    }
+}
+
 /// A comma-separated list of card numbers. Empty where it is absent or empty.
 ///
 /// # Errors
@@ -244,7 +302,10 @@ pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<
     };
     let entries: Vec<String> =
         text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
+    if entries.len() > max {
+        return Err(FieldError::TooMany(name, max));
+    }
+    if entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
         return Err(wrong());
     }
     Ok(entries)

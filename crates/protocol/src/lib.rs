@@ -7,17 +7,21 @@
 pub mod answer;
 pub mod body;
 pub mod code;
+pub mod code_table;
+pub mod cursor;
 pub mod field;
 pub mod language;
 pub mod openapi;
 pub mod operation;
 pub mod reason;
+pub mod refusal;
 pub mod request;
 pub mod sign;
 
 pub use answer::Envelope;
 pub use body::{Body, BodyError, Value};
 pub use code::Code;
+pub use code_table::{Cause, CodeStyle, CodeTable};
 pub use field::FieldError;
 pub use language::Language;
 pub use operation::OperationName;

@@ -109,15 +109,15 @@ impl OperationName {
             Field::required(
                 "timestamp",
                 Must::UnixSeconds,
-                "当前时间戳(秒),10 位数字;与服务器时间相差不得超过 300 秒(可配置)",
-                "now in Unix seconds, 10 digits; at most 300 s off the server's time, \
-                 unless configured otherwise",
+                "当前时间戳(秒),10 位数字,也可以是数字字符串;与服务器时间相差不得超过 300 秒(可配置)",
+                "now in Unix seconds, 10 digits, also as a string; at most 300 s off the server's \
+                 time, unless configured otherwise",
             ),
             Field::required(
                 "nonce",
-                Must::Integer(NONCE),
-                "5 位随机正整数",
-                "a random integer of five digits",
+                Must::IntegerOrDigits(NONCE),
+                "5 位随机正整数,也可以是数字字符串",
+                "a random integer of five digits, also as a string",
             ),
             Field::required(
                 "sign",
@@ -162,6 +162,13 @@ impl OperationName {
                     Must::List { max: LIST_MAX },
                     "只列出这些卡号,以英文逗号分隔,最多 500 个",
                     "only these cards, separated by commas, 500 at most",
+                ),
+                Field::optional(
+                    "cursor",
+                    Must::Cursor(kind),
+                    "上一页返回的 nextCursor;传入后 pageNum 不起作用,翻页期间卡片变动也不会重复或遗漏",
+                    "nextCursor of the page before; then pageNum does not count, and no card comes twice or \
+                     is left out, whatever changes meanwhile",
                 ),
             ],
             Self::UsageHistory(kind) => vec![

@@ -49,7 +49,7 @@ impl<'b> Caller<'b> {
         Ok(Self {
             appkey: field::text(body, "appkey")?,
             timestamp: field::unix_seconds(body, "timestamp")?,
-            nonce: field::integer(body, "nonce", NONCE)?,
+            nonce: field::integer_or_digits(body, "nonce", NONCE)?,
             sign: field::text(body, "sign")?,
             sign_type: SignType::of(body)?,
         })
@@ -116,6 +116,8 @@ pub struct ListCards {
     pub status: Option<&'static str>,
     /// Only these cards; empty means all.
     pub numbers: Vec<String>,
+    /// Only cards after the one with this number. Then the page number does not count.
+    pub after: Option<String>,
 }
 
 impl ListCards {
@@ -129,6 +131,7 @@ impl ListCards {
             page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,
             status: field::optional_one_of(body, "cardStatus", CARD_STATUSES)?,
             numbers: field::optional_list(body, kind.list_field(), LIST_MAX)?,
+            after: field::optional_cursor(body, "cursor", kind)?,
         })
     }
 }

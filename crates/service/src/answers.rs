@@ -6,13 +6,14 @@ use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::metering::card::{ProfileUsage, counting};
 use simgauge_domain::metering::delta::moment;
 use simgauge_domain::metering::mirror::Mirrored;
+use simgauge_domain::metering::package_state::{PackageState as StoredState, show_what_counts_first};
 use simgauge_domain::refresh::RefreshState as Stored;
 use simgauge_domain::time::UnixMs;
 use simgauge_domain::waiting::OperatorCondition;
 use simgauge_protocol::Language;
 use simgauge_protocol::answer::{
-    CardAnswer, OperatorAnswer, PackageAnswer, ProfileAnswer, ReadingAnswer, RefreshReport, RefreshState,
-    Usage, UsagePeriod,
+    CardAnswer, OperatorAnswer, PackageAnswer, PackageState, ProfileAnswer, ReadingAnswer, RefreshReport,
+    RefreshState, Usage, UsagePeriod,
 };
 use simgauge_store::{CardView, PackageView, ProfileView, ReadingView, RefreshView};
 
@@ -67,7 +68,7 @@ pub fn card_answer(services: &Services, card: CardView, language: Language) -> C
     let now = services.clock.now();
     let cooldown = services.rules.of(card.kind).cooldown;
     let next_refresh_at = card.accepted_at.and_then(|at| cooling_until(at, now, cooldown)).map(seconds_up);
-    let packages = packages(&card);
+    let packages = packages(&card, now);
     let lanes = card.profiles.iter().map(|profile| profile.operator_account.as_str());
     let operator = operator_answer(services, lanes);
     let (iccid, eid) = numbered(Some(card.kind), card.number);
@@ -86,21 +87,27 @@ pub fn card_answer(services: &Services, card: CardView, language: Language) -> C
     }
 }
 
-/// The platform's own packages; where there is none, the operator's bundles are the packages.
-fn packages(card: &CardView) -> Vec<PackageAnswer> {
+/// The platform's own packages; where there is none, the operator's bundles are the packages. What counts now
+/// comes first.
+fn packages(card: &CardView, now: UnixMs) -> Vec<PackageAnswer> {
     if !card.packages.is_empty() {
-        return card.packages.iter().map(own_package).collect();
+        let mut own: Vec<&PackageView> = card.packages.iter().collect();
+        show_what_counts_first(&mut own, |own| own.package.state(now));
+        return own.into_iter().map(|own| own_package(own, now)).collect();
     }
     let mut mirrored: Vec<&Mirrored> = card.profiles.iter().flat_map(|profile| &profile.bundles).collect();
-    mirrored.sort_by_key(|state| (state.bundle.end.is_none(), state.bundle.end, state.bundle.start));
-    mirrored.into_iter().map(mirrored_package).collect()
+    mirrored
+        .sort_by_key(|mirrored| (mirrored.valid_to().is_none(), mirrored.valid_to(), mirrored.bundle.start));
+    show_what_counts_first(&mut mirrored, |mirrored| mirrored.state(now));
+    mirrored.into_iter().map(|mirrored| mirrored_package(mirrored, now)).collect()
 }
 
-fn own_package(own: &PackageView) -> PackageAnswer {
+fn own_package(own: &PackageView, now: UnixMs) -> PackageAnswer {
     let package = &own.package;
     PackageAnswer {
         code: package.code.clone(),
         name: own.name.clone(),
+        state: package_state(package.state(now)),
         used_bytes: package.booked,
         total_bytes: package.total,
         remaining_bytes: package.remaining(),
@@ -109,15 +116,25 @@ fn own_package(own: &PackageView) -> PackageAnswer {
     }
 }
 
-fn mirrored_package(state: &Mirrored) -> PackageAnswer {
+fn mirrored_package(mirrored: &Mirrored, now: UnixMs) -> PackageAnswer {
     PackageAnswer {
-        code: state.bundle.code.clone(),
-        name: state.bundle.name.clone(),
-        used_bytes: state.bundle.used,
-        total_bytes: state.bundle.total,
-        remaining_bytes: state.remaining(),
-        valid_from: state.bundle.start.map(UnixMs::seconds),
-        valid_to: state.bundle.end.or(state.ended_at).map(UnixMs::seconds),
+        code: mirrored.bundle.code.clone(),
+        name: mirrored.bundle.name.clone(),
+        state: package_state(mirrored.state(now)),
+        used_bytes: mirrored.bundle.used,
+        total_bytes: mirrored.bundle.total,
+        remaining_bytes: mirrored.remaining(),
+        valid_from: mirrored.bundle.start.map(UnixMs::seconds),
+        valid_to: mirrored.valid_to().map(UnixMs::seconds),
+    }
+}
+
+fn package_state(state: StoredState) -> PackageState {
+    match state {
+        StoredState::Active => PackageState::Active,
+        StoredState::Waiting => PackageState::Waiting,
+        StoredState::UsedUp => PackageState::UsedUp,
+        StoredState::Expired => PackageState::Expired,
     }
 }
 

@@ -6,6 +6,7 @@
 -- oldest enabled one.
 -- thresholds: percentages of a total, comma-separated. stale_hours: usage older than so many hours.
 -- per_second, burst: how many calls; NULL: what the configuration says, 0: no limit.
+-- notify_style: plain, or platform: also the reference platform's notifications of what is left.
 CREATE TABLE account (
     name        TEXT PRIMARY KEY,
     language    TEXT NOT NULL,
@@ -15,7 +16,8 @@ CREATE TABLE account (
     thresholds  TEXT NOT NULL DEFAULT '',
     stale_hours BIGINT,
     per_second  BIGINT,
-    burst       BIGINT
+    burst       BIGINT,
+    notify_style TEXT NOT NULL DEFAULT 'plain'
 ) WITHOUT ROWID;
 
 -- secret: sealed with the platform's key; never readable from the database alone.

@@ -7,8 +7,10 @@ use super::refused::RefusedRow;
 use super::tally::{ImportOptions, ImportSummary, Tally};
 use crate::administration::Administration;
 use crate::error::AdminError;
-use crate::package_fields::{code, filled_total, name, time};
+use crate::package_fields::{code, filled_total, first_instant_of, last_day, name, valid_from, valid_to};
+use simgauge_domain::metering::booking::Package;
 use simgauge_domain::period::TimeZone;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::{NewPackage, PackageError};
 use std::io::{BufReader, Read};
 
@@ -37,14 +39,19 @@ impl Administration {
         loop {
             let taken = async {
                 let Some(line) = lines.next().map_err(ImportError::Unreadable)? else { return Ok(false) };
-                let refusal = match read_row(&header, &mut splitter, &line, zone) {
-                    Ok(Some(new)) => self.store_row(&new).await?,
+                let stored = match read_row(&header, &mut splitter, &line, zone) {
+                    Ok(Some(new)) => self.store_row(&new).await?.map(|()| new),
                     Ok(None) => return Ok(true),
-                    Err(reason) => Some(reason),
+                    Err(reason) => Err(reason),
                 };
-                match refusal {
-                    None => tally.add(1, Vec::new())?,
-                    Some(reason) => tally.add(0, vec![RefusedRow::of_line(&line, reason)])?,
+                match stored {
+                    Ok(new) => {
+                        tally.add(1, Vec::new())?;
+                        for overlap in self.overlaps_of(&new, zone).await? {
+                            tally.doubt(line.number, overlap);
+                        }
+                    }
+                    Err(reason) => tally.add(0, vec![RefusedRow::of_line(&line, reason)])?,
                 }
                 Ok::<bool, ImportError>(true)
             };
@@ -60,12 +67,33 @@ impl Administration {
     }
 
     /// Stores a row's package, or answers why it is refused.
-    async fn store_row(&self, new: &NewPackage) -> Result<Option<String>, ImportError> {
+    async fn store_row(&self, new: &NewPackage) -> Result<Result<(), String>, ImportError> {
         match self.store.add_package(new, self.now()).await {
-            Ok(()) => Ok(None),
+            Ok(()) => Ok(Ok(())),
             Err(PackageError::Store(error)) => Err(error.into()),
-            Err(reason) => Ok(Some(reason.to_string())),
+            Err(reason) => Ok(Err(reason.to_string())),
         }
+    }
+
+    /// Packages of the card with which the new one shares a day: one ends with the day on which the other
+    /// begins. Whoever wrote the first of the next month as the end of a month made such.
+    async fn overlaps_of(&self, new: &NewPackage, zone: &TimeZone) -> Result<Vec<String>, ImportError> {
+        let Some(card) = self.store.card_of_any(&new.card).await? else { return Ok(Vec::new()) };
+        let shared = |to: Option<UnixMs>, from: Option<UnixMs>| {
+            last_day(to?, zone).filter(|day| from.and_then(|from| first_instant_of(from, zone)) == Some(*day))
+        };
+        let overlap = |other: &Package| {
+            let ends = shared(new.valid_to, other.valid_from).map(|day| (&new.code, &other.code, day));
+            let begins = shared(other.valid_to, new.valid_from).map(|day| (&other.code, &new.code, day));
+            let (first, second, day) = ends.or(begins)?;
+            Some(format!(
+                "the packages {first} and {second} of {} overlap on {day}: {first} is valid to the end of \
+                 that day, {second} from its beginning",
+                card.number
+            ))
+        };
+        let others = card.packages.iter().map(|own| &own.package).filter(|other| other.code != new.code);
+        Ok(others.filter_map(overlap).collect())
     }
 }
 
@@ -84,10 +112,9 @@ fn read_row(
     header.fits(&cells)?;
     let cell = |name| header.cell(&cells, name);
     let named = |name: &'static str| move |reason: String| format!("{name} {reason}");
-    let time = |name: &'static str| {
-        let text = Some(cell(name)).filter(|text| !text.is_empty());
-        text.map(|text| time(&text, zone)).transpose().map_err(named(name))
-    };
+    let filled = |name: &'static str| Some(cell(name)).filter(|text| !text.is_empty());
+    let from = filled("valid_from").map(|text| valid_from(&text, zone)).transpose();
+    let to = filled("valid_to").map(|text| valid_to(&text, zone)).transpose();
     let card = cell("card").to_ascii_uppercase();
     if card.is_empty() {
         return Err("card is empty".to_owned());
@@ -97,7 +124,7 @@ fn read_row(
         code: code(&cell("code")).map_err(named("code"))?,
         name: name(&cell("name")).map_err(named("name"))?,
         total: filled_total(&cell("total_bytes")).map_err(named("total_bytes"))?.0,
-        valid_from: time("valid_from")?,
-        valid_to: time("valid_to")?,
+        valid_from: from.map_err(named("valid_from"))?,
+        valid_to: to.map_err(named("valid_to"))?,
     }))
 }

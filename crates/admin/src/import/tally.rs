@@ -39,9 +39,14 @@ pub struct ImportSummary {
     pub errors_file: Option<PathBuf>,
     /// How long it took.
     pub seconds: f64,
+    /// Rows that were taken, but that a person should look at.
+    pub doubtful: u64,
     /// Line and reason of the first refused rows.
     #[serde(skip)]
     pub first_bad: Vec<(u64, String)>,
+    /// Line and reason of the first doubtful rows.
+    #[serde(skip)]
+    pub first_doubtful: Vec<(u64, String)>,
 }
 
 /// The counts of an import that runs.
@@ -75,6 +80,14 @@ impl<'a> Tally<'a> {
         let room = self.shown_rows.saturating_sub(self.summary.first_bad.len());
         self.summary.first_bad.extend(refused.into_iter().take(room).map(|row| (row.line, row.reason)));
         Ok(())
+    }
+
+    /// Counts a row that was taken, but that a person should look at.
+    pub(super) fn doubt(&mut self, line: u64, reason: String) {
+        self.summary.doubtful += 1;
+        if self.summary.first_doubtful.len() < self.shown_rows {
+            self.summary.first_doubtful.push((line, reason));
+        }
     }
 
     /// Tells how far it is: so many bytes of the file.

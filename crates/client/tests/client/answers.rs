@@ -77,6 +77,7 @@ async fn every_operation_has_its_path_and_fields() {
         page_size: 50,
         status: Some("ACTIVATED_NAME".into()),
         numbers: vec!["1".into(), "2".into()],
+        cursor: None,
     };
     let options = RefreshOptions::default();
     client.refresh_sim("8988", options).await.unwrap_err();

@@ -2,9 +2,12 @@
 
 use crate::chart::{Chart, Column};
 use crate::view::{ViewContext, When, percent, used_tone};
+use jiff::civil::Date;
 use simgauge_admin::human;
+use simgauge_admin::package_fields::{first_instant_of, last_day};
+use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
-use simgauge_protocol::answer::{PackageAnswer, Usage};
+use simgauge_protocol::answer::{PackageAnswer, PackageState, Usage};
 use simgauge_store::{ProfileView, ReadingView};
 use std::collections::BTreeMap;
 
@@ -23,6 +26,8 @@ pub(super) struct Gauge {
     pub(super) from: Option<When>,
     pub(super) to: Option<When>,
     pub(super) is_over: bool,
+    /// What the package is good for now; none: it is no package.
+    pub(super) state: Option<String>,
 }
 
 /// One gauge for each package. If there is none, one for what the operator allows.
@@ -32,6 +37,7 @@ pub(super) fn gauges(
     context: ViewContext<'_>,
 ) -> Vec<Gauge> {
     let gauge = |name: &str, used: u64, total: Option<u64>, from: Option<i64>, to: Option<i64>| {
+        let is_over = to.is_some_and(|at| at <= context.now.seconds());
         let share = total.map(|total| percent(used, total));
         Gauge {
             name: name.to_owned(),
@@ -40,9 +46,10 @@ pub(super) fn gauges(
             left: total.map(|total| human::bytes(total.saturating_sub(used))),
             percent: share,
             tone: share.map_or("quiet", used_tone),
-            from: from.map(|at| context.when(UnixMs::from_seconds(at))),
-            to: to.map(|at| context.when(UnixMs::from_seconds(at))),
-            is_over: to.is_some_and(|at| at <= context.now.seconds()),
+            from: from.map(|at| day_or_time(at, first_instant_of, context)),
+            to: to.map(|at| day_or_time(at, last_day, context)),
+            is_over,
+            state: None,
         }
     };
     if packages.is_empty() {
@@ -55,9 +62,31 @@ pub(super) fn gauges(
         .iter()
         .map(|package| {
             let name = if package.name.is_empty() { &package.code } else { &package.name };
-            gauge(name, package.used_bytes, package.total_bytes, package.valid_from, package.valid_to)
+            let (from, to) = (package.valid_from, package.valid_to);
+            let state = Some(context.t.named("package_state", state_name(package.state)));
+            let gauge = gauge(name, package.used_bytes, package.total_bytes, from, to);
+            Gauge { is_over: package.state == PackageState::Expired, state, ..gauge }
         })
         .collect()
+}
+
+/// A whole day as the day, as it was written; any other time as it is.
+fn day_or_time(at: i64, day: impl Fn(UnixMs, &TimeZone) -> Option<Date>, context: ViewContext<'_>) -> When {
+    let at = UnixMs::from_seconds(at);
+    let when = context.when(at);
+    match day(at, context.zone) {
+        Some(day) => When { at: day.to_string(), ..when },
+        None => when,
+    }
+}
+
+const fn state_name(state: PackageState) -> &'static str {
+    match state {
+        PackageState::Active => "active",
+        PackageState::Waiting => "waiting",
+        PackageState::UsedUp => "used_up",
+        PackageState::Expired => "expired",
+    }
 }
 
 /// The first day of the chart.

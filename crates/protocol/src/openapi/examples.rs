@@ -2,13 +2,14 @@
 //! one, only the time and the sign have to be new.
 
 use crate::answer::{
-    CardAnswer, CardPage, DayAnswer, Envelope, HistoryAnswer, OperatorAnswer, ProfileAnswer, ReadingAnswer,
-    RefreshAnswer, RefreshReport, RefreshState, RetryDetail, Usage, UsagePeriod,
+    CardAnswer, CardPage, DayAnswer, Envelope, HistoryAnswer, OperatorAnswer, PollAnswer, ProfileAnswer,
+    ReadingAnswer, RefreshAnswer, RefreshReport, RefreshState, Usage, UsagePeriod,
 };
 use crate::body::Body;
 use crate::code::Code;
 use crate::language::Language;
 use crate::operation::OperationName;
+use crate::refusal::RetryDetail;
 use crate::sign::{self, Scope};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -103,6 +104,7 @@ pub(super) fn answers(operation: OperationName) -> Value {
                 next_refresh_at: NOW + 301,
                 estimated_seconds: Some(1),
                 operator: Some(operator_ok()),
+                poll: Some(PollAnswer { every_seconds: 2, for_seconds: Some(1_230) }),
                 usage: None,
                 refresh: None,
                 warning: None,
@@ -123,13 +125,30 @@ pub(super) fn answers(operation: OperationName) -> Value {
         }
         OperationName::GetCard(kind) => success(plain, value(&card(kind))),
         OperationName::ListCards(kind) => {
-            let page = CardPage { page_num: 1, page_size: 100, has_more: false, list: vec![card(kind)] };
+            let page = CardPage {
+                page_num: 1,
+                page_size: 100,
+                has_more: false,
+                next_cursor: None,
+                list: vec![card(kind)],
+            };
             success(plain, value(&page))
         }
         OperationName::UsageHistory(_) => success(plain, value(&history())),
         OperationName::GetRefresh => {
-            let operator = Some(operator_ok());
-            success(plain, value(&RefreshReport { operator, ..report(CardKind::Sim) }))
+            let answer = RefreshAnswer {
+                refresh_id: REFRESH.to_owned(),
+                state: RefreshState::Succeeded,
+                accepted_at: NOW,
+                next_refresh_at: NOW + 301,
+                estimated_seconds: None,
+                operator: Some(operator_ok()),
+                poll: None,
+                usage: Some(usage()),
+                refresh: Some(report(CardKind::Sim)),
+                warning: None,
+            };
+            success(plain, value(&answer))
         }
     }
 }

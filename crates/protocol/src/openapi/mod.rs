@@ -5,6 +5,7 @@ mod examples;
 mod schemas;
 
 use crate::Code;
+use crate::code_table::CodeTable;
 use crate::language::Language;
 use crate::operation::OperationName;
 use serde_json::{Map, Value, json};
@@ -13,9 +14,15 @@ use simgauge_domain::card_kind::CardKind;
 /// The description of the API as a whole.
 const ABOUT: &str = include_str!("about.md");
 
-/// The OpenAPI document, as JSON.
+/// The OpenAPI document with this program's own codes, as JSON.
 #[must_use]
 pub fn document() -> Value {
+    document_with(&CodeTable::default())
+}
+
+/// The OpenAPI document of a server that answers with these codes, as JSON.
+#[must_use]
+pub fn document_with(code_table: &CodeTable) -> Value {
     let paths: Map<String, Value> = OperationName::ALL
         .into_iter()
         .map(|operation| (operation.path().to_owned(), json!({ "post": described(operation) })))
@@ -25,7 +32,7 @@ pub fn document() -> Value {
         "info": {
             "title": "simgauge",
             "summary": "刷新套餐用量 · the refresh button of a SIM platform",
-            "description": format!("{ABOUT}\n{}", codes()),
+            "description": format!("{ABOUT}\n{}", codes(code_table)),
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
@@ -37,7 +44,7 @@ pub fn document() -> Value {
             { "name": "refresh", "description": "刷新记录 · refreshes" },
         ],
         "paths": paths,
-        "components": { "schemas": schemas::components(), "headers": headers() },
+        "components": { "schemas": schemas::components(code_table), "headers": headers() },
     })
 }
 
@@ -167,7 +174,9 @@ fn words(operation: OperationName) -> (&'static str, &'static str) {
         }
         OperationName::GetRefresh => (
             "查询刷新结果 · the state of a refresh",
-            "查询一次刷新的状态;失败时给出原因。\n\nThe state of one refresh; after a failure its reason.",
+            "返回内容与等待结束的 refreshUsage 相同:成功时含用量,失败时含原因,未结束时给出轮询方式。\n\n\
+             The same as a refreshUsage that was held until the end: after a success with the usage, after a \
+             failure with the reason, before the end with how to ask again.",
         ),
     }
 }
@@ -182,11 +191,11 @@ const HISTORY: &str = "按时间倒序返回读取记录,首页另含每日用�
                        A sign can be used once.";
 
 /// The codes as a table.
-fn codes() -> String {
+fn codes(code_table: &CodeTable) -> String {
     let mut table = "| code | 含义 | meaning |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
         let (zh, en) = (code.default_message(Language::Zh), code.default_message(Language::En));
-        table += &format!("| `{}` | {zh} | {en} |\n", code.as_str());
+        table += &format!("| `{}` | {zh} | {en} |\n", code_table.codes_of(code).join("`, `"));
     }
     table
 }

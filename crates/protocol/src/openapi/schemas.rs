@@ -1,31 +1,31 @@
 //! The schemas: requests from the rules of their fields, answers from their types, refusals from the codes.
 
-use crate::answer::{
-    CardAnswer, CardPage, HistoryAnswer, InternalDetail, RefreshAnswer, RefreshReport, RetryDetail,
-    UnauthorizedDetail,
-};
+use crate::answer::{CardAnswer, CardPage, HistoryAnswer, RefreshAnswer};
 use crate::code::Code;
+use crate::code_table::CodeTable;
+use crate::cursor;
 use crate::field::Must;
 use crate::language::Language;
 use crate::operation::{Field, OperationName};
+use crate::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Every schema that other parts of the document refer to.
-pub(super) fn components() -> Map<String, Value> {
+pub(super) fn components(code_table: &CodeTable) -> Map<String, Value> {
     let mut types = Vec::new();
     with::<RefreshAnswer>(&mut types);
     with::<CardAnswer>(&mut types);
     with::<CardPage>(&mut types);
     with::<HistoryAnswer>(&mut types);
-    with::<RefreshReport>(&mut types);
+    with::<ReasonDetail>(&mut types);
     with::<UnauthorizedDetail>(&mut types);
     with::<RetryDetail>(&mut types);
     with::<InternalDetail>(&mut types);
     let types = types.into_iter().map(|(name, schema)| (name, json!(schema)));
     let refusals = Code::ALL.into_iter().filter(|code| *code != Code::Ok);
-    types.chain(refusals.map(|code| (refusal_name(code), refusal(code)))).collect()
+    types.chain(refusals.map(|code| (refusal_name(code), refusal(code, code_table)))).collect()
 }
 
 fn with<T: ToSchema + PartialSchema>(types: &mut Vec<(String, RefOr<Schema>)>) {
@@ -86,12 +86,19 @@ fn what_it_must_be(must: &Must) -> Value {
             "maximum": range.end(),
             "pattern": "^[0-9]+$",
         }),
-        Must::UnixSeconds => {
-            json!({ "type": "integer", "minimum": 1_000_000_000_i64, "maximum": 9_999_999_999_i64 })
-        }
+        Must::UnixSeconds => json!({
+            "type": ["integer", "string"],
+            "minimum": 1_000_000_000_i64,
+            "maximum": 9_999_999_999_i64,
+            "pattern": "^[1-9][0-9]{9}$",
+        }),
         Must::OneOf(values) => {
             let values: Vec<&str> = values.iter().copied().chain([""]).collect();
             json!({ "type": "string", "enum": values })
+        }
+        // An empty one is none.
+        Must::Cursor(kind) => {
+            json!({ "type": "string", "pattern": format!("^$|{}", cursor::pattern(*kind)) })
         }
         Must::List { .. } => json!({ "type": "string", "pattern": "^[0-9A-Za-z, ]*$" }),
     }
@@ -104,7 +111,7 @@ pub(super) fn answer(operation: OperationName) -> Value {
         "type": "object",
         "required": ["code", "message"],
         "properties": {
-            "code": code(Code::Ok),
+            "code": code(&[Code::Ok.as_str()]),
             "message": message(),
             "data": reference(&data_of(operation)),
         },
@@ -119,7 +126,7 @@ fn data_of(operation: OperationName) -> String {
         OperationName::GetCard(_) => CardAnswer::name(),
         OperationName::ListCards(_) => CardPage::name(),
         OperationName::UsageHistory(_) => HistoryAnswer::name(),
-        OperationName::GetRefresh => RefreshReport::name(),
+        OperationName::GetRefresh => RefreshAnswer::name(),
     }
     .into_owned()
 }
@@ -146,14 +153,16 @@ fn refusal_name(code: Code) -> String {
     format!("Refusal{}", code.as_str())
 }
 
-fn refusal(refused: Code) -> Value {
+fn refusal(refused: Code, code_table: &CodeTable) -> Value {
     let mut schema = json!({
         "type": "object",
         "description": message_of(refused),
         "required": ["code", "message"],
-        "properties": { "code": code(refused), "message": message() },
+        "properties": { "code": code(&code_table.codes_of(refused)), "message": message() },
     });
     let (detail, always) = match refused {
+        // Only where the call names no operation.
+        Code::BadRequest => (ReasonDetail::name(), false),
         Code::Unauthorized => (UnauthorizedDetail::name(), true),
         Code::TooMany => (RetryDetail::name(), true),
         Code::Internal => (InternalDetail::name(), true),
@@ -168,12 +177,12 @@ fn refusal(refused: Code) -> Value {
     schema
 }
 
-fn code(code: Code) -> Value {
+fn code(codes: &[&str]) -> Value {
     json!({
         "type": "string",
         "title": "状态码",
         "description": "\"200\" 表示成功,其他失败 · \"200\" is success, anything else failure",
-        "enum": [code.as_str()],
+        "enum": codes,
     })
 }
 

@@ -56,12 +56,16 @@ fn edges(must: &Must) -> (Vec<Value>, Vec<Value>) {
             (good, bad)
         }
         Must::UnixSeconds => (
-            vec![json!(1_000_000_000), json!(9_999_999_999_i64)],
-            vec![json!(999_999_999), json!("1795326534")],
+            vec![json!(1_000_000_000), json!(9_999_999_999_i64), json!("1795326534")],
+            vec![json!(999_999_999), json!("999999999"), json!("01795326534"), json!("1795326534 ")],
         ),
         Must::OneOf(values) => {
             (values.iter().map(|value| json!(value)).chain([json!("")]).collect(), vec![json!("x"), json!(1)])
         }
+        Must::Cursor(kind) => (
+            vec![json!(""), json!(crate::cursor::cursor_after(*kind, "8988308650100524999"))],
+            vec![json!("x"), json!("3178313233"), json!(1)],
+        ),
         Must::List { max } => (
             vec![json!(""), json!("1,2"), json!(vec!["1"; *max].join(","))],
             vec![json!(vec!["1"; max + 1].join(",")), json!("a b"), json!(1)],
@@ -90,8 +94,14 @@ fn the_fields_are_those_that_are_read() {
                 assert_eq!(with(value), Ok(()), "{operation:?} {} {value}", field.name);
             }
             for value in &bad {
-                let wrong = Err(FieldError::Wrong(field.name, field.must.clone()));
-                assert_eq!(with(value), wrong, "{operation:?} {} {value}", field.name);
+                let wrong = match (&field.must, value.as_str()) {
+                    (Must::List { max }, Some(list)) if list.split(',').count() > *max => {
+                        FieldError::TooMany(field.name, *max)
+                    }
+                    (Must::Alphanumeric { .. }, Some("")) => FieldError::Missing(field.name),
+                    _ => FieldError::Wrong(field.name, field.must.clone()),
+                };
+                assert_eq!(with(value), Err(wrong), "{operation:?} {} {value}", field.name);
             }
             let absent = if field.required { Err(FieldError::Missing(field.name)) } else { Ok(()) };
             assert_eq!(with(&Value::Null), absent, "{operation:?} {}", field.name);

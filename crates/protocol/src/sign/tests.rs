@@ -130,3 +130,34 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The time and the nonce may be written as numbers or as strings of digits. The sign is over the text as
+    /// it was sent, so either form has the same sign, and each is read alike.
+    #[test]
+    fn digits_are_signed_alike_as_numbers_and_as_text(
+        timestamp in 1_000_000_000_i64..=9_999_999_999,
+        nonce in 10_000_i64..=99_999,
+        iccid in "[0-9A-F]{18,22}",
+        text in proptest::array::uniform2(any::<bool>()),
+    ) {
+        let written = |number: i64, as_text: bool| match as_text {
+            true => format!("\"{number}\""),
+            false => number.to_string(),
+        };
+        let body = |as_text: [bool; 2], sign: &str| format!(
+            r#"{{"appkey":"k","timestamp":{},"nonce":{},"iccid":"{iccid}","sign":"{sign}"}}"#,
+            written(timestamp, as_text[0]),
+            written(nonce, as_text[1]),
+        );
+        let numbers = body([false, false], "");
+        let signed = sign(&Body::parse(numbers.as_bytes()).expect("body"), Scope::Request, SECRET);
+        let sent = body(text, &signed);
+        let sent = Body::parse(sent.as_bytes()).expect("body");
+        prop_assert!(verify(&sent, Scope::Request, SECRET, &signed));
+        let caller = crate::request::Caller::read(&sent).expect("read");
+        prop_assert_eq!((caller.timestamp, caller.nonce), (timestamp, nonce));
+    }
+}

@@ -19,6 +19,10 @@ pub(super) fn signed(
 ) -> Option<String> {
     let mut fields: Map<String, Value> = serde_json::from_str(body).ok()?;
     translate(&mut fields, language);
+    // Receivers that were made for the reference platform know the notification by this name.
+    if let Some(id) = fields.get("eventId").cloned() {
+        fields.insert("id".to_owned(), id);
+    }
     fields.insert("timestamp".to_owned(), timestamp.into());
     fields.insert("nonce".to_owned(), nonce.into());
     if sign_type != SignType::default() {
@@ -52,12 +56,15 @@ mod tests {
 
     #[test]
     fn signed_without_secret_and_in_the_accounts_language() {
-        let body =
-            r#"{"event":"usage.refresh_failed","usedBytes":0,"reason":"not_found","reasonText":"gone"}"#;
+        let body = concat!(
+            r#"{"event":"usage.refresh_failed","eventId":"e","usedBytes":0,"#,
+            r#""reason":"not_found","reasonText":"gone"}"#
+        );
         let text =
             signed(body, Language::Zh, SignType::Sha1, 1_556_595_508, 24_523, "a1b1c1d1").expect("signed");
         let value: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(value["reasonText"], "运营商没有这张卡");
+        assert_eq!((&value["id"], &value["eventId"]), (&"e".into(), &"e".into()));
         assert!(!text.contains("a1b1c1d1"));
         let parsed = Body::parse(text.as_bytes()).expect("body");
         let sign = value["sign"].as_str().expect("text");

@@ -85,6 +85,8 @@ fn api_routes(background: &Background, config: &Config, services: &Services) -> 
     let settings = ApiSettings {
         proxies: config.server.proxies(),
         timestamp_window: config.api.timestamp_window(),
+        codes: config.api.code_table(),
+        longest_refresh: config.longest_refresh(),
         max_in_flight: config.server.max_in_flight,
         store_connections: usize::try_from(config.store.connections).unwrap_or(usize::MAX),
         max_delayed: config.server.max_connections / 4 * 3,

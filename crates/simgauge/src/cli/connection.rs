@@ -6,7 +6,7 @@ use super::output::Output;
 use serde_json::json;
 use simgauge_admin::human;
 use simgauge_client::answer::CardAnswer;
-use simgauge_client::{Client, ClientError, Code, Language, SignType};
+use simgauge_client::{Client, ClientError, Code, Language, Refusal, SignType};
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -67,14 +67,25 @@ impl CardNumber {
     }
 }
 
-/// Prints why a call failed: on standard error, or as JSON on standard output.
+/// The exit code of a call that was told to wait.
+const TOLD_TO_WAIT: u8 = 3;
+
+/// Prints why a call failed: on standard error, or as JSON on standard output. The exit code is 3 where the
+/// server said to come back later (429), else 1.
 pub(super) fn report(error: &ClientError, now: i64, output: &Output) -> anyhow::Result<ExitCode> {
     if output.json {
         output.print(&as_json(error), String::new)?;
     } else {
         eprintln!("{}", in_words(error, now));
     }
-    Ok(ExitCode::FAILURE)
+    Ok(exit_code(error))
+}
+
+fn exit_code(error: &ClientError) -> ExitCode {
+    match error.refusal().and_then(Refusal::known_code) {
+        Some(Code::TooMany) => ExitCode::from(TOLD_TO_WAIT),
+        _ => ExitCode::FAILURE,
+    }
 }
 
 fn as_json(error: &ClientError) -> serde_json::Value {
@@ -140,7 +151,6 @@ fn in_words(error: &ClientError, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simgauge_client::Refusal;
 
     fn refused(code: &str, data: serde_json::Value) -> ClientError {
         ClientError::Refused(Box::new(Refusal {

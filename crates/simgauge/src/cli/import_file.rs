@@ -83,8 +83,14 @@ pub(super) fn summary_fields(summary: &ImportSummary, imported: &str) -> Fields 
         .line("rows", human::count(summary.rows))
         .line(imported, human::count(summary.imported))
         .line("bad", bad);
-    let rows = summary.first_bad.iter();
-    rows.fold(fields, |fields, (line, reason)| fields.line("", format!("line {line}: {reason}")))
+    let lines = |fields: Fields, rows: &[(u64, String)]| {
+        rows.iter().fold(fields, |fields, (line, reason)| fields.line("", format!("line {line}: {reason}")))
+    };
+    let fields = lines(fields, &summary.first_bad);
+    match summary.doubtful {
+        0 => fields,
+        doubtful => lines(fields.line("to look at", human::count(doubtful)), &summary.first_doubtful),
+    }
 }
 
 /// How long an import took, for people.

@@ -1,6 +1,6 @@
 //! The command line, one command per file. Each has its arguments and a `run` that does it, prints, and
-//! answers the exit code: 0 for done, 1 for refused or failed. Wrong usage (2) is found by the argument
-//! parser.
+//! answers the exit code: 0 for done, 1 for refused or failed, 3 where a call to a server was told to wait
+//! (429). Wrong usage (2) is found by the argument parser.
 
 pub mod account;
 pub mod actor;

@@ -7,10 +7,12 @@ mod tests;
 use super::connection::CardNumber;
 use super::output::{Output, Table, bytes_or_unlimited, time_or_dash};
 use anyhow::{anyhow, bail};
+use jiff::civil::Date;
 use serde_json::{Value, json};
 use simgauge_admin::package_fields::{self as fields, Total};
 use simgauge_admin::{AdminError, Administration, human};
 use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::metering::package_state::show_what_counts_first;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{CardView, NewPackage, PackageView};
@@ -21,7 +23,7 @@ use std::process::ExitCode;
 pub enum PackageCommand {
     /// Add a package to a card. What was used before stays where it is booked.
     Add(AddArgs),
-    /// List a card's packages in the order in which usage is booked on them, expired ones included.
+    /// List a card's packages, expired ones included. What counts now comes first.
     List(ListArgs),
     /// Change a package's total: more is a top-up; of less, what is booked beyond it becomes overage.
     SetTotal(SetTotalArgs),
@@ -33,6 +35,8 @@ pub enum PackageCommand {
     ///
     /// The first line names the columns, in any order: card (ICCID or EID), code, name and total_bytes
     /// (bytes, or an amount such as 10GB, or unlimited) are needed; valid_from and valid_to are optional.
+    /// A date in valid_to means the whole of that day, in the platform's time zone. Packages of a card of
+    /// which one begins on the day on which another ends are reported.
     /// Rows are stored one by one; a package that its card has already is a bad row and stays as it is, so
     /// that an import that broke off can be run again.
     Import(import::ImportArgs),
@@ -56,8 +60,8 @@ pub struct AddArgs {
     /// [default: since ever].
     #[arg(long, value_name = "TIME")]
     valid_from: Option<String>,
-    /// First instant it is not valid any more, written like --valid-from: for all of May, the first of June
-    /// [default: never].
+    /// When it ends, written like --valid-from. A date means the whole of that day: for all of May, the 31st
+    /// of May [default: never].
     #[arg(long, value_name = "TIME")]
     valid_to: Option<String>,
 }
@@ -100,38 +104,38 @@ pub async fn run(
     zone: &TimeZone,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
+    let shown_in = ShownIn { zone, now: admin.now() };
     match command {
         PackageCommand::Add(args) => {
-            let time = |name: &str, text: &Option<String>| {
-                let parsed = text.as_deref().map(|text| fields::time(text, zone)).transpose();
-                parsed.map_err(|reason| anyhow!("--{name} {reason}"))
-            };
+            let (from, to) = (args.valid_from.as_deref(), args.valid_to.as_deref());
+            let valid_from = from.map(|text| fields::valid_from(text, zone)).transpose();
+            let valid_to = to.map(|text| fields::valid_to(text, zone)).transpose();
             let new = NewPackage {
                 card: find(admin, &args.card).await?.number,
-                valid_from: time("valid-from", &args.valid_from)?,
-                valid_to: time("valid-to", &args.valid_to)?,
+                valid_from: valid_from.map_err(|reason| anyhow!("--valid-from {reason}"))?,
+                valid_to: valid_to.map_err(|reason| anyhow!("--valid-to {reason}"))?,
                 code: args.code,
                 name: args.name,
                 total: args.total.0,
             };
-            report(&admin.add_package(&new).await?, &new.code, "added", output)?;
+            report(&admin.add_package(&new).await?, &new.code, "added", &shown_in, output)?;
         }
         PackageCommand::List(args) => {
             let card = find(admin, &args.card).await?;
-            output.print(&listed(&card), || in_words(&card))?;
+            output.print(&listed(&card, &shown_in), || in_words(&card, &shown_in))?;
         }
         PackageCommand::SetTotal(SetTotalArgs { package: CodeArgs { card, code }, total }) => {
             let card = find(admin, &card).await?;
             let card = admin.set_package_total(&card.number, &code, total.0).await?;
-            report(&card, &code, "changed", output)?;
+            report(&card, &code, "changed", &shown_in, output)?;
         }
         PackageCommand::CoverOverage(CodeArgs { card, code }) => {
             let card = find(admin, &card).await?;
-            report(&admin.cover_overage(&card.number, &code).await?, &code, "changed", output)?;
+            report(&admin.cover_overage(&card.number, &code).await?, &code, "changed", &shown_in, output)?;
         }
         PackageCommand::Remove(CodeArgs { card, code }) => {
             let card = find(admin, &card).await?;
-            report(&admin.remove_package(&card.number, &code).await?, &code, "removed", output)?;
+            report(&admin.remove_package(&card.number, &code).await?, &code, "removed", &shown_in, output)?;
         }
         PackageCommand::Import(args) => return import::run(args, admin, zone, output).await,
     }
@@ -152,12 +156,24 @@ async fn find(admin: &Administration, number: &CardNumber) -> anyhow::Result<Car
     }
 }
 
+/// Where and when a package is shown.
+struct ShownIn<'a> {
+    zone: &'a TimeZone,
+    now: UnixMs,
+}
+
 /// Prints a package after a change of it.
-fn report(card: &CardView, code: &str, done: &str, output: &Output) -> anyhow::Result<()> {
+fn report(
+    card: &CardView,
+    code: &str,
+    done: &str,
+    shown_in: &ShownIn<'_>,
+    output: &Output,
+) -> anyhow::Result<()> {
     let package = card.packages.iter().find(|own| own.package.code == code);
     let json = json!({
         "card": card.number, "code": code, "done": done,
-        "package": package.map(as_json), "overageBytes": card.overage,
+        "package": package.map(|own| as_json(own, shown_in)), "overageBytes": card.overage,
     });
     output.print(&json, || {
         let mut text = format!("package {code} of {} {done}", card.number);
@@ -175,42 +191,68 @@ fn report(card: &CardView, code: &str, done: &str, output: &Output) -> anyhow::R
     })
 }
 
-fn listed(card: &CardView) -> Value {
+fn listed(card: &CardView, shown_in: &ShownIn<'_>) -> Value {
+    let packages = in_order(card, shown_in.now);
     json!({
         "card": card.number,
         "account": card.account,
-        "packages": card.packages.iter().map(as_json).collect::<Vec<_>>(),
+        "packages": packages.into_iter().map(|own| as_json(own, shown_in)).collect::<Vec<_>>(),
         "overageBytes": card.overage,
     })
 }
 
-/// A package as the open API shows it.
-fn as_json(own: &PackageView) -> Value {
+/// What counts now comes first.
+fn in_order(card: &CardView, now: UnixMs) -> Vec<&PackageView> {
+    let mut packages: Vec<&PackageView> = card.packages.iter().collect();
+    show_what_counts_first(&mut packages, |own| own.package.state(now));
+    packages
+}
+
+/// A package as the open API shows it, and its days where it begins and ends with whole ones.
+fn as_json(own: &PackageView, shown_in: &ShownIn<'_>) -> Value {
     let package = &own.package;
+    let day = |day: Option<Date>| day.map(|day| day.to_string());
     json!({
         "code": package.code,
         "name": own.name,
+        "state": package.state(shown_in.now).as_str(),
         "usedBytes": package.booked,
         "totalBytes": package.total,
         "remainingBytes": package.remaining(),
         "validFrom": package.valid_from.map(UnixMs::seconds),
         "validTo": package.valid_to.map(UnixMs::seconds),
+        "firstDay": day(package.valid_from.and_then(|at| fields::first_instant_of(at, shown_in.zone))),
+        "lastDay": day(package.valid_to.and_then(|at| fields::last_day(at, shown_in.zone))),
     })
 }
 
-fn in_words(card: &CardView) -> String {
-    let mut table = Table::new(&["CODE", "NAME", "USED", "TOTAL", "REMAINING", "VALID FROM", "VALID TO"]);
-    for own in &card.packages {
+fn in_words(card: &CardView, shown_in: &ShownIn<'_>) -> String {
+    let mut table =
+        Table::new(&["CODE", "NAME", "STATE", "USED", "TOTAL", "REMAINING", "VALID FROM", "VALID TO"]);
+    for own in in_order(card, shown_in.now) {
         let package = &own.package;
         table.row([
             package.code.clone(),
             own.name.clone(),
+            package.state(shown_in.now).as_str().replace('_', " "),
             human::bytes(package.booked),
             bytes_or_unlimited(package.total),
             bytes_or_unlimited(package.remaining()),
-            time_or_dash(package.valid_from),
-            time_or_dash(package.valid_to),
+            day_or_time(package.valid_from, fields::first_instant_of, shown_in.zone),
+            day_or_time(package.valid_to, fields::last_day, shown_in.zone),
         ]);
     }
     format!("{}overage: {}\n", table.or("no packages of the platform"), human::bytes_exact(card.overage))
+}
+
+/// The whole day, where it is one, as it was written.
+fn day_or_time(
+    at: Option<UnixMs>,
+    day: impl Fn(UnixMs, &TimeZone) -> Option<Date>,
+    zone: &TimeZone,
+) -> String {
+    match at.and_then(|at| day(at, zone)) {
+        Some(day) => day.to_string(),
+        None => time_or_dash(at),
+    }
 }

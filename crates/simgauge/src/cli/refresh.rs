@@ -4,7 +4,7 @@ use super::connection::{CardNumber, Connection, report};
 use super::output::{Fields, Output, difference};
 use serde::Serialize;
 use simgauge_admin::human;
-use simgauge_client::answer::{RefreshAnswer, RefreshReport, RefreshState};
+use simgauge_client::answer::{RefreshAnswer, RefreshState};
 use simgauge_client::{Client, ClientError, RefreshOptions};
 use simgauge_protocol::request::WAIT_MAX_SECONDS;
 use simgauge_service::clock::Clock;
@@ -18,7 +18,7 @@ pub struct RefreshArgs {
     card: CardNumber,
     /// Wait for the refresh to end and show the usage before and after. SECONDS (0 to 8) is how long the
     /// server may hold its answer; after that it is asked again and again until --timeout. Exit code 1 where
-    /// the refresh failed or has not ended by then.
+    /// the refresh failed or has not ended by then, 3 where the server says to come back later (429).
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "8",
         value_parser = clap::value_parser!(u8).range(0..=WAIT_MAX_SECONDS))]
     wait: Option<u8>,
@@ -43,7 +43,8 @@ struct Followed {
 /// Runs the command.
 ///
 /// # Errors
-/// The answer cannot be printed. A call that failed is printed and is exit code 1.
+/// The answer cannot be printed. A call that failed is printed and is exit code 1, or 3 where it was told to
+/// wait.
 pub async fn run(args: RefreshArgs, output: &Output) -> anyhow::Result<ExitCode> {
     let now = || Clock::default().now().seconds();
     let followed = match args.connection.client() {
@@ -77,7 +78,7 @@ async fn follow(client: &Client, args: &RefreshArgs) -> Result<Followed, ClientE
         CardNumber { iccid, .. } => client.refresh_sim(iccid.as_deref().unwrap_or_default(), options).await?,
     };
     if args.wait.is_some() {
-        complete(client, &args.card, &mut answer, deadline).await.inspect_err(|_| {
+        complete(client, &mut answer, deadline).await.inspect_err(|_| {
             eprintln!("the refresh {} was accepted and goes on by itself, but:", answer.refresh_id);
         })?;
     }
@@ -89,28 +90,22 @@ async fn follow(client: &Client, args: &RefreshArgs) -> Result<Followed, ClientE
 }
 
 /// Follows an accepted refresh to its end, where the held answer did not carry that yet.
-async fn complete(
-    client: &Client,
-    card: &CardNumber,
-    answer: &mut RefreshAnswer,
-    deadline: Instant,
-) -> Result<(), ClientError> {
-    let held = answer.refresh.take().filter(has_ended);
-    answer.refresh = match held {
-        Some(report) => Some(report),
-        None => poll(client, &answer.refresh_id, deadline).await?,
-    };
-    if let Some(report) = &answer.refresh {
-        answer.state = report.state;
-        if answer.usage.is_none() && report.state == RefreshState::Succeeded {
-            answer.usage = card.read(client).await?.usage;
-        }
+async fn complete(client: &Client, answer: &mut RefreshAnswer, deadline: Instant) -> Result<(), ClientError> {
+    if has_ended(answer.state) && answer.refresh.is_some() {
+        return Ok(());
+    }
+    answer.refresh = None;
+    if let Some(ended) = poll(client, &answer.refresh_id, deadline).await? {
+        answer.state = ended.state;
+        answer.poll = None;
+        answer.usage = ended.usage;
+        answer.refresh = ended.refresh;
     }
     Ok(())
 }
 
-fn has_ended(report: &RefreshReport) -> bool {
-    matches!(report.state, RefreshState::Succeeded | RefreshState::Failed)
+fn has_ended(state: RefreshState) -> bool {
+    matches!(state, RefreshState::Succeeded | RefreshState::Failed)
 }
 
 /// Asks until the refresh has ended; none where it has not by the deadline.
@@ -118,14 +113,14 @@ async fn poll(
     client: &Client,
     refresh_id: &str,
     deadline: Instant,
-) -> Result<Option<RefreshReport>, ClientError> {
+) -> Result<Option<RefreshAnswer>, ClientError> {
     let mut pause = Duration::from_millis(500);
     while Instant::now() + pause < deadline {
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(Duration::from_secs(3));
-        let report = client.refresh(refresh_id).await?;
-        if has_ended(&report) {
-            return Ok(Some(report));
+        let answer = client.refresh(refresh_id).await?;
+        if has_ended(answer.state) {
+            return Ok(Some(answer));
         }
     }
     Ok(None)
@@ -175,6 +170,7 @@ fn in_words(followed: &Followed, waited: bool, now: i64) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use simgauge_client::answer::RefreshReport;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -213,6 +209,7 @@ mod tests {
             next_refresh_at: 1_800_000_300,
             estimated_seconds: None,
             operator: None,
+            poll: None,
             usage: None,
             refresh: report,
             warning: None,

@@ -7,7 +7,7 @@ use super::connection::{CardNumber, Connection, report};
 use super::output::{Fields, Output, Table, bytes_or_unlimited, difference, or_dash, unless_empty};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use simgauge_admin::human;
-use simgauge_client::answer::{CardAnswer, RefreshReport, RefreshState, Usage, UsagePeriod};
+use simgauge_client::answer::{CardAnswer, PackageState, RefreshReport, RefreshState, Usage, UsagePeriod};
 use simgauge_service::clock::Clock;
 use std::process::ExitCode;
 
@@ -71,7 +71,8 @@ impl FromArgMatches for UsageArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// The answer cannot be printed. A call that failed is printed and is exit code 1.
+/// The answer cannot be printed. A call that failed is printed and is exit code 1, or 3 where it was told to
+/// wait.
 pub async fn run(args: ShowArgs, output: &Output) -> anyhow::Result<ExitCode> {
     let now = Clock::default().now().seconds();
     let shown = async {
@@ -87,6 +88,15 @@ pub async fn run(args: ShowArgs, output: &Output) -> anyhow::Result<ExitCode> {
     match shown.await {
         Ok(printed) => printed.map(|()| ExitCode::SUCCESS),
         Err(error) => report(&error, now, output),
+    }
+}
+
+const fn package_state(state: PackageState) -> &'static str {
+    match state {
+        PackageState::Active => "active",
+        PackageState::Waiting => "waiting",
+        PackageState::UsedUp => "used up",
+        PackageState::Expired => "expired",
     }
 }
 
@@ -106,11 +116,12 @@ fn in_words(card: &CardAnswer, now: i64) -> String {
     let next = card.next_refresh_at.map_or_else(|| "now".to_owned(), |at| human::time_and_distance(at, now));
     let mut text = fields.line("next refresh", next).text();
 
-    let mut packages = Table::new(&["PACKAGE", "NAME", "USED", "TOTAL", "REMAINING", "VALID UNTIL"]);
+    let mut packages = Table::new(&["PACKAGE", "NAME", "STATE", "USED", "TOTAL", "REMAINING", "VALID UNTIL"]);
     for package in &card.packages {
         packages.row([
             package.code.clone(),
             package.name.clone(),
+            package_state(package.state).to_owned(),
             human::bytes(package.used_bytes),
             bytes_or_unlimited(package.total_bytes),
             bytes_or_unlimited(package.remaining_bytes),

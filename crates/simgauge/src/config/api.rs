@@ -4,8 +4,10 @@ use super::check;
 use anyhow::bail;
 use serde::Deserialize;
 use simgauge_domain::retry::RetryRule;
+use simgauge_protocol::{Cause, Code, CodeStyle, CodeTable};
 use simgauge_service::intake::SteadyBeat;
 use simgauge_store::StoredQuota;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// `[api]`
@@ -16,6 +18,26 @@ pub struct ApiConfig {
     pub app_reload_seconds: u64,
     pub quota_per_second: u32,
     pub quota_burst: u32,
+    pub codes: CodeStyle,
+    #[serde(default)]
+    pub code_overrides: BTreeMap<Cause, CodeText>,
+}
+
+/// A code, written as a text or as a number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum CodeText {
+    Text(String),
+    Number(u32),
+}
+
+impl CodeText {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
 }
 
 impl ApiConfig {
@@ -23,6 +45,13 @@ impl ApiConfig {
     #[must_use]
     pub fn account_quota(&self) -> StoredQuota {
         StoredQuota { per_second: self.quota_per_second, burst: self.quota_burst }
+    }
+
+    /// The codes that answers carry.
+    #[must_use]
+    pub fn code_table(&self) -> CodeTable {
+        let overrides = self.code_overrides.iter().map(|(cause, code)| (*cause, code.text()));
+        CodeTable::new(self.codes, overrides.collect())
     }
 
     #[must_use]
@@ -38,6 +67,15 @@ impl ApiConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         if !(1..=86_400).contains(&self.timestamp_window_seconds) {
             bail!("api.timestamp_window_seconds must be between 1 and 86400");
+        }
+        for (cause, code) in &self.code_overrides {
+            let code = code.text();
+            let digits = (1..=9).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
+            if !digits || code == Code::Ok.as_str() {
+                let name = serde_json::to_value(cause)?;
+                let name = name.as_str().unwrap_or_default();
+                bail!("api.code_overrides.{name} must be a code of 1 to 9 digits, and not 200");
+            }
         }
         if self.quota_burst == 0 {
             bail!("api.quota_burst must be at least 1 (for no limit, set api.quota_per_second to 0)");

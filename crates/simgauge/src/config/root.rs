@@ -12,6 +12,7 @@ use serde::Deserialize;
 use simgauge_console::ConsoleConfig;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::period::TimeZone;
+use simgauge_operators::Timeouts;
 use simgauge_service::outbox::NotifyConfig;
 use simgauge_service::secrets::Sealer;
 use simgauge_service::telemetry::TraceConfig;
@@ -78,6 +79,18 @@ impl Config {
             sim: rule(self.refresh.sim_cooldown_seconds),
             cloud_esim: rule(self.refresh.cloud_esim_cooldown_seconds),
         }
+    }
+
+    /// How long after its acceptance every refresh has ended: it began in time, was attempted until the
+    /// deadline, and the last attempt took as long as one may. `None` where it may wait without end.
+    #[must_use]
+    pub fn longest_refresh(&self) -> Option<Duration> {
+        let longest = Timeouts::default().total;
+        let own = self.operator_accounts.iter().filter_map(|account| account.total_timeout_seconds);
+        let attempt = own.map(Duration::from_secs).fold(longest, Duration::max);
+        let deadline = Duration::from_secs(self.refresh.deadline_seconds);
+        let pause = Duration::from_secs_f64(self.refresh.longest_pause_seconds);
+        Some(self.refresh.begin_within()? + deadline.max(pause) + attempt)
     }
 
     /// The time zone of days and months.

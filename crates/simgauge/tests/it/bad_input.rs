@@ -223,7 +223,7 @@ async fn what_reaches_no_operation() {
     let get = server.send(server.request(reqwest::Method::GET, PATH)).await;
     assert_eq!((get.status, get.code()), (405, "405"));
     assert_eq!(get.headers["allow"], "POST");
-    for path in ["/", "/api/v3/card/refreshusage", "/api/v3/card/refreshUsage/", "/api"] {
+    for path in ["/", "/api", "/api/v4/card/refreshUsage"] {
         let unknown = server.post(path, "{}").await;
         assert_eq!((unknown.status, unknown.code()), (404, "404"), "{path}");
     }

@@ -1,6 +1,8 @@
 //! What packages take from the program itself, completions and manual pages; and commands that would find
 //! nothing.
 
+use crate::support::process::Process;
+use crate::support::server;
 use std::process::{Command, Output};
 
 fn simgauge(arguments: &[&str]) -> Output {
@@ -117,4 +119,25 @@ fn where_no_store_is_none_is_made_by_looking() {
         assert!(error.contains("there is no account \"acmee\""), "{error}");
     }
     assert_eq!(std::fs::read(dir.path().join("cards.csv")).unwrap(), b"kept");
+}
+
+/// Where an operator does not say when its cycle begins, the start says what to set, by name.
+#[tokio::test]
+async fn serve_warns_of_a_missing_billing_day_by_name() {
+    let mut server = server().start().await;
+    server.stop().await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::serve(&server, dir.path());
+    let log = process.logged();
+    let warned =
+        log.lines().find(|line| line.contains("WARN") && line.contains("billing_day")).unwrap_or_else(|| {
+            panic!("no warning: {log}");
+        });
+    for part in ["operator_account=\"main\"", "the day of the month", "assumed="] {
+        assert!(warned.contains(part), "{part}: {warned}");
+    }
+    drop(process);
+    server.config.operator_accounts[0].billing_day = simgauge_domain::period::BillingDay::new(27);
+    let process = Process::serve(&server, dir.path());
+    assert!(!process.logged().lines().any(|line| line.contains("WARN") && line.contains("billing_day")));
 }

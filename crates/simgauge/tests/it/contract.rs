@@ -202,3 +202,81 @@ async fn unknown_appkey_and_wrong_sign_look_alike() {
     };
     assert_eq!(time(&wrong.body.to_string()), time(&alike));
 }
+
+/// Who asks about a refresh gets what a call that was held gets: nothing has to be put together.
+#[rstest]
+#[tokio::test]
+async fn asking_about_a_refresh_answers_like_a_held_one(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let server = server().database(database).start().await;
+    server.simulator.set_usage(OPERATOR, ICCID, 5_000_000);
+    let body = server.signed(json!({ "iccid": ICCID, "wait": 8 })).to_string();
+    let held = server.post("/api/v3/card/refreshUsage", body).await.expect("200").clone();
+    assert_eq!((&held["state"], held.get("poll")), (&json!("succeeded"), None));
+    let mut asked = server.refresh(held["refreshId"].as_str().unwrap()).await.expect("200").clone();
+    assert_eq!(asked["usage"]["usedBytes"], 5_000_000);
+    asked["usage"]["ageSeconds"] = held["usage"]["ageSeconds"].clone();
+    assert_eq!(asked, held);
+
+    // Before the end: how often and how long to ask. 15 min to begin, 5 min of attempts, 30 s for the last.
+    server.travel_to(301);
+    let queued = server.refresh_sim(ICCID).await.expect("200").clone();
+    assert_eq!(queued["poll"], json!({ "everySeconds": 2, "forSeconds": 1_230 }));
+    server.ended(queued["refreshId"].as_str().unwrap(), TIMEOUT).await;
+    // After a failure: why, and no usage.
+    server.simulator.set_unknown(OPERATOR, ICCID, true);
+    server.travel_to(602);
+    let failed = server.refresh_sim(ICCID).await.refresh_id();
+    server.ended(&failed, TIMEOUT).await;
+    let failed = server.refresh(&failed).await.expect("200").clone();
+    assert_eq!((&failed["state"], &failed["refresh"]["reason"]), (&json!("failed"), &json!("not_found")));
+    assert_eq!((failed.get("usage"), failed.get("poll")), (None, None));
+}
+
+#[rstest]
+#[tokio::test]
+async fn packages_say_what_counts_now(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let server = server().database(database).start().await;
+    let now = server.clock.now();
+    let before = |days: u32| simgauge_domain::time::UnixMs(now.0 - 86_400_000 * i64::from(days));
+    let add = async |code: &str, total: u64, from, to| {
+        let (card, name) = (ICCID.to_owned(), code.to_owned());
+        let new = simgauge_store::NewPackage {
+            card,
+            code: code.into(),
+            name,
+            total: Some(total),
+            valid_from: from,
+            valid_to: to,
+        };
+        server.store().add_package(&new, now).await.unwrap();
+    };
+    add("long-expired", 1_000, None, Some(before(9))).await;
+    add("expired", 1_000, None, Some(before(1))).await;
+    add("used-up", 1_000, None, Some(now.after(DAY))).await;
+    add("active", 10_000, None, Some(now.after(DAY * 2))).await;
+    add("later", 10_000, None, Some(now.after(DAY * 9))).await;
+    add("waiting", 10_000, Some(now.after(DAY * 3)), Some(now.after(DAY * 4))).await;
+    server.simulator.set_usage(OPERATOR, ICCID, 3_000);
+    let body = server.signed(json!({ "iccid": ICCID, "wait": 8 })).to_string();
+    server.post("/api/v3/card/refreshUsage", body).await.expect("200");
+    let card = server.card(ICCID).await.expect("200").clone();
+    let states: Vec<(&str, &str)> = card["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["code"].as_str().unwrap(), one["state"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("active", "active"),
+        ("later", "active"),
+        ("waiting", "waiting"),
+        ("used-up", "used_up"),
+        ("expired", "expired"),
+        ("long-expired", "expired"),
+    ];
+    assert_eq!(states, expected);
+    assert_eq!(card["packages"][0]["remainingBytes"], 8_000);
+}

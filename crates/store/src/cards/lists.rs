@@ -15,6 +15,8 @@ pub struct CardFilter {
     pub status: Option<String>,
     /// Only these numbers; empty means all.
     pub numbers: Vec<String>,
+    /// Only numbers after this one; empty means all.
+    pub after: String,
 }
 
 const ONE: Sql = Sql::both(concat!("SELECT ", card_columns!(), " FROM card WHERE number = $1"));
@@ -24,7 +26,7 @@ macro_rules! page {
         Sql::both(concat!(
             "SELECT ",
             card_columns!(),
-            " FROM (SELECT number FROM card WHERE account = $1 AND kind = $2 ",
+            " FROM (SELECT number FROM card WHERE account = $1 AND kind = $2 AND number > $6 ",
             $which,
             " ORDER BY number LIMIT $4 OFFSET $5) AS page \
              CROSS JOIN card WHERE card.number = page.number ORDER BY card.number"
@@ -40,7 +42,7 @@ const PAGE_OF_NUMBERS: Sql = bulk!(
     concat!("SELECT ", card_columns!(), " FROM "),
     [k text],
     " AS wanted CROSS JOIN card WHERE card.number = wanted.k AND card.account = $2 AND card.kind = $3 \
-     AND ($4 IS NULL OR card.status = $4) ORDER BY card.number LIMIT $5 OFFSET $6"
+     AND ($4 IS NULL OR card.status = $4) AND card.number > $7 ORDER BY card.number LIMIT $5 OFFSET $6"
 );
 const AFTER: Sql =
     Sql::both(concat!("SELECT ", card_columns!(), " FROM card WHERE number > $1 ORDER BY number LIMIT $2"));
@@ -87,13 +89,13 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<CardView>, StoreError> {
         let status = (&filter.status).into();
-        let (account, kind) = (account.into(), kind.as_str().into());
+        let (account, kind, after) = (account.into(), kind.as_str().into(), (&filter.after).into());
         let found: Vec<CardRow> = if filter.numbers.is_empty() {
             let page = if filter.status.is_some() { PAGE_IN_STATUS } else { PAGE };
-            self.db.all(page, &[account, kind, status, limit.into(), offset.into()]).await?
+            self.db.all(page, &[account, kind, status, limit.into(), offset.into(), after]).await?
         } else {
             let wanted = keys(filter.numbers.iter().collect::<BTreeSet<_>>())?;
-            let params = [(&wanted).into(), account, kind, status, limit.into(), offset.into()];
+            let params = [(&wanted).into(), account, kind, status, limit.into(), offset.into(), after];
             self.db.all(PAGE_OF_NUMBERS, &params).await?
         };
         self.complete(found).await

@@ -3,7 +3,7 @@
 use super::table::{Column, First, Kind, Table};
 use crate::admins::AdminRole;
 use crate::outbox::NotificationState;
-use crate::outbox::prefs::parse_thresholds;
+use crate::outbox::prefs::{parse_style, parse_thresholds};
 use crate::results::notify::Notified;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
@@ -51,6 +51,7 @@ pub(super) const TABLES: &[Table] = &[
             stale_hours: Amount,
             per_second: Amount,
             burst: Amount,
+            notify_style: Checked(|text| parse_style(text).is_ok()),
         ],
         key: &["name"],
     },

@@ -22,6 +22,9 @@ pub(crate) enum Event {
     /// After a refresh, nothing newer than so many hours is known.
     #[serde(rename = "usage.stale")]
     Stale,
+    /// Little is left, in the reference platform's form.
+    #[serde(rename = "CloudESimFlowAlert")]
+    FlowAlert,
 }
 
 /// The fields of all events; each event leaves out those it has no value for. Times are Unix seconds.
@@ -29,7 +32,12 @@ pub(crate) enum Event {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventBody<'a> {
     pub(crate) event: Event,
-    pub(crate) event_id: &'a str,
+    /// Delivery adds it as `id`, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) event_id: Option<&'a str>,
+    /// In the reference platform's form, in place of `eventId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) iccid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +65,10 @@ pub(crate) struct EventBody<'a> {
     /// In English here; delivery puts it into the account's language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason_text: Option<&'a str>,
+    #[serde(rename = "alert_type", skip_serializing_if = "Option::is_none")]
+    pub(crate) alert_type: Option<u16>,
+    #[serde(rename = "alert_value", skip_serializing_if = "Option::is_none")]
+    pub(crate) alert_value: Option<&'a str>,
 }
 
 impl<'a> EventBody<'a> {
@@ -64,7 +76,8 @@ impl<'a> EventBody<'a> {
     pub(crate) fn new(event: Event, id: &'a str, kind: CardKind, number: &'a str) -> Self {
         Self {
             event,
-            event_id: id,
+            event_id: Some(id),
+            id: None,
             iccid: (kind == CardKind::Sim).then_some(number),
             eid: (kind == CardKind::CloudEsim).then_some(number),
             refresh_id: None,
@@ -78,7 +91,14 @@ impl<'a> EventBody<'a> {
             stale_hours: None,
             reason: None,
             reason_text: None,
+            alert_type: None,
+            alert_value: None,
         }
+    }
+
+    /// What every event in the reference platform's form says.
+    pub(crate) fn of_platform(event: Event, id: &'a str, kind: CardKind, number: &'a str) -> Self {
+        Self { event_id: None, id: Some(id), ..Self::new(event, id, kind, number) }
     }
 
     /// The body as it is kept.

@@ -3,6 +3,7 @@
 use crate::backend::{Sql, Tx as _, count_from_db, row};
 use crate::error::StoreError;
 use crate::store::Store;
+use simgauge_domain::alert::NotifyStyle;
 use simgauge_domain::threshold::Percentages;
 use std::fmt;
 
@@ -19,6 +20,8 @@ pub struct NotificationPrefs {
     pub thresholds: Percentages,
     /// The account is notified of usage that is older than this after a refresh.
     pub stale_hours: Option<u32>,
+    /// In which form it is notified of what is left.
+    pub style: NotifyStyle,
 }
 
 impl fmt::Debug for NotificationPrefs {
@@ -38,6 +41,7 @@ row! {
         notify_app: Option<String>,
         thresholds: String,
         stale_hours: Option<i64>,
+        notify_style: String,
     }
 }
 
@@ -48,6 +52,7 @@ impl PrefsRow {
         let stale_hours = self.stale_hours.map(|hours| count_from_db(hours, of)).transpose()?;
         Ok(NotificationPrefs {
             thresholds: parse_thresholds(&self.thresholds).ok_or_else(corrupt)?,
+            style: parse_style(&self.notify_style)?,
             account: self.name,
             url: self.notify_url,
             app: self.notify_app,
@@ -62,6 +67,11 @@ pub(crate) fn parse_thresholds(text: &str) -> Option<Percentages> {
     Percentages::new(list.collect::<Option<Vec<u16>>>()?)
 }
 
+pub(crate) fn parse_style(name: &str) -> Result<NotifyStyle, StoreError> {
+    NotifyStyle::parse(name)
+        .ok_or_else(|| StoreError::Corrupt(format!("notify_style {name:?} of an account")))
+}
+
 impl Store {
     /// What every account wants to be notified of, by name.
     ///
@@ -69,7 +79,8 @@ impl Store {
     /// The database cannot be reached, or a row is damaged.
     pub async fn all_notification_prefs(&self) -> Result<Vec<NotificationPrefs>, StoreError> {
         let select = Sql::both(
-            "SELECT name, notify_url, notify_app, thresholds, stale_hours FROM account ORDER BY name",
+            "SELECT name, notify_url, notify_app, thresholds, stale_hours, notify_style FROM account \
+             ORDER BY name",
         );
         let found: Vec<PrefsRow> = self.db.all(select, &[]).await?;
         found.into_iter().map(PrefsRow::prefs).collect()
@@ -81,7 +92,8 @@ impl Store {
     /// No such account, or the database cannot be reached, or the row is damaged.
     pub async fn notification_prefs(&self, account: &str) -> Result<NotificationPrefs, StoreError> {
         let select = Sql::both(
-            "SELECT name, notify_url, notify_app, thresholds, stale_hours FROM account WHERE name = $1",
+            "SELECT name, notify_url, notify_app, thresholds, stale_hours, notify_style FROM account \
+             WHERE name = $1",
         );
         let found: Option<PrefsRow> = self.db.one(select, &[account.into()]).await?;
         found.ok_or_else(|| StoreError::Missing(format!("account {account}")))?.prefs()
@@ -95,8 +107,8 @@ impl Store {
     pub async fn set_notification_prefs(&self, prefs: &NotificationPrefs) -> Result<(), StoreError> {
         let own_app = Sql::both("SELECT appkey FROM app WHERE appkey = $1 AND account = $2");
         let update = Sql::both(
-            "UPDATE account SET notify_url = $2, notify_app = $3, thresholds = $4, stale_hours = $5 WHERE \
-             name = $1",
+            "UPDATE account SET notify_url = $2, notify_app = $3, thresholds = $4, stale_hours = $5, \
+             notify_style = $6 WHERE name = $1",
         );
         let thresholds: Vec<String> = prefs.thresholds.as_slice().iter().map(ToString::to_string).collect();
         let thresholds = thresholds.join(",");
@@ -107,6 +119,7 @@ impl Store {
             (&prefs.app).into(),
             (&thresholds).into(),
             prefs.stale_hours.into(),
+            prefs.style.as_str().into(),
         ];
         if tx.run(update, &values).await? == 0 {
             return Err(StoreError::Missing(format!("account {}", prefs.account)));
@@ -119,10 +132,11 @@ impl Store {
         }
         // The address can hold a token.
         let detail = format!(
-            "{} app={} thresholds={thresholds} stale_hours={}",
+            "{} app={} thresholds={thresholds} stale_hours={} style={}",
             if prefs.url.is_some() { "on" } else { "off" },
             prefs.app.as_deref().unwrap_or("oldest"),
             prefs.stale_hours.map(|hours| hours.to_string()).unwrap_or_default(),
+            prefs.style.as_str(),
         );
         self.commit_audited(tx, "account.notify", &prefs.account, &detail).await
     }

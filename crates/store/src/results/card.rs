@@ -6,6 +6,7 @@ use crate::cards::rows::ProfileRow;
 use crate::error::StoreError;
 use crate::packages::rows::PackageRow;
 use crate::refreshes::rows::RefreshRow;
+use simgauge_domain::alert::Left;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::booking::{Ledger, Package};
@@ -56,6 +57,15 @@ pub(super) struct MeteredTotal {
     pub(super) period: String,
     pub(super) used: u64,
     pub(super) total: Option<u64>,
+    /// When it becomes valid and ends, where that is known.
+    pub(super) valid_from: Option<UnixMs>,
+    pub(super) valid_to: Option<UnixMs>,
+}
+
+impl MeteredTotal {
+    pub(super) fn left(&self) -> Left {
+        Left { used: self.used, total: self.total, valid_from: self.valid_from, valid_to: self.valid_to }
+    }
 }
 
 impl CardState {
@@ -93,6 +103,8 @@ impl CardState {
                 period: String::new(),
                 used: package.booked,
                 total: package.total,
+                valid_from: package.valid_from,
+                valid_to: package.valid_to,
             };
             return self.ledger.packages.iter().map(own).collect();
         }
@@ -108,6 +120,9 @@ impl CardState {
                 period: format!("{} {}", last.cycle, last.period.key),
                 used: last.used,
                 total: self.totals.get(&profile).copied().flatten(),
+                // The end of a cycle is the end of no package.
+                valid_from: None,
+                valid_to: None,
             }];
         }
         let listed = last.bundles.iter().filter(|state| state.ended_at.is_none());
@@ -118,6 +133,8 @@ impl CardState {
                 period: String::new(),
                 used: state.bundle.used,
                 total: state.bundle.total,
+                valid_from: state.bundle.start,
+                valid_to: state.bundle.end,
             })
             .collect()
     }

@@ -8,8 +8,9 @@ use crate::cards::kind::kind_of;
 use crate::error::StoreError;
 use crate::outbox::body::{Event, EventBody, event_id};
 use crate::outbox::ended::NewNotification;
-use crate::outbox::prefs::parse_thresholds;
+use crate::outbox::prefs::{parse_style, parse_thresholds};
 use serde::{Deserialize, Serialize};
+use simgauge_domain::alert::{Alert, NotifyStyle};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::metering::stale::became_stale;
@@ -20,10 +21,11 @@ use std::time::Duration;
 /// What accounts want to be notified of about these cards; no row where that is nothing.
 pub(super) const PREFS: Sql = bulk!(
     "SELECT card.id, card.number, card.kind, card.account, card.notified_state, account.thresholds, \
-     account.stale_hours FROM ",
+     account.stale_hours, account.notify_style FROM ",
     [k bigint],
     " AS wanted JOIN card ON card.id = wanted.k JOIN account ON account.name = card.account \
-     WHERE account.notify_url IS NOT NULL AND (account.thresholds <> '' OR account.stale_hours IS NOT NULL)"
+     WHERE account.notify_url IS NOT NULL AND (account.thresholds <> '' OR account.stale_hours IS NOT NULL \
+     OR account.notify_style <> 'plain')"
 );
 
 pub(super) const UPDATE_NOTIFIED_STATE: Sql = bulk!(
@@ -42,6 +44,7 @@ row! {
         notified_state: Option<String>,
         thresholds: String,
         stale_hours: Option<i64>,
+        notify_style: String,
     }
 }
 
@@ -53,6 +56,9 @@ pub(crate) struct Notified {
     pub(crate) thresholds: BTreeMap<String, NotifiedState>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+    /// Which types of alert hold of what is left, by the key of a [`MeteredTotal`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) alerts: BTreeMap<String, NotifiedState>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +96,7 @@ pub(super) fn notifications<'a>(
         let mut notified = Notified { stale: before.stale, ..Notified::default() };
         events.thresholds(&before, &mut notified)?;
         events.stale(&before, &mut notified)?;
+        events.alerts(&before, &mut notified)?;
         new.append(&mut events.new);
         let notified_state = to_json(&notified)?;
         if row.notified_state.as_deref() != Some(notified_state.as_str()) {
@@ -107,6 +114,7 @@ struct Detail<'a> {
     package_code: Option<&'a str>,
     threshold_percent: Option<u16>,
     stale_hours: Option<u32>,
+    alert: Option<&'a Alert>,
 }
 
 /// The notifications about one card.
@@ -161,22 +169,48 @@ impl Events<'_> {
         Ok(())
     }
 
+    fn alerts(&mut self, before: &Notified, notified: &mut Notified) -> Result<(), StoreError> {
+        // The reference platform's event for physical cards is not documented.
+        if parse_style(&self.row.notify_style)? != NotifyStyle::Platform || self.kind != CardKind::CloudEsim {
+            return Ok(());
+        }
+        for metered in self.card.metered_totals() {
+            let alerts = metered.left().alerts(self.touched.at);
+            let known = before.alerts.get(&metered.key).filter(|known| known.period == metered.period);
+            let is_known = |kind: u16| known.is_some_and(|known| known.percentages.contains(&kind));
+            for alert in alerts.iter().filter(|alert| !is_known(alert.kind)) {
+                self.add(Event::FlowAlert, Detail { alert: Some(alert), ..Detail::default() })?;
+            }
+            let percentages: Vec<u16> = alerts.into_iter().map(|alert| alert.kind).collect();
+            if !percentages.is_empty() {
+                notified.alerts.insert(metered.key, NotifiedState { period: metered.period, percentages });
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, event: Event, detail: Detail<'_>) -> Result<(), StoreError> {
         // The end of the refresh itself is number 0.
         let ordinal = u8::try_from(self.new.len() + 1).unwrap_or(u8::MAX);
         let (refresh, at) = (self.touched.refresh, self.touched.at);
         let id = event_id(&refresh, at, ordinal);
-        let body = EventBody {
-            refresh_id: Some(refresh.as_str()),
-            finished_at: Some(at.seconds()),
-            used_bytes: detail.used_bytes,
-            total_bytes: detail.total_bytes,
-            package_code: detail.package_code,
-            threshold_percent: detail.threshold_percent,
-            stale_hours: detail.stale_hours,
-            ..EventBody::new(event, &id, self.kind, &self.row.number)
-        }
-        .to_json()?;
+        let platforms = detail.alert.map(|alert| EventBody {
+            alert_type: Some(alert.kind),
+            alert_value: Some(&alert.value),
+            ..EventBody::of_platform(event, &id, self.kind, &self.row.number)
+        });
+        let body = platforms
+            .unwrap_or(EventBody {
+                refresh_id: Some(refresh.as_str()),
+                finished_at: Some(at.seconds()),
+                used_bytes: detail.used_bytes,
+                total_bytes: detail.total_bytes,
+                package_code: detail.package_code,
+                threshold_percent: detail.threshold_percent,
+                stale_hours: detail.stale_hours,
+                ..EventBody::new(event, &id, self.kind, &self.row.number)
+            })
+            .to_json()?;
         let card = CardId(self.row.id);
         let account = &self.row.account;
         self.new.push(NewNotification { id, account, card, event, body, created_at: at.0 });

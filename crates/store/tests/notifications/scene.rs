@@ -2,6 +2,7 @@
 
 use crate::support::{Database, TestStore};
 use simgauge_domain::accept::AcceptRule;
+use simgauge_domain::alert::NotifyStyle;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
@@ -32,6 +33,7 @@ pub fn prefs(account: &str, url: Option<&str>) -> NotificationPrefs {
         app: None,
         thresholds: Percentages::default(),
         stale_hours: None,
+        style: NotifyStyle::Plain,
     }
 }
 

@@ -173,7 +173,7 @@ impl<'a> Trial<'a> {
     fn judge_ends(&mut self, ends: &BTreeMap<&'static str, Value>) {
         for lane in &self.lanes {
             let Some(end) = ends.get(lane.name) else { continue };
-            let reason = end["reason"].as_str();
+            let reason = end["refresh"]["reason"].as_str();
             let is_right = match (lane.ends, reason) {
                 (Ends::WellOr(_), None) => end["state"] == "succeeded",
                 (Ends::WellOr(reasons) | Ends::Failed(reasons), Some(reason)) => reasons.contains(&reason),

@@ -4,6 +4,7 @@ use crate::cli::output::{Fields, Output};
 use anyhow::anyhow;
 use serde_json::{Value, json};
 use simgauge_admin::{AdminError, Administration, NotifyApp, NotifyChange};
+use simgauge_domain::alert::NotifyStyle;
 use simgauge_domain::names;
 use simgauge_domain::target_policy::{TargetPolicy, shown};
 use simgauge_domain::threshold::Percentages;
@@ -30,6 +31,14 @@ pub struct NotifyArgs {
     /// Notify when nothing newer than so many hours is known after a refresh; 0 for never.
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(0..=8760))]
     stale_hours: Option<u32>,
+    /// plain: this program's notifications only. platform: of a cloud eSIM with little left (under 100 MB,
+    /// 10 % or 7 days) also the reference platform's CloudESimFlowAlert.
+    #[arg(long, value_parser = style)]
+    style: Option<NotifyStyle>,
+}
+
+fn style(text: &str) -> Result<NotifyStyle, String> {
+    NotifyStyle::parse(text).ok_or_else(|| "must be plain or platform".to_owned())
 }
 
 fn percentages(text: &str) -> Result<Percentages, String> {
@@ -53,6 +62,7 @@ pub(super) async fn run(
         app: args.app.map(|app| if app == "oldest" { NotifyApp::Oldest } else { NotifyApp::Appkey(app) }),
         thresholds: args.thresholds,
         stale_hours: args.stale_hours,
+        style: args.style,
     };
     let settings = admin.set_notify(&args.name, change, policy).await.map_err(with_next_step)?;
     output.print(&as_json(&settings), || {
@@ -82,6 +92,7 @@ pub(super) fn as_json(settings: &NotificationPrefs) -> Value {
         "app": settings.app,
         "thresholds": settings.thresholds.as_slice(),
         "staleHours": settings.stale_hours,
+        "style": settings.style.as_str(),
     })
 }
 
@@ -93,6 +104,9 @@ pub(super) fn in_words(settings: &NotificationPrefs) -> String {
     let mut words = vec!["refreshes".to_owned()];
     words.extend(settings.thresholds.as_slice().iter().map(|percentage| format!("{percentage} %")));
     words.extend(settings.stale_hours.map(|hours| format!("stale after {hours} h")));
+    if settings.style == NotifyStyle::Platform {
+        words.push("CloudESimFlowAlert".to_owned());
+    }
     words.join(", ")
 }
 
@@ -110,6 +124,7 @@ mod tests {
             app: None,
             thresholds: None,
             stale_hours: None,
+            style: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Packages in a real store.
 
-use super::{PackageCommand, listed, run};
+use super::{PackageCommand, ShownIn, listed, run};
 use crate::cli::output::Output;
 use crate::cli::test_store::TestStore;
 use clap::Parser;
@@ -8,6 +8,7 @@ use serde_json::json;
 use simgauge_admin::import::{ErrorsTarget, ImportOptions, ImportSummary};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::period::TimeZone;
+use simgauge_domain::time::UnixMs;
 use simgauge_store::ImportRow;
 use std::io::Cursor;
 
@@ -59,8 +60,14 @@ impl Packages {
         self.on.admin.import_packages(from, &self.zone, options).await.expect("import")
     }
 
+    /// In the middle of May.
+    fn shown_in(&self) -> ShownIn<'_> {
+        ShownIn { zone: &self.zone, now: UnixMs(1_778_800_000_000) }
+    }
+
     async fn listed(&self, number: &str) -> serde_json::Value {
-        listed(&self.on.store.card_of_any(number).await.expect("read").expect("card"))
+        let card = self.on.store.card_of_any(number).await.expect("read").expect("card");
+        listed(&card, &self.shown_in())
     }
 }
 
@@ -69,22 +76,26 @@ async fn a_package_from_its_first_day_to_its_last() {
     let test = Packages::new().await;
     let add = format!(
         "add --iccid {} --code p1 --name May_10_GB --total 10GB --valid-from 2026-05-01 \
-         --valid-to 2026-06-01_00:00:00",
+         --valid-to 2026-05-31",
         ICCID.to_ascii_lowercase()
     );
     test.run(&add).await.expect("added");
     test.run(&format!("add --eid {EID} --code p1 --name x --total unlimited")).await.expect("added");
     test.run(&format!("list --iccid {ICCID}")).await.expect("listed");
     let first = json!({
-        "code": "p1", "name": "May 10 GB", "usedBytes": 0, "totalBytes": 10_000_000_000_u64,
-        "remainingBytes": 10_000_000_000_u64, "validFrom": 1_777_564_800, "validTo": 1_780_243_200,
+        "code": "p1", "name": "May 10 GB", "state": "active", "usedBytes": 0,
+        "totalBytes": 10_000_000_000_u64, "remainingBytes": 10_000_000_000_u64,
+        "validFrom": 1_777_564_800, "validTo": 1_780_243_200,
+        "firstDay": "2026-05-01", "lastDay": "2026-05-31",
     });
     let all = json!({ "card": ICCID, "account": "acme", "packages": [first], "overageBytes": 0 });
     assert_eq!(test.listed(ICCID).await, all);
     let card = test.on.store.card_of_any(ICCID).await.expect("read").expect("card");
-    let text = super::in_words(&card);
+    let text = super::in_words(&card, &test.shown_in());
     assert!(
-        text.contains("p1    May 10 GB  0 B   10.0 GB") && text.ends_with("overage: 0 bytes\n"),
+        text.contains("p1    May 10 GB  active  0 B   10.0 GB")
+            && text.contains("2026-05-01  2026-05-31")
+            && text.ends_with("overage: 0 bytes\n"),
         "{text}"
     );
 
@@ -173,5 +184,37 @@ async fn a_file_of_packages() {
     let mended = errors.replace("2026-05-02,2026-05-01", "2026-05-02,2026-05-03");
     let summary = test.import(&mended).await;
     assert_eq!((summary.imported, summary.bad), (1, 8));
-    assert_eq!(codes(test.listed(ICCID).await), ["p2", "p1", "p3"]);
+    assert_eq!(codes(test.listed(ICCID).await), ["p1", "p3", "p2"], "p2 was for the beginning of May");
+}
+
+/// What a person wrote is what is shown: the last day of a month belongs to it, in whatever form it comes.
+#[tokio::test]
+async fn a_file_of_packages_has_whole_days() {
+    let test = Packages::new().await;
+    let text = format!(
+        "card,code,name,total_bytes,valid_from,valid_to\n\
+         {ICCID},may,May,10GB,2026-05-01,2026-05-31\n\
+         {ICCID},june,June,10GB,2026-06-01 00:00:00,2026-06-30 00:00:00\n\
+         {EID},may,May,10GB,2026-05-01,2026-06-01\n\
+         {EID},june,June,10GB,2026-06-01,2026-06-30T12:00:00+08:00\n\
+         {ICCID},x,x,1.000 MB,,\n\
+         {ICCID},x,x,1Gb,,\n"
+    );
+    let summary = test.import(&text).await;
+    assert_eq!((summary.rows, summary.imported, summary.bad, summary.doubtful), (6, 4, 2, 1));
+    let (line, reason) = &summary.first_doubtful[0];
+    assert_eq!(*line, 5);
+    assert!(reason.contains("may and june") && reason.contains("overlap on 2026-06-01"), "{reason}");
+    for (bad, says) in [(0, "1.000 may have thousands apart"), (1, "Gb may be bits")] {
+        assert!(summary.first_bad[bad].1.contains(says), "{:?}", summary.first_bad[bad]);
+    }
+    let days = async |number: &str| {
+        let listed = test.listed(number).await;
+        let packages = listed["packages"].as_array().expect("packages").clone();
+        packages.iter().map(|one| (one["firstDay"].clone(), one["lastDay"].clone())).collect::<Vec<_>>()
+    };
+    let both = |from: &str, to: &str| (json!(from), json!(to));
+    assert_eq!(days(ICCID).await, [both("2026-05-01", "2026-05-31"), both("2026-06-01", "2026-06-30")]);
+    assert_eq!(days(EID).await[1], (json!("2026-06-01"), json!(null)), "a time is no day");
+    assert_eq!(test.listed(ICCID).await["packages"][0]["validTo"], 1_780_243_200, "the end of the 31st");
 }

@@ -99,7 +99,7 @@ impl TestServer {
         loop {
             let report = self.refresh(id).await.expect("200").clone();
             if report["state"] == "succeeded" || report["state"] == "failed" {
-                return report;
+                return report["refresh"].clone();
             }
             assert!(Instant::now() < deadline, "still not ended: {report}");
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -74,7 +74,7 @@ impl Demo {
         loop {
             let report = self.call("refresh/get", json!({ "refreshId": id })).await.expect("200").clone();
             if report["state"] == "succeeded" || report["state"] == "failed" {
-                return report;
+                return report["refresh"].clone();
             }
             assert!(tokio::time::Instant::now() < deadline, "still not ended: {report}");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -155,6 +155,9 @@ fn operator_accounts(config: &Config) -> (String, Vec<(String, String)>) {
             account.base_url.as_ref().unwrap(),
             account.allow_http,
         );
+        if let Some(day) = account.billing_day {
+            text += &format!("billing_day = {}\n", day.get());
+        }
         if let Some(seconds) = account.step_timeout_seconds {
             text += &format!("step_timeout_seconds = {seconds}\n");
         }
