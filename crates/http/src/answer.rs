@@ -3,9 +3,12 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use simgauge_domain::identity::AmbiguousNumber;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_domain::waiting::{LaneBehind, OperatorState};
-use simgauge_protocol::answer::{Envelope, InternalDetail, RetryDetail, UnauthorizedDetail};
+use simgauge_protocol::answer::{
+    AMBIGUOUS_NUMBER, Envelope, InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail,
+};
 use simgauge_protocol::sign::SignType;
 use simgauge_protocol::{Code, FieldError, Language};
 use simgauge_service::answers;
@@ -40,6 +43,8 @@ pub(super) enum ApiError {
     Quota { per_second: u32, retry_after_seconds: u64 },
     /// No such card under this account.
     NoCard,
+    /// The card's number could mean two cards of this account.
+    AmbiguousNumber(Box<AmbiguousNumber>),
     /// No such refresh under this account.
     NoRefresh,
     /// A read operation with a sign that a read operation used before, or a refresh with one, unless it
@@ -90,6 +95,7 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(%error, "the store cannot be written at present");
                 Self::Overloaded
             }
+            StoreError::AmbiguousNumber(ambiguous) => Self::AmbiguousNumber(ambiguous),
             error => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal
@@ -106,7 +112,7 @@ impl ApiError {
 
     pub(super) const fn code(&self) -> Code {
         match self {
-            Self::Field(_) => Code::BadRequest,
+            Self::Field(_) | Self::AmbiguousNumber(_) => Code::BadRequest,
             Self::WrongSign { .. } | Self::SignType { .. } | Self::Timestamp { .. } => Code::Unauthorized,
             Self::Disabled | Self::Address(_) => Code::Forbidden,
             Self::NoCard | Self::NoRefresh | Self::NoPath => Code::NotFound,
@@ -161,6 +167,13 @@ impl ApiError {
                 )
                 .into(),
             Self::NoCard => language.pick("卡片不存在", "no such card").into(),
+            Self::AmbiguousNumber(ambiguous) => {
+                let AmbiguousNumber { asked, one, other } = &**ambiguous;
+                language.pick(
+                    format!("卡号 {asked} 可能是 {one} 或 {other},无法确定是哪张卡"),
+                    format!("the number {asked} could mean {one} or {other}, so neither was taken"),
+                )
+            }
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
             Self::NoPath => language.pick("接口不存在", "no such operation").into(),
             Self::Quota { .. }
@@ -260,6 +273,11 @@ impl ApiError {
                     ..retry(seconds, None, behind.estimated_seconds)
                 };
                 respond(self.status(), &Envelope::new(code, message, Some(detail)), Some(seconds), request_id)
+            }
+            Self::AmbiguousNumber(ambiguous) => {
+                let numbers = vec![ambiguous.one.clone(), ambiguous.other.clone()];
+                let detail = ReasonDetail { reason: AMBIGUOUS_NUMBER.to_owned(), numbers: Some(numbers) };
+                respond(self.status(), &Envelope::new(code, message, Some(detail)), None, request_id)
             }
             Self::Internal => {
                 let detail = InternalDetail { request_id: request_id.to_owned() };

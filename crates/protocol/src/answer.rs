@@ -310,6 +310,21 @@ pub struct CardPage {
     pub list: Vec<CardAnswer>,
 }
 
+/// `data` of a 400 where the code and the message are not enough for a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReasonDetail {
+    /// `ambiguous_number`: the card number could mean two cards.
+    pub reason: String,
+    /// Where a card number could mean two cards: the numbers of both. With one of these the call can be made
+    /// again, unless it is the one that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub numbers: Option<Vec<String>>,
+}
+
+/// The reason of a card number that could mean two cards.
+pub const AMBIGUOUS_NUMBER: &str = "ambiguous_number";
+
 /// `data` of a 401.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

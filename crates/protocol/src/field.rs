@@ -3,6 +3,9 @@
 
 use crate::body::{Body, BodyError, Value, trim_whole_float};
 use crate::language::Language;
+use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::identity::canonical_number;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// The longest card number (ICCID or EID), in characters.
@@ -13,9 +16,9 @@ pub const NUMBER_MAX: usize = 64;
 pub enum Must {
     /// A non-empty string.
     Text,
-    /// A non-empty string of ASCII letters and digits.
-    Alphanumeric {
-        /// The greatest length.
+    /// A card's number: ASCII letters and digits, also full-width ones, and separators between them.
+    CardNumber {
+        /// The greatest number of letters and digits.
         max: usize,
     },
     /// An integer in a range.
@@ -88,9 +91,9 @@ impl Must {
     fn describe(&self) -> (String, String) {
         match self {
             Self::Text => ("必须是非空字符串".into(), "a non-empty string".into()),
-            Self::Alphanumeric { max } => (
-                format!("必须是由字母和数字组成的字符串,最长 {max} 个字符"),
-                format!("a string of letters and digits, {max} characters at most"),
+            Self::CardNumber { max } => (
+                format!("必须是由字母和数字组成的字符串(可含空格和连字符),最长 {max} 个字符"),
+                format!("a string of letters and digits, {max} at most (spaces and hyphens do not count)"),
             ),
             Self::Integer(range) | Self::IntegerOrDigits(range) => (
                 format!("必须是 {} 到 {} 之间的整数", range.start(), range.end()),
@@ -128,18 +131,25 @@ pub fn text<'b>(body: &'b Body<'_>, name: &'static str) -> Result<&'b str, Field
     }
 }
 
-/// A required string of letters and digits. Any length up to `max` is accepted on purpose: the published
-/// documentation's own example of an EID has 26 digits where a real EID has 32.
+/// A required card number, in its canonical spelling ([`canonical_number`]). Any length up to [`NUMBER_MAX`]
+/// is accepted on purpose: the published documentation's own example of an EID has 26 digits where a real EID
+/// has 32.
 ///
 /// # Errors
-/// Missing, or not such a string.
-pub fn alphanumeric<'b>(body: &'b Body<'_>, name: &'static str, max: usize) -> Result<&'b str, FieldError> {
-    let wrong = || FieldError::Wrong(name, Must::Alphanumeric { max });
-    match optional(body, name) {
-        None => Err(FieldError::Missing(name)),
-        Some(Value::Text(text)) if is_alphanumeric(text, max) => Ok(text),
-        Some(_) => Err(wrong()),
-    }
+/// Missing, or not such a number.
+pub fn card_number<'b>(
+    body: &'b Body<'_>,
+    name: &'static str,
+    kind: CardKind,
+) -> Result<Cow<'b, str>, FieldError> {
+    let number = match optional(body, name) {
+        None => return Err(FieldError::Missing(name)),
+        Some(Value::Text(text)) => Some(canonical_number(kind, text)),
+        Some(_) => None,
+    };
+    number
+        .filter(|number| is_alphanumeric(number, NUMBER_MAX))
+        .ok_or(FieldError::Wrong(name, Must::CardNumber { max: NUMBER_MAX }))
 }
 
 fn is_alphanumeric(text: &str, max: usize) -> bool {
@@ -231,21 +241,26 @@ pub fn optional_one_of(
     }
 }
 
-/// A comma-separated list of card numbers. Empty where it is absent or empty.
+/// A comma-separated list of card numbers, each in its canonical spelling. Empty where it is absent or empty.
 ///
 /// # Errors
 /// Present, but not such a list, or too long.
-pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<Vec<String>, FieldError> {
+pub fn card_numbers(
+    body: &Body<'_>,
+    name: &'static str,
+    kind: CardKind,
+    max: usize,
+) -> Result<Vec<String>, FieldError> {
     let wrong = || FieldError::Wrong(name, Must::List { max });
     let text = match optional(body, name) {
         None => return Ok(Vec::new()),
         Some(Value::Text(text)) => text,
         Some(_) => return Err(wrong()),
     };
-    let entries: Vec<String> =
-        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
+    let numbers = text.split(',').map(|number| canonical_number(kind, number).into_owned());
+    let numbers: Vec<String> = numbers.filter(|number| !number.is_empty()).collect();
+    if numbers.len() > max || numbers.iter().any(|number| !is_alphanumeric(number, NUMBER_MAX)) {
         return Err(wrong());
     }
-    Ok(entries)
+    Ok(numbers)
 }

@@ -8,8 +8,9 @@ use super::tally::{ImportOptions, ImportSummary, Tally};
 use crate::administration::Administration;
 use crate::error::AdminError;
 use crate::package_fields::{code, filled_total, name, time};
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::period::TimeZone;
-use simgauge_store::{NewPackage, PackageError};
+use simgauge_store::{NewPackage, PackageError, StoreError};
 use std::io::{BufReader, Read};
 
 const COLUMNS: [&str; 6] = ["card", "code", "name", "total_bytes", "valid_from", "valid_to"];
@@ -61,7 +62,13 @@ impl Administration {
 
     /// Stores a row's package, or answers why it is refused.
     async fn store_row(&self, new: &NewPackage) -> Result<Option<String>, ImportError> {
-        match self.store.add_package(new, self.now()).await {
+        let card = match self.store.find_number(&new.card).await {
+            Ok(found) => found.unwrap_or_else(|| new.card.clone()),
+            Err(StoreError::AmbiguousNumber(ambiguous)) => return Ok(Some(ambiguous.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        let new = NewPackage { card, ..new.clone() };
+        match self.store.add_package(&new, self.now()).await {
             Ok(()) => Ok(None),
             Err(PackageError::Store(error)) => Err(error.into()),
             Err(reason) => Ok(Some(reason.to_string())),
@@ -88,7 +95,7 @@ fn read_row(
         let text = Some(cell(name)).filter(|text| !text.is_empty());
         text.map(|text| time(&text, zone)).transpose().map_err(named(name))
     };
-    let card = cell("card").to_ascii_uppercase();
+    let card = canonical_iccid(&cell("card")).into_owned();
     if card.is_empty() {
         return Err("card is empty".to_owned());
     }

@@ -1,14 +1,15 @@
 //! The schemas: requests from the rules of their fields, answers from their types, refusals from the codes.
 
 use crate::answer::{
-    CardAnswer, CardPage, HistoryAnswer, InternalDetail, RefreshAnswer, RefreshReport, RetryDetail,
-    UnauthorizedDetail,
+    CardAnswer, CardPage, HistoryAnswer, InternalDetail, ReasonDetail, RefreshAnswer, RefreshReport,
+    RetryDetail, UnauthorizedDetail,
 };
 use crate::code::Code;
 use crate::field::Must;
 use crate::language::Language;
 use crate::operation::{Field, OperationName};
 use serde_json::{Map, Value, json};
+use simgauge_domain::identity::SEPARATORS;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -20,6 +21,7 @@ pub(super) fn components() -> Map<String, Value> {
     with::<CardPage>(&mut types);
     with::<HistoryAnswer>(&mut types);
     with::<RefreshReport>(&mut types);
+    with::<ReasonDetail>(&mut types);
     with::<UnauthorizedDetail>(&mut types);
     with::<RetryDetail>(&mut types);
     with::<InternalDetail>(&mut types);
@@ -74,8 +76,10 @@ fn property(field: &Field) -> Value {
 fn what_it_must_be(must: &Must) -> Value {
     match must {
         Must::Text => json!({ "type": "string", "minLength": 1 }),
-        Must::Alphanumeric { max } => {
-            json!({ "type": "string", "pattern": "^[0-9A-Za-z]+$", "minLength": 1, "maxLength": max })
+        Must::CardNumber { max } => {
+            let between = between();
+            let pattern = format!("^[{between}]*([{LETTERS_AND_DIGITS}][{between}]*){{1,{max}}}$");
+            json!({ "type": "string", "pattern": pattern, "minLength": 1 })
         }
         Must::Integer(range) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
@@ -93,8 +97,22 @@ fn what_it_must_be(must: &Must) -> Value {
             let values: Vec<&str> = values.iter().copied().chain([""]).collect();
             json!({ "type": "string", "enum": values })
         }
-        Must::List { .. } => json!({ "type": "string", "pattern": "^[0-9A-Za-z, ]*$" }),
+        Must::List { .. } => {
+            json!({ "type": "string", "pattern": format!("^[{LETTERS_AND_DIGITS},{}]*$", between()) })
+        }
     }
+}
+
+/// What card numbers are made of, as a pattern has it within brackets.
+const LETTERS_AND_DIGITS: &str = "0-9A-Za-z\\uff10-\\uff19\\uff21-\\uff3a\\uff41-\\uff5a";
+
+/// What may stand between them.
+fn between() -> String {
+    let range = |(first, last): (char, char)| {
+        let code = |one: char| format!("\\u{:04x}", u32::from(one));
+        if first == last { code(first) } else { format!("{}-{}", code(first), code(last)) }
+    };
+    SEPARATORS.into_iter().map(range).collect()
 }
 
 /// The body with HTTP 200: the answer, or one of the refusals of the operation.
@@ -154,6 +172,7 @@ fn refusal(refused: Code) -> Value {
         "properties": { "code": code(refused), "message": message() },
     });
     let (detail, always) = match refused {
+        Code::BadRequest => (ReasonDetail::name(), false),
         Code::Unauthorized => (UnauthorizedDetail::name(), true),
         Code::TooMany => (RetryDetail::name(), true),
         Code::Internal => (InternalDetail::name(), true),

@@ -27,6 +27,14 @@ const LINK_ONLY_PROFILES: Sql = Sql::both(
      WHERE operator_account IS NOT NULL AND profile IS NULL",
 );
 
+/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Those that there are may
+/// be found by more than is looked for here: then a look-up costs more, and finds the same.
+const SET_NEIGHBOURS: Sql = Sql::both(
+    "UPDATE card SET has_neighbour = 1 WHERE kind = 'sim' AND EXISTS (SELECT 1 FROM card AS longer WHERE \
+     longer.number > card.number AND longer.number < card.number || ':' \
+     AND length(longer.number) = length(card.number) + 1)",
+);
+
 impl Store {
     /// Whether a program of the first edition wrote this store. It can be copied into a new one
     /// ([`Store::copy_to`]), and nothing else.
@@ -55,6 +63,7 @@ pub(crate) async fn prepare(source: &Database) -> Result<(), StoreError> {
 pub(crate) async fn complete(source: &Database, target: &Database) -> Result<(), StoreError> {
     notified_state::copy(source, target).await?;
     target.run(LINK_ONLY_PROFILES, &[]).await?;
+    target.run(SET_NEIGHBOURS, &[]).await?;
     let dangling = Sql::both(
         "SELECT number FROM card WHERE operator_account IS NOT NULL AND profile IS NULL ORDER BY number \
          LIMIT 1",
