@@ -10,8 +10,8 @@ use simgauge_store::CardView;
 const EXACTLY: char = '=';
 
 impl Administration {
-    /// The card of a number in any spelling, of either kind and of any account. With `=` before it, the card of
-    /// exactly that number.
+    /// The card of a number in any spelling, of either kind and of any account. With `=` before it, the card
+    /// of exactly that number.
     ///
     /// # Errors
     /// No card has the number, or it could mean two cards.

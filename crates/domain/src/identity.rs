@@ -1,9 +1,9 @@
 //! One SIM, one identity: how a card's number is spelled, and which stored number an asked one means.
 //!
 //! An ICCID is written with and without its check digit, padded with `F`, in groups, in lower case. The store
-//! keeps one spelling, the canonical one. No single key could stand for all of them: 19 digits may lack their
-//! check digit or end in it, and one number in ten that lacks it looks as if it had one. So a number is looked
-//! up as it is, and then with and without a check digit; where that finds two SIMs, none of them is meant.
+//! keeps one spelling, the canonical one. No single key could stand for all of them: 19 digits may lack
+//! their check digit or end in it, and one number in ten that lacks it looks as if it had one. So a number is
+//! looked up as it is, and then with and without a check digit. Where that finds two SIMs, neither is meant.
 
 use crate::card_kind::CardKind;
 use std::borrow::Cow;
@@ -45,8 +45,8 @@ pub fn canonical_number(kind: CardKind, text: &str) -> Cow<'_, str> {
 }
 
 /// The canonical spelling of an ICCID: upper case, full-width characters as usual ones, without
-/// [`SEPARATORS`] and without the fillers `F` at its end. Whatever else is in it stays, so that the caller can
-/// refuse it. A text of nothing but fillers stays as it is.
+/// [`SEPARATORS`] and without the fillers `F` at its end. Whatever else is in it stays, so that the caller
+/// can refuse it. A text of nothing but fillers stays as it is.
 #[must_use]
 pub fn canonical_iccid(text: &str) -> Cow<'_, str> {
     let without_fillers = |text: &str| match text.trim_end_matches('F').len() {
@@ -137,8 +137,9 @@ pub fn without_check_digit(number: &str) -> Option<&str> {
     (ICCID_LENGTH.contains(&number.len()) && luhn_digit(shorter) == Some(last)).then_some(shorter)
 }
 
-/// The other spellings in which the SIM of a canonical ICCID may be stored: with its check digit, and without
-/// it. SIMs that are stored under them are its neighbours. A number with letters has none, and nor has an EID.
+/// The other spellings in which the SIM of a canonical ICCID may be stored: with its check digit, and
+/// without it. SIMs that are stored under them are its neighbours. A number with letters has none, nor has an
+/// EID.
 pub fn other_spellings(number: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let longer = with_check_digit(number).map(Cow::Owned);
     longer.into_iter().chain(without_check_digit(number).map(Cow::Borrowed))
@@ -171,8 +172,8 @@ pub struct AmbiguousNumber {
 ///
 /// A number that is stored means that SIM, unless one with its check digit is stored as well: then whoever
 /// sends it may have left out the other one's check digit. The one with the check digit is meant by its own
-/// number all the same: two SIMs that are not the same can only both be there if the shorter number is complete
-/// as it is, and then no check digit belongs behind it.
+/// number all the same. Where both are SIMs of their own, the shorter number is complete as it is, and no
+/// check digit belongs behind it.
 pub fn meaning<T>(number: &str, mut find: impl FnMut(&str) -> Option<T>) -> Meaning<T> {
     let exact = find(number);
     let longer = with_check_digit(number).and_then(|longer| find(&longer));

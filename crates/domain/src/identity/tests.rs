@@ -129,8 +129,8 @@ proptest! {
         prop_assert!(canonical_iccid(&asked) == asked, "canonical is canonical");
     }
 
-    /// Whatever is stored: a number means a SIM only where it is that SIM's own or its other spelling, and never
-    /// one of two that it could be.
+    /// Whatever is stored: a number means a SIM only where it is that SIM's own or its other spelling, and
+    /// never one of two that it could be.
     #[test]
     fn two_sims_are_never_joined_silently(
         base in "89[0-9]{16}",

@@ -91,8 +91,8 @@ const INSERT: Sql = Sql::both(
 );
 const MOVE_HEAD: Sql = Sql::both("UPDATE audit_head SET seq = $1, hash = $2");
 
-/// Writes an entry in the transaction of the action, where an actor is known, and answers its number. It comes last in the
-/// transaction, because the head stays locked from then on.
+/// Writes an entry in the transaction of the action, where an actor is known, and answers its number. It
+/// comes last in the transaction, because the head stays locked from then on.
 pub(crate) async fn record(
     actor: Option<&Actor>,
     tx: &mut impl Tx,

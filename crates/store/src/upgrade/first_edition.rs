@@ -27,8 +27,8 @@ const LINK_ONLY_PROFILES: Sql = Sql::both(
      WHERE operator_account IS NOT NULL AND profile IS NULL",
 );
 
-/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Those that there are may
-/// be found by more than is looked for here: then a look-up costs more, and finds the same.
+/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Any number that is one
+/// digit longer counts here: a look-up that is made for nothing finds the same.
 const SET_NEIGHBOURS: Sql = Sql::both(
     "UPDATE card SET has_neighbour = 1 WHERE kind = 'sim' AND EXISTS (SELECT 1 FROM card AS longer WHERE \
      longer.number > card.number AND longer.number < card.number || ':' \
@@ -59,11 +59,31 @@ pub(crate) async fn prepare(source: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The first edition kept the fillers at the end of an ICCID. Where the number without them is another card's,
+/// it stays as it is.
+const CARDS_WITHOUT_FILLERS: Sql = Sql::both(
+    "UPDATE card SET number = rtrim(number, 'F') WHERE kind = 'sim' AND number LIKE '%F' AND NOT EXISTS \
+     (SELECT 1 FROM card AS other WHERE other.number = rtrim(card.number, 'F'))",
+);
+const PROFILES_WITHOUT_FILLERS: Sql = Sql::both(
+    "UPDATE profile SET iccid = rtrim(iccid, 'F') WHERE iccid LIKE '%F' AND NOT EXISTS \
+     (SELECT 1 FROM profile AS other WHERE other.card = profile.card AND other.iccid = \
+     rtrim(profile.iccid, 'F')) AND (own_number = 0 OR EXISTS \
+     (SELECT 1 FROM card WHERE card.id = profile.card AND card.number = rtrim(profile.iccid, 'F')))",
+);
+
+/// Gives ICCIDs their canonical spelling. Comes after the copy was compared.
+pub(crate) async fn respell(target: &Database) -> Result<(), StoreError> {
+    target.run(CARDS_WITHOUT_FILLERS, &[]).await?;
+    target.run(PROFILES_WITHOUT_FILLERS, &[]).await?;
+    target.run(SET_NEIGHBOURS, &[]).await?;
+    Ok(())
+}
+
 /// Writes into the target what the first edition had no column for.
 pub(crate) async fn complete(source: &Database, target: &Database) -> Result<(), StoreError> {
     notified_state::copy(source, target).await?;
     target.run(LINK_ONLY_PROFILES, &[]).await?;
-    target.run(SET_NEIGHBOURS, &[]).await?;
     let dangling = Sql::both(
         "SELECT number FROM card WHERE operator_account IS NOT NULL AND profile IS NULL ORDER BY number \
          LIMIT 1",

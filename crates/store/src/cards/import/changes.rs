@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 const INSERT: Sql = bulk!(
-    "INSERT INTO import_change (entry, card, field, before, after) SELECT $2, card, field, before, after FROM ",
+    "INSERT INTO import_change (entry, card, field, before, after) \
+     SELECT $2, card, field, before, after FROM ",
     [card bigint, field text, before text, after text],
     " AS new_change WHERE true"
 );
@@ -101,8 +102,8 @@ impl fmt::Display for Changes {
 }
 
 impl Store {
-    /// What the import of an audit entry changed on cards that were known before: at most `limit` changes after
-    /// this one, by card and field.
+    /// What the import of an audit entry changed on cards that were known before: at most `limit` changes
+    /// after this one, by card and field.
     ///
     /// # Errors
     /// The database cannot be reached.

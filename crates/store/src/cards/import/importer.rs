@@ -57,8 +57,8 @@ impl Importer {
         self
     }
 
-    /// Adds rows: new cards and profiles are made, known ones get the row's operator account, and its status and
-    /// label where it has them; the last row about one wins. The answer has one entry a row.
+    /// Adds rows: new cards and profiles are made, known ones get the row's operator account, and its status
+    /// and label where it has them; the last row about one wins. The answer has one entry a row.
     ///
     /// # Errors
     /// The database cannot be reached or refused; then the import as a whole has failed.

@@ -52,8 +52,8 @@ pub enum RowError {
     SimOfOtherCard { iccid: String, card: String },
     /// The number is that of another SIM but for the check digit.
     #[error(
-        "{number} may be the same SIM as {stored}, which is known, with or without its check digit; import them \
-         with --distinct if they are two SIMs"
+        "{number} may be the same SIM as {stored}, which is known, with or without its check digit; import \
+         them with --distinct if they are two SIMs"
     )]
     Neighbour { number: String, stored: String },
 }

@@ -43,8 +43,8 @@ pub(super) struct Plan<'a> {
     pub(super) changes: Vec<PlannedChange>,
 }
 
-/// Judges the rows of a batch. The first row about a new card decides whose it is, the last one what is known of
-/// it. `distinct`: numbers that differ by the check digit only are two SIMs.
+/// Judges the rows of a batch. The first row about a new card decides whose it is, the last one what is known
+/// of it. `distinct`: numbers that differ by the check digit only are two SIMs.
 pub(super) fn plan<'a>(
     batch: &'a [ImportRow],
     accounts: &Accounts,
@@ -114,8 +114,8 @@ fn sims_of(row: &ImportRow) -> impl Iterator<Item = &String> {
 }
 
 impl Known {
-    /// SIMs of a row that are new, each with one that is known under the same number but for the check digit. A
-    /// card may name its own SIM in both ways.
+    /// SIMs of a row that are new, each with one that is known under the same number but for the check digit.
+    /// A card may name its own SIM in both ways.
     fn neighbours<'r>(&self, row: &'r ImportRow) -> Vec<(&'r str, String)> {
         let mut neighbours = Vec::new();
         for sim in sims_of(row) {
