@@ -3,7 +3,7 @@
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::audit::{ChainError, ChainPosition};
-use simgauge_store::AuditEntry;
+use simgauge_store::{AuditEntry, CardChange};
 
 /// Entries that are read at once.
 const PAGE: i64 = 1_000;
@@ -23,6 +23,21 @@ impl Administration {
     /// The store failed.
     pub async fn audit_entries_after(&self, seq: i64) -> Result<Vec<AuditEntry>, AdminError> {
         Ok(self.store.audit_after(seq, PAGE).await?)
+    }
+
+    /// What the import of an entry changed on cards that were known before.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn import_changes(&self, entry: i64) -> Result<Vec<CardChange>, AdminError> {
+        let mut changes: Vec<CardChange> = Vec::new();
+        loop {
+            let page = self.store.import_changes(entry, changes.last(), PAGE).await?;
+            if page.is_empty() {
+                return Ok(changes);
+            }
+            changes.extend(page);
+        }
     }
 
     /// Checks the whole chain of entries, past an anchor where one was kept. Answers where the chain ends, or

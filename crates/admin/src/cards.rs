@@ -3,18 +3,38 @@
 use crate::administration::Administration;
 use crate::error::AdminError;
 use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_store::CardView;
 
+/// Before a number: exactly this one is meant, also where another card has it with its check digit.
+const EXACTLY: char = '=';
+
 impl Administration {
-    /// The card of a number, of either kind and of any account.
+    /// The card of a number in any spelling, of either kind and of any account. With `=` before it, the card
+    /// of exactly that number.
+    ///
+    /// # Errors
+    /// No card has the number, or it could mean two cards.
+    pub async fn card(&self, number: &str) -> Result<CardView, AdminError> {
+        self.exact_card(&self.stored_number(number).await?).await
+    }
+
+    /// The number under which that card is stored. Where there is none, the canonical spelling.
+    pub(crate) async fn stored_number(&self, number: &str) -> Result<String, AdminError> {
+        if let Some(number) = number.strip_prefix(EXACTLY) {
+            return Ok(canonical_iccid(number).into_owned());
+        }
+        let stored = self.store.find_number(number).await?;
+        Ok(stored.unwrap_or_else(|| canonical_iccid(number).into_owned()))
+    }
+
+    /// The card of exactly this number.
     ///
     /// # Errors
     /// No card has the number.
-    pub async fn card(&self, number: &str) -> Result<CardView, AdminError> {
-        // Letters in numbers are stored as capitals.
-        let number = number.to_ascii_uppercase();
-        let card = self.store.card_of_any(&number).await?;
-        card.ok_or(AdminError::NoCard { kind: "card", number })
+    pub(crate) async fn exact_card(&self, number: &str) -> Result<CardView, AdminError> {
+        let card = self.store.card_of_any(number).await?;
+        card.ok_or_else(|| AdminError::NoCard { kind: "card", number: number.to_owned() })
     }
 
     /// The card of a kind and number, of any account.

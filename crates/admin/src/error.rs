@@ -2,6 +2,7 @@
 
 use crate::import::ImportError;
 use crate::password::PasswordError;
+use simgauge_domain::identity::AmbiguousNumber;
 use simgauge_domain::target_policy::TargetError;
 use simgauge_store::{PackageError, StoreError};
 use std::error::Error as _;
@@ -35,6 +36,9 @@ pub enum AdminError {
         kind: &'static str,
         number: String,
     },
+    /// The number could mean two cards.
+    #[error("{0}; write = before a number to mean exactly that one")]
+    AmbiguousNumber(Box<AmbiguousNumber>),
     /// A value cannot be taken.
     #[error("{field} {why}")]
     Invalid {
@@ -100,6 +104,7 @@ impl From<StoreError> for AdminError {
         match error {
             StoreError::Exists(what) => Self::Exists(what),
             StoreError::Missing(what) => Self::Missing(what),
+            StoreError::AmbiguousNumber(ambiguous) => Self::AmbiguousNumber(ambiguous),
             other => Self::Store(other),
         }
     }

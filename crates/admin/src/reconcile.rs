@@ -123,6 +123,7 @@ impl Administration {
 
     /// A card by its number. Nothing else of it is read, since that may be damaged.
     async fn card_to_check(&self, number: String, account: Option<&str>) -> Result<CardId, AdminError> {
+        let number = self.stored_number(&number).await?;
         match (self.store.card_owner(&number).await?, account) {
             (Some((card, owner)), Some(account)) if owner == account => Ok(card),
             (Some((card, _)), None) => Ok(card),

@@ -38,6 +38,7 @@ impl Administration {
             appkey: self.actor.to_string().into(),
             kind: card.kind,
             number: card.number.clone(),
+            is_exact: true,
             sign: hex::encode_upper(sign),
             sign_was_used: false,
             id: RefreshId::new(self.now(), 0),
@@ -47,7 +48,8 @@ impl Administration {
             Ok(AcceptOutcome::Cooling { .. }) => Ok(RefreshOutcome::Cooling),
             // A random sign was never used.
             Ok(AcceptOutcome::SignUsed) => Err(AdminError::StoreFailed),
-            Ok(AcceptOutcome::NotFound) => {
+            // The number is exactly that of the card.
+            Ok(AcceptOutcome::NotFound | AcceptOutcome::Ambiguous(_)) => {
                 Err(AdminError::NoCard { kind: "card", number: card.number.clone() })
             }
             Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {

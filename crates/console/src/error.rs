@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
+use simgauge_domain::identity::AmbiguousNumber;
 use simgauge_store::StoreError;
 
 /// Why there is no page. The middleware `surround` makes a page of it.
@@ -14,6 +15,8 @@ pub(super) enum PageError {
     /// The form is none of ours, or of another session.
     Forged,
     NotFound,
+    /// A card's number could mean two cards.
+    AmbiguousNumber(Box<AmbiguousNumber>),
     /// Something is missing or wrong; says what.
     Bad(String),
     /// Too large; the most that is taken, in MiB.
@@ -34,7 +37,10 @@ impl PageError {
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error {
+            StoreError::AmbiguousNumber(ambiguous) => Self::AmbiguousNumber(ambiguous),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -78,6 +78,10 @@ fn error_page(visitor: &Visitor, error: PageError, is_get: bool) -> Response {
         PageError::NotFound => {
             (StatusCode::NOT_FOUND, t.get("error.not_found"), t.get("error.not_found_text").to_owned())
         }
+        PageError::AmbiguousNumber(ambiguous) => {
+            let numbers = [&ambiguous.asked, &ambiguous.one, &ambiguous.other].map(String::as_str);
+            (StatusCode::BAD_REQUEST, t.get("error.bad"), t.fill("error.ambiguous_number", &numbers))
+        }
         PageError::Bad(text) => (StatusCode::BAD_REQUEST, t.get("error.bad"), text),
         PageError::TooLarge(most) => (
             StatusCode::PAYLOAD_TOO_LARGE,

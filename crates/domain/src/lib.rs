@@ -10,6 +10,7 @@ pub mod card_kind;
 pub mod failure;
 pub mod fairness;
 pub mod id;
+pub mod identity;
 pub mod ids;
 pub mod lane_status;
 pub mod limits;

@@ -3,10 +3,13 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use simgauge_domain::identity::AmbiguousNumber;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_domain::waiting::{LaneBehind, OperatorState};
 use simgauge_protocol::answer::Envelope;
-use simgauge_protocol::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
+use simgauge_protocol::refusal::{
+    AMBIGUOUS_NUMBER, InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail,
+};
 use simgauge_protocol::sign::SignType;
 use simgauge_protocol::{Cause, Code, CodeTable, FieldError, Language};
 use simgauge_service::answers;
@@ -44,6 +47,8 @@ pub(super) enum ApiError {
     Quota { per_second: u32, retry_after_seconds: u64 },
     /// No such card under this account.
     NoCard,
+    /// The card's number could mean two cards of this account.
+    AmbiguousNumber(Box<AmbiguousNumber>),
     /// No such refresh under this account.
     NoRefresh,
     /// A read operation with a sign that a read operation used before, or a refresh with one, unless it
@@ -96,6 +101,7 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(%error, "the store cannot be written at present");
                 Self::Overloaded
             }
+            StoreError::AmbiguousNumber(ambiguous) => Self::AmbiguousNumber(ambiguous),
             error => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal
@@ -118,6 +124,7 @@ impl ApiError {
     fn cause(&self) -> Cause {
         match self {
             Self::Field(error) => error.cause(),
+            Self::AmbiguousNumber(_) => Cause::BadRequest,
             Self::UnknownOperation { .. } => Cause::UnknownOperation,
             Self::WrongSign { .. } | Self::SignType { .. } => Cause::WrongSign,
             Self::Timestamp { .. } => Cause::Timestamp,
@@ -177,6 +184,13 @@ impl ApiError {
                 )
                 .into(),
             Self::NoCard => language.pick("卡片不存在", "no such card").into(),
+            Self::AmbiguousNumber(ambiguous) => {
+                let AmbiguousNumber { asked, one, other } = &**ambiguous;
+                language.pick(
+                    format!("卡号 {asked} 可能是 {one} 或 {other},无法确定是哪张卡"),
+                    format!("the number {asked} could mean {one} or {other}, so neither was taken"),
+                )
+            }
             Self::NoRefresh => language.pick("刷新记录不存在", "no such refresh").into(),
             Self::UnknownOperation { name } => {
                 language.pick(format!("接口 {name} 不存在"), format!("there is no operation {name}"))
@@ -250,8 +264,12 @@ impl ApiError {
                 refusal.with(UnauthorizedDetail { server_time: *server_time, string_to_sign: None })
             }
             Self::UnknownOperation { .. } => {
-                refusal.with(ReasonDetail { reason: UNKNOWN_OPERATION.to_owned() })
+                refusal.with(ReasonDetail { reason: UNKNOWN_OPERATION.to_owned(), numbers: None })
             }
+            Self::AmbiguousNumber(ambiguous) => refusal.with(ReasonDetail {
+                reason: AMBIGUOUS_NUMBER.to_owned(),
+                numbers: Some(vec![ambiguous.one.clone(), ambiguous.other.clone()]),
+            }),
             Self::Cooling { retry_after_seconds, next_refresh_at } => refusal.with_retry(RetryDetail {
                 next_refresh_at: Some(*next_refresh_at),
                 ..retry_after(*retry_after_seconds)

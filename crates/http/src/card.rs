@@ -29,7 +29,7 @@ impl Operation for GetCard {
         let (caller, number) = gate::enter_once(state, call, |body| request::card_number(body, self.0))?;
         let _permit = state.read_shares.enter(&caller.account).await?;
         let card =
-            state.services.store.card(&caller.account, self.0, number).await?.ok_or(ApiError::NoCard)?;
+            state.services.store.card(&caller.account, self.0, &number).await?.ok_or(ApiError::NoCard)?;
         let answer = answers::card_answer(&state.services, card, caller.language);
         Ok(done(Code::Ok.default_message(caller.language), answer, call.request_id))
     }
@@ -39,10 +39,11 @@ impl Operation for ListCards {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter_once(state, call, |body| list_fields(body, self.0))?;
         let _permit = state.read_shares.enter(&caller.account).await?;
+        let numbers = state.services.store.meant_numbers(&caller.account, self.0, fields.numbers).await?;
         let offset = if fields.after.is_some() { 0 } else { (fields.page_num - 1) * fields.page_size };
         let filter = CardFilter {
             status: fields.status.map(str::to_owned),
-            numbers: fields.numbers,
+            numbers,
             after: fields.after.unwrap_or_default(),
         };
         // One card more than the page, to know whether there is a next page.

@@ -22,7 +22,7 @@ impl Operation for UsageHistory {
         let _permit = state.read_shares.enter(&caller.account).await?;
         let store = &state.services.store;
         // For its caller, a card of another account does not exist.
-        let card = store.card(&caller.account, self.0, fields.number).await?.ok_or(ApiError::NoCard)?;
+        let card = store.card(&caller.account, self.0, &fields.number).await?.ok_or(ApiError::NoCard)?;
         let before = UnixMs(fields.before.unwrap_or(i64::MAX));
         let readings = store.readings(card.id, before, fields.page_size).await?;
         let full = readings.len() >= usize::try_from(fields.page_size).unwrap_or(usize::MAX);

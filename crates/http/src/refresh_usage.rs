@@ -27,7 +27,7 @@ pub(super) struct RefreshUsage(pub(super) CardKind);
 impl Operation for RefreshUsage {
     async fn run(self, state: &ApiState, call: &Call<'_>) -> Result<Response, ApiError> {
         let (caller, fields) = gate::enter(state, call, |body| RefreshFields::read(body, self.0))?;
-        let accepted_call = accept(state, &caller, self.0, fields.number).await?;
+        let accepted_call = accept(state, &caller, self.0, &fields.number).await?;
         if fields.wait > 0 || accepted_call.is_repeated {
             // In a box: it would be the largest part of every call's future, and most calls neither wait nor
             // are repeated.
@@ -115,6 +115,7 @@ async fn accept(
         appkey: Arc::clone(&caller.appkey),
         kind,
         number: number.to_owned(),
+        is_exact: false,
         sign: caller.sign.to_ascii_uppercase(),
         sign_was_used,
         // The accepter sets the rest of the id, in the order in which it commits.
@@ -130,6 +131,7 @@ async fn accept(
         Ok(AcceptOutcome::Cooling { next_at, .. }) => Err(cooling(next_at, state.services.clock.now())),
         Ok(AcceptOutcome::SignUsed) => Err(ApiError::Repeated),
         Ok(AcceptOutcome::NotFound) => Err(ApiError::NoCard),
+        Ok(AcceptOutcome::Ambiguous(ambiguous)) => Err(ApiError::AmbiguousNumber(ambiguous)),
         Ok(AcceptOutcome::Refused { behind: Some(behind), .. }) => {
             Err(ApiError::LaneBehind { behind, now: caller.at })
         }
@@ -230,7 +232,7 @@ async fn hold(
         let is_open = !refresh.state.is_ended();
         answer.poll = is_open.then(|| poll(state, refresh.accepted_at, answer.estimated_seconds));
         if answer.state == RefreshState::Succeeded {
-            let card = state.services.store.card(&caller.account, kind, fields.number).await?;
+            let card = state.services.store.card(&caller.account, kind, &fields.number).await?;
             answer.usage = card.and_then(|card| {
                 answers::card_usage(&state.services, &card.profiles, state.services.clock.now())
             });

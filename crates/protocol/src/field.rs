@@ -7,6 +7,8 @@ use crate::cursor;
 pub use crate::cursor::NUMBER_MAX;
 use crate::language::Language;
 use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::identity::canonical_number;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// What a field must be.
@@ -14,9 +16,9 @@ use std::ops::RangeInclusive;
 pub enum Must {
     /// A non-empty string.
     Text,
-    /// A non-empty string of ASCII letters and digits.
-    Alphanumeric {
-        /// The greatest length.
+    /// A card's number: ASCII letters and digits, also full-width ones, and separators between them.
+    CardNumber {
+        /// The greatest number of letters and digits.
         max: usize,
     },
     /// An integer in a range.
@@ -111,9 +113,9 @@ impl Must {
     fn describe(&self) -> (String, String) {
         match self {
             Self::Text => ("必须是非空字符串".into(), "a non-empty string".into()),
-            Self::Alphanumeric { max } => (
-                format!("必须是由字母和数字组成的字符串,最长 {max} 个字符"),
-                format!("a string of letters and digits, {max} characters at most"),
+            Self::CardNumber { max } => (
+                format!("必须是由字母和数字组成的字符串(可含空格和连字符),最长 {max} 个字符"),
+                format!("a string of letters and digits, {max} at most (spaces and hyphens do not count)"),
             ),
             Self::Integer(range) | Self::IntegerOrDigits(range) => (
                 format!("必须是 {} 到 {} 之间的整数", range.start(), range.end()),
@@ -154,20 +156,27 @@ pub fn text<'b>(body: &'b Body<'_>, name: &'static str) -> Result<&'b str, Field
     }
 }
 
-/// A required string of letters and digits. Any length up to `max` is accepted on purpose: the published
-/// documentation's own example of an EID has 26 digits where a real EID has 32.
+/// A required card number, in its canonical spelling ([`canonical_number`]). Any length up to [`NUMBER_MAX`]
+/// is accepted on purpose: the published documentation's own example of an EID has 26 digits where a real EID
+/// has 32.
 ///
 /// # Errors
-/// Missing, or not such a string.
-pub fn alphanumeric<'b>(body: &'b Body<'_>, name: &'static str, max: usize) -> Result<&'b str, FieldError> {
-    let wrong = || FieldError::Wrong(name, Must::Alphanumeric { max });
-    match optional(body, name) {
-        None => Err(FieldError::Missing(name)),
+/// Missing, or not such a number.
+pub fn card_number<'b>(
+    body: &'b Body<'_>,
+    name: &'static str,
+    kind: CardKind,
+) -> Result<Cow<'b, str>, FieldError> {
+    let number = match optional(body, name) {
+        None => return Err(FieldError::Missing(name)),
         // An empty parameter is not signed either.
-        Some(Value::Text(text)) if text.is_empty() => Err(FieldError::Missing(name)),
-        Some(Value::Text(text)) if is_alphanumeric(text, max) => Ok(text),
-        Some(_) => Err(wrong()),
-    }
+        Some(Value::Text(text)) if text.is_empty() => return Err(FieldError::Missing(name)),
+        Some(Value::Text(text)) => Some(canonical_number(kind, text)),
+        Some(_) => None,
+    };
+    number
+        .filter(|number| is_alphanumeric(number, NUMBER_MAX))
+        .ok_or(FieldError::Wrong(name, Must::CardNumber { max: NUMBER_MAX }))
 }
 
 fn is_alphanumeric(text: &str, max: usize) -> bool {
@@ -289,24 +298,29 @@ pub fn optional_cursor(
     }
 }
 
-/// A comma-separated list of card numbers. Empty where it is absent or empty.
+/// A comma-separated list of card numbers, each in its canonical spelling. Empty where it is absent or empty.
 ///
 /// # Errors
 /// Present, but not such a list, or too long.
-pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<Vec<String>, FieldError> {
+pub fn card_numbers(
+    body: &Body<'_>,
+    name: &'static str,
+    kind: CardKind,
+    max: usize,
+) -> Result<Vec<String>, FieldError> {
     let wrong = || FieldError::Wrong(name, Must::List { max });
     let text = match optional(body, name) {
         None => return Ok(Vec::new()),
         Some(Value::Text(text)) => text,
         Some(_) => return Err(wrong()),
     };
-    let entries: Vec<String> =
-        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max {
+    let numbers = text.split(',').map(|number| canonical_number(kind, number).into_owned());
+    let numbers: Vec<String> = numbers.filter(|number| !number.is_empty()).collect();
+    if numbers.len() > max {
         return Err(FieldError::TooMany(name, max));
     }
-    if entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
+    if numbers.iter().any(|number| !is_alphanumeric(number, NUMBER_MAX)) {
         return Err(wrong());
     }
-    Ok(entries)
+    Ok(numbers)
 }

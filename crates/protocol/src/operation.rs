@@ -193,10 +193,13 @@ impl OperationName {
 
 fn number(kind: CardKind) -> Field {
     let (zh, en) = match kind {
-        CardKind::Sim => ("卡片的 ICCID", "the card's ICCID"),
+        CardKind::Sim => (
+            "卡片的 ICCID,空格、连字符、大小写、末尾的 F 和校验位可有可无",
+            "the card's ICCID; spaces, hyphens, letter case, fillers F and the check digit may differ",
+        ),
         CardKind::CloudEsim => ("云 eSIM 的 EID 卡号", "the cloud eSIM's EID"),
     };
-    Field::required(kind.number_field(), Must::Alphanumeric { max: NUMBER_MAX }, zh, en)
+    Field::required(kind.number_field(), Must::CardNumber { max: NUMBER_MAX }, zh, en)
 }
 
 #[cfg(test)]

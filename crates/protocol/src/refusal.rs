@@ -4,11 +4,19 @@ use crate::answer::OperatorAnswer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// `data` of a call that names no operation.
+/// The reason of a card number that could mean two cards.
+pub const AMBIGUOUS_NUMBER: &str = "ambiguous_number";
+
+/// `data` of a 400 where the code and the message are not enough for a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReasonDetail {
-    /// `unknown_operation`.
+    /// `unknown_operation`: the call names none. `ambiguous_number`: the card number could mean two cards.
     pub reason: String,
+    /// Where a card number could mean two cards: the numbers of both. With one of these the call can be made
+    /// again, unless it is the one that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub numbers: Option<Vec<String>>,
 }
 
 /// `data` of a 401.

@@ -1,9 +1,10 @@
 //! The requests: the common fields of every call, and the fields of each operation.
 
 use crate::body::Body;
-use crate::field::{self, FieldError, NUMBER_MAX};
+use crate::field::{self, FieldError};
 use crate::sign::SignType;
 use simgauge_domain::card_kind::CardKind;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// A nonce has five digits.
@@ -68,8 +69,8 @@ pub const fn success_message(kind: CardKind) -> &'static str {
 /// `refreshUsage` of either kind of card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshUsage<'b> {
-    /// ICCID or EID.
-    pub number: &'b str,
+    /// ICCID or EID, in canonical spelling.
+    pub number: Cow<'b, str>,
     /// How long the answer may be held, in seconds.
     pub wait: u64,
 }
@@ -81,7 +82,7 @@ impl<'b> RefreshUsage<'b> {
     /// [`FieldError`] that names the first wrong field.
     pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         Ok(Self {
-            number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
+            number: field::card_number(body, kind.number_field(), kind)?,
             wait: field::optional_integer(body, "wait", 0..=WAIT_MAX_SECONDS)?
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .unwrap_or(0),
@@ -89,12 +90,12 @@ impl<'b> RefreshUsage<'b> {
     }
 }
 
-/// The card number of a read of one card.
+/// The card number of a read of one card, in canonical spelling.
 ///
 /// # Errors
 /// [`FieldError`] where it is missing or wrong.
-pub fn card_number<'b>(body: &'b Body<'_>, kind: CardKind) -> Result<&'b str, FieldError> {
-    field::alphanumeric(body, kind.number_field(), NUMBER_MAX)
+pub fn card_number<'b>(body: &'b Body<'_>, kind: CardKind) -> Result<Cow<'b, str>, FieldError> {
+    field::card_number(body, kind.number_field(), kind)
 }
 
 /// The refresh id of a read of one refresh.
@@ -114,7 +115,7 @@ pub struct ListCards {
     pub page_size: i64,
     /// Only cards in this status.
     pub status: Option<&'static str>,
-    /// Only these cards; empty means all.
+    /// Only these cards, in canonical spelling; empty means all.
     pub numbers: Vec<String>,
     /// Only cards after the one with this number. Then the page number does not count.
     pub after: Option<String>,
@@ -130,7 +131,7 @@ impl ListCards {
             page_num: field::lenient_integer(body, "pageNum", 1..=PAGE_NUM_MAX, 1)?,
             page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,
             status: field::optional_one_of(body, "cardStatus", CARD_STATUSES)?,
-            numbers: field::optional_list(body, kind.list_field(), LIST_MAX)?,
+            numbers: field::card_numbers(body, kind.list_field(), kind, LIST_MAX)?,
             after: field::optional_cursor(body, "cursor", kind)?,
         })
     }
@@ -139,8 +140,8 @@ impl ListCards {
 /// A card's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageHistory<'b> {
-    /// ICCID or EID.
-    pub number: &'b str,
+    /// ICCID or EID, in canonical spelling.
+    pub number: Cow<'b, str>,
     /// Readings on a page, 1 to 500.
     pub page_size: i64,
     /// The `nextBefore` of the previous page.
@@ -155,7 +156,7 @@ impl<'b> UsageHistory<'b> {
     pub fn read(body: &'b Body<'_>, kind: CardKind) -> Result<Self, FieldError> {
         let before = field::lenient_integer(body, "before", 0..=BEFORE_MAX, i64::MAX)?;
         Ok(Self {
-            number: field::alphanumeric(body, kind.number_field(), NUMBER_MAX)?,
+            number: field::card_number(body, kind.number_field(), kind)?,
             page_size: field::lenient_integer(body, "pageSize", 1..=PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)?,
             before: (before != i64::MAX).then_some(before),
         })

@@ -48,6 +48,8 @@ CREATE TABLE app (
 -- ICCID is the card's number (as for every physical card). So accepting reads one row.
 -- overage: bytes that no package had room for. overage_base: the overage when the card got its first package.
 -- notified_state: which thresholds and staleness of the card the account was notified of, as JSON.
+-- has_neighbour: whether a card may be stored that has the same number but for the check digit, imported as
+-- another SIM. Only then is a number that is found looked up with and without its check digit, too.
 CREATE TABLE card (
     id               INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     number           TEXT NOT NULL UNIQUE,
@@ -63,7 +65,8 @@ CREATE TABLE card (
     began_at         BIGINT,
     overage          BIGINT NOT NULL DEFAULT 0,
     overage_base     BIGINT NOT NULL DEFAULT 0,
-    notified_state   TEXT
+    notified_state   TEXT,
+    has_neighbour    BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE INDEX card_by_account ON card (account, kind, number);
@@ -293,6 +296,17 @@ CREATE TABLE audit (
     subject TEXT NOT NULL,
     detail  TEXT NOT NULL,
     hash    TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What an import changed on cards that were known before. entry: the audit's entry about the import.
+-- field: status, label, or profile with its ICCID (then its operator account). before NULL: there was none.
+CREATE TABLE import_change (
+    entry  BIGINT NOT NULL,
+    card   BIGINT NOT NULL,
+    field  TEXT NOT NULL,
+    before TEXT,
+    after  TEXT NOT NULL,
+    PRIMARY KEY (entry, card, field)
 ) WITHOUT ROWID;
 
 CREATE TABLE audit_head (

@@ -3,6 +3,7 @@
 
 use crate::backend::limit::READ_LIMIT;
 use rusqlite::{ErrorCode, ffi};
+use simgauge_domain::identity::AmbiguousNumber;
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
@@ -132,6 +133,8 @@ pub enum StoreError {
     /// The store is of a kind that cannot do this.
     #[error("this needs {0}")]
     WrongKind(&'static str),
+    #[error(transparent)]
+    AmbiguousNumber(#[from] Box<AmbiguousNumber>),
     /// Somebody else holds the lease now; nothing was written.
     #[error("the lease of {0} was lost")]
     LeaseLost(String),
@@ -176,6 +179,7 @@ impl StoreError {
             | Self::TooManyBytes(_)
             | Self::Exists(_)
             | Self::Missing(_)
+            | Self::AmbiguousNumber(_)
             | Self::Sealed(_) => true,
             Self::Sqlite(error) => is_of_a_sqlite_row(error),
             Self::Database(error) => is_of_a_postgres_row(error),

@@ -32,7 +32,9 @@ pub use audit::AuditEntry;
 #[doc(hidden)]
 pub use backend::watch_statements;
 pub use backend::{ServingLock, check_url, had_database, sqlite_file};
-pub use cards::{CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError};
+pub use cards::{
+    CardChange, CardCursor, CardFilter, CardView, CardWalk, ImportRow, Importer, ProfileView, RowError,
+};
 pub use check::CheckReport;
 pub use copy::CopiedTable;
 pub use error::{FileFault, StoreError, database_errors};

@@ -72,7 +72,7 @@ async fn actions_are_recorded_and_failed_ones_are_not(
             ("cli:alice", "app.create", "k", "account=acme"),
             ("cli:alice", "app.rotate", "k", "old secret good until 1800000000000"),
             ("cli:alice", "app.disable", "k", ""),
-            ("console:bob", "card.import", "", "rows=1"),
+            ("console:bob", "card.import", "", "rows=1 new=1 ids=1-1 changes=0"),
             ("console:bob", "package.add", "8901", "code=p total=7"),
         ]
     );

@@ -118,6 +118,7 @@ fn call(number: &str, n: u32) -> AcceptCall {
         kind: CardKind::Sim,
         number: number.into(),
         sign: format!("{n:040X}"),
+        is_exact: false,
         sign_was_used: false,
         id: RefreshId::new(at(i64::from(n)), u128::from(n)),
     }

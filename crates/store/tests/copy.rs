@@ -56,6 +56,7 @@ async fn accept(store: &Store, number: &str, now: UnixMs) -> AcceptOutcome {
         kind: CardKind::Sim,
         number: number.into(),
         sign: format!("{:040X}", now.0),
+        is_exact: false,
         sign_was_used: false,
         id: RefreshId::new(now, 1),
     };

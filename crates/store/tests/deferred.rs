@@ -59,6 +59,7 @@ async fn refresh(store: &Store, seconds: i64) -> Option<(RefreshId, usize)> {
         kind: CardKind::Sim,
         number: CARD.into(),
         sign: format!("{seconds:040X}"),
+        is_exact: false,
         sign_was_used: false,
         id,
     };

@@ -83,6 +83,7 @@ impl Shaky {
             kind: CardKind::Sim,
             number: number.into(),
             sign: "00".repeat(20),
+            is_exact: false,
             sign_was_used: false,
             id: RefreshId::new(NOW, number.bytes().map(u128::from).sum()),
         };

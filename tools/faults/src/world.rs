@@ -220,7 +220,9 @@ impl World {
     fn import_csv(&self, what: &str, rows: &str) -> anyhow::Result<()> {
         let file = self.config.with_extension("csv");
         std::fs::write(&file, rows)?;
-        process::run(self.command()?.args([what, "import"]).arg(&file)).map(drop)
+        // Numbers with many zeros look as if a spreadsheet had rounded them.
+        let rounded = (what == "card").then_some("--keep-rounded");
+        process::run(self.command()?.args([what, "import"]).args(rounded).arg(&file)).map(drop)
     }
 }
 

@@ -119,7 +119,7 @@ impl World {
         create_admin(command()?)?;
         let csv = dir.join("cards.csv");
         std::fs::write(&csv, cards(card_count, &lanes, &mut customers))?;
-        process::run(command()?.args(["card", "import"]).arg(&csv))?;
+        process::run(command()?.args(["card", "import", "--keep-rounded"]).arg(&csv))?;
 
         let mut simulator = Command::new(process::program()?);
         simulator.args(["simulate-operator", "--latency", "20", "--listen", &simulator_address.to_string()]);

@@ -3,12 +3,14 @@
 use super::cells::Header;
 use serde::Serialize;
 use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::identity::{
+    ICCID_LENGTH, canonical_eid, canonical_iccid, ends_in_luhn_digit, has_eid_check,
+    is_rounded_by_spreadsheet,
+};
 use simgauge_domain::names;
 use simgauge_protocol::request::CARD_STATUSES;
 use simgauge_store::ImportRow;
 use std::ops::AddAssign;
-
-const DEFAULT_STATUS: &str = "ACTIVATED_NAME";
 
 /// How many of the accepted rows look wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,18 +47,20 @@ pub fn check(
     let profile = profile.map(|profile| iccid("profile_iccid", profile)).transpose()?;
     let profile = profile.unwrap_or_else(|| number.clone());
 
-    let mut warnings = Warnings { iccid_check_digits: u64::from(!luhn(&profile)), eid_check_digits: 0 };
+    let mut warnings =
+        Warnings { iccid_check_digits: u64::from(!ends_in_luhn_digit(&profile)), eid_check_digits: 0 };
     let (kind, number) = if eid.is_empty() {
         (CardKind::Sim, number)
     } else {
         if profile != number {
             return Err("a row with an eid names its profile by iccid; leave profile_iccid empty".to_owned());
         }
-        if !(26..=32).contains(&eid.len()) || !eid.bytes().all(|b| b.is_ascii_digit()) {
+        let canonical = canonical_eid(spelled(&eid));
+        if !(26..=32).contains(&canonical.len()) || !canonical.bytes().all(|b| b.is_ascii_digit()) {
             return Err(number_reason("eid", &eid, "must be 26 to 32 digits"));
         }
-        warnings.eid_check_digits = u64::from(!eid_check_digits(&eid));
-        (CardKind::CloudEsim, eid.into_owned())
+        warnings.eid_check_digits = u64::from(!has_eid_check(&canonical));
+        (CardKind::CloudEsim, canonical.into_owned())
     };
 
     let account = named("account", &cell("account"))?;
@@ -65,28 +69,38 @@ pub fn check(
         return Err(format!("there is no operator account {operator_account:?} in the configuration"));
     }
     let status = cell("status");
-    let status = match &*status {
-        "" => DEFAULT_STATUS,
-        status if CARD_STATUSES.contains(&status) => status,
-        _ => return Err(format!("status must be one of {}", CARD_STATUSES.join(", "))),
-    };
+    if !status.is_empty() && !CARD_STATUSES.contains(&&*status) {
+        return Err(format!("status must be one of {}", CARD_STATUSES.join(", ")));
+    }
     let label = names::label(&cell("label")).map_err(|reason| format!("label {reason}"))?;
-    let status = status.to_owned();
+    let status = status.into_owned();
     Ok((ImportRow { number, kind, account, status, label, iccid: profile, operator_account }, warnings))
 }
 
-/// An ICCID: its letters upper-cased.
+/// An ICCID in canonical spelling.
 fn iccid(column: &str, text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err(format!("{column} is empty"));
     }
-    let upper = text.to_ascii_uppercase();
+    let canonical = canonical_iccid(spelled(text));
     let good = |b: u8| b.is_ascii_digit() || matches!(b, b'A'..=b'F');
-    if (18..=20).contains(&upper.len()) && upper.bytes().all(good) {
-        Ok(upper)
+    if ICCID_LENGTH.contains(&canonical.len()) && canonical.bytes().all(good) {
+        Ok(canonical.into_owned())
     } else {
-        Err(number_reason(column, text, "must be 18 to 20 digits (or letters A to F)"))
+        Err(number_reason(column, text, "must be 18 to 22 digits (or letters A to F)"))
     }
+}
+
+/// A number without the apostrophe that spreadsheets put before a text of digits.
+fn spelled(text: &str) -> &str {
+    text.strip_prefix('\'').unwrap_or(text)
+}
+
+/// The number of a row that looks as if a spreadsheet had rounded it.
+pub fn rounded(row: &ImportRow) -> Option<String> {
+    let numbers = [(row.kind, &row.number), (CardKind::Sim, &row.iccid)];
+    let rounded = numbers.into_iter().find(|(kind, number)| is_rounded_by_spreadsheet(*kind, number));
+    rounded.map(|(_, number)| number.clone())
 }
 
 fn number_reason(column: &str, text: &str, must: &str) -> String {
@@ -106,25 +120,6 @@ fn named(column: &str, text: &str) -> Result<String, String> {
         return Err(format!("{column} is empty"));
     }
     names::name(text).map_err(|reason| format!("{column} {reason}"))
-}
-
-/// Whether the digits end in their Luhn check digit.
-fn luhn(text: &str) -> bool {
-    let mut sum = 0;
-    for (at, byte) in text.bytes().rev().enumerate() {
-        if !byte.is_ascii_digit() {
-            return false;
-        }
-        let digit = u32::from(byte - b'0');
-        let doubled = digit * 2;
-        sum += if at % 2 == 0 { digit } else { doubled / 10 + doubled % 10 };
-    }
-    sum % 10 == 0
-}
-
-/// Whether an EID has its 32 digits and they leave 1 when divided by 97 (ISO 7064 mod 97-10).
-fn eid_check_digits(eid: &str) -> bool {
-    eid.len() == 32 && eid.bytes().fold(0, |rest, byte| (rest * 10 + u32::from(byte - b'0')) % 97) == 1
 }
 
 #[cfg(test)]
@@ -149,14 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn check_digits() {
-        assert!(luhn(ICCID));
-        assert!(!luhn("8988308650100524998") && !luhn("898600D6991330004146"));
-        assert!(eid_check_digits(EID));
-        assert!(!eid_check_digits("89049032123451234512345678901234") && !eid_check_digits(&"1".repeat(26)));
-    }
-
-    #[test]
     fn good_rows() {
         let (row, warnings) = run(&format!("{ICCID},,acme,main,,卡 1,")).expect("row");
         assert_eq!(
@@ -165,7 +152,7 @@ mod tests {
                 number: ICCID.into(),
                 kind: CardKind::Sim,
                 account: "acme".into(),
-                status: DEFAULT_STATUS.into(),
+                status: String::new(),
                 label: "卡 1".into(),
                 iccid: ICCID.into(),
                 operator_account: "main".into(),
@@ -180,6 +167,11 @@ mod tests {
             (ICCID, "898600D6991330004146", "=x")
         );
         assert_eq!(warnings, Warnings { iccid_check_digits: 1, eid_check_digits: 0 });
+        for spelling in
+            ["'8988308650100524999", "8988 3086-5010 0524 999f", "８９８８308650100524999\u{200b}"]
+        {
+            assert_eq!(run(&format!("{spelling},,acme,main,,,")).expect(spelling).0.number, ICCID);
+        }
         let (_, warnings) = run(&format!("{ICCID},{},acme,main,,,", "1".repeat(26))).expect("row");
         assert_eq!(warnings, Warnings { iccid_check_digits: 0, eid_check_digits: 1 });
     }
@@ -188,10 +180,10 @@ mod tests {
     fn bad_rows_say_why() {
         for (line, reason) in [
             (",,acme,main,,,".to_owned(), "iccid is empty"),
-            ("89883,,acme,main,,,".to_owned(), "iccid must be 18 to 20 digits (or letters A to F)"),
+            ("89883,,acme,main,,,".to_owned(), "iccid must be 18 to 22 digits (or letters A to F)"),
             (
                 "898830865010052499X,,acme,main,,,".to_owned(),
-                "iccid must be 18 to 20 digits (or letters A to F)",
+                "iccid must be 18 to 22 digits (or letters A to F)",
             ),
             (
                 "8.98831E+18,,acme,main,,,".to_owned(),

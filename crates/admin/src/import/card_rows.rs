@@ -1,13 +1,13 @@
 //! A card file, read and checked in chunks on a thread of its own.
 
-use super::card_row::{Warnings, check};
+use super::card_row::{Warnings, check, rounded};
 use super::cells::{COLUMNS, Header, REQUIRED};
 use super::error::ImportError;
 use super::lines::{Line, Lines, Splitter};
 use super::refused::RefusedRow;
 use simgauge_store::ImportRow;
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::io::{BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -52,11 +52,15 @@ impl CardRows {
     }
 
     /// Reads and checks the rest in the background. The channel ends with the file, or after an error.
-    pub fn read(self, operator_accounts: Arc<[String]>) -> mpsc::Receiver<Result<Chunk, ImportError>> {
+    pub fn read(
+        self,
+        operator_accounts: Arc<[String]>,
+        keep_rounded: bool,
+    ) -> mpsc::Receiver<Result<Chunk, ImportError>> {
         let (sender, receiver) = mpsc::channel(2);
         tokio::task::spawn_blocking(move || {
             // A closed channel means that the rest is not wanted.
-            self.each(operator_accounts, |chunk| sender.blocking_send(chunk).is_ok());
+            self.each(operator_accounts, keep_rounded, |chunk| sender.blocking_send(chunk).is_ok());
         });
         receiver
     }
@@ -65,9 +69,10 @@ impl CardRows {
     pub fn each(
         self,
         operator_accounts: Arc<[String]>,
+        keep_rounded: bool,
         mut takes: impl FnMut(Result<Chunk, ImportError>) -> bool,
     ) {
-        let mut checker = Checker::new(self.header, operator_accounts);
+        let mut checker = Checker::new(self.header, operator_accounts, keep_rounded);
         let mut lines = self.lines;
         while let Some(chunk) = checker.chunk(&mut lines).transpose() {
             let failed = chunk.is_err();
@@ -87,7 +92,7 @@ impl CardRows {
 pub fn dry_run(file: &[u8], operator_accounts: &[String]) -> Result<(usize, usize), ImportError> {
     let rows = CardRows::open(Box::new(Cursor::new(file.to_vec())))?;
     let (mut good, mut refused) = (0, 0);
-    rows.each(operator_accounts.into(), |chunk| {
+    rows.each(operator_accounts.into(), false, |chunk| {
         if let Ok(chunk) = chunk {
             good += chunk.good.len();
             refused += chunk.refused.len();
@@ -106,12 +111,17 @@ struct Checker {
     /// one is refused as a duplicate.
     seen: HashSet<u64>,
     hasher: RandomState,
+    /// Whether numbers that look rounded are taken.
+    keep_rounded: bool,
+    /// Where such numbers stand first.
+    rounded: HashMap<String, u64>,
 }
 
 impl Checker {
-    fn new(header: Header, operator_accounts: Arc<[String]>) -> Self {
+    fn new(header: Header, operator_accounts: Arc<[String]>, keep_rounded: bool) -> Self {
         let (splitter, seen, hasher) = (Splitter::new(), HashSet::new(), RandomState::new());
-        Self { header, operator_accounts, splitter, seen, hasher }
+        let rounded = HashMap::new();
+        Self { header, operator_accounts, splitter, seen, hasher, keep_rounded, rounded }
     }
 
     /// The next chunk; nothing at the end of the file.
@@ -139,6 +149,11 @@ impl Checker {
             return Ok(None);
         }
         let (row, warnings) = check(&self.header, &cells, &self.operator_accounts)?;
+        if !self.keep_rounded
+            && let Some(number) = rounded(&row)
+        {
+            return Err(self.why_not_rounded(number, line.number));
+        }
         if !self.seen.insert(self.hasher.hash_one((&row.number, &row.iccid))) {
             return Err(if row.number == row.iccid {
                 "this card stands in the file already".to_owned()
@@ -147,5 +162,20 @@ impl Checker {
             });
         }
         Ok(Some((row, warnings)))
+    }
+
+    /// The reason of a row whose number was rounded. Several rows may have collapsed to one number.
+    fn why_not_rounded(&mut self, number: String, line: u64) -> String {
+        let why = format!(
+            "{number} was rounded by a spreadsheet: its digits from the 16th on are lost; export it with the \
+             column as text, or import it with --keep-rounded if this is the number"
+        );
+        match self.rounded.get(&number) {
+            Some(first) => format!("{why}; line {first} was rounded to the same number"),
+            None => {
+                self.rounded.insert(number, line);
+                why
+            }
+        }
     }
 }

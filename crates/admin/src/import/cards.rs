@@ -34,6 +34,22 @@ pub enum Mode {
     DryRun,
 }
 
+/// How a file of cards is imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CardImport {
+    pub mode: Mode,
+    /// Whether numbers that differ by their check digit only are two SIMs.
+    pub distinct: bool,
+    /// Whether numbers that look as if a spreadsheet had rounded them are taken.
+    pub keep_rounded: bool,
+}
+
+impl From<Mode> for CardImport {
+    fn from(mode: Mode) -> Self {
+        Self { mode, ..Self::default() }
+    }
+}
+
 impl Administration {
     /// Imports cards from a CSV file. `operator_accounts` are those that rows may name; where there are none,
     /// any.
@@ -45,14 +61,16 @@ impl Administration {
         &self,
         from: Box<dyn Read + Send>,
         operator_accounts: &[String],
-        mode: Mode,
+        how: impl Into<CardImport>,
         options: ImportOptions<'_>,
     ) -> Result<CardImportSummary, AdminError> {
+        let how = how.into();
+        let mode = how.mode;
         let rows = CardRows::open(from)?;
         let mut tally = Tally::new(options, rows.columns().to_vec());
-        let mut writer = ChunkWriter::new(&self.store, mode).await.map_err(ImportError::from)?;
+        let mut writer = ChunkWriter::new(&self.store, how).await.map_err(ImportError::from)?;
         let mut warnings = Warnings::default();
-        let mut chunks = rows.read(operator_accounts.into());
+        let mut chunks = rows.read(operator_accounts.into(), how.keep_rounded);
         while let Some(chunk) = chunks.recv().await {
             let taken = async {
                 let chunk = chunk?;
@@ -80,15 +98,18 @@ impl Administration {
 /// Writes chunks of rows into the store as the mode says.
 struct ChunkWriter<'a> {
     store: &'a Store,
-    mode: Mode,
+    how: CardImport,
     /// The one transaction of all-or-nothing, until the first refused row.
     whole: Option<Importer>,
 }
 
 impl<'a> ChunkWriter<'a> {
-    async fn new(store: &'a Store, mode: Mode) -> Result<Self, StoreError> {
-        let whole = if mode == Mode::AllOrNothing { Some(store.import().await?) } else { None };
-        Ok(Self { store, mode, whole })
+    async fn new(store: &'a Store, how: CardImport) -> Result<Self, StoreError> {
+        let whole = match how.mode {
+            Mode::AllOrNothing => Some(store.import().await?.distinct(how.distinct)),
+            Mode::Chunks | Mode::DryRun => None,
+        };
+        Ok(Self { store, how, whole })
     }
 
     /// Answers how many rows were taken, and which were refused: by the check or by the store.
@@ -102,7 +123,7 @@ impl<'a> ChunkWriter<'a> {
         let mut own = None;
         let importer = match &mut self.whole {
             Some(whole) => whole,
-            None => own.insert(self.store.import().await?),
+            None => own.insert(self.store.import().await?.distinct(self.how.distinct)),
         };
         let verdicts = importer.add(&rows).await?;
         let mut imported = 0;
@@ -117,7 +138,7 @@ impl<'a> ChunkWriter<'a> {
             }
         }
         match own {
-            Some(own) if self.mode == Mode::Chunks => own.commit().await?,
+            Some(own) if self.how.mode == Mode::Chunks => own.commit().await?,
             Some(own) => own.roll_back().await?,
             None if is_any_refused => self.give_up_whole().await?,
             None => {}
@@ -136,7 +157,7 @@ impl<'a> ChunkWriter<'a> {
 
     /// Answers whether the rows that were taken are in the store, or would be without the dry run.
     async fn finish(self) -> Result<bool, StoreError> {
-        match (self.mode, self.whole) {
+        match (self.how.mode, self.whole) {
             (Mode::Chunks | Mode::DryRun, _) => Ok(true),
             (Mode::AllOrNothing, Some(whole)) => whole.commit().await.map(|()| true),
             (Mode::AllOrNothing, None) => Ok(false),

@@ -12,7 +12,7 @@ mod tally;
 
 pub use card_row::Warnings;
 pub use card_rows::{CHUNK_ROWS, dry_run};
-pub use cards::{CardImportSummary, Mode};
+pub use cards::{CardImport, CardImportSummary, Mode};
 pub use cells::{COLUMNS, guard_formula};
 pub use error::ImportError;
 pub use refused::{ErrorsFile, ErrorsTarget};

@@ -8,10 +8,11 @@ use super::tally::{ImportOptions, ImportSummary, Tally};
 use crate::administration::Administration;
 use crate::error::AdminError;
 use crate::package_fields::{code, filled_total, first_instant_of, last_day, name, valid_from, valid_to};
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::metering::booking::Package;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{NewPackage, PackageError};
+use simgauge_store::{NewPackage, PackageError, StoreError};
 use std::io::{BufReader, Read};
 
 const COLUMNS: [&str; 6] = ["card", "code", "name", "total_bytes", "valid_from", "valid_to"];
@@ -40,7 +41,7 @@ impl Administration {
             let taken = async {
                 let Some(line) = lines.next().map_err(ImportError::Unreadable)? else { return Ok(false) };
                 let stored = match read_row(&header, &mut splitter, &line, zone) {
-                    Ok(Some(new)) => self.store_row(&new).await?.map(|()| new),
+                    Ok(Some(new)) => self.store_row(new).await?,
                     Ok(None) => return Ok(true),
                     Err(reason) => Err(reason),
                 };
@@ -66,10 +67,17 @@ impl Administration {
         }
     }
 
-    /// Stores a row's package, or answers why it is refused.
-    async fn store_row(&self, new: &NewPackage) -> Result<Result<(), String>, ImportError> {
-        match self.store.add_package(new, self.now()).await {
-            Ok(()) => Ok(Ok(())),
+    /// Stores a row's package, or answers why it is refused. The card's number in the file may be another
+    /// spelling of the stored one.
+    async fn store_row(&self, new: NewPackage) -> Result<Result<NewPackage, String>, ImportError> {
+        let card = match self.store.find_number(&new.card).await {
+            Ok(found) => found.unwrap_or_else(|| new.card.clone()),
+            Err(StoreError::AmbiguousNumber(ambiguous)) => return Ok(Err(ambiguous.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        let new = NewPackage { card, ..new };
+        match self.store.add_package(&new, self.now()).await {
+            Ok(()) => Ok(Ok(new)),
             Err(PackageError::Store(error)) => Err(error.into()),
             Err(reason) => Ok(Err(reason.to_string())),
         }
@@ -115,7 +123,7 @@ fn read_row(
     let filled = |name: &'static str| Some(cell(name)).filter(|text| !text.is_empty());
     let from = filled("valid_from").map(|text| valid_from(&text, zone)).transpose();
     let to = filled("valid_to").map(|text| valid_to(&text, zone)).transpose();
-    let card = cell("card").to_ascii_uppercase();
+    let card = canonical_iccid(&cell("card")).into_owned();
     if card.is_empty() {
         return Err("card is empty".to_owned());
     }

@@ -20,9 +20,10 @@ use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::{Path, State};
 use simgauge_admin::human;
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_service::answers;
-use simgauge_store::{CardView, ReadingView, RefreshView};
+use simgauge_store::{CardView, ReadingView, RefreshView, Store};
 use std::time::Duration;
 
 /// Refreshes and readings on the page.
@@ -64,9 +65,17 @@ struct CardPage {
     problem: Option<String>,
 }
 
-async fn find(state: &ConsoleState, number: &str) -> PageResult<CardView> {
-    // Letters of an ICCID are upper case in the store.
-    state.services.store.card_of_any(&number.to_ascii_uppercase()).await?.ok_or(PageError::NotFound)
+async fn open(state: &ConsoleState, number: &str) -> PageResult<CardView> {
+    find(&state.services.store, number).await?.ok_or(PageError::NotFound)
+}
+
+/// The card of exactly this number, or the one that it means in another spelling.
+pub(super) async fn find(store: &Store, number: &str) -> PageResult<Option<CardView>> {
+    let canonical = canonical_iccid(number);
+    match store.card_of_any(&canonical).await? {
+        Some(card) => Ok(Some(card)),
+        None => Ok(store.find_card(&canonical).await?),
+    }
 }
 
 pub(crate) async fn page(
@@ -74,7 +83,7 @@ pub(crate) async fn page(
     Path(number): Path<String>,
     request: PageRequest,
 ) -> PageResult {
-    let card = find(&state, &number).await?;
+    let card = open(&state, &number).await?;
     card_page(&state, card, &request.visitor, &request.query, None).await
 }
 
@@ -159,7 +168,7 @@ pub(crate) async fn events(
     Path(number): Path<String>,
     request: PageRequest,
 ) -> PageResult {
-    let card = find(&state, &number).await?.id;
+    let card = open(&state, &number).await?.id;
     let of = state.clone();
     changes(&state, &request.visitor, request.query.get("seen"), Duration::from_millis(400), move || {
         let state = of.clone();
@@ -173,7 +182,7 @@ pub(crate) async fn refresh(
     Path(number): Path<String>,
     request: ActionRequest,
 ) -> PageResult {
-    let card = find(&state, &number).await?;
+    let card = open(&state, &number).await?;
     let path = format!("/console/cards/{}", card.number);
     let context = state.view(request.visitor.texts);
     let t = context.t;
@@ -189,7 +198,7 @@ pub(crate) async fn refresh(
         Outcome::LaneUnknown(lane) => t.fill("why.unconfigured", &[&lane]),
         _ => return Err(PageError::NotFound),
     };
-    let card = find(&state, &number).await?;
+    let card = open(&state, &number).await?;
     card_page(&state, card, &request.visitor, &Fields::default(), Some(problem)).await
 }
 
@@ -199,7 +208,7 @@ pub(crate) async fn export_readings(
     Path(number): Path<String>,
     _: PageRequest,
 ) -> PageResult {
-    let CardView { id, number, .. } = find(&state, &number).await?;
+    let CardView { id, number, .. } = open(&state, &number).await?;
     let columns = ["iccid", "synced_at", "figure_of", "used_bytes", "delta_bytes", "kind"];
     let name = format!("readings-{number}");
     csv(&name, &columns, i64::MAX, move |before| {

@@ -10,6 +10,7 @@ use crate::view::{Badge, ViewContext, When, percent, usage_time, used_tone};
 use askama::Template;
 use axum::extract::State;
 use simgauge_admin::human;
+use simgauge_domain::identity::{canonical_iccid, without_check_digit};
 use simgauge_domain::time::UnixMs;
 use simgauge_protocol::request::CARD_STATUSES;
 use simgauge_service::answers;
@@ -158,11 +159,13 @@ impl CardList {
     /// The indexes to walk along, one after the other. The first is the one that leaves the least to look at.
     fn walks(&self) -> Vec<CardWalk> {
         let text = &self.text;
+        let number = canonical_iccid(text);
         if !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-            && text.bytes().any(|byte| byte.is_ascii_digit())
+            && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && number.bytes().any(|byte| byte.is_ascii_digit())
         {
-            let number = text.to_ascii_uppercase();
+            // All of a SIM's spellings begin with the one without check digit.
+            let number = without_check_digit(&number).unwrap_or(&number).to_owned();
             return vec![
                 CardWalk::Number(number.clone()),
                 CardWalk::Profile(number),

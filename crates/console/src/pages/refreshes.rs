@@ -1,5 +1,6 @@
 //! Refreshes as they come and end.
 
+use super::card::find;
 use super::refresh_row::{RefreshRow, refresh_row};
 use crate::error::PageResult;
 use crate::fields::Fields;
@@ -11,6 +12,7 @@ use askama::Template;
 use axum::extract::State;
 use simgauge_domain::failure::FailureKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::time::UnixMs;
 use simgauge_store::{RefreshFilter, RefreshPage, RefreshView};
 use std::hash::Hash;
@@ -54,7 +56,7 @@ impl List for RefreshList {
             state: state.to_owned(),
             reason: FailureKind::parse(query.get("reason")),
         };
-        let number = query.get("card").to_ascii_uppercase();
+        let number = canonical_iccid(query.get("card")).into_owned();
         (Self { filter, number, until: query.get("until").to_owned() }, query.get("before").to_owned())
     }
 
@@ -82,7 +84,7 @@ impl List for RefreshList {
             return Ok(Rows { rows: refreshes, next: next.map(|id| id.to_string()), cut });
         }
         // A card's own history goes from each refresh to the one before, so a time is no place in it.
-        let rows = match store.card_of_any(&self.number).await? {
+        let rows = match find(store, &self.number).await? {
             Some(card) => store.refreshes_of_card(card.id, before.as_deref(), limit).await?,
             None => Vec::new(),
         };

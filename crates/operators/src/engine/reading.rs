@@ -4,11 +4,11 @@ use super::error::ReadError;
 use super::profile::ProfileRef;
 use crate::dates;
 use crate::definition::plan::{AmountPlan, AnswerPlan, BundlesPlan, DatePlan, PeriodPlan};
-use crate::iccid;
 use crate::jq::{Globals, Program, member, text_of};
 use crate::units::{AmountError, Base, Decimal, Unit, split_unit};
 use jaq_json::{Num, Val};
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::identity::is_same_sim;
 use simgauge_domain::reading::{Bundle, Period, PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::time::UnixMs;
 use std::collections::BTreeMap;
@@ -118,7 +118,7 @@ fn check_identity(
     let named = identity.outputs(body, globals).unwrap_or_default();
     let is_ours = |value: &Val| {
         let text = text_of(value);
-        iccid::same(&text, profile.iccid)
+        is_same_sim(&text, profile.iccid)
             || profile.eid.is_some_and(|eid| !eid.is_empty() && text.eq_ignore_ascii_case(eid))
     };
     if named.is_empty() || named.iter().any(|value| text_of(value).is_empty()) {

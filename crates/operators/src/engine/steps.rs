@@ -14,10 +14,10 @@ use super::run::Run;
 use super::{reading, render};
 use crate::definition::plan::{FindPlan, StepPlan};
 use crate::definition::raw::Only;
-use crate::iccid;
 use crate::jq::{self, Globals, text_of};
 use jaq_json::Val;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::identity::is_same_sim;
 use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
 
@@ -222,7 +222,7 @@ fn find(
     };
     let mut hits = matching(&|key| key.eq_ignore_ascii_case(&wanted));
     if hits.is_empty() {
-        hits = matching(&|key| iccid::same(key, &wanted));
+        hits = matching(&|key| is_same_sim(key, &wanted));
     }
     match hits.as_slice() {
         // The one without a number may be the one that is looked for.

@@ -9,7 +9,6 @@ mod prelude;
 pub(crate) use answers::named_answers;
 pub(crate) use error::CompileError;
 
-use crate::iccid;
 use crate::nearest::did_you_mean;
 use error::within;
 use jaq_core::data::JustLut;
@@ -18,6 +17,7 @@ use jaq_core::load::{Arena, File, Lexer, Loader};
 use jaq_core::native::{run, unary, v};
 use jaq_core::{Compiler, Ctx, Error, Exn, Filter, Vars};
 use jaq_json::{Num, Val};
+use simgauge_domain::identity::is_same_sim;
 use std::fmt;
 
 /// More outputs than this are a mistake in the definition or an attack in the answer.
@@ -91,7 +91,7 @@ impl Program {
         }
         refuse_forbidden(code, &tokens)?;
         let same: jaq_core::RunPtr<JustLut<Val>> =
-            |cv| unary(cv, |this, other| Ok(Val::from(iccid::same(&text_of(&this), &text_of(&other)))));
+            |cv| unary(cv, |this, other| Ok(Val::from(is_same_sim(&text_of(&this), &text_of(&other)))));
         let funs = jaq_core::funs()
             .chain(jaq_std::funs())
             .chain(jaq_json::funs())

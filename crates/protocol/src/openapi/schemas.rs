@@ -9,6 +9,7 @@ use crate::language::Language;
 use crate::operation::{Field, OperationName};
 use crate::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
 use serde_json::{Map, Value, json};
+use simgauge_domain::identity::SEPARATORS;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -74,8 +75,10 @@ fn property(field: &Field) -> Value {
 fn what_it_must_be(must: &Must) -> Value {
     match must {
         Must::Text => json!({ "type": "string", "minLength": 1 }),
-        Must::Alphanumeric { max } => {
-            json!({ "type": "string", "pattern": "^[0-9A-Za-z]+$", "minLength": 1, "maxLength": max })
+        Must::CardNumber { max } => {
+            let between = between();
+            let pattern = format!("^[{between}]*([{LETTERS_AND_DIGITS}][{between}]*){{1,{max}}}$");
+            json!({ "type": "string", "pattern": pattern, "minLength": 1 })
         }
         Must::Integer(range) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
@@ -100,8 +103,22 @@ fn what_it_must_be(must: &Must) -> Value {
         Must::Cursor(kind) => {
             json!({ "type": "string", "pattern": format!("^$|{}", cursor::pattern(*kind)) })
         }
-        Must::List { .. } => json!({ "type": "string", "pattern": "^[0-9A-Za-z, ]*$" }),
+        Must::List { .. } => {
+            json!({ "type": "string", "pattern": format!("^[{LETTERS_AND_DIGITS},{}]*$", between()) })
+        }
     }
+}
+
+/// What card numbers are made of, as a pattern has it within brackets.
+const LETTERS_AND_DIGITS: &str = "0-9A-Za-z\\uff10-\\uff19\\uff21-\\uff3a\\uff41-\\uff5a";
+
+/// What may stand between them.
+fn between() -> String {
+    let range = |(first, last): (char, char)| {
+        let code = |one: char| format!("\\u{:04x}", u32::from(one));
+        if first == last { code(first) } else { format!("{}-{}", code(first), code(last)) }
+    };
+    SEPARATORS.into_iter().map(range).collect()
 }
 
 /// The body with HTTP 200: the answer, or one of the refusals of the operation.
@@ -161,7 +178,6 @@ fn refusal(refused: Code, code_table: &CodeTable) -> Value {
         "properties": { "code": code(&code_table.codes_of(refused)), "message": message() },
     });
     let (detail, always) = match refused {
-        // Only where the call names no operation.
         Code::BadRequest => (ReasonDetail::name(), false),
         Code::Unauthorized => (UnauthorizedDetail::name(), true),
         Code::TooMany => (RetryDetail::name(), true),

@@ -39,9 +39,14 @@ fn edges(must: &Must) -> (Vec<Value>, Vec<Value>) {
     };
     match must {
         Must::Text => (vec![json!("x")], vec![json!(""), json!(7), json!({})]),
-        Must::Alphanumeric { max } => (
-            vec![json!("a"), json!("9".repeat(*max))],
-            vec![json!(""), json!("9".repeat(max + 1)), json!("a b"), json!(9)],
+        Must::CardNumber { max } => (
+            vec![
+                json!("a"),
+                json!("9".repeat(*max)),
+                json!("89 8f-\u{3000}\u{ff11}"),
+                json!("9 ".repeat(*max)),
+            ],
+            vec![json!(""), json!("-"), json!("9".repeat(max + 1)), json!("a_b"), json!("8.9E+18"), json!(9)],
         ),
         Must::Integer(allowed) => {
             let (good, mut bad) = range(allowed);
@@ -98,7 +103,7 @@ fn the_fields_are_those_that_are_read() {
                     (Must::List { max }, Some(list)) if list.split(',').count() > *max => {
                         FieldError::TooMany(field.name, *max)
                     }
-                    (Must::Alphanumeric { .. }, Some("")) => FieldError::Missing(field.name),
+                    (Must::CardNumber { .. }, Some("")) => FieldError::Missing(field.name),
                     _ => FieldError::Wrong(field.name, field.must.clone()),
                 };
                 assert_eq!(with(value), Err(wrong), "{operation:?} {} {value}", field.name);

@@ -144,6 +144,7 @@ impl World {
             kind: CardKind::Sim,
             number: card.into(),
             sign: format!("{:040X}", self.accepted),
+            is_exact: false,
             sign_was_used: false,
             id: RefreshId::new(self.now(), self.accepted.into()),
         };

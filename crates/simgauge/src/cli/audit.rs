@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simgauge_admin::{Administration, human};
 use simgauge_domain::audit::{ChainError, ChainPosition};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::AuditEntry;
+use simgauge_store::{AuditEntry, CardChange};
 use std::process::ExitCode;
 
 /// Who did what.
@@ -16,6 +16,11 @@ pub enum AuditCommand {
         /// How many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+    },
+    /// List what the import of an entry changed on cards that were known before.
+    Changes {
+        /// The entry's number.
+        entry: i64,
     },
     /// Check that no entry was changed, removed or inserted; exit code 1 where one was. Prints where the
     /// chain ends: keep that elsewhere, and give it the next time.
@@ -57,6 +62,13 @@ pub async fn run(command: AuditCommand, admin: &Administration, output: &Output)
             cells,
             "nobody did anything yet",
         )?,
+        AuditCommand::Changes { entry } => output.list(
+            &admin.import_changes(entry).await?,
+            change_as_json,
+            ["CARD", "WHAT", "BEFORE", "AFTER"],
+            change_cells,
+            "it changed no card that was known before",
+        )?,
         AuditCommand::Verify { anchor } => return verify(anchor, admin, output).await,
         AuditCommand::Export { mut after } => loop {
             let page = admin.audit_entries_after(after).await?;
@@ -67,6 +79,15 @@ pub async fn run(command: AuditCommand, admin: &Administration, output: &Output)
         },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn change_as_json(change: &CardChange) -> Value {
+    json!({ "card": change.number, "what": change.field, "before": change.before, "after": change.after })
+}
+
+fn change_cells(change: &CardChange) -> [String; 4] {
+    let CardChange { number, field, before, after, .. } = change.clone();
+    [number, field, before.unwrap_or_else(|| "-".to_owned()), after]
 }
 
 async fn verify(

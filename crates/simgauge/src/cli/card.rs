@@ -21,9 +21,10 @@ pub enum CardCommand {
     /// The first line names the columns, in any order: iccid, account and operator_account are needed; eid,
     /// status, label and profile_iccid are optional. A row with an eid is a profile (its iccid) of that cloud
     /// eSIM; several rows of one eid are several profiles. A physical card with several profiles repeats its
-    /// iccid with different profile_iccid. A card that is known already gets the row's status, label and
-    /// operator account, and keeps its usage and history. No status means ACTIVATED_NAME, and no label means
-    /// none, also where a known card had another.
+    /// iccid with different profile_iccid. A card that is known already gets the row's operator account, and
+    /// its status and label where they are given; it keeps its usage and history. A new card without a status
+    /// is ACTIVATED_NAME. Numbers may be spelled with spaces, hyphens or a trailing F. A number that differs
+    /// from a known one by its check digit only is refused, as the same SIM, unless --distinct.
     Import(import::ImportArgs),
     /// Write cards as a CSV file that `card import` takes.
     Export(export::ExportArgs),

@@ -18,6 +18,7 @@ mod docs;
 mod documentation;
 mod every_operator;
 mod gate;
+mod identity;
 mod invariants;
 mod key_rotation;
 mod lists;

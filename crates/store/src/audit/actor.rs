@@ -91,16 +91,16 @@ const INSERT: Sql = Sql::both(
 );
 const MOVE_HEAD: Sql = Sql::both("UPDATE audit_head SET seq = $1, hash = $2");
 
-/// Writes an entry in the transaction of the action, where an actor is known. It comes last in the
-/// transaction, because the head stays locked from then on.
+/// Writes an entry in the transaction of the action, where an actor is known, and answers its number. It
+/// comes last in the transaction, because the head stays locked from then on.
 pub(crate) async fn record(
     actor: Option<&Actor>,
     tx: &mut impl Tx,
     action: &str,
     subject: &str,
     detail: &str,
-) -> Result<(), StoreError> {
-    let Some(actor) = actor else { return Ok(()) };
+) -> Result<Option<i64>, StoreError> {
+    let Some(actor) = actor else { return Ok(None) };
     let Some(head) = tx.one(LOCK_HEAD, &[]).await? else {
         return Err(StoreError::Corrupt("audit_head has no row".to_owned()));
     };
@@ -116,5 +116,5 @@ pub(crate) async fn record(
     ];
     tx.run(INSERT, &values).await?;
     tx.run(MOVE_HEAD, &[entry.seq.into(), (&entry.hash).into()]).await?;
-    Ok(())
+    Ok(Some(entry.seq))
 }

@@ -32,6 +32,7 @@ pub(crate) const COUNTS: Sql = counts!(
     session,
     activity,
     audit,
+    import_change,
     audit_head
 );
 

@@ -54,20 +54,7 @@ const AFTER_OF_ACCOUNT: Sql = Sql::both(concat!(
 ));
 
 impl Store {
-    /// One card of an account.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub async fn card(
-        &self,
-        account: &str,
-        kind: CardKind,
-        number: &str,
-    ) -> Result<Option<CardView>, StoreError> {
-        Ok(self.card_of_any(number).await?.filter(|card| card.account == account && card.kind == kind))
-    }
-
-    /// One card, whoever's it is: for the platform itself.
+    /// The card of exactly this number, whoever's it is.
     ///
     /// # Errors
     /// The database cannot be reached.

@@ -60,6 +60,9 @@ impl Store {
         for table in tables {
             copied.push(compare(table, &self.db, &target.db).await?);
         }
+        if edition == Edition::First {
+            first_edition::respell(&target.db).await?;
+        }
         Ok(copied)
     }
 }

@@ -95,6 +95,7 @@ pub(super) const TABLES: &[Table] = &[
             overage: Amount,
             overage_base: Amount,
             notified_state: Checked(|text| serde_json::from_str::<Notified>(text).is_ok()) = new,
+            has_neighbour: Int = "0",
         ],
         key: &["number"],
     },
@@ -263,6 +264,13 @@ pub(super) const TABLES: &[Table] = &[
             hash: Text,
         ],
         key: &["seq"],
+    },
+    Table {
+        name: "import_change",
+        first: "",
+        only_upgrade: false,
+        columns: columns![entry: Int, card: Card, field: Text, before: Text, after: Text],
+        key: &["entry", "card", "field"],
     },
     Table {
         name: "admin",

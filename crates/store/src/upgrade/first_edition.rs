@@ -27,6 +27,14 @@ const LINK_ONLY_PROFILES: Sql = Sql::both(
      WHERE operator_account IS NOT NULL AND profile IS NULL",
 );
 
+/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Any number that is one
+/// digit longer counts here: a look-up that is made for nothing finds the same.
+const SET_NEIGHBOURS: Sql = Sql::both(
+    "UPDATE card SET has_neighbour = 1 WHERE kind = 'sim' AND EXISTS (SELECT 1 FROM card AS longer WHERE \
+     longer.number > card.number AND longer.number < card.number || ':' \
+     AND length(longer.number) = length(card.number) + 1)",
+);
+
 impl Store {
     /// Whether a program of the first edition wrote this store. It can be copied into a new one
     /// ([`Store::copy_to`]), and nothing else.
@@ -48,6 +56,27 @@ pub(crate) async fn prepare(source: &Database) -> Result<(), StoreError> {
     if let Database::Sqlite(_) = source {
         source.run(WRITE_LATEST_REFRESHES, &[]).await?;
     }
+    Ok(())
+}
+
+/// The first edition kept the fillers at the end of an ICCID. Where the number without them is another card's,
+/// it stays as it is.
+const CARDS_WITHOUT_FILLERS: Sql = Sql::both(
+    "UPDATE card SET number = rtrim(number, 'F') WHERE kind = 'sim' AND number LIKE '%F' AND NOT EXISTS \
+     (SELECT 1 FROM card AS other WHERE other.number = rtrim(card.number, 'F'))",
+);
+const PROFILES_WITHOUT_FILLERS: Sql = Sql::both(
+    "UPDATE profile SET iccid = rtrim(iccid, 'F') WHERE iccid LIKE '%F' AND NOT EXISTS \
+     (SELECT 1 FROM profile AS other WHERE other.card = profile.card AND other.iccid = \
+     rtrim(profile.iccid, 'F')) AND (own_number = 0 OR EXISTS \
+     (SELECT 1 FROM card WHERE card.id = profile.card AND card.number = rtrim(profile.iccid, 'F')))",
+);
+
+/// Gives ICCIDs their canonical spelling. Comes after the copy was compared.
+pub(crate) async fn respell(target: &Database) -> Result<(), StoreError> {
+    target.run(CARDS_WITHOUT_FILLERS, &[]).await?;
+    target.run(PROFILES_WITHOUT_FILLERS, &[]).await?;
+    target.run(SET_NEIGHBOURS, &[]).await?;
     Ok(())
 }
 

@@ -94,6 +94,7 @@ impl Scene {
             kind: row(number, account).kind,
             number: number.into(),
             sign: format!("{:040X}", self.calls),
+            is_exact: false,
             sign_was_used: false,
             id: RefreshId::new(at(seconds), u128::from(self.calls)),
         };

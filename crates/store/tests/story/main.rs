@@ -5,6 +5,7 @@ mod accept;
 mod accounts;
 mod cards;
 mod connections;
+mod identity;
 mod leases;
 mod packages;
 mod results;

@@ -48,6 +48,7 @@ pub fn call(number: &str, n: u32, now: UnixMs) -> AcceptCall {
         kind: if number.len() > 22 { CardKind::CloudEsim } else { CardKind::Sim },
         number: number.into(),
         sign: sign(n),
+        is_exact: false,
         sign_was_used: false,
         id: RefreshId::new(now, u128::from(n)),
     }

@@ -19,6 +19,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("SELECT number, said FROM card", "of the first edition, page by page"),
     ("operator_account IS NOT NULL AND profile IS NULL", "an upgrade from the first edition, once"),
     ("(SELECT card, max(refresh) AS id FROM task GROUP BY card) AS open", "before copying, once"),
+    ("SET has_neighbour = 1 WHERE kind", "an upgrade from the first edition, once"),
+    ("rtrim(", "an upgrade from the first edition, once"),
     ("SELECT card, refresh FROM task", "at the start: what waits is loaded once"),
     (
         "SELECT card, max(refresh) FROM task WHERE card IN",

@@ -90,6 +90,7 @@ async fn accept(calls: usize) -> anyhow::Result<()> {
                 // The cards are spread over the store, as those of real calls are.
                 number: number(n * 1999 % CARDS),
                 sign: format!("{n:040X}"),
+                is_exact: false,
                 sign_was_used: false,
                 id: RefreshId::new(NOW, n as u128),
             })

@@ -140,7 +140,8 @@ impl Setup {
         let total = cards.end - cards.start;
         cards::write_csv(&csv, account, cards, lanes)?;
         process::settle()?;
-        let printed = process::run(self.command().args(["--json", "card", "import"]).arg(&csv))?;
+        let printed =
+            process::run(self.command().args(["--json", "card", "import", "--keep-rounded"]).arg(&csv))?;
         std::fs::remove_file(&csv)?;
         let imported: Imported = serde_json::from_str(&printed)?;
         ensure!(
@@ -164,6 +165,7 @@ impl Setup {
                 kind: CardKind::Sim,
                 number: cards::number(n),
                 sign: format!("{n:040X}"),
+                is_exact: false,
                 sign_was_used: false,
                 id: RefreshId::new(now, n.into()),
             })

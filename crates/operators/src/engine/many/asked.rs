@@ -1,6 +1,7 @@
 //! The SIMs that are asked about, found by any spelling of their numbers.
 
-use crate::iccid;
+use simgauge_domain::identity::{canonical_iccid, other_spellings};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The SIMs of a batch. A number that is asked about twice, in whatever spellings, is one SIM.
@@ -28,7 +29,7 @@ impl Asked {
         let (mut numbers, mut spelled, mut by_number, mut sims) =
             (Vec::new(), Vec::new(), HashMap::new(), Vec::new());
         for iccid in iccids {
-            let number = iccid::canonical(iccid);
+            let number = canonical_iccid(iccid).into_owned();
             let sim = *by_number.entry(number.clone()).or_insert_with(|| {
                 numbers.push(number);
                 spelled.push(iccid.to_owned());
@@ -57,11 +58,12 @@ impl Asked {
         &self.spelled[sim]
     }
 
-    /// Whom a canonical number means.
+    /// Whom a canonical number means. Stricter than for callers: an operator may append the check digit to any
+    /// number, so the longer of two could mean either as well.
     pub(super) fn meant_by(&self, number: &str) -> Meant {
-        let meanings = iccid::meanings(number);
+        let spellings = std::iter::once(Cow::Borrowed(number)).chain(other_spellings(number));
         let mut found: Vec<usize> =
-            meanings.iter().filter_map(|meaning| self.by_number.get(meaning).copied()).collect();
+            spellings.filter_map(|spelling| self.by_number.get(&*spelling).copied()).collect();
         match (found.pop(), found.is_empty()) {
             (None, _) => Meant::Nobody,
             (Some(only), true) => Meant::Sim(only),
@@ -81,7 +83,7 @@ mod tests {
     fn a_number_is_found_by_any_spelling() {
         let asked = Asked::new(["8988308650100524999", "898600d6991330004146"].into_iter());
         for spelling in ["8988308650100524999", "8988 3086-5010 0524 999F", "89883086501005249997"] {
-            assert_eq!(asked.meant_by(&iccid::canonical(spelling)), Meant::Sim(0), "{spelling}");
+            assert_eq!(asked.meant_by(&canonical_iccid(spelling)), Meant::Sim(0), "{spelling}");
         }
         assert_eq!(asked.meant_by("898600D6991330004146"), Meant::Sim(1));
         // A wrong check digit, another SIM, and a number with letters that is one longer.

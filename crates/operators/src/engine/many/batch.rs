@@ -12,9 +12,9 @@ use crate::engine::login::Logins;
 use crate::engine::profile::ProfileRef;
 use crate::engine::reading::Span;
 use crate::engine::run::Run;
-use crate::iccid;
 use crate::jq::text_of;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::reading::Reading;
 
 /// Reads all of `profiles` by the definition's `[many]`.
@@ -112,7 +112,7 @@ impl BatchRead<'_> {
         let named = refused.outputs(&body, &run.globals()).unwrap_or_default();
         let unknown: Vec<usize> = named
             .iter()
-            .filter_map(|name| match self.asked.meant_by(&iccid::canonical(&text_of(name))) {
+            .filter_map(|name| match self.asked.meant_by(&canonical_iccid(&text_of(name))) {
                 Meant::Sim(sim) => Some(sim),
                 Meant::Nobody | Meant::Ambiguous(_) => None,
             })

@@ -8,9 +8,9 @@ use crate::engine::answer_check::AnswerCheck;
 use crate::engine::connection::Connection;
 use crate::engine::error::ReadError;
 use crate::engine::reading::{self, Span};
-use crate::iccid;
 use crate::jq::{self, Globals, text_of};
 use jaq_json::{Map, Val};
+use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::reading::Reading;
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl<'a> Elements<'a> {
         self.pages.push(facts);
         for value in &elements {
             let key = self.plan.key.one(value, globals).ok().flatten();
-            let number = key.map(|key| iccid::canonical(&text_of(&key))).unwrap_or_default();
+            let number = key.map(|key| canonical_iccid(&text_of(&key)).into_owned()).unwrap_or_default();
             if number.is_empty() {
                 self.nameless += 1;
                 continue;

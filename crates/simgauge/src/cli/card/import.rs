@@ -3,7 +3,7 @@
 
 use crate::cli::import_file::{ImportFile, exit_code, seconds, summary_fields};
 use crate::cli::output::Output;
-use simgauge_admin::import::{CardImportSummary, ImportOptions, Mode};
+use simgauge_admin::import::{CardImport, CardImportSummary, ImportOptions, Mode};
 use simgauge_admin::{Administration, human};
 use std::process::ExitCode;
 
@@ -18,6 +18,12 @@ pub struct ImportArgs {
     /// Check everything and store nothing.
     #[arg(long, conflicts_with = "all_or_nothing")]
     dry_run: bool,
+    /// Take numbers that differ only by their check digit as two SIMs.
+    #[arg(long)]
+    distinct: bool,
+    /// Take numbers that look as if a spreadsheet had rounded them.
+    #[arg(long)]
+    keep_rounded: bool,
 }
 
 pub(super) async fn run(
@@ -31,8 +37,9 @@ pub(super) async fn run(
         (false, true) => Mode::AllOrNothing,
         (false, false) => Mode::Chunks,
     };
+    let how = CardImport { mode, distinct: args.distinct, keep_rounded: args.keep_rounded };
     let import = async |from, options: ImportOptions<'_>| {
-        admin.import_cards(from, operator_accounts, mode, options).await
+        admin.import_cards(from, operator_accounts, how, options).await
     };
     let summary = args.file.import(import).await?;
     output.print(&summary, || in_words(&summary, mode))?;

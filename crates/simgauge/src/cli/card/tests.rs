@@ -53,7 +53,7 @@ fn counts(summary: &CardImportSummary) -> (u64, u64, u64) {
 fn many(rows: usize) -> String {
     let mut text = HEADER.to_owned();
     for n in 0..rows {
-        writeln!(text, "89860000000{n:08},,acme,main,,,").expect("written");
+        writeln!(text, "898600000001{n:07},,acme,main,,,").expect("written");
     }
     text
 }
@@ -117,7 +117,7 @@ async fn bad_rows_go_into_a_file_that_can_be_mended() {
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines[0], format!("line,reason,{}", HEADER.trim_end()));
     assert_eq!(lines[1], format!("3,this card stands in the file already,{ICCID},,acme,main,,twice,"));
-    assert_eq!(lines[2], "4,iccid must be 18 to 20 digits (or letters A to F),123,,acme,main,,'=SUM(A1),");
+    assert_eq!(lines[2], "4,iccid must be 18 to 22 digits (or letters A to F),123,,acme,main,,'=SUM(A1),");
     assert_eq!(lines[3], "6,\"there is no account \"\"nobody\"\"\",8986001234567890124,,nobody,main,,,");
     assert!(lines[4].starts_with("7,\"the card belongs to account \"\"other\"\""), "{}", lines[4]);
     assert!(lines[5].starts_with("8,\"there is no operator account \"\"third\"\""), "{}", lines[5]);

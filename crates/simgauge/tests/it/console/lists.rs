@@ -32,6 +32,9 @@ async fn cards_are_found_and_filtered(#[values(Database::Sqlite, Database::Postg
         (&format!("?q={EID}"), [false, true, false]),
         // An eSIM is found by the ICCID of a profile.
         (&format!("?q={}", EID_PROFILES[1]), [false, true, false]),
+        // In another spelling, and with its check digit.
+        ("?q=8988-3086+5010+0524+999f", [true, false, false]),
+        ("?q=89883086501005249997", [true, false, false]),
         ("?q=nothing", [false, false, false]),
         ("?account=other", [false, false, true]),
         ("?operator=main", [true, true, true]),

@@ -1,17 +1,12 @@
 //! Importing into PostgreSQL: one bulk statement per table for a batch.
 
-use super::model::{Accounts, ImportRow, RowError};
+use super::plan::Plan;
 use crate::backend::postgres::database::PostgresTx;
-use crate::backend::{Sql, Tx, bulk, keys, row, rows};
+use crate::backend::{Sql, Tx, bulk, rows};
 use crate::error::StoreError;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
-const KNOWN_CARDS: Sql = bulk!(
-    "SELECT card.number, card.kind, card.account FROM ",
-    [k text],
-    " AS wanted JOIN card ON card.number = wanted.k"
-);
 // Of a card with its own profile, the profile's id is drawn here, so that the card's row is written once.
 const UPSERT_CARDS: Sql = bulk!(
     "INSERT INTO card (number, kind, account, status, label, operator_account, profile) \
@@ -22,7 +17,7 @@ const UPSERT_CARDS: Sql = bulk!(
     " AS new_card WHERE true ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = \
      excluded.label, \
      operator_account = CASE WHEN card.profile IS NOT NULL THEN excluded.operator_account END, \
-     profile = CASE WHEN excluded.profile IS NOT NULL THEN card.profile END"
+     profile = CASE WHEN excluded.profile IS NOT NULL THEN card.profile END RETURNING number, id"
 );
 const UPSERT_PROFILES: Sql = bulk!(
     "INSERT INTO profile (id, card, iccid, own_number, operator_account) OVERRIDING SYSTEM VALUE \
@@ -53,84 +48,27 @@ struct NewProfile<'a> {
     operator_account: &'a str,
 }
 
-impl<'a> NewCard<'a> {
-    fn of(row: &'a ImportRow) -> Self {
-        Self {
-            number: &row.number,
-            kind: row.kind.as_str(),
-            account: &row.account,
-            status: &row.status,
-            label: &row.label,
-            operator_account: row.is_own_number().then_some(&row.operator_account),
-        }
+/// Writes cards and profiles. Answers the ids of the cards.
+pub(super) async fn write(tx: &mut PostgresTx, plan: &Plan<'_>) -> Result<HashMap<String, i64>, StoreError> {
+    if plan.cards.is_empty() {
+        return Ok(HashMap::new());
     }
-}
-
-impl<'a> NewProfile<'a> {
-    fn of(row: &'a ImportRow) -> Self {
-        Self {
-            number: &row.number,
-            iccid: &row.iccid,
-            own_number: row.is_own_number().into(),
-            operator_account: &row.operator_account,
-        }
-    }
-}
-
-row! {
-    struct Known {
-        number: String,
-        kind: String,
-        account: String,
-    }
-}
-
-pub(super) async fn add(
-    tx: &mut PostgresTx,
-    batch: &[ImportRow],
-    accounts: &Accounts,
-) -> Result<Vec<Result<(), RowError>>, StoreError> {
-    let numbers: BTreeSet<&str> = batch.iter().map(|row| row.number.as_str()).collect();
-    let known: Vec<Known> = tx.all(KNOWN_CARDS, &[(&keys(numbers)?).into()]).await?;
-    let mut owners: HashMap<String, (String, String)> =
-        known.into_iter().map(|card| (card.number, (card.kind, card.account))).collect();
-    let verdicts: Vec<Result<(), RowError>> =
-        batch.iter().map(|row| judge(row, accounts, &mut owners)).collect();
-    // In key order, so that the trees are walked once; the last row about a card or profile wins.
-    let mut cards = BTreeMap::new();
-    let mut profiles = BTreeMap::new();
-    for (row, _) in batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-        let one_of_many =
-            cards.get(row.number.as_str()).is_some_and(|card: &NewCard<'_>| card.operator_account.is_none());
-        let mut card = NewCard::of(row);
-        card.operator_account = card.operator_account.filter(|_| !one_of_many);
-        cards.insert(row.number.as_str(), card);
-        profiles.insert((row.number.as_str(), row.iccid.as_str()), NewProfile::of(row));
-    }
-    if !cards.is_empty() {
-        let cards = rows(&cards.into_values().collect::<Vec<_>>())?;
-        let profiles = rows(&profiles.into_values().collect::<Vec<_>>())?;
-        tx.run(UPSERT_CARDS, &[(&cards).into()]).await?;
-        tx.run(UPSERT_PROFILES, &[(&profiles).into()]).await?;
-    }
-    Ok(verdicts)
-}
-
-fn judge(
-    row: &ImportRow,
-    accounts: &Accounts,
-    owners: &mut HashMap<String, (String, String)>,
-) -> Result<(), RowError> {
-    if !accounts.contains(&row.account) {
-        return Err(RowError::NoAccount(row.account.clone()));
-    }
-    match owners.get(&row.number) {
-        Some((kind, _)) if kind != row.kind.as_str() => Err(RowError::OtherKind),
-        Some((_, account)) if *account != row.account => Err(RowError::OtherAccount(account.clone())),
-        Some(_) => Ok(()),
-        None => {
-            owners.insert(row.number.clone(), (row.kind.as_str().to_owned(), row.account.clone()));
-            Ok(())
-        }
-    }
+    let cards = plan.cards.iter().map(|(number, card)| NewCard {
+        number,
+        kind: card.kind,
+        account: card.account,
+        status: &card.status,
+        label: &card.label,
+        operator_account: card.operator_account,
+    });
+    let profiles = plan.profiles.iter().map(|((number, iccid), operator_account)| NewProfile {
+        number,
+        iccid,
+        own_number: (number == iccid).into(),
+        operator_account,
+    });
+    let (cards, profiles) = (rows(&cards.collect::<Vec<_>>())?, rows(&profiles.collect::<Vec<_>>())?);
+    let ids: Vec<(String, i64)> = tx.all(UPSERT_CARDS, &[(&cards).into()]).await?;
+    tx.run(UPSERT_PROFILES, &[(&profiles).into()]).await?;
+    Ok(ids.into_iter().collect())
 }

@@ -1,7 +1,7 @@
 //! Importing into SQLite: in key order, so that the trees are walked once, and many rows a statement, so that
 //! where the last one went is known when the next one comes.
 
-use super::model::{Accounts, ImportRow, RowError};
+use super::plan::{Plan, PlannedCard};
 use crate::backend::sqlite::connection::blocking;
 use crate::backend::sqlite::statement::prepared;
 use crate::backend::sqlite::writer::SqliteTx;
@@ -12,55 +12,59 @@ use std::collections::HashMap;
 /// Rows of a statement.
 const GROUP: usize = 50;
 
-pub(super) fn add(
-    tx: &SqliteTx,
-    batch: &[ImportRow],
-    accounts: &Accounts,
-) -> Result<Vec<Result<(), RowError>>, StoreError> {
-    blocking(|| add_here(tx.connection()?, batch, accounts))
+/// Ids of cards by number.
+type CardIds = HashMap<String, i64>;
+
+/// Writes cards and profiles. Answers the ids of the cards.
+pub(super) fn write(tx: &SqliteTx, plan: &Plan<'_>) -> Result<CardIds, StoreError> {
+    blocking(|| write_here(tx.connection()?, plan))
 }
 
-fn add_here(
-    tx: &Connection,
-    batch: &[ImportRow],
-    accounts: &Accounts,
-) -> Result<Vec<Result<(), RowError>>, StoreError> {
-    let mut verdicts = vec![Ok(()); batch.len()];
+fn write_here(tx: &Connection, plan: &Plan<'_>) -> Result<CardIds, StoreError> {
+    let profiles = plan.profiles.iter().zip(next_profile(tx)?..);
+    let profiles: Vec<NewProfile<'_>> = profiles
+        .map(|(((number, iccid), operator_account), id)| NewProfile { id, number, iccid, operator_account })
+        .collect();
+    let own = profiles.iter().filter(|profile| profile.number == profile.iccid);
+    let own: HashMap<&str, i64> = own.map(|profile| (profile.number, profile.id)).collect();
+    let cards = plan.cards.iter().map(|(number, card)| NewCard {
+        number,
+        card,
+        profile: card.operator_account.and_then(|_| own.get(number).copied()),
+    });
+    let cards: Vec<NewCard<'_>> = cards.collect();
     let (mut many, mut one) = (Upsert::of(tx, GROUP)?, Upsert::of(tx, 1)?);
-    let mut order = Vec::with_capacity(batch.len());
-    for (at, row) in batch.iter().enumerate() {
-        if accounts.contains(&row.account) {
-            order.push(at);
+    let mut ids = CardIds::with_capacity(cards.len());
+    for group in cards.chunks(GROUP) {
+        if group.len() == GROUP {
+            many.cards(group, &mut ids)?;
         } else {
-            verdicts[at] = Err(RowError::NoAccount(row.account.clone()));
+            group.chunks(1).try_for_each(|card| one.cards(card, &mut ids))?;
         }
     }
-    // Stable: of rows about one card the first decides whose it is, the last what is known of it.
-    order.sort_by(|a, b| batch[*a].number.cmp(&batch[*b].number));
-    let rows: Vec<NewRow<'_>> =
-        (next_profile(tx)?..).zip(&order).map(|(profile, at)| NewRow { row: &batch[*at], profile }).collect();
-    for (places, group) in order.chunks(GROUP).zip(rows.chunks(GROUP)) {
-        if group.len() == GROUP
-            && let Some(cards) = many.cards(group)?
-        {
-            many.profiles(group, &cards)?;
-            continue;
-        }
-        // One by one, to find those that are refused; what was written already is written once more.
-        for (at, new) in places.iter().zip(group.chunks(1)) {
-            match one.cards(new)? {
-                Some(cards) => one.profiles(new, &cards)?,
-                None => verdicts[*at] = Err(why_not(tx, &batch[*at])?),
-            }
+    for group in profiles.chunks(GROUP) {
+        if group.len() == GROUP {
+            many.profiles(group, &ids)?;
+        } else {
+            group.chunks(1).try_for_each(|profile| one.profiles(profile, &ids))?;
         }
     }
-    Ok(verdicts)
+    Ok(ids)
 }
 
-/// A row with the id that its profile gets, where it is a new one. Nobody else writes meanwhile.
-struct NewRow<'a> {
-    row: &'a ImportRow,
-    profile: i64,
+struct NewCard<'a> {
+    number: &'a str,
+    card: &'a PlannedCard<'a>,
+    /// The id of the card's only profile, where that is a new one.
+    profile: Option<i64>,
+}
+
+struct NewProfile<'a> {
+    /// The id that it gets, where it is a new one. Nobody else writes meanwhile.
+    id: i64,
+    number: &'a str,
+    iccid: &'a str,
+    operator_account: &'a str,
 }
 
 /// The first profile id that was never given out.
@@ -75,20 +79,15 @@ struct Upsert<'a> {
     profile: CachedStatement<'a>,
 }
 
-/// Ids of cards by number.
-type CardIds = HashMap<String, i64>;
-
 impl<'a> Upsert<'a> {
     fn of(tx: &'a Connection, rows: usize) -> Result<Self, StoreError> {
         let values = |row: &str| vec![row; rows].join(", ");
-        // Changes nothing where the card is another account's or of the other kind. A card that has another
-        // profile than itself stays one of many.
+        // A card that has another profile than itself stays one of many.
         let card = format!(
             "INSERT INTO card (number, kind, account, status, label, operator_account, profile) VALUES {} \
              ON CONFLICT (number) DO UPDATE SET status = excluded.status, label = excluded.label, \
              operator_account = iif(card.profile IS NULL, NULL, excluded.operator_account), \
-             profile = iif(excluded.profile IS NULL, NULL, card.profile) \
-             WHERE card.kind = excluded.kind AND card.account = excluded.account RETURNING number, id",
+             profile = iif(excluded.profile IS NULL, NULL, card.profile) RETURNING number, id",
             values("(?, ?, ?, ?, ?, ?, ?)")
         );
         let profile = format!(
@@ -100,32 +99,26 @@ impl<'a> Upsert<'a> {
         Ok(Self { card: prepared(tx, &card)?, profile: prepared(tx, &profile)? })
     }
 
-    /// The cards that were made or changed; nothing where one of them was refused.
-    fn cards(&mut self, rows: &[NewRow<'_>]) -> Result<Option<CardIds>, StoreError> {
+    fn cards(&mut self, cards: &[NewCard<'_>], ids: &mut CardIds) -> Result<(), StoreError> {
         let mut at = 0;
-        for NewRow { row, profile } in rows {
-            let kind = row.kind.as_str();
-            let lane = row.is_own_number().then_some(&row.operator_account);
-            let profile = row.is_own_number().then_some(profile);
-            let cells: [&dyn ToSql; 7] =
-                [&row.number, &kind, &row.account, &row.status, &row.label, &lane, &profile];
+        for NewCard { number, card, profile } in cards {
+            let PlannedCard { kind, account, status, label, operator_account, .. } = card;
+            let cells: [&dyn ToSql; 7] = [number, kind, account, status, label, operator_account, profile];
             bind(&mut self.card, &mut at, &cells)?;
         }
         let mut answers = self.card.raw_query();
-        let (mut ids, mut count) = (CardIds::with_capacity(rows.len()), 0);
         while let Some(answer) = answers.next()? {
             ids.insert(answer.get(0)?, answer.get(1)?);
-            count += 1;
         }
-        Ok((count == rows.len()).then_some(ids))
+        Ok(())
     }
 
-    fn profiles(&mut self, rows: &[NewRow<'_>], cards: &CardIds) -> Result<(), StoreError> {
+    fn profiles(&mut self, profiles: &[NewProfile<'_>], cards: &CardIds) -> Result<(), StoreError> {
         let mut at = 0;
-        for NewRow { row, profile } in rows {
-            let card = cards.get(&row.number);
-            let own_number = row.is_own_number();
-            let cells: [&dyn ToSql; 5] = [profile, &card, &row.iccid, &own_number, &row.operator_account];
+        for NewProfile { id, number, iccid, operator_account } in profiles {
+            let card = cards.get(*number);
+            let own_number = number == iccid;
+            let cells: [&dyn ToSql; 5] = [id, &card, iccid, &own_number, operator_account];
             bind(&mut self.profile, &mut at, &cells)?;
         }
         self.profile.raw_execute()?;
@@ -139,11 +132,4 @@ fn bind(statement: &mut CachedStatement<'_>, at: &mut usize, cells: &[&dyn ToSql
         statement.raw_bind_parameter(*at, cell)?;
     }
     Ok(())
-}
-
-fn why_not(tx: &Connection, row: &ImportRow) -> Result<RowError, StoreError> {
-    let mut owner = prepared(tx, "SELECT kind, account FROM card WHERE number = ?1")?;
-    let (kind, account): (String, String) =
-        owner.query_row([&row.number], |found| Ok((found.get(0)?, found.get(1)?)))?;
-    Ok(if kind == row.kind.as_str() { RowError::OtherAccount(account) } else { RowError::OtherKind })
 }

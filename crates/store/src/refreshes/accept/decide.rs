@@ -7,11 +7,12 @@ use crate::refreshes::rows::{remaining_of, remaining_text, state_of};
 use simgauge_domain::accept::{Decision, Earlier};
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::identity::{AmbiguousNumber, Meaning, meaning, other_spellings};
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Names that many rows share, each held once.
@@ -47,6 +48,8 @@ pub(super) struct CardState<'a> {
     pub(super) id: CardId,
     kind: CardKind,
     account: Arc<str>,
+    /// Whether a card with the same number but for the check digit may be stored.
+    has_neighbour: bool,
     profiles: Vec<Profile>,
     used: Option<i64>,
     /// Newest first.
@@ -54,8 +57,9 @@ pub(super) struct CardState<'a> {
 }
 
 impl CardState<'_> {
-    pub(super) fn new(id: i64, kind: CardKind, account: Arc<str>) -> Self {
-        Self { id: CardId(id), kind, account, profiles: Vec::new(), used: None, earlier: Vec::new() }
+    pub(super) fn new(id: i64, kind: CardKind, account: Arc<str>, has_neighbour: bool) -> Self {
+        let (id, profiles, earlier) = (CardId(id), Vec::new(), Vec::new());
+        Self { id, kind, account, has_neighbour, profiles, used: None, earlier }
     }
 
     /// Adds a profile with what was used of it, where it was read.
@@ -86,8 +90,10 @@ impl CardState<'_> {
 /// The cards that calls name.
 #[derive(Default)]
 pub(super) struct Cards<'a> {
-    by_number: HashMap<&'a str, CardState<'a>>,
-    numbers: HashMap<CardId, &'a str>,
+    states: Vec<CardState<'a>>,
+    /// Where each is among the states, by its number.
+    by_number: HashMap<Cow<'a, str>, usize>,
+    by_id: HashMap<CardId, usize>,
     /// Refreshes that were accepted in the future, by a clock that was ahead. They count as accepted now.
     pub(super) ahead: Vec<(CardId, RefreshId)>,
 }
@@ -95,19 +101,60 @@ pub(super) struct Cards<'a> {
 impl<'a> Cards<'a> {
     pub(super) fn with_capacity(cards: usize) -> Self {
         Self {
+            states: Vec::with_capacity(cards),
             by_number: HashMap::with_capacity(cards),
-            numbers: HashMap::with_capacity(cards),
+            by_id: HashMap::with_capacity(cards),
             ahead: Vec::new(),
         }
     }
 
-    pub(super) fn insert(&mut self, number: &'a str, card: CardState<'a>) {
-        self.numbers.insert(card.id, number);
-        self.by_number.insert(number, card);
+    pub(super) fn insert(&mut self, number: Cow<'a, str>, card: CardState<'a>) {
+        self.by_id.insert(card.id, self.states.len());
+        self.by_number.insert(number, self.states.len());
+        self.states.push(card);
     }
 
     pub(super) fn by_id(&mut self, id: CardId) -> Option<&mut CardState<'a>> {
-        self.by_number.get_mut(self.numbers.get(&id)?)
+        self.states.get_mut(*self.by_id.get(&id)?)
+    }
+
+    /// Where the card of exactly this number is, if the call may be about it.
+    fn exact(&self, number: &str, call: &AcceptCall) -> Option<usize> {
+        let at = *self.by_number.get(number)?;
+        let card = &self.states[at];
+        (card.account == call.account && card.kind == call.kind).then_some(at)
+    }
+
+    /// Where the card of exactly the call's number is, if no other one can be meant.
+    fn clear(&self, call: &AcceptCall) -> Option<usize> {
+        let is_clear = |at: &usize| call.is_exact || !self.states[*at].has_neighbour;
+        self.exact(&call.number, call).filter(is_clear)
+    }
+
+    /// Numbers under which the cards of calls have to be looked up as well: with and without a check digit.
+    pub(super) fn other_numbers<'c>(&self, calls: &'c [AcceptCall]) -> BTreeSet<Cow<'c, str>> {
+        let unclear = calls.iter().filter(|call| !call.is_exact && self.clear(call).is_none());
+        let others = unclear.flat_map(|call| other_spellings(&call.number));
+        others.filter(|number| !self.by_number.contains_key(number)).collect()
+    }
+
+    /// Where the card is that a call means.
+    fn meant_by(&self, call: &AcceptCall) -> Result<usize, AcceptOutcome> {
+        if let Some(at) = self.clear(call) {
+            return Ok(at);
+        }
+        if call.is_exact {
+            return Err(AcceptOutcome::NotFound);
+        }
+        let find = |number: &str| self.exact(number, call).map(|at| (at, number.to_owned()));
+        match meaning(&call.number, find) {
+            Meaning::Nothing => Err(AcceptOutcome::NotFound),
+            Meaning::One((at, _)) => Ok(at),
+            Meaning::Ambiguous((_, one), (_, other)) => {
+                let asked = call.number.clone();
+                Err(AcceptOutcome::Ambiguous(Box::new(AmbiguousNumber { asked, one, other })))
+            }
+        }
     }
 }
 
@@ -167,6 +214,8 @@ pub(super) fn link(
 pub(super) struct New<'a> {
     pub(super) call: &'a AcceptCall,
     pub(super) card: CardId,
+    /// Where the card is among the states.
+    at: usize,
     pub(super) previous: Option<RefreshId>,
     /// Which of the card's profiles are waited for already; the others need a task of their own.
     joined: Vec<usize>,
@@ -185,7 +234,7 @@ impl<'a> New<'a> {
 
     /// Its card.
     pub(super) fn state<'c>(&self, cards: &'c Cards<'a>) -> Option<&'c CardState<'a>> {
-        cards.by_number.get(self.call.number.as_str())
+        cards.states.get(self.at)
     }
 
     /// The profiles that need a task.
@@ -207,10 +256,11 @@ pub(super) fn decide<'a>(
     let outcomes = calls
         .iter()
         .map(|call| {
-            let card = match cards.by_number.get_mut(call.number.as_str()) {
-                Some(card) if card.account == call.account && card.kind == call.kind => card,
-                _ => return AcceptOutcome::NotFound,
+            let at = match cards.meant_by(call) {
+                Ok(at) => at,
+                Err(outcome) => return outcome,
             };
+            let card = &mut cards.states[at];
             let earlier: Vec<Earlier<'_>> = card
                 .earlier
                 .iter()
@@ -222,7 +272,7 @@ pub(super) fn decide<'a>(
                 Decision::Cooling(next_at) => {
                     AcceptOutcome::Cooling { accepted_at: card.earlier[0].accepted.accepted_at, next_at }
                 }
-                Decision::Accept => match accept_one(call, card, admission, now) {
+                Decision::Accept => match accept_one(call, (at, card), admission, now) {
                     Ok((outcome, new)) => {
                         accepted.push(new);
                         outcome
@@ -237,7 +287,7 @@ pub(super) fn decide<'a>(
 
 fn accept_one<'a>(
     call: &'a AcceptCall,
-    card: &mut CardState<'a>,
+    (at, card): (usize, &mut CardState<'a>),
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<(AcceptOutcome, New<'a>), AcceptOutcome> {
@@ -248,6 +298,7 @@ fn accept_one<'a>(
     let new = New {
         call,
         card: card.id,
+        at,
         previous: card.earlier.first().map(|one| one.accepted.id),
         joined,
         before: card.used,

@@ -4,6 +4,7 @@ use crate::backend::sqlite::log::Commit;
 use simgauge_domain::accept::AcceptRule;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::id::RefreshId;
+use simgauge_domain::identity::AmbiguousNumber;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_domain::time::UnixMs;
 use simgauge_domain::waiting::LaneBehind;
@@ -18,8 +19,10 @@ pub struct AcceptCall {
     pub appkey: Arc<str>,
     /// What kind of card it must be.
     pub kind: CardKind,
-    /// The card's number.
+    /// The card's number, in canonical spelling.
     pub number: String,
+    /// Whether it is exactly the number of the card. Otherwise it may be the one with or without check digit.
+    pub is_exact: bool,
     /// The call's sign: 40 or 64 upper-case hex digits.
     pub sign: String,
     /// Whether a call of another kind was let in with this sign. Then nothing new is accepted: it can only be
@@ -72,6 +75,8 @@ pub enum AcceptOutcome {
     SignUsed,
     /// No such card under this account.
     NotFound,
+    /// The number could mean two cards of the account.
+    Ambiguous(Box<AmbiguousNumber>),
     /// A lane did not take it; nothing was stored.
     Refused {
         /// The operator account.

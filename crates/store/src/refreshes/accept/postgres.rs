@@ -4,7 +4,7 @@
 use super::decide::{CardState, Cards, ChainRow, Names, New, Profile, decide, link};
 use super::model::{AcceptCall, AdmissionRule, CardRules, NotSynced};
 use super::tasks::{INSERT_TASKS, NewTask};
-use crate::backend::postgres::database::PostgresTx;
+use crate::backend::postgres::database::{PostgresDatabase, PostgresTx};
 use crate::backend::{Sql, Tx, bulk, keys, refresh_id_from_db, row, rows};
 use crate::cards::kind::kind_of;
 use crate::error::StoreError;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 const LOCK: Sql = Sql::postgres(
@@ -21,10 +22,12 @@ const LOCK: Sql = Sql::postgres(
 );
 const FIND: Sql = bulk!(
     "SELECT card.id, card.number, card.kind, card.account, card.last_refresh, card.profile, \
-     card.operator_account, card.used, card.began_at FROM ",
+     card.operator_account, card.used, card.began_at, card.has_neighbour FROM ",
     [k text],
     " AS wanted JOIN card ON card.number = wanted.k"
 );
+const STORED: Sql =
+    bulk!("SELECT card.number FROM ", [k text], " AS wanted JOIN card ON card.number = wanted.k");
 const FIND_PROFILES: Sql = bulk!(
     "SELECT profile.card, profile.id, profile.operator_account, profile.used, profile.began_at FROM ",
     [k bigint],
@@ -69,6 +72,7 @@ row! {
         operator_account: Option<String>,
         used: Option<i64>,
         began_at: Option<i64>,
+        has_neighbour: i64,
     }
 }
 
@@ -116,13 +120,13 @@ impl<'a> NewRefresh<'a> {
 }
 
 pub(super) async fn accept(
-    mut tx: PostgresTx,
+    database: &PostgresDatabase,
     calls: &[AcceptCall],
     rules: &CardRules,
     admission: &AdmissionRule<'_>,
     now: UnixMs,
 ) -> Result<NotSynced, StoreError> {
-    let mut cards = find(&mut tx, calls, rules, now).await?;
+    let (mut tx, mut cards) = find_all(database, calls, rules, now).await?;
     if !cards.ahead.is_empty() {
         let ahead = ahead(&cards)?;
         tx.run(SET_AHEAD, &[(&ahead).into(), now.into()]).await?;
@@ -140,19 +144,47 @@ pub(super) async fn accept(
     Ok(NotSynced { outcomes, put_right: cards.ahead.len(), commit: None })
 }
 
-/// The cards that the calls name, locked, with their recent and open refreshes.
-async fn find<'a>(
-    tx: &mut PostgresTx,
+/// The cards that the calls name, locked, with their recent and open refreshes. Where a call's card is stored
+/// under another spelling of its number, the cards are locked anew with that one among them: nodes that lock
+/// step by step would wait for each other.
+async fn find_all<'a>(
+    database: &PostgresDatabase,
     calls: &'a [AcceptCall],
     rules: &CardRules,
     now: UnixMs,
+) -> Result<(PostgresTx, Cards<'a>), StoreError> {
+    let mut wanted: BTreeSet<Cow<'a, str>> =
+        calls.iter().map(|call| Cow::Borrowed(call.number.as_str())).collect();
+    let mut tx = database.write().await?;
+    let cards = find(&mut tx, &wanted, rules, now).await?;
+    let mut others = cards.other_numbers(calls);
+    if others.is_empty() {
+        return Ok((tx, cards));
+    }
+    let stored: Vec<String> = tx.all(STORED, &[(&keys(&others)?).into()]).await?;
+    others.retain(|number| stored.iter().any(|known| *known == **number));
+    if others.is_empty() {
+        return Ok((tx, cards));
+    }
+    tx.rollback().await?;
+    wanted.append(&mut others);
+    let mut tx = database.write().await?;
+    let cards = find(&mut tx, &wanted, rules, now).await?;
+    Ok((tx, cards))
+}
+
+/// The cards of these numbers.
+async fn find<'a>(
+    tx: &mut PostgresTx,
+    wanted: &BTreeSet<Cow<'a, str>>,
+    rules: &CardRules,
+    now: UnixMs,
 ) -> Result<Cards<'a>, StoreError> {
-    let wanted: BTreeSet<&str> = calls.iter().map(|call| call.number.as_str()).collect();
-    let numbers = keys(&wanted)?;
+    let numbers = keys(wanted)?;
     tx.run(LOCK, &[(&numbers).into()]).await?;
     let found = tx.all(FIND, &[(&numbers).into()]).await?;
     let mut names = Names::default();
-    let Gathered { mut cards, mut heads, of_many } = gather(found, &wanted, &mut names)?;
+    let Gathered { mut cards, mut heads, of_many } = gather(found, wanted, &mut names)?;
     if !of_many.is_empty() {
         let profiles: Vec<FoundProfile> = tx.all(FIND_PROFILES, &[(&keys(&of_many)?).into()]).await?;
         for row in profiles {
@@ -181,16 +213,17 @@ struct Gathered<'a> {
 
 fn gather<'a>(
     found: Vec<Found>,
-    wanted: &BTreeSet<&'a str>,
+    wanted: &BTreeSet<Cow<'a, str>>,
     names: &mut Names,
 ) -> Result<Gathered<'a>, StoreError> {
     let mut gathered = Gathered::default();
     for row in found {
-        let Some(number) = wanted.get(row.number.as_str()).copied() else { continue };
+        let Some(number) = wanted.get(row.number.as_str()).cloned() else { continue };
         if let Some(id) = row.last_refresh {
             gathered.heads.push(refresh_id_from_db(&id, format_args!("last_refresh of card {}", row.id))?);
         }
-        let mut card = CardState::new(row.id, kind_of(&row.kind)?, names.get(&row.account));
+        let mut card =
+            CardState::new(row.id, kind_of(&row.kind)?, names.get(&row.account), row.has_neighbour != 0);
         match row.profile.zip(row.operator_account) {
             Some((id, lane)) => card.add(Profile::new(id, names.get(&lane), row.began_at), row.used),
             None => gathered.of_many.push(card.id),

@@ -8,10 +8,11 @@ use crate::backend::sqlite::deferred::DeferredCardUpdates;
 use crate::backend::sqlite::statement::prepared;
 use crate::cards::kind::kind_of;
 use crate::error::StoreError;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::time::UnixMs;
+use std::borrow::Cow;
 
 /// Works on the thread that asks. What is accepted is not on the disk before [`SqliteDatabase::sync`].
 pub(super) async fn accept(
@@ -50,43 +51,68 @@ fn find<'a>(
     rules: &CardRules,
     now: UnixMs,
 ) -> Result<Cards<'a>, StoreError> {
-    let mut card = prepared(
-        tx,
-        "SELECT id, kind, account, last_refresh, profile, operator_account, used, began_at FROM card \
-         WHERE number = ?1",
-    )?;
-    let mut profiles =
-        prepared(tx, "SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
     let mut numbers: Vec<&str> = calls.iter().map(|call| call.number.as_str()).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    let mut names = Names::default();
-    let mut cards = Cards::with_capacity(numbers.len());
-    let mut heads = Vec::new();
+    let mut finder = Finder::new(tx, deferred, numbers.len())?;
     for number in numbers {
-        let mut rows = card.query([number])?;
-        let Some(row) = rows.next()? else { continue };
-        let id = row.get(0)?;
-        let mut state = CardState::new(id, kind_of(text(row, 1)?)?, names.get(text(row, 2)?));
-        let last = maybe_text(row, 3)?;
-        let last = last.map(|text| refresh_id_from_db(text, format_args!("last_refresh of card {id}")));
-        heads.extend(last.transpose()?.max(deferred.of(CardId(id))));
-        let profile: Option<i64> = row.get(4)?;
-        if let Some((profile, lane)) = profile.zip(maybe_text(row, 5)?) {
-            state.add(Profile::new(profile, names.get(lane), row.get(7)?), row.get(6)?);
-        } else {
-            let mut rows = profiles.query([id])?;
-            while let Some(row) = rows.next()? {
-                state.add(Profile::new(row.get(0)?, names.get(text(row, 1)?), row.get(3)?), row.get(2)?);
-            }
-        }
-        cards.insert(number, state);
+        finder.look_up(Cow::Borrowed(number))?;
     }
+    for number in finder.cards.other_numbers(calls) {
+        finder.look_up(number)?;
+    }
+    let Finder { mut cards, mut heads, .. } = finder;
     while !heads.is_empty() {
         let chain = steps(tx, &heads)?;
         heads = link(&mut cards, chain, rules, now)?;
     }
     Ok(cards)
+}
+
+/// Looks up cards by number.
+struct Finder<'t, 'a> {
+    card: CachedStatement<'t>,
+    profiles: CachedStatement<'t>,
+    deferred: &'t DeferredCardUpdates,
+    names: Names,
+    cards: Cards<'a>,
+    /// The cards' latest refreshes.
+    heads: Vec<RefreshId>,
+}
+
+impl<'t, 'a> Finder<'t, 'a> {
+    fn new(tx: &'t Connection, deferred: &'t DeferredCardUpdates, cards: usize) -> Result<Self, StoreError> {
+        let card = prepared(
+            tx,
+            "SELECT id, kind, account, last_refresh, profile, operator_account, used, began_at, \
+             has_neighbour FROM card WHERE number = ?1",
+        )?;
+        let profiles =
+            prepared(tx, "SELECT id, operator_account, used, began_at FROM profile WHERE card = ?1")?;
+        let (names, cards, heads) = (Names::default(), Cards::with_capacity(cards), Vec::new());
+        Ok(Self { card, profiles, deferred, names, cards, heads })
+    }
+
+    fn look_up(&mut self, number: Cow<'a, str>) -> Result<(), StoreError> {
+        let mut rows = self.card.query([&*number])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        let (id, names) = (row.get(0)?, &mut self.names);
+        let mut state = CardState::new(id, kind_of(text(row, 1)?)?, names.get(text(row, 2)?), row.get(8)?);
+        let last = maybe_text(row, 3)?;
+        let last = last.map(|text| refresh_id_from_db(text, format_args!("last_refresh of card {id}")));
+        self.heads.extend(last.transpose()?.max(self.deferred.of(CardId(id))));
+        let profile: Option<i64> = row.get(4)?;
+        if let Some((profile, lane)) = profile.zip(maybe_text(row, 5)?) {
+            state.add(Profile::new(profile, names.get(lane), row.get(7)?), row.get(6)?);
+        } else {
+            let mut rows = self.profiles.query([id])?;
+            while let Some(row) = rows.next()? {
+                state.add(Profile::new(row.get(0)?, names.get(text(row, 1)?), row.get(3)?), row.get(2)?);
+            }
+        }
+        self.cards.insert(number, state);
+        Ok(())
+    }
 }
 
 /// A column without copying it.

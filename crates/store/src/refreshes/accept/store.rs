@@ -42,9 +42,7 @@ impl Store {
     ) -> Result<NotSynced, StoreError> {
         match &self.db {
             Database::Sqlite(database) => sqlite::accept(database, calls, rules, admission, now).await,
-            Database::Postgres(database) => {
-                postgres::accept(database.write().await?, calls, rules, admission, now).await
-            }
+            Database::Postgres(database) => postgres::accept(database, calls, rules, admission, now).await,
         }
     }
 
