@@ -31,6 +31,7 @@ mod shutdown;
 mod store_file;
 mod supply_chain;
 mod support;
+mod suspects;
 mod tls;
 mod traces;
 mod upgrade;

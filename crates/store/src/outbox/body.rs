@@ -22,6 +22,9 @@ pub(crate) enum Event {
     /// After a refresh, nothing newer than so many hours is known.
     #[serde(rename = "usage.stale")]
     Stale,
+    /// A reading is held back, since it is not believed.
+    #[serde(rename = "usage.suspect")]
+    Suspect,
 }
 
 /// The fields of all events; each event leaves out those it has no value for. Times are Unix seconds.
@@ -57,6 +60,9 @@ pub(crate) struct EventBody<'a> {
     /// In English here; delivery puts it into the account's language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason_text: Option<&'a str>,
+    /// Why a reading of the refresh was held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warning: Option<&'a str>,
 }
 
 impl<'a> EventBody<'a> {
@@ -78,6 +84,7 @@ impl<'a> EventBody<'a> {
             stale_hours: None,
             reason: None,
             reason_text: None,
+            warning: None,
         }
     }
 

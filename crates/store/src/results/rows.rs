@@ -38,7 +38,7 @@ pub(super) struct InLane<'a, T> {
 }
 
 #[derive(Serialize)]
-pub(super) struct ReadingRow<'a> {
+pub(crate) struct ReadingRow<'a> {
     pub(super) card: CardId,
     pub(super) profile: ProfileId,
     pub(super) began_at: i64,
@@ -82,7 +82,7 @@ impl<'a> ReadingRow<'a> {
 
 /// A profile moved on by a reading: the reading's own columns and the meter.
 #[derive(Serialize)]
-pub(super) struct ProfileMove<'a> {
+pub(crate) struct ProfileMove<'a> {
     #[serde(flatten)]
     pub(super) reading: ReadingRow<'a>,
     pub(super) meter: String,
@@ -97,6 +97,7 @@ pub(super) struct RefreshChange<'a> {
     pub(super) finished_at: Option<i64>,
     pub(super) reason: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
+    pub(super) warning: Option<&'a str>,
 }
 
 #[derive(Serialize)]
