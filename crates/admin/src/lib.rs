@@ -15,6 +15,7 @@ mod notifications;
 pub mod package_fields;
 mod packages;
 pub mod password;
+mod readings;
 mod reconcile;
 mod refresh;
 mod secrets;
@@ -27,6 +28,7 @@ pub use apps::{IssuedSecret, NewApp};
 pub use cards::kind_name;
 pub use error::AdminError;
 pub use export::ExportedCards;
+pub use readings::ReversedPeriod;
 pub use reconcile::{
     DamagedCard, Difference, DifferenceKind, ReconcilePage, ReconcileScope, ReconcileTotals, Reconciliation,
 };

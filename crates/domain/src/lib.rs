@@ -9,6 +9,7 @@ pub mod cadence;
 pub mod card_kind;
 pub mod failure;
 pub mod fairness;
+pub mod guard;
 pub mod id;
 pub mod identity;
 pub mod ids;

@@ -143,6 +143,10 @@ pub struct UsagePeriod {
     /// The first second after it, where known.
     #[schema(required = true)]
     pub end: Option<i64>,
+    /// Whether it was only assumed that a new period began, since the usage fell and the operator does not tell
+    /// when its period begins. Absent where it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
 }
 
 /// A card's usage as last read.
@@ -170,6 +174,11 @@ pub struct Usage {
     pub declared_lag_seconds: Option<u64>,
     /// The period in which the bytes are counted.
     pub period: UsagePeriod,
+    /// Where the newest reading is not believed, why: `sentinel`, `too_fast`, `unit_change`, `fall` or
+    /// `impossible_period`. The usage is the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warning: Option<String>,
 }
 
 /// One profile of a card.
@@ -260,6 +269,14 @@ pub struct RefreshReport {
     /// On failure: a plain sentence. In Chinese it says what the reason means, in English what happened.
     #[schema(required = true)]
     pub reason_text: Option<String>,
+    /// Where a reading of it is not believed and was held back, why: as in a usage. `after` is the usage before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warning: Option<String>,
+    /// The same as a plain sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warning_text: Option<String>,
     /// How the card's operator is. Absent within a card, which has it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -320,8 +337,9 @@ pub struct ReadingAnswer {
     pub used_bytes: u64,
     /// Bytes that the reading added. Negative where the operator corrected its usage downwards.
     pub delta_bytes: i64,
-    /// `first`, `same_period`, `new_period`, `correction` or `late`. A late reading is older than the last
-    /// one, and changed nothing.
+    /// `first`, `same_period`, `new_period`, `assumed_period`, `correction` or `late`. A late reading is older
+    /// than the last one, and changed nothing. With `assumed_period` the usage fell, and it was assumed that a
+    /// new period began.
     pub kind: String,
 }
 

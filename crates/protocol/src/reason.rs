@@ -1,7 +1,8 @@
-//! Why a refresh failed, as a sentence for people in both languages.
+//! Why a refresh failed, or why a reading is not believed, as a sentence for people in both languages.
 
 use crate::Language;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::SuspectReason;
 use simgauge_domain::refresh::Failure;
 
 /// A plain sentence: in Chinese what the kind means, in English what exactly happened.
@@ -24,5 +25,31 @@ pub fn sentence(failure: &Failure, language: Language) -> String {
     match language {
         Language::Zh => zh.to_owned(),
         Language::En => failure.detail.clone(),
+    }
+}
+
+/// Why a reading is held back, as a plain sentence.
+#[must_use]
+pub const fn warning(reason: SuspectReason, language: Language) -> &'static str {
+    let (en, zh) = match reason {
+        SuspectReason::Sentinel => {
+            ("The operator's answer holds a number that stands for no usage.", "运营商返回的数值不是真实用量")
+        }
+        SuspectReason::TooFast => {
+            ("The usage grew faster than a SIM can carry.", "用量增长超过了一张卡可能达到的速度")
+        }
+        SuspectReason::UnitChange => {
+            ("The operator seems to have changed its unit.", "运营商可能更改了用量单位")
+        }
+        SuspectReason::Fall => {
+            ("The usage fell, and the operator does not say why.", "用量变小，运营商没有说明原因")
+        }
+        SuspectReason::ImpossiblePeriod => {
+            ("The operator's answer has a period that cannot be.", "运营商返回的计费周期不合理")
+        }
+    };
+    match language {
+        Language::En => en,
+        Language::Zh => zh,
     }
 }

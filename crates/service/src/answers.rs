@@ -46,6 +46,10 @@ pub fn refresh_report(refresh: RefreshView, kind: Option<CardKind>, language: La
         before: refresh.before,
         after: refresh.after,
         reason: refresh.failure.as_ref().map(|failure| failure.kind.as_str().to_owned()),
+        warning: refresh.warning.map(|reason| reason.as_str().to_owned()),
+        warning_text: refresh
+            .warning
+            .map(|reason| simgauge_protocol::reason::warning(reason, language).to_owned()),
         reason_text: refresh.failure.map(|failure| simgauge_protocol::reason::sentence(&failure, language)),
         operator: None,
     }
@@ -176,7 +180,9 @@ fn profile_usage(services: &Services, profile: &ProfileView, now: UnixMs) -> Opt
             kind: period.kind.as_str().to_owned(),
             start: period.start.map(UnixMs::seconds),
             end: period.end.map(UnixMs::seconds),
+            assumed: profile.assumed_at.is_some(),
         },
+        warning: profile.held.as_ref().map(|held| held.reason.as_str().to_owned()),
     })
 }
 
@@ -195,6 +201,8 @@ pub fn card_usage(services: &Services, profiles: &[ProfileView], now: UnixMs) ->
         sum.synced_at = sum.synced_at.min(part.synced_at);
         sum.age_seconds = sum.age_seconds.max(part.age_seconds);
         sum.declared_lag_seconds = sum.declared_lag_seconds.max(part.declared_lag_seconds);
+        sum.warning = sum.warning.or(part.warning);
+        sum.period.assumed |= part.period.assumed;
         if sum.period.kind != part.period.kind {
             "mixed".clone_into(&mut sum.period.kind);
         }

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod apps;
 pub mod checkpoint;
 pub mod clock;
+pub mod guard;
 pub mod intake;
 mod interval;
 pub mod lanes;

@@ -81,6 +81,7 @@ CREATE INDEX card_by_status ON card (status, number) WHERE status <> 'ACTIVATED_
 -- own_number: whether its ICCID is the card's number.
 -- meter: what the next reading is counted from, as JSON; the bundles that an operator lists are in it.
 -- operator_id: the operator's own id of the SIM, with a mark of where it was looked up.
+-- suspect: its reading that is held back and waits, as JSON; NULL: none.
 CREATE TABLE profile (
     id               INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     card             BIGINT NOT NULL REFERENCES card (id),
@@ -100,6 +101,7 @@ CREATE TABLE profile (
     synced_at        BIGINT,
     meter            TEXT,
     operator_id      TEXT,
+    suspect          TEXT,
     UNIQUE (card, iccid)
 );
 
@@ -110,6 +112,7 @@ CREATE INDEX profile_by_iccid ON profile (iccid) WHERE own_number = 0;
 -- outlives them. (Checking the key would also be the largest part of accepting.)
 -- previous: the card's refresh before it, so that a card's history needs no index here.
 -- remaining: comma-separated ids of profiles still to be read.
+-- warning: why a reading that it ended with was held back (a reason of suspect_reading).
 CREATE TABLE refresh (
     id          TEXT PRIMARY KEY,
     card        BIGINT NOT NULL,
@@ -124,7 +127,8 @@ CREATE TABLE refresh (
     after       BIGINT,
     finished_at BIGINT,
     reason      TEXT,
-    detail      TEXT
+    detail      TEXT,
+    warning     TEXT
 ) WITHOUT ROWID;
 
 -- A waiting reading; deleted when done. The key is the order in which a lane takes an account's work. There
@@ -143,7 +147,7 @@ CREATE TABLE task (
 
 -- Every believed answer of an operator, append-only.
 -- delta: bytes that the reading counted, negative for a correction.
--- kind: first, same_period, new_period, correction, late.
+-- kind: first, same_period, new_period, assumed_period, correction, late.
 -- cycle: how often the operator's count had begun anew.
 CREATE TABLE reading (
     card         BIGINT NOT NULL,
@@ -161,6 +165,45 @@ CREATE TABLE reading (
     kind         TEXT NOT NULL,
     cycle        BIGINT NOT NULL,
     PRIMARY KEY (card, began_at, profile)
+) WITHOUT ROWID;
+
+-- Readings that are not believed: nothing is booked for them. A profile has one that waits, the newest.
+-- lane: the operator account. refresh: what it was made for. reading: what was read, as JSON; used: its usage,
+-- at most 2^63 - 1; believed: the usage before it.
+-- reason: sentinel, too_fast, unit_change, fall, impossible_period.
+-- state: waiting; accepted or rejected by a person; settled by a later reading, or since a day has passed.
+-- due_at: when it is booked if nothing settles it; NULL: never.
+CREATE TABLE suspect_reading (
+    profile    BIGINT NOT NULL,
+    began_at   BIGINT NOT NULL,
+    card       BIGINT NOT NULL,
+    lane       TEXT NOT NULL,
+    refresh    TEXT NOT NULL,
+    synced_at  BIGINT NOT NULL,
+    reading    TEXT NOT NULL,
+    used       BIGINT NOT NULL,
+    believed   BIGINT,
+    reason     TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    due_at     BIGINT,
+    decided_by TEXT,
+    decided_at BIGINT,
+    PRIMARY KEY (profile, began_at)
+) WITHOUT ROWID;
+
+CREATE INDEX suspect_reading_of_lane ON suspect_reading (lane, began_at, profile) WHERE state = 'waiting';
+CREATE INDEX suspect_reading_due ON suspect_reading (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX suspect_reading_decided ON suspect_reading (decided_at) WHERE decided_at IS NOT NULL;
+
+-- Operator accounts whose usages jumped by the ratio of two units (thousand_up, million_up, thousand_down,
+-- million_down). state: waiting (their readings are held back); accepted or rejected by a person.
+CREATE TABLE unit_change (
+    lane       TEXT PRIMARY KEY,
+    jump       TEXT NOT NULL,
+    since      BIGINT NOT NULL,
+    state      TEXT NOT NULL,
+    decided_by TEXT,
+    decided_at BIGINT
 ) WITHOUT ROWID;
 
 -- The platform's own packages. total NULL: unlimited. valid_from, valid_to NULL: no such bound.

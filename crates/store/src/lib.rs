@@ -22,6 +22,7 @@ mod readings;
 mod refreshes;
 mod results;
 mod store;
+mod suspects;
 mod upgrade;
 
 pub use accounts::{Account, App, SealAnew, StoredQuota};
@@ -52,3 +53,4 @@ pub use refreshes::{
 };
 pub use results::{Ended, Finished, LaneResults};
 pub use store::Store;
+pub use suspects::{Decision, SuspectFilter, SuspectState, SuspectView};

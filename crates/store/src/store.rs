@@ -4,6 +4,7 @@ use crate::audit::actor::Actor;
 use crate::backend::{Database, ServingLock, Sql, is_current, migrate};
 use crate::error::StoreError;
 use crate::readings::day_cache::DayCache;
+use crate::results::guards::LaneMemories;
 use simgauge_domain::time::UnixMs;
 
 /// The store. Cheap to clone.
@@ -14,6 +15,8 @@ pub struct Store {
     pub(crate) actor: Option<Actor>,
     /// What cards' older readings add up to by day.
     pub(crate) days: DayCache,
+    /// What is remembered of the lanes that this process works.
+    pub(crate) lanes: LaneMemories,
 }
 
 const PING: Sql = Sql::both("SELECT CAST(1 AS BIGINT)");
@@ -26,7 +29,8 @@ impl Store {
     /// # Errors
     /// The URL is of no known scheme, or the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        Ok(Self { db: Database::connect(url, connections).await?, actor: None, days: DayCache::default() })
+        let db = Database::connect(url, connections).await?;
+        Ok(Self { db, actor: None, days: DayCache::default(), lanes: LaneMemories::default() })
     }
 
     /// Brings the schema up to this program's version; answers how many versions were applied.

@@ -121,7 +121,13 @@ async fn who_writes_for_lanes_is_answered_after_the_disk() {
         .unwrap()
         .unwrap()
         .0;
-    let nothing = LaneResults { lease, running: Vec::new(), postponed: Vec::new(), finished: Vec::new() };
+    let nothing = LaneResults {
+        lease,
+        running: Vec::new(),
+        postponed: Vec::new(),
+        finished: Vec::new(),
+        guard: simgauge_domain::guard::rule::GuardRule::default(),
+    };
     assert_eq!(shaky.store.write_results(std::slice::from_ref(&nothing)).await.unwrap(), [Some(Vec::new())]);
     shaky.break_off();
     refused(shaky.store.write_results(&[nothing]).await, REPLACED);

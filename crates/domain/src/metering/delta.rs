@@ -1,7 +1,7 @@
 //! From the last state of a profile and a new reading to the bytes that were used in between.
 
-use crate::metering::mirror::{self, Mirrored, mirror};
-use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
+use crate::metering::mirror::{self, Mirrored, mirror_after};
+use crate::metering::transition::{AfterFall, PeriodTransition, transition};
 use crate::reading::{Period, PeriodKind, Reading};
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,18 @@ pub struct Last {
     pub counted: u64,
     /// The profile's bundles, ended ones included.
     pub bundles: Vec<Mirrored>,
+    /// Where the present count was taken for a new one only since the usage fell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<Box<Assumed>>,
+}
+
+/// A new count that the operator did not tell of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumed {
+    /// When the reading began that was taken for its first.
+    pub at: UnixMs,
+    /// What that reading was compared with.
+    pub before: Last,
 }
 
 /// What a reading means for the count.
@@ -40,6 +52,9 @@ pub enum ReadingKind {
     SamePeriod,
     /// The count began anew, or a bundle was added: all of the new usage counts.
     NewPeriod,
+    /// The count was taken for a new one, since the usage fell and the operator does not tell when its count
+    /// begins: all of the usage counts.
+    AssumedPeriod,
     /// The operator took bytes back: a negative difference.
     Correction,
     /// Older than the last one: changes nothing.
@@ -54,6 +69,7 @@ impl ReadingKind {
             Self::First => "first",
             Self::SamePeriod => "same_period",
             Self::NewPeriod => "new_period",
+            Self::AssumedPeriod => "assumed_period",
             Self::Correction => "correction",
             Self::Late => "late",
         }
@@ -62,7 +78,7 @@ impl ReadingKind {
     /// The kind with this name; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::First, Self::SamePeriod, Self::NewPeriod, Self::Correction, Self::Late]
+        [Self::First, Self::SamePeriod, Self::NewPeriod, Self::AssumedPeriod, Self::Correction, Self::Late]
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }
@@ -77,6 +93,15 @@ pub struct Step {
     pub last: Last,
     /// What the reading means for the count.
     pub kind: ReadingKind,
+}
+
+impl Step {
+    /// Whether the reading was taken for the first of a new count only since the usage fell.
+    #[must_use]
+    pub fn assumes(&self) -> bool {
+        let assumed = self.last.assumed.as_deref();
+        self.kind != ReadingKind::Late && assumed.is_some_and(|assumed| assumed.at == self.last.began_at)
+    }
 }
 
 /// The time of a reading's usage: the operator's own time where it gives one, otherwise when the reading
@@ -101,22 +126,30 @@ pub fn moment(as_of: Option<UnixMs>, began_at: UnixMs) -> UnixMs {
 ///   is added counts from zero. A bundle that disappears takes nothing back.
 #[must_use]
 pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
+    step_after(last, reading, began_at, AfterFall::BySize)
+}
+
+/// The same, where it is decided what a fall means that the answers do not explain.
+#[must_use]
+pub fn step_after(last: Option<&Last>, reading: &Reading, began_at: UnixMs, fall: AfterFall) -> Step {
     let as_of = reading.as_of.map(|as_of| as_of.min(began_at));
     let Some(last) = last else { return first(reading, as_of, began_at) };
     if is_late(last, as_of, began_at) {
         return late(last);
     }
     let used = counted_usage(reading);
-    let bundles = mirror(&last.bundles, &reading.bundles, began_at);
-    let (delta, anew) = if by_bundle(last, reading) {
+    let (bundles, another_run) = mirror_after(&last.bundles, &reading.bundles, began_at, fall);
+    let (delta, anew, assumed) = if by_bundle(last, reading) {
         let added = bundles.len() > last.bundles.len();
-        (difference(mirror::used(&last.bundles), mirror::used(&bundles)), added)
+        (difference(mirror::used(&last.bundles), mirror::used(&bundles)), added, another_run)
     } else {
         match transition(&last.period, &reading.period, moment(as_of, began_at)) {
             PeriodTransition::Earlier => return late(last),
-            PeriodTransition::Next => (difference(0, used), true),
-            PeriodTransition::Unknown if fell_to_a_new_count(last.used, used) => (difference(0, used), true),
-            PeriodTransition::Same | PeriodTransition::Unknown => (difference(last.used, used), false),
+            PeriodTransition::Next => (difference(0, used), true, false),
+            PeriodTransition::Unknown if fall.is_new_count(last.used, used) => {
+                (difference(0, used), true, !is_another_set(&last.period, &reading.period))
+            }
+            PeriodTransition::Same | PeriodTransition::Unknown => (difference(last.used, used), false, false),
         }
     };
     let restarted = anew && !by_bundle(last, reading);
@@ -125,6 +158,7 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
         delta,
         kind: match (anew, delta) {
             (_, ..0) => ReadingKind::Correction,
+            (true, 0..) if assumed => ReadingKind::AssumedPeriod,
             (true, 0..) => ReadingKind::NewPeriod,
             (false, 0..) => ReadingKind::SamePeriod,
         },
@@ -137,15 +171,27 @@ pub fn step(last: Option<&Last>, reading: &Reading, began_at: UnixMs) -> Step {
             cycle: last.cycle.saturating_add(u32::from(restarted)),
             counted,
             bundles,
+            assumed: match (assumed, restarted) {
+                (true, _) => {
+                    Some(Box::new(Assumed { at: began_at, before: Last { assumed: None, ..last.clone() } }))
+                }
+                (false, true) => None,
+                (false, false) => last.assumed.clone(),
+            },
         },
     }
 }
 
+/// Whether the operator counts another set of bundles: one ended or was added.
+pub(crate) fn is_another_set(last: &Period, new: &Period) -> bool {
+    [last.kind, new.kind] == [PeriodKind::Bundle; 2] && last.key != new.key
+}
+
 fn first(reading: &Reading, as_of: Option<UnixMs>, began_at: UnixMs) -> Step {
     let used = counted_usage(reading);
-    let bundles = mirror(&[], &reading.bundles, began_at);
-    let last =
-        Last { period: reading.period.clone(), used, as_of, began_at, cycle: 0, counted: used, bundles };
+    let (bundles, _) = mirror_after(&[], &reading.bundles, began_at, AfterFall::BySize);
+    let period = reading.period.clone();
+    let last = Last { period, used, as_of, began_at, cycle: 0, counted: used, bundles, assumed: None };
     Step { delta: difference(0, used), last, kind: ReadingKind::First }
 }
 
@@ -162,7 +208,7 @@ fn is_late(last: &Last, as_of: Option<UnixMs>, began_at: UnixMs) -> bool {
 
 /// Whether the difference is that of the bundles. When bundles first appear on a profile that was counted as
 /// a whole they are only recorded: their bytes are in its last usage already.
-fn by_bundle(last: &Last, reading: &Reading) -> bool {
+pub(crate) fn by_bundle(last: &Last, reading: &Reading) -> bool {
     let kinds = [last.period.kind, reading.period.kind];
     let known = !last.bundles.is_empty() || last.used == 0;
     let listed = !reading.bundles.is_empty() || reading.used == 0;
@@ -171,7 +217,7 @@ fn by_bundle(last: &Last, reading: &Reading) -> bool {
 
 /// The usage that a reading counts as. Of bundles it is their sum, which differs from the operator's own sum
 /// by rounding.
-fn counted_usage(reading: &Reading) -> u64 {
+pub(crate) fn counted_usage(reading: &Reading) -> u64 {
     let listed = reading.period.kind == PeriodKind::Bundle && !reading.bundles.is_empty();
     let used =
         if listed { mirror::sum(reading.bundles.iter().map(|bundle| bundle.used)) } else { reading.used };

@@ -6,7 +6,7 @@
 //! same id for one bundle after another, the next bundle is a new run of that code, and the run before keeps
 //! its numbers.
 
-use crate::metering::transition::{PeriodTransition, fell_to_a_new_count, transition};
+use crate::metering::transition::{AfterFall, PeriodTransition, transition};
 use crate::reading::{Bundle, Period, PeriodKind};
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,20 @@ impl Mirrored {
 /// order; new ones follow.
 #[must_use]
 pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored> {
+    mirror_after(known, listed, at, AfterFall::BySize).0
+}
+
+/// The same, where it is decided what a fall without a date means. The second part: whether a bundle was taken
+/// for the next one of its code only since its usage fell.
+pub(super) fn mirror_after(
+    known: &[Mirrored],
+    listed: &[Bundle],
+    at: UnixMs,
+    fall: AfterFall,
+) -> (Vec<Mirrored>, bool) {
     let listed = merged(listed);
     let mut states = known.to_vec();
+    let mut assumed = false;
     for state in &mut states {
         if !listed.iter().any(|bundle| bundle.code == state.bundle.code) {
             state.ended_at.get_or_insert(at);
@@ -48,7 +60,9 @@ pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored
             states.push(Mirrored { bundle, run: 0, ended_at: None });
             continue;
         };
-        match succession(&latest.bundle, &bundle, at) {
+        let (succession, by_fall) = succession(&latest.bundle, &bundle, at, fall);
+        assumed |= by_fall;
+        match succession {
             PeriodTransition::Next => {
                 latest.ended_at.get_or_insert(at);
                 let run = latest.run.saturating_add(1);
@@ -62,7 +76,7 @@ pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored
             PeriodTransition::Earlier => {}
         }
     }
-    states
+    (states, assumed)
 }
 
 /// Bytes used of all bundles that were ever seen, ended ones included.
@@ -76,8 +90,9 @@ pub(super) fn sum(bytes: impl IntoIterator<Item = u64>) -> u64 {
     bytes.into_iter().fold(0, u64::saturating_add)
 }
 
-/// Whether `new` is another bundle with the code of `last`: by their dates, otherwise by their usage.
-fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> PeriodTransition {
+/// Whether `new` is another bundle with the code of `last`: by their dates, otherwise by their usage. The second
+/// part: whether the usage decided so.
+fn succession(last: &Bundle, new: &Bundle, at: UnixMs, fall: AfterFall) -> (PeriodTransition, bool) {
     let period = |bundle: &Bundle| Period {
         kind: PeriodKind::Bundle,
         key: String::new(),
@@ -85,8 +100,8 @@ fn succession(last: &Bundle, new: &Bundle, at: UnixMs) -> PeriodTransition {
         end: bundle.end,
     };
     match transition(&period(last), &period(new), at) {
-        PeriodTransition::Unknown if fell_to_a_new_count(last.used, new.used) => PeriodTransition::Next,
-        other => other,
+        PeriodTransition::Unknown if fall.is_new_count(last.used, new.used) => (PeriodTransition::Next, true),
+        other => (other, false),
     }
 }
 

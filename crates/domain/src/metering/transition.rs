@@ -81,3 +81,26 @@ fn undated(last: &Period, new: &Period) -> PeriodTransition {
 pub const fn fell_to_a_new_count(last: u64, new: u64) -> bool {
     new < last && new < last - new
 }
+
+/// How usage that fell counts, where the answers do not show whether the count began anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFall {
+    /// By the size of the fall ([`fell_to_a_new_count`]).
+    BySize,
+    /// As a new count.
+    NewCount,
+    /// As the same count: a correction.
+    SameCount,
+}
+
+impl AfterFall {
+    /// Whether usage that went from `last` to `new` is a new count.
+    #[must_use]
+    pub const fn is_new_count(self, last: u64, new: u64) -> bool {
+        match self {
+            Self::BySize => fell_to_a_new_count(last, new),
+            Self::NewCount => new < last,
+            Self::SameCount => false,
+        }
+    }
+}

@@ -181,6 +181,8 @@ fn report(kind: CardKind) -> RefreshReport {
         after: Some(5_000_000),
         reason: None,
         reason_text: None,
+        warning: None,
+        warning_text: None,
         operator: None,
     }
 }
@@ -194,7 +196,13 @@ fn usage() -> Usage {
         synced_at: NOW + 1,
         age_seconds: 60,
         declared_lag_seconds: Some(900),
-        period: UsagePeriod { kind: "billing_cycle".to_owned(), start: Some(1_795_190_400), end: None },
+        period: UsagePeriod {
+            kind: "billing_cycle".to_owned(),
+            start: Some(1_795_190_400),
+            end: None,
+            assumed: false,
+        },
+        warning: None,
     }
 }
 

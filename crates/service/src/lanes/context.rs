@@ -5,9 +5,11 @@ use super::result_writer::ResultWriter;
 use super::settings::LaneSettings;
 use super::setup::LaneSetup;
 use crate::telemetry::LaneMetrics;
+use simgauge_domain::guard::rule::GuardRule;
 use simgauge_domain::lane_status::{LaneStatus, LeaseHandover};
 use simgauge_domain::time::UnixMs;
 use simgauge_store::Before;
+use std::time::Duration;
 
 pub(super) struct LaneContext {
     pub(super) setup: LaneSetup,
@@ -56,6 +58,12 @@ impl LaneContext {
             .as_ref()
             .map(|handover| (handover.counting.as_slice(), self.now().since(UnixMs(handover.at))));
         self.pacer.take_over(counting);
+    }
+
+    /// What the lane's readings are believed by.
+    pub(super) fn guard_rule(&self) -> GuardRule {
+        let lag = Duration::from_secs(self.setup.declared_lag_seconds.unwrap_or_default());
+        GuardRule { lag, ..self.settings.guard.clone() }
     }
 
     /// What the next holder gets, as JSON.

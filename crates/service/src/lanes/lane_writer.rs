@@ -5,6 +5,7 @@ use super::settings::LaneSettings;
 use crate::telemetry::LaneMetrics;
 use crate::telemetry::Span;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::rule::GuardRule;
 use simgauge_domain::refresh::RefreshState;
 use simgauge_store::{DamagedTask, Ended, Finished, LaneResults, Lease, Postponed, StoreError, TaskKey};
 use std::ops::ControlFlow;
@@ -43,6 +44,7 @@ pub(super) struct LaneWriter {
     pub(super) reporter: OutcomeReporter,
     /// Once it is set, what the store does not take is left for the next holder, who reads again.
     pub(super) give_up: CancellationToken,
+    pub(super) guard: GuardRule,
 }
 
 impl LaneWriter {
@@ -146,7 +148,8 @@ impl LaneWriter {
         }
         // One that has ended meanwhile is no longer running.
         running.retain(|key| !finished.iter().any(|one| one.task == *key));
-        LaneResults { lease: self.lease.clone(), running, postponed, finished }
+        let (lease, guard) = (self.lease.clone(), self.guard.clone());
+        LaneResults { lease, running, postponed, finished, guard }
     }
 }
 
@@ -168,6 +171,11 @@ impl OutcomeReporter {
         for one in ended {
             let failure = one.failure.filter(|_| one.state == RefreshState::Failed);
             self.metrics.refresh_ended(failure);
+            if let Some(reason) = one.warning {
+                self.metrics.suspect(reason);
+                let (refresh, reason) = (&one.id, reason.as_str());
+                tracing::warn!(%refresh, card = one.number, reason, "a reading is not believed and is held back");
+            }
             match failure {
                 Some(kind) => tracing::warn!(refresh = %one.id, card = one.number, %kind, "refresh failed"),
                 None => tracing::debug!(refresh = %one.id, card = one.number, "refresh succeeded"),

@@ -233,8 +233,8 @@ fn written_or_lost(results: LaneResults, ended: Option<Vec<Ended>>) -> WrittenRe
 }
 
 fn none_of(results: &LaneResults) -> LaneResults {
-    let lease = results.lease.clone();
-    LaneResults { lease, running: Vec::new(), postponed: Vec::new(), finished: Vec::new() }
+    let (lease, guard) = (results.lease.clone(), results.guard.clone());
+    LaneResults { lease, running: Vec::new(), postponed: Vec::new(), finished: Vec::new(), guard }
 }
 
 fn add(to: &mut LaneResults, more: LaneResults) {

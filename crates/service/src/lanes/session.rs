@@ -56,6 +56,7 @@ impl<'a> LaneSession<'a> {
                 settings: context.settings.clone(),
             },
             give_up: give_up.clone(),
+            guard: context.guard_rule(),
         };
         Self {
             context,

@@ -6,6 +6,7 @@ use crate::lease::LeaseSettings;
 use crate::telemetry::Telemetry;
 use crate::waiters::Waiters;
 use simgauge_domain::breaker::BreakerRule;
+use simgauge_domain::guard::rule::GuardRule;
 use simgauge_domain::retry::RetryRule;
 use simgauge_store::Store;
 use std::time::Duration;
@@ -27,4 +28,6 @@ pub struct LaneSettings {
     /// When a lane pauses after repeated failures.
     pub breaker: BreakerRule,
     pub telemetry: Telemetry,
+    /// What readings are believed by; each lane's own lag is added.
+    pub guard: GuardRule,
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::SuspectReason;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::refresh::Failure;
 use simgauge_protocol::reason;
@@ -43,6 +44,10 @@ pub(super) fn refresh_of(body: &str) -> Option<RefreshId> {
 /// The outbox holds English; the account reads its own language.
 fn translate(fields: &mut Map<String, Value>, language: Language) {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    if let Some(suspect) = text("reason").and_then(SuspectReason::parse) {
+        fields.insert("reasonText".to_owned(), reason::warning(suspect, language).into());
+        return;
+    }
     let (Some(kind), Some(detail)) = (text("reason").and_then(FailureKind::parse), text("reasonText")) else {
         return;
     };

@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::SuspectReason;
 use simgauge_domain::lane_status::LaneStatus;
 use simgauge_domain::time::UnixMs;
 use std::collections::HashMap;
@@ -24,14 +25,22 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SuspectLabels {
+    lane: String,
+    reason: &'static str,
+}
+
 type Histograms = Family<LaneLabel, Histogram, fn() -> Histogram>;
 type Gauges = Family<LaneLabel, Gauge>;
 type Outcomes = Family<OutcomeLabels, Counter>;
+type Suspects = Family<SuspectLabels, Counter>;
 
 /// The metrics of all lanes, as the registry knows them.
 pub(super) struct LaneFamilies {
     readings: Outcomes,
     refreshes: Outcomes,
+    suspects: Suspects,
     reading_seconds: Histograms,
     call_seconds: Histograms,
     held: Gauges,
@@ -49,6 +58,7 @@ impl LaneFamilies {
         let families = Self {
             readings: Family::default(),
             refreshes: Family::default(),
+            suspects: Family::default(),
             reading_seconds: Family::new_with_constructor(seconds),
             call_seconds: Family::new_with_constructor(seconds),
             held: Family::default(),
@@ -65,6 +75,11 @@ impl LaneFamilies {
             families.readings.clone(),
         );
         registry.register("refreshes_ended", "Refreshes, by how they ended", families.refreshes.clone());
+        registry.register(
+            "suspect_refreshes",
+            "Refreshes that ended with a reading that is held back, by the reason",
+            families.suspects.clone(),
+        );
         registry.register(
             "reading_seconds",
             "One attempt to read a profile, waiting for the operator's limits included",
@@ -110,6 +125,13 @@ impl LaneFamilies {
         LaneMetrics {
             readings: ByOutcome::of(&self.readings, lane),
             refreshes: ByOutcome::of(&self.refreshes, lane),
+            suspects: SuspectReason::ALL
+                .into_iter()
+                .map(|reason| {
+                    let labels = SuspectLabels { lane: lane.to_owned(), reason: reason.as_str() };
+                    (reason, self.suspects.get_or_create_owned(&labels))
+                })
+                .collect(),
             reading_seconds: Some(self.reading_seconds.get_or_create_owned(&label)),
             call_seconds: Some(self.call_seconds.get_or_create_owned(&label)),
             held: self.held.get_or_create_owned(&label),
@@ -155,6 +177,7 @@ impl ByOutcome {
 pub struct LaneMetrics {
     readings: ByOutcome,
     refreshes: ByOutcome,
+    suspects: HashMap<SuspectReason, Counter>,
     reading_seconds: Option<Histogram>,
     call_seconds: Option<Histogram>,
     held: Gauge,
@@ -186,6 +209,13 @@ impl LaneMetrics {
     /// A refresh ended.
     pub fn refresh_ended(&self, failure: Option<FailureKind>) {
         self.refreshes.count(failure);
+    }
+
+    /// A refresh ended with a reading that is held back.
+    pub fn suspect(&self, reason: SuspectReason) {
+        if let Some(counter) = self.suspects.get(&reason) {
+            counter.inc();
+        }
     }
 
     /// This process works the lane from now on, or no longer.

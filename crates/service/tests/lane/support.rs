@@ -86,6 +86,7 @@ impl World {
             retry: plan.retry,
             breaker: plan.breaker,
             telemetry: telemetry.clone(),
+            guard: simgauge_domain::guard::rule::GuardRule::default(),
         };
         Self {
             store,

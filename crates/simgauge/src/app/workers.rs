@@ -7,7 +7,7 @@ use simgauge_service::lease::LeaseSettings;
 use simgauge_service::outbox::{self, NotifySettings};
 use simgauge_service::secrets::Sealer;
 use simgauge_service::services::Services;
-use simgauge_service::{activity, checkpoint, retention};
+use simgauge_service::{activity, checkpoint, guard, retention};
 use std::time::Duration;
 
 /// This process among those that share a store.
@@ -46,6 +46,8 @@ pub(super) fn start_upkeep(
         let pruning =
             retention::prune_daily(store.clone(), clock.clone(), config.zone()?, days, stopping.clone());
         background.start("retention", pruning);
+        let settling = guard::settle_due(store.clone(), clock.clone(), stopping.clone());
+        background.start("guard", settling);
     }
     let activity = activity::keep(store, clock, node.name.clone(), accepter, waiters, stopping);
     background.start("activity", activity);
@@ -100,5 +102,6 @@ fn lane_settings(config: &Config, services: &Services, node: &Node) -> LaneSetti
         retry: config.refresh.retry_rule(),
         breaker: config.lanes.breaker_rule(),
         telemetry: services.telemetry.clone(),
+        guard: config.guard.rule(),
     }
 }

@@ -9,6 +9,7 @@ use super::notification::{self, NotificationCommand};
 use super::on_store::{on_store, operator_account_names};
 use super::operator::{self, OperatorCommand};
 use super::package::{self, PackageCommand};
+use super::reading::{self, ReadingCommand};
 use super::secrets::{self, SecretsCommand};
 use super::usage::{self, UsageArgs};
 use super::{
@@ -106,6 +107,9 @@ enum StoreCommand {
     /// Notifications: what accounts are notified of, and what could not be delivered.
     #[command(subcommand)]
     Notification(NotificationCommand),
+    /// Readings: what is not believed and waits for a decision, and what was assumed.
+    #[command(subcommand)]
+    Reading(ReadingCommand),
 }
 
 /// The whole program. It is in the library so that the binary does not compile its parts a second time.
@@ -183,6 +187,7 @@ async fn run_on_store(command: StoreCommand, config: &Config, output: &Output) -
         }
         StoreCommand::Package(command) => package::run(command, admin, &config.zone()?, output).await,
         StoreCommand::Notification(command) => notification::run(command, admin, output).await,
+        StoreCommand::Reading(command) => reading::run(command, admin, output).await,
     })
     .await
 }

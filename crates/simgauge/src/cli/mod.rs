@@ -25,6 +25,7 @@ pub mod openapi;
 pub mod operator;
 pub mod output;
 pub mod package;
+pub mod reading;
 pub mod refresh;
 pub mod secrets;
 pub mod serve;

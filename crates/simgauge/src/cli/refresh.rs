@@ -230,6 +230,8 @@ mod tests {
             after: Some(4_123_456),
             reason: None,
             reason_text: None,
+            warning: None,
+            warning_text: None,
             operator: None,
         };
         let text = in_words(&followed(Some(report.clone())), true, 1_800_000_003);

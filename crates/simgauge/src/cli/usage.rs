@@ -232,7 +232,13 @@ mod tests {
             synced_at: 1_800_000_060,
             age_seconds: 125,
             declared_lag_seconds: Some(14_400),
-            period: UsagePeriod { kind: "billing_cycle".into(), start: Some(1_798_000_000), end: None },
+            period: UsagePeriod {
+                kind: "billing_cycle".into(),
+                start: Some(1_798_000_000),
+                end: None,
+                assumed: true,
+            },
+            warning: Some("fall".into()),
         };
         let card = CardAnswer {
             iccid: Some("8988308650100524999".into()),

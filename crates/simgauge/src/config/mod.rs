@@ -6,6 +6,7 @@
 mod api;
 mod check;
 mod console;
+mod guard;
 mod lanes;
 mod load;
 mod notify;

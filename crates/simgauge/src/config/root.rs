@@ -1,6 +1,7 @@
 //! All sections together, and what follows from more than one of them.
 
 use super::api::{ApiConfig, DocsConfig, RefreshConfig, UsageConfig};
+use super::guard::GuardConfig;
 use super::lanes::LanesConfig;
 use super::operators::{OperatorAccountConfig, OperatorsConfig};
 use super::server::{Role, ServerConfig};
@@ -34,6 +35,7 @@ pub struct Config {
     pub refresh: RefreshConfig,
     pub usage: UsageConfig,
     pub lanes: LanesConfig,
+    pub guard: GuardConfig,
     pub notify: NotifyConfig,
     pub console: ConsoleConfig,
     pub secrets: SecretsConfig,
@@ -52,6 +54,7 @@ impl Config {
         operators::check(&self.operator_accounts)?;
         self.refresh.check()?;
         self.lanes.check()?;
+        self.guard.check()?;
         notify::check(&self.notify)?;
         self.api.check()?;
         self.server.check()?;

@@ -34,6 +34,7 @@ mod shutdown;
 mod store_file;
 mod supply_chain;
 mod support;
+mod suspects;
 mod tls;
 mod traces;
 mod upgrade;

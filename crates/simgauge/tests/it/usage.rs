@@ -56,6 +56,12 @@ async fn three_cycles(server: &TestServer) -> Value {
     assert_eq!(booked(&server.used(OPERATOR, ICCID, 5 * MB).await), on(10 * MB, 7 * MB));
     // The operator takes half a megabyte back.
     server.travel_to_2030(6, 11, 12, 6);
+    assert_eq!(
+        booked(&server.used(OPERATOR, ICCID, 4_500_000).await),
+        on(10 * MB, 7 * MB),
+        "not yet believed"
+    );
+    server.travel_to_2030(6, 11, 12, 37);
     assert_eq!(booked(&server.used(OPERATOR, ICCID, 4_500_000).await), on(10 * MB, 6_500_000));
     // 40 in July: 23.5 fit on the year's package, 16.5 nowhere.
     server.travel_to_2030(7, 12, 12, 0);

@@ -3,6 +3,7 @@
 use super::view::ProfileView;
 use crate::backend::{maybe_from_db, row};
 use crate::error::StoreError;
+use simgauge_domain::guard::held::Held;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::delta::Last;
 use simgauge_domain::reading::{Period, PeriodKind, ProfileStatus};
@@ -54,6 +55,7 @@ row! {
         began_at: Option<i64>,
         synced_at: Option<i64>,
         meter: Option<String>,
+        suspect: Option<String>,
     }
 }
 
@@ -62,7 +64,8 @@ macro_rules! profile_columns {
         "profile.id, profile.card, profile.iccid, profile.operator_account, profile.status, \
          profile.raw_status, \
          profile.period_kind, profile.period_key, profile.period_start, profile.period_end, profile.used, \
-         profile.total, profile.as_of, profile.began_at, profile.synced_at, profile.meter"
+         profile.total, profile.as_of, profile.began_at, profile.synced_at, profile.meter, \
+         profile.suspect"
     };
 }
 pub(crate) use profile_columns;
@@ -93,6 +96,15 @@ impl ProfileRow {
         self.meter.as_ref().map(parse).transpose()
     }
 
+    /// The reading that is held back.
+    pub(crate) fn held(&self) -> Result<Option<Held>, StoreError> {
+        let parse = |json: &String| {
+            serde_json::from_str(json)
+                .map_err(|error| StoreError::Corrupt(format!("{}: {error}", self.of("suspect"))))
+        };
+        self.suspect.as_ref().map(parse).transpose()
+    }
+
     /// What the operator allows.
     pub(crate) fn total(&self) -> Result<Option<u64>, StoreError> {
         maybe_from_db(self.total, self.of("total"))
@@ -118,6 +130,8 @@ impl ProfileRow {
         Ok(ProfileView {
             id: self.id(),
             counted: meter.as_ref().map(|last| (last.cycle, last.counted)),
+            assumed_at: meter.as_ref().and_then(|last| Some(last.assumed.as_deref()?.at)),
+            held: self.held()?,
             bundles: meter.map(|last| last.bundles).unwrap_or_default(),
             status: self.status()?,
             used: maybe_from_db(self.used, self.of("used"))?,

@@ -3,6 +3,7 @@
 use crate::packages::rows::PackageView;
 use crate::refreshes::view::RefreshView;
 use simgauge_domain::card_kind::CardKind;
+use simgauge_domain::guard::held::Held;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::mirror::Mirrored;
 use simgauge_domain::reading::{Period, ProfileStatus};
@@ -36,6 +37,10 @@ pub struct ProfileView {
     pub bundles: Vec<Mirrored>,
     /// How often the operator's count began anew, and the bytes counted since.
     pub counted: Option<(u32, u64)>,
+    /// When the reading began from which on the count was taken for a new one only since the usage fell.
+    pub assumed_at: Option<UnixMs>,
+    /// The newest reading, where it is held back.
+    pub held: Option<Held>,
 }
 
 /// A card with its profiles and its last refresh.

@@ -5,11 +5,14 @@ use crate::admins::AdminRole;
 use crate::outbox::NotificationState;
 use crate::outbox::prefs::{parse_style, parse_thresholds};
 use crate::results::notify::Notified;
+use crate::suspects::SuspectState;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::{Held, SuspectReason};
+use simgauge_domain::guard::unit::UnitJump;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::metering::delta::{Last, ReadingKind};
-use simgauge_domain::reading::{PeriodKind, ProfileStatus};
+use simgauge_domain::reading::{PeriodKind, ProfileStatus, Reading};
 use simgauge_domain::refresh::RefreshState;
 
 /// `name: Kind`: the first edition has the column, too. `name: Kind = "expression"`: it comes from that
@@ -122,6 +125,7 @@ pub(super) const TABLES: &[Table] = &[
             synced_at: Int,
             meter: Checked(|text| serde_json::from_str::<Last>(text).is_ok()),
             operator_id: Text = new,
+            suspect: Checked(|text| serde_json::from_str::<Held>(text).is_ok()) = new,
         ],
         key: &["card", "iccid"],
     },
@@ -144,6 +148,7 @@ pub(super) const TABLES: &[Table] = &[
             finished_at: Int,
             reason: Checked(|text| FailureKind::parse(text).is_some()),
             detail: Text,
+            warning: Checked(|text| SuspectReason::parse(text).is_some()) = new,
         ],
         key: &["id"],
     },
@@ -184,6 +189,42 @@ pub(super) const TABLES: &[Table] = &[
             cycle: Amount,
         ],
         key: &["card", "began_at", "profile"],
+    },
+    Table {
+        name: "suspect_reading",
+        first: "",
+        only_upgrade: false,
+        columns: columns![
+            profile: Profile,
+            began_at: Int,
+            card: Card,
+            lane: Text,
+            refresh: Checked(is_refresh_id),
+            synced_at: Int,
+            reading: Checked(|text| serde_json::from_str::<Reading>(text).is_ok()),
+            used: Amount,
+            believed: Amount,
+            reason: Checked(|text| SuspectReason::parse(text).is_some()),
+            state: Checked(|text| SuspectState::parse(text).is_some()),
+            due_at: Int,
+            decided_by: Text,
+            decided_at: Int,
+        ],
+        key: &["profile", "began_at"],
+    },
+    Table {
+        name: "unit_change",
+        first: "",
+        only_upgrade: false,
+        columns: columns![
+            lane: Text,
+            jump: Checked(|text| UnitJump::parse(text).is_some()),
+            since: Int,
+            state: Checked(|text| SuspectState::parse(text).is_some()),
+            decided_by: Text,
+            decided_at: Int,
+        ],
+        key: &["lane"],
     },
     Table {
         name: "package",
@@ -335,60 +376,4 @@ fn is_refresh_id(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::copy::table::Edition;
-    use crate::store::Store;
-    use rusqlite::Connection;
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    /// Tables and columns of an SQLite file.
-    fn columns(file: &Path, left_out: &[&str]) -> BTreeSet<(String, String)> {
-        let connection = Connection::open(file).expect("opens");
-        let mut statement = connection
-            .prepare(
-                "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c \
-                 WHERE t.type = 'table'",
-            )
-            .expect("prepares");
-        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("lists");
-        let found = found.collect::<rusqlite::Result<BTreeSet<(String, String)>>>().expect("reads");
-        found.into_iter().filter(|(table, _)| !left_out.contains(&table.as_str())).collect()
-    }
-
-    /// A column that a later version adds has to be copied, too.
-    #[tokio::test]
-    async fn every_column_of_every_table_is_copied() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("store.db");
-        let store = Store::connect(&format!("sqlite://{}", file.display()), 1).await.expect("opens");
-        store.migrate().await.expect("migrates");
-        let copied = TABLES.iter().flat_map(|table| {
-            table.columns.iter().map(|column| (table.name.to_owned(), column.name.to_owned()))
-        });
-        let left_out = ["audit_head", "fold_progress", "schema_version", "sqlite_sequence"];
-        let found = columns(&file, &left_out);
-        assert_eq!(copied.collect::<BTreeSet<_>>(), found);
-    }
-
-    #[test]
-    fn every_column_of_the_first_edition_is_brought_over() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("old.db");
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/first-edition/store.db");
-        std::fs::copy(fixture, &file).expect("copies");
-        let used = |table: &str, name: &str| {
-            let table = TABLES.iter().find(|known| known.first == table)?;
-            let sources: Vec<String> =
-                table.columns.iter().filter_map(|column| column.source(Edition::First)).collect();
-            let is_name = |one: char| one.is_ascii_alphanumeric() || one == '_';
-            Some(sources.iter().any(|source| source.split(|one| !is_name(one)).any(|word| word == name)))
-        };
-        let found = columns(&file, &["audit_head", "_sqlx_migrations", "sqlite_sequence"]);
-        let lost: Vec<_> =
-            found.into_iter().filter(|(table, name)| used(table, name) != Some(true)).collect();
-        // `upgrade/notified_state.rs` rewrites it.
-        assert_eq!(lost, [("card".to_owned(), "said".to_owned())]);
-    }
-}
+mod tests;

@@ -25,6 +25,9 @@ pub(crate) enum Event {
     /// Little is left, in the reference platform's form.
     #[serde(rename = "CloudESimFlowAlert")]
     FlowAlert,
+    /// A reading is held back, since it is not believed.
+    #[serde(rename = "usage.suspect")]
+    Suspect,
 }
 
 /// The fields of all events; each event leaves out those it has no value for. Times are Unix seconds.
@@ -69,6 +72,9 @@ pub(crate) struct EventBody<'a> {
     pub(crate) alert_type: Option<u16>,
     #[serde(rename = "alert_value", skip_serializing_if = "Option::is_none")]
     pub(crate) alert_value: Option<&'a str>,
+    /// Why a reading of the refresh was held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warning: Option<&'a str>,
 }
 
 impl<'a> EventBody<'a> {
@@ -93,6 +99,7 @@ impl<'a> EventBody<'a> {
             reason_text: None,
             alert_type: None,
             alert_value: None,
+            warning: None,
         }
     }
 

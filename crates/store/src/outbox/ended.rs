@@ -54,7 +54,8 @@ pub(crate) fn outbox(new: &[NewNotification<'_>]) -> Result<String, StoreError> 
 /// Ended refreshes of accounts that want to be notified, oldest first.
 const TO_NOTIFY: Sql = bulk!(
     "SELECT refresh.id, refresh.card, card.number, card.kind, refresh.account, refresh.accepted_at, \
-     refresh.finished_at, refresh.before, refresh.after, refresh.state, refresh.reason, refresh.detail FROM ",
+     refresh.finished_at, refresh.before, refresh.after, refresh.state, refresh.reason, refresh.detail, \
+     refresh.warning FROM ",
     [k text],
     " AS wanted CROSS JOIN refresh CROSS JOIN card CROSS JOIN account WHERE refresh.id = wanted.k \
      AND card.id = refresh.card AND account.name = refresh.account AND account.notify_url IS NOT NULL \
@@ -83,6 +84,7 @@ row! {
         state: String,
         reason: Option<String>,
         detail: Option<String>,
+        warning: Option<String>,
     }
 }
 
@@ -134,6 +136,7 @@ impl EndedRow {
             before_bytes: maybe_from_db(self.before, format_args!("before of {of}"))?,
             reason: self.reason.as_deref(),
             reason_text: self.detail.as_deref(),
+            warning: self.warning.as_deref(),
             ..EventBody::new(event, &id, kind_of(&self.kind)?, &self.number)
         };
         Ok(NewNotification {

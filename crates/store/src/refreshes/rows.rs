@@ -4,6 +4,7 @@ use super::view::RefreshView;
 use crate::backend::{Columns, Row, maybe_from_db, refresh_id_from_db, row};
 use crate::error::StoreError;
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::SuspectReason;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::refresh::{Failure, OpenRefresh, RefreshState};
@@ -24,6 +25,7 @@ row! {
         finished_at: Option<i64>,
         reason: Option<String>,
         detail: Option<String>,
+        warning: Option<String>,
     }
 }
 
@@ -91,6 +93,14 @@ impl RefreshRow {
         Ok(Some(Failure { kind, detail: self.detail.clone().unwrap_or_default() }))
     }
 
+    fn warning(&self) -> Result<Option<SuspectReason>, StoreError> {
+        let parse = |name: &str| {
+            SuspectReason::parse(name)
+                .ok_or_else(|| StoreError::Corrupt(format!("warning {name:?} of refresh {}", self.id)))
+        };
+        self.warning.as_deref().map(parse).transpose()
+    }
+
     pub(crate) fn open(&self) -> Result<OpenRefresh, StoreError> {
         Ok(OpenRefresh {
             id: self.id()?,
@@ -108,6 +118,7 @@ impl RefreshRow {
             card: self.card(),
             state: self.state()?,
             failure: self.failure()?,
+            warning: self.warning()?,
             before: maybe_from_db(self.before, of("before"))?,
             after: maybe_from_db(self.after, of("after"))?,
             number,

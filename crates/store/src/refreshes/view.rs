@@ -1,5 +1,6 @@
 //! Refreshes as people and programs look at them.
 
+use simgauge_domain::guard::held::SuspectReason;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::refresh::{Failure, RefreshState};
@@ -25,4 +26,6 @@ pub struct RefreshView {
     pub finished_at: Option<UnixMs>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Why a reading that it ended with was held back.
+    pub warning: Option<SuspectReason>,
 }

@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::packages::rows::PackageRow;
 use crate::refreshes::rows::RefreshRow;
 use simgauge_domain::alert::Left;
+use simgauge_domain::guard::held::Held;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::metering::booking::{Ledger, Package};
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 row! {
-    pub(super) struct Head {
+    pub(crate) struct Head {
         id: i64,
         number: String,
         last_refresh: Option<String>,
@@ -29,8 +30,8 @@ row! {
 }
 
 #[derive(Default)]
-pub(super) struct CardState {
-    pub(super) number: String,
+pub(crate) struct CardState {
+    pub(crate) number: String,
     /// Its only profile, where that one's ICCID is the card's number.
     pub(super) own_profile: Option<ProfileId>,
     /// Its latest refresh, where its row does not name that yet.
@@ -40,10 +41,12 @@ pub(super) struct CardState {
     /// Whose they are.
     pub(super) accounts: Vec<String>,
     /// What each profile's next reading is counted from.
-    pub(super) profiles: BTreeMap<ProfileId, Option<Last>>,
+    pub(crate) profiles: BTreeMap<ProfileId, Option<Last>>,
     /// What the operator allows each profile.
-    pub(super) totals: HashMap<ProfileId, Option<u64>>,
+    pub(crate) totals: HashMap<ProfileId, Option<u64>>,
     pub(super) ledger: Ledger,
+    /// The readings that are held back.
+    pub(crate) held: BTreeMap<ProfileId, Held>,
 }
 
 /// Something with a total that usage can reach.
@@ -140,12 +143,12 @@ impl CardState {
     }
 }
 
-pub(super) type Cards = BTreeMap<CardId, CardState>;
+pub(crate) type Cards = BTreeMap<CardId, CardState>;
 
 /// The cards with their profiles and packages; the second part names the refreshes that lead to every open
 /// one: a refresh that its card's row does not name has the task that ends now, or the row names a later one
 /// that leads to it.
-pub(super) fn gather(
+pub(crate) fn gather(
     heads: Vec<Head>,
     endings: &[Ending<'_>],
     profiles: Vec<ProfileRow>,
@@ -182,6 +185,9 @@ pub(super) fn gather(
         let Some(card) = cards.get_mut(&row.card()) else { continue };
         card.totals.insert(row.id(), row.total()?);
         card.profiles.insert(row.id(), row.meter()?);
+        if let Some(held) = row.held()? {
+            card.held.insert(row.id(), held);
+        }
     }
     for row in packages {
         if let Some(card) = cards.get_mut(&CardId(row.card)) {

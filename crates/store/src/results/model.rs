@@ -3,6 +3,8 @@
 use crate::leases::lease::Lease;
 use crate::refreshes::tasks::{Postponed, TaskKey};
 use simgauge_domain::failure::FailureKind;
+use simgauge_domain::guard::held::SuspectReason;
+use simgauge_domain::guard::rule::GuardRule;
 use simgauge_domain::id::RefreshId;
 use simgauge_domain::ids::CardId;
 use simgauge_domain::reading::Reading;
@@ -36,6 +38,8 @@ pub struct LaneResults {
     pub postponed: Vec<Postponed>,
     /// Readings that ended for good.
     pub finished: Vec<Finished>,
+    /// Whether they are believed.
+    pub guard: GuardRule,
 }
 
 impl LaneResults {
@@ -48,9 +52,10 @@ impl LaneResults {
 
 /// A reading that ended, in its lane.
 #[derive(Clone, Copy)]
-pub(super) struct Ending<'a> {
+pub(crate) struct Ending<'a> {
     pub(super) lane: &'a str,
     pub(super) one: &'a Finished,
+    pub(super) guard: &'a GuardRule,
 }
 
 /// A refresh that ended with a reading.
@@ -64,4 +69,6 @@ pub struct Ended {
     pub state: RefreshState,
     /// On failure: what kind.
     pub failure: Option<FailureKind>,
+    /// Why the reading that ended it was held back.
+    pub warning: Option<SuspectReason>,
 }

@@ -38,7 +38,7 @@ pub(super) struct InLane<'a, T> {
 }
 
 #[derive(Serialize)]
-pub(super) struct ReadingRow<'a> {
+pub(crate) struct ReadingRow<'a> {
     pub(super) card: CardId,
     pub(super) profile: ProfileId,
     pub(super) began_at: i64,
@@ -83,7 +83,7 @@ impl<'a> ReadingRow<'a> {
 /// A profile moved on by a reading: the reading's own columns, the meter, and the operator's id where it is
 /// a new one.
 #[derive(Serialize)]
-pub(super) struct ProfileMove<'a> {
+pub(crate) struct ProfileMove<'a> {
     #[serde(flatten)]
     pub(super) reading: ReadingRow<'a>,
     pub(super) meter: String,
@@ -99,6 +99,7 @@ pub(super) struct RefreshChange<'a> {
     pub(super) finished_at: Option<i64>,
     pub(super) reason: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
+    pub(super) warning: Option<&'a str>,
 }
 
 #[derive(Serialize)]

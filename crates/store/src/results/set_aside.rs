@@ -132,6 +132,7 @@ async fn fail_open(
             number: number.to_owned(),
             state: RefreshState::Failed,
             failure: Some(FailureKind::Internal),
+            warning: None,
         });
     }
     Ok(ended)

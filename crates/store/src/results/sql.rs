@@ -27,20 +27,20 @@ pub(super) const POSTPONE: Sql = bulk!(
      AND task.refresh = later.refresh AND task.profile = later.profile"
 );
 /// The cards, locked.
-pub(super) const HEADS: Sql = Sql {
+pub(crate) const HEADS: Sql = Sql {
     sqlite: "SELECT id, number, last_refresh, profile, overage FROM card \
              WHERE id IN (SELECT value->>'$.k' FROM json_each($1))",
     postgres: "SELECT id, number, last_refresh, profile, overage FROM card WHERE id IN \
                (SELECT k FROM json_to_recordset($1::json) AS wanted(k bigint)) ORDER BY id FOR UPDATE",
 };
 /// Their profiles.
-pub(super) const PROFILES: Sql = bulk!(
+pub(crate) const PROFILES: Sql = bulk!(
     concat!("SELECT ", profile_columns!(), " FROM "),
     [k bigint],
     " AS wanted CROSS JOIN profile WHERE profile.card = wanted.k"
 );
 /// The platform's own packages on them.
-pub(super) const PACKAGES: Sql = bulk!(
+pub(crate) const PACKAGES: Sql = bulk!(
     "SELECT package.* FROM ",
     [k bigint],
     " AS wanted CROSS JOIN package WHERE package.card = wanted.k"
@@ -75,8 +75,10 @@ pub(super) const UPDATE_PROFILES: Sql = bulk!(
 /// Sets the state of refreshes.
 pub(super) const UPDATE_REFRESHES: Sql = bulk!(
     "UPDATE refresh SET state = r.state, remaining = r.remaining, after = r.after, \
-     finished_at = r.finished_at, reason = r.reason, detail = r.detail FROM ",
-    [id text, state text, remaining text, after bigint, finished_at bigint, reason text, detail text],
+     finished_at = r.finished_at, reason = r.reason, detail = r.detail, \
+     warning = COALESCE(r.warning, refresh.warning) FROM ",
+    [id text, state text, remaining text, after bigint, finished_at bigint, reason text, detail text,
+     warning text],
     " AS r WHERE refresh.id = r.id"
 );
 /// What cards' rows learn.
@@ -93,4 +95,46 @@ pub(super) const DELETE_TASKS: Sql = bulk!(
      FROM ",
     [lane text, account text, refresh text, profile bigint],
     " AS done)"
+);
+/// How lanes stand whose unit may have changed.
+pub(super) const UNIT_CHANGES: Sql = bulk!(
+    "SELECT unit_change.lane, unit_change.jump, unit_change.state, unit_change.decided_at FROM ",
+    [k text],
+    " AS wanted CROSS JOIN unit_change WHERE unit_change.lane = wanted.k"
+);
+/// Lanes whose unit changed.
+pub(super) const INSERT_UNIT_CHANGES: Sql = bulk!(
+    "INSERT INTO unit_change (lane, jump, since, state) SELECT lane, jump, since, 'waiting' FROM ",
+    [lane text, jump text, since bigint],
+    " AS new_change WHERE true ON CONFLICT (lane) DO UPDATE SET jump = excluded.jump, since = excluded.since, \
+     state = 'waiting', decided_by = NULL, decided_at = NULL"
+);
+/// Adds readings that are held back.
+pub(super) const INSERT_SUSPECTS: Sql = bulk!(
+    "INSERT INTO suspect_reading (profile, began_at, card, lane, refresh, synced_at, reading, used, believed, \
+     reason, state, due_at, decided_at) SELECT profile, began_at, card, lane, refresh, synced_at, reading, \
+     used, believed, reason, state, due_at, decided_at FROM ",
+    [profile bigint, began_at bigint, card bigint, lane text, refresh text, synced_at bigint, reading text,
+     used bigint, believed bigint, reason text, state text, due_at bigint, decided_at bigint],
+    " AS new_suspect WHERE true ON CONFLICT (profile, began_at) DO NOTHING"
+);
+/// Settles those that other readings settled.
+pub(super) const SETTLE_SUSPECTS: Sql = bulk!(
+    "UPDATE suspect_reading SET state = 'settled', due_at = NULL, decided_at = r.decided_at FROM ",
+    [profile bigint, began_at bigint, decided_at bigint],
+    " AS r WHERE suspect_reading.profile = r.profile AND suspect_reading.began_at = r.began_at \
+     AND suspect_reading.state = 'waiting'"
+);
+/// What profiles hold back.
+pub(super) const UPDATE_HELD: Sql = bulk!(
+    "UPDATE profile SET suspect = r.suspect FROM ",
+    [profile bigint, suspect text],
+    " AS r WHERE profile.id = r.profile"
+);
+/// Readings of a cycle that there was not belong to the one before.
+pub(super) const REJOIN_READINGS: Sql = bulk!(
+    "UPDATE reading SET cycle = r.cycle FROM ",
+    [card bigint, profile bigint, since bigint, from_cycle bigint, cycle bigint],
+    " AS r WHERE reading.card = r.card AND reading.began_at >= r.since AND reading.profile = r.profile \
+     AND reading.cycle = r.from_cycle"
 );

@@ -106,7 +106,14 @@ impl TestStore {
 
 /// A lane that has nothing to write.
 pub fn nothing(lease: &Lease) -> LaneResults {
-    LaneResults { lease: lease.clone(), running: Vec::new(), postponed: Vec::new(), finished: Vec::new() }
+    let guard = simgauge_domain::guard::rule::GuardRule::default();
+    LaneResults {
+        lease: lease.clone(),
+        running: Vec::new(),
+        postponed: Vec::new(),
+        finished: Vec::new(),
+        guard,
+    }
 }
 
 impl Deref for TestStore {

@@ -30,7 +30,7 @@ fn counted(readings: impl IntoIterator<Item = (Period, u64)>) -> Vec<(ReadingKin
     steps
 }
 
-use ReadingKind::{Correction, First, Late, NewPeriod, SamePeriod};
+use ReadingKind::{AssumedPeriod, Correction, First, Late, NewPeriod, SamePeriod};
 
 #[test]
 fn the_plain_rules() {
@@ -49,7 +49,7 @@ fn cycles_without_a_known_start_go_by_the_figures() {
         [(First, 100), (Correction, -50)],
         "half is not less than half"
     );
-    assert_eq!(counted([bare(100), bare(49)]), [(First, 100), (NewPeriod, 49)]);
+    assert_eq!(counted([bare(100), bare(49)]), [(First, 100), (AssumedPeriod, 49)]);
     assert_eq!(counted([bare(0), bare(0)]), [(First, 0), (SamePeriod, 0)]);
     // The same end is the same cycle. An end that has passed and changed is another cycle, whatever the
     // usage.
@@ -105,7 +105,7 @@ fn another_kind_is_compared_by_the_figures() {
         (period(PeriodKind::CalendarMonth, "5"), 5100),
         (period(PeriodKind::Bundle, ""), 20),
     ]);
-    assert_eq!(steps, [(First, 5000), (SamePeriod, 100), (NewPeriod, 20)]);
+    assert_eq!(steps, [(First, 5000), (SamePeriod, 100), (AssumedPeriod, 20)]);
 }
 
 #[test]

@@ -1,0 +1,9 @@
+//! Readings that are held back: what waits, what people decide, and what a day settles.
+
+mod assumed;
+mod decide;
+mod list;
+mod model;
+
+pub use list::{SuspectFilter, SuspectView};
+pub use model::{Decision, SuspectState};
