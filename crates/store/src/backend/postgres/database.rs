@@ -23,8 +23,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL lets a transaction wait for its next statement: ours never wait for anything but the
 /// network. Less than a lease, so that the lock of a lease is free when the lease is.
 const IDLE_TRANSACTION_MS: &str = "5000";
-/// A write transaction has no limit for its statements, a read has [`READ_LIMIT`]. The level is what our locks
-/// are made for: with another default of the database, transactions beside each other would fail.
+/// A write transaction has no limit for its statements, a read has [`READ_LIMIT`]. The level is what our
+/// locks are made for: with another default of the database, transactions beside each other would fail.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0";
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Our joins are of some rows with their like by key. Without statistics that are up to date (a table just
@@ -54,8 +54,8 @@ impl PostgresDatabase {
     }
 
     async fn connect_with_limit(url: &str, connections: u32, limit: Duration) -> Result<Self, StoreError> {
-        // Nothing among the parameters of the start that a pooler does not know: it refuses them, or, where it
-        // is told to, drops them.
+        // Nothing among the parameters of the start that a pooler does not know: it refuses them, or, where
+        // it is told to, drops them.
         let options = PgConnectOptions::from_str(url)?.application_name("simgauge").extra_float_digits(None);
         reach(&options, BUSY_TIMEOUT).await?;
         let session = session(limit);

@@ -25,8 +25,8 @@ const OPTIONS: [&str; 18] = [
 ];
 
 /// # Errors
-/// It has an option that means nothing, names several hosts, or has a part that is cut off. The error names no
-/// value, and no name that could be a part of a password.
+/// It has an option that means nothing, names several hosts, or has a part that is cut off. The error names
+/// no value, and no name that could be a part of a password.
 pub(crate) fn check(url: &str) -> Result<(), StoreError> {
     if url.contains('#') {
         return Err(StoreError::Url("has a #, which has to be written as %23".into()));

@@ -22,8 +22,8 @@ impl Fault {
         Self { kind: FileFault::Moved, reason, is_lost: false }
     }
 
-    /// Another index of the log stands at its place, or none does: other programs and this one do not see each
-    /// other's writes any more. Only the log itself says what was written last.
+    /// Another index of the log stands at its place, or none does: other programs and this one do not see
+    /// each other's writes any more. Only the log itself says what was written last.
     pub(super) fn split(reason: String) -> Self {
         Self { kind: FileFault::Moved, reason, is_lost: true }
     }

@@ -27,8 +27,8 @@ pub(crate) struct Log {
     /// Commits of this process so far.
     committed: AtomicU64,
     synced: Mutex<Synced>,
-    /// The log that SQLite writes to, once it is open. Not behind the lock of `synced`, which is kept during a
-    /// sync: the next commit looks at it meanwhile.
+    /// The log that SQLite writes to, once it is open. Not behind the lock of `synced`, which is kept during
+    /// a sync: the next commit looks at it meanwhile.
     open: Mutex<Option<Arc<OpenLog>>>,
 }
 
