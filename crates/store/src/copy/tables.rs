@@ -54,7 +54,7 @@ pub(super) const TABLES: &[Table] = &[
             stale_hours: Amount,
             per_second: Amount,
             burst: Amount,
-            notify_style: Checked(|text| parse_style(text).is_ok()),
+            notify_style: Checked(|text| parse_style(text).is_ok()) = "'plain'",
         ],
         key: &["name"],
     },
