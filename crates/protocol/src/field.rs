@@ -11,6 +11,9 @@ use simgauge_domain::identity::canonical_number;
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+/// The longest number that there is: an EID.
+const LONGEST: usize = 32;
+
 /// What a field must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Must {
@@ -314,13 +317,18 @@ pub fn card_numbers(
         Some(Value::Text(text)) => text,
         Some(_) => return Err(wrong()),
     };
-    let numbers = text.split(',').map(|number| canonical_number(kind, number).into_owned());
-    let numbers: Vec<String> = numbers.filter(|number| !number.is_empty()).collect();
-    if numbers.len() > max {
-        return Err(FieldError::TooMany(name, max));
+    let mut numbers = Vec::new();
+    for entry in text.split(',') {
+        let number = canonical_number(kind, entry);
+        // Two numbers with a space instead of a comma would make one that is longer than any.
+        let is_joined = number.len() > LONGEST && number.len() < entry.trim().len();
+        if number.is_empty() {
+            continue;
+        }
+        if is_joined || !is_alphanumeric(&number, NUMBER_MAX) {
+            return Err(wrong());
+        }
+        numbers.push(number.into_owned());
     }
-    if numbers.iter().any(|number| !is_alphanumeric(number, NUMBER_MAX)) {
-        return Err(wrong());
-    }
-    Ok(numbers)
+    if numbers.len() > max { Err(FieldError::TooMany(name, max)) } else { Ok(numbers) }
 }

@@ -73,7 +73,12 @@ fn edges(must: &Must) -> (Vec<Value>, Vec<Value>) {
         ),
         Must::List { max } => (
             vec![json!(""), json!("1,2"), json!(vec!["1"; *max].join(","))],
-            vec![json!(vec!["1"; max + 1].join(",")), json!("a b"), json!(1)],
+            vec![
+                json!(vec!["1"; max + 1].join(",")),
+                json!("a_b"),
+                json!("8986061000001000015 8986061000001000016"),
+                json!(1),
+            ],
         ),
     }
 }

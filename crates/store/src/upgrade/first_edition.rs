@@ -27,8 +27,8 @@ const LINK_ONLY_PROFILES: Sql = Sql::both(
      WHERE operator_account IS NOT NULL AND profile IS NULL",
 );
 
-/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Any number that is one
-/// digit longer counts here: a look-up that is made for nothing finds the same.
+/// The first edition knew nothing of SIMs whose numbers differ by the check digit only. Any number that is
+/// one digit longer counts here: a look-up that is made for nothing finds the same.
 const SET_NEIGHBOURS: Sql = Sql::both(
     "UPDATE card SET has_neighbour = 1 WHERE kind = 'sim' AND EXISTS (SELECT 1 FROM card AS longer WHERE \
      longer.number > card.number AND longer.number < card.number || ':' \
@@ -59,8 +59,8 @@ pub(crate) async fn prepare(source: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The first edition kept the fillers at the end of an ICCID. Where the number without them is another card's,
-/// it stays as it is.
+/// The first edition kept the fillers at the end of an ICCID. Where the number without them is another
+/// card's, it stays as it is.
 const CARDS_WITHOUT_FILLERS: Sql = Sql::both(
     "UPDATE card SET number = rtrim(number, 'F') WHERE kind = 'sim' AND number LIKE '%F' AND NOT EXISTS \
      (SELECT 1 FROM card AS other WHERE other.number = rtrim(card.number, 'F'))",

@@ -58,8 +58,8 @@ impl Asked {
         &self.spelled[sim]
     }
 
-    /// Whom a canonical number means. Stricter than for callers: an operator may append the check digit to any
-    /// number, so the longer of two could mean either as well.
+    /// Whom a canonical number means. Stricter than for callers: an operator may append the check digit to
+    /// any number, so the longer of two could mean either as well.
     pub(super) fn meant_by(&self, number: &str) -> Meant {
         let spellings = std::iter::once(Cow::Borrowed(number)).chain(other_spellings(number));
         let mut found: Vec<usize> =

@@ -17,10 +17,10 @@ type CardIds = HashMap<String, i64>;
 
 /// Writes cards and profiles. Answers the ids of the cards.
 pub(super) fn write(tx: &SqliteTx, plan: &Plan<'_>) -> Result<CardIds, StoreError> {
-    blocking(|| write_here(tx.connection()?, plan))
+    blocking(|| write_rows(tx.connection()?, plan))
 }
 
-fn write_here(tx: &Connection, plan: &Plan<'_>) -> Result<CardIds, StoreError> {
+fn write_rows(tx: &Connection, plan: &Plan<'_>) -> Result<CardIds, StoreError> {
     let profiles = plan.profiles.iter().zip(next_profile(tx)?..);
     let profiles: Vec<NewProfile<'_>> = profiles
         .map(|(((number, iccid), operator_account), id)| NewProfile { id, number, iccid, operator_account })
