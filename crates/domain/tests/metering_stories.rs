@@ -279,7 +279,7 @@ const STORIES: &[Story] = &[
         lines: &[
             ("2026-05-10 12:00", "p cycle 2000", "first +2000: all +2000"),
             ("2026-05-12 12:00", "p cycle 1900", "correction -100: all -100"),
-            ("2026-05-19 12:00", "p cycle 40", "new_period +40: all +40"),
+            ("2026-05-19 12:00", "p cycle 40", "assumed_period +40: all +40"),
         ],
         ending: "all 1940, over 0 | card 40 | 05-10 2000, 05-12 -100, 05-19 40",
     },

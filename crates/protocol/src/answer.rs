@@ -143,8 +143,8 @@ pub struct UsagePeriod {
     /// The first second after it, where known.
     #[schema(required = true)]
     pub end: Option<i64>,
-    /// Whether it was only assumed that a new period began, since the usage fell and the operator does not tell
-    /// when its period begins. Absent where it was not.
+    /// Whether it was only assumed that a new period began, since the usage fell and the operator does not
+    /// tell when its period begins. Absent where it was not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed: bool,
 }
@@ -269,7 +269,8 @@ pub struct RefreshReport {
     /// On failure: a plain sentence. In Chinese it says what the reason means, in English what happened.
     #[schema(required = true)]
     pub reason_text: Option<String>,
-    /// Where a reading of it is not believed and was held back, why: as in a usage. `after` is the usage before it.
+    /// Where a reading of it is not believed and was held back, why: as in a usage. `after` is the usage
+    /// before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub warning: Option<String>,
@@ -337,9 +338,9 @@ pub struct ReadingAnswer {
     pub used_bytes: u64,
     /// Bytes that the reading added. Negative where the operator corrected its usage downwards.
     pub delta_bytes: i64,
-    /// `first`, `same_period`, `new_period`, `assumed_period`, `correction` or `late`. A late reading is older
-    /// than the last one, and changed nothing. With `assumed_period` the usage fell, and it was assumed that a
-    /// new period began.
+    /// `first`, `same_period`, `new_period`, `assumed_period`, `correction` or `late`. A late reading is
+    /// older than the last one, and changed nothing. With `assumed_period` the usage fell, and it was
+    /// assumed that a new period began.
     pub kind: String,
 }
 

@@ -4,7 +4,7 @@ use crate::audit::actor::Actor;
 use crate::backend::{Database, ServingLock, Sql, is_current, migrate};
 use crate::error::StoreError;
 use crate::readings::day_cache::DayCache;
-use crate::results::guards::LaneMemories;
+use crate::results::memories::LaneMemories;
 use simgauge_domain::time::UnixMs;
 
 /// The store. Cheap to clone.

@@ -13,7 +13,7 @@ use simgauge_domain::metering::delta::ReadingKind;
 use simgauge_domain::period::TimeZone;
 use simgauge_domain::reading::{Period, PeriodKind, Reading};
 use simgauge_domain::time::UnixMs;
-use simgauge_store::{CardSums, Finished, ImportRow, Lease, LeaseKind, NewPackage, TaskKey};
+use simgauge_store::{CardSums, Decision, Finished, ImportRow, Lease, LeaseKind, NewPackage, TaskKey};
 use std::collections::BTreeMap;
 use support::{Database, TestStore};
 
@@ -88,6 +88,8 @@ async fn read_until(
     };
     let finished = Finished { task, card, began_at, ended_at, outcome: Ok(reading), operator_id: None };
     store.finish(lease, &[finished]).await.unwrap();
+    // A fall is held back until it is accepted.
+    store.decide_suspect(profile, began_at, Decision::Accept, Some("somebody"), ended_at).await.unwrap();
 }
 
 /// Four days of the cloud eSIM: what each reading counts, by local day.

@@ -109,8 +109,8 @@ pub fn judge(rule: &GuardRule, lane: &mut LaneMemory, seen: &Seen<'_>) -> Judged
     seen.believed(plain)
 }
 
-/// What a held reading counts as where it is believed after all: by a person, or since a day has passed. `None`
-/// where a later reading made it pointless.
+/// What a held reading counts as where it is believed after all: by a person, or since a day has passed.
+/// `None` where a later reading made it pointless.
 #[must_use]
 pub fn settle_held(last: Option<&Last>, held: &Held) -> Option<Step> {
     let fall = match held.reason {

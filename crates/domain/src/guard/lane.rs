@@ -24,7 +24,8 @@ pub struct LaneMemory {
 }
 
 impl LaneMemory {
-    /// A lane whose readings are held since the unit changed so, or one where a person accepted such a change.
+    /// A lane whose readings are held since the unit changed so, or one where a person accepted such a
+    /// change.
     #[must_use]
     pub fn new(held: Option<UnitJump>, accepted: Option<UnitJump>) -> Self {
         Self { recent: VecDeque::new(), held, accepted }

@@ -58,7 +58,8 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
 struct Cycle {
     /// Parts of what the cycle before left that the first two readings show, in thousandths.
     first: (u64, u64),
-    /// Bytes between later readings, with the faults before each. A share that the operator corrects, in percent.
+    /// Bytes between later readings, with the faults before each. A share that the operator corrects, in
+    /// percent.
     growth: Vec<(u64, Vec<Fault>, Option<u64>)>,
     /// Faults between the first two.
     faults: Vec<Fault>,
@@ -90,7 +91,7 @@ struct World {
     lane: LaneMemory,
     now: i64,
     cycle: usize,
-    figure: u64,
+    usage: u64,
     /// The last true usages of the cycles before.
     truth: u64,
     last: Option<Last>,
@@ -107,7 +108,7 @@ impl World {
             lane: LaneMemory::default(),
             now: 100 * DAY,
             cycle: 0,
-            figure: 0,
+            usage: 0,
             truth: 0,
             last: None,
             held: None,
@@ -173,7 +174,7 @@ impl World {
                 }
             }
             Fault::Cached => {
-                let answer = self.reading(self.figure);
+                let answer = self.reading(self.usage);
                 self.deliver(&answer, self.now);
             }
             Fault::Repeated(which) => {
@@ -181,13 +182,13 @@ impl World {
                     self.deliver(&reading, began_at);
                 }
             }
-            // Only figures that show it; smaller ones are taken for growth.
-            Fault::Unit(times) if self.figure > 100 << 20 && self.figure < 1 << 43 => {
+            // Only usages that show it; smaller ones are taken for growth.
+            Fault::Unit(times) if self.usage > 100 << 20 && self.usage < 1 << 43 => {
                 for sibling in 2..7 {
                     let jump = super::unit::unit_jump(1 << 30, times << 30);
                     self.lane.observe(UnixMs(self.now), ProfileId(sibling), jump);
                 }
-                let wrong = self.reading(self.figure * times);
+                let wrong = self.reading(self.usage * times);
                 assert_eq!(self.deliver(&wrong, self.now), Some(SuspectReason::UnitChange));
                 // A person rejects the lane's readings, and the operator mends it.
                 self.lane = LaneMemory::default();
@@ -195,7 +196,7 @@ impl World {
             }
             Fault::Unit(_) => {}
             Fault::BadPeriod => {
-                let mut reading = self.reading(self.figure);
+                let mut reading = self.reading(self.usage);
                 reading.period.start = Some(UnixMs(self.now));
                 reading.period.end = Some(UnixMs(self.now - 1));
                 assert_eq!(self.deliver(&reading, self.now), Some(SuspectReason::ImpossiblePeriod));
@@ -206,29 +207,29 @@ impl World {
     /// Reads the truth twice, far enough apart: from then on the books are right.
     fn settle(&mut self) {
         self.now += 10 * MINUTE;
-        self.read(self.figure);
+        self.read(self.usage);
         self.now += self.apart();
-        self.read(self.figure);
-        let truth = self.truth + self.figure;
+        self.read(self.usage);
+        let truth = self.truth + self.usage;
         assert_eq!(self.books.sum(), truth, "after the truth was read twice: {:#?}", self.history);
         assert_eq!(self.held, None);
     }
 
     fn run(mut self) {
         for (index, cycle) in self.history.cycles.clone().into_iter().enumerate() {
-            let before = self.figure;
+            let before = self.usage;
             if index > 0 {
                 self.truth += before;
                 self.cycle = index;
             }
             let of = |part: u64| if index == 0 { part << 20 } else { before / 1000 * part };
-            self.figure = of(cycle.first.0);
+            self.usage = of(cycle.first.0);
             self.now += 2 * DAY;
-            self.read(self.figure);
+            self.read(self.usage);
             for fault in cycle.faults {
                 self.fault(fault);
             }
-            self.figure = of(cycle.first.1);
+            self.usage = of(cycle.first.1);
             self.settle();
             // From now on a usage above that of the cycle before is no return of that.
             self.now += 2 * DAY;
@@ -236,9 +237,9 @@ impl World {
                 for fault in faults {
                     self.fault(fault);
                 }
-                self.figure += bytes;
+                self.usage += bytes;
                 if let Some(percent) = corrected.filter(|_| self.history.keyed) {
-                    self.figure -= self.figure / 100 * percent;
+                    self.usage -= self.usage / 100 * percent;
                 }
                 self.settle();
                 self.now += DAY;

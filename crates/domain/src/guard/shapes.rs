@@ -1,5 +1,6 @@
-//! Shapes of real traffic. None of these readings is wrong, so none may wait longer than the design says: falls
-//! until a reading that is half an hour younger, anything else not at all. The number of suspects is printed.
+//! Shapes of real traffic. None of these readings is wrong, so none may wait longer than the design says:
+//! falls until a reading that is half an hour younger, anything else not at all. The number of suspects is
+//! printed.
 
 use super::held::{Held, SuspectReason};
 use super::lane::LaneMemory;

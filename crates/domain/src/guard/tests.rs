@@ -84,7 +84,7 @@ use SuspectReason::{Fall, ImpossiblePeriod, Sentinel, TooFast, UnitChange};
 
 #[test]
 fn zeros_that_pass_within_two_hours_book_nothing() {
-    // Read within minutes, and so far apart that the zeros agree: the old figure comes back either way.
+    // Read within minutes, and so far apart that the zeros agree: the old usage comes back either way.
     for apart in [5 * MINUTE, 40 * MINUTE] {
         let mut profile = Profile::default();
         for (at, used) in (0..).zip([2_097_152, 0, 0, 2_097_152]) {
@@ -116,7 +116,7 @@ fn ten_petabytes_are_never_booked() {
 }
 
 #[test]
-fn growth_is_measured_from_the_figures_own_time() {
+fn growth_is_measured_from_the_usages_own_time() {
     let rule = GuardRule { lag: std::time::Duration::ZERO, ..GuardRule::default() };
     // 150 Mbit/s carry 67.5 GB in an hour, and 10 GiB are free.
     let most = 67_500_000_000 + 10 * GIB;

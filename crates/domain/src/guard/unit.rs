@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A figure has to be larger than this: small ones grow a thousandfold by themselves.
+/// A usage has to be larger than this: small ones grow a thousandfold by themselves.
 const LEAST: u64 = 100 << 20;
 
 /// How a usage jumped.

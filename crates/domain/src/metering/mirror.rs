@@ -37,8 +37,8 @@ pub fn mirror(known: &[Mirrored], listed: &[Bundle], at: UnixMs) -> Vec<Mirrored
     mirror_after(known, listed, at, AfterFall::BySize).0
 }
 
-/// The same, where it is decided what a fall without a date means. The second part: whether a bundle was taken
-/// for the next one of its code only since its usage fell.
+/// The same, where it is decided what a fall without a date means. The second part: whether a bundle was
+/// taken for the next one of its code only since its usage fell.
 pub(super) fn mirror_after(
     known: &[Mirrored],
     listed: &[Bundle],
@@ -90,8 +90,8 @@ pub(super) fn sum(bytes: impl IntoIterator<Item = u64>) -> u64 {
     bytes.into_iter().fold(0, u64::saturating_add)
 }
 
-/// Whether `new` is another bundle with the code of `last`: by their dates, otherwise by their usage. The second
-/// part: whether the usage decided so.
+/// Whether `new` is another bundle with the code of `last`: by their dates, otherwise by their usage. The
+/// second part: whether the usage decided so.
 fn succession(last: &Bundle, new: &Bundle, at: UnixMs, fall: AfterFall) -> (PeriodTransition, bool) {
     let period = |bundle: &Bundle| Period {
         kind: PeriodKind::Bundle,

@@ -174,7 +174,7 @@ impl OutcomeReporter {
             if let Some(reason) = one.warning {
                 self.metrics.suspect(reason);
                 let (refresh, reason) = (&one.id, reason.as_str());
-                tracing::warn!(%refresh, card = one.number, reason, "a reading is not believed and is held back");
+                tracing::warn!(%refresh, card = one.number, reason, "a reading is held back");
             }
             match failure {
                 Some(kind) => tracing::warn!(refresh = %one.id, card = one.number, %kind, "refresh failed"),

@@ -14,7 +14,8 @@ pub enum ReadingCommand {
     /// Suspect readings: held back, and booked by nothing until they are settled.
     #[command(subcommand)]
     Suspect(SuspectCommand),
-    /// Take back the new period that was assumed on a card since its usage fell: the operator's count went on.
+    /// Take back the new period that was assumed on a card since its usage fell: the operator's count went
+    /// on.
     ReversePeriod {
         /// The card, by its ICCID or EID.
         card: String,

@@ -139,6 +139,7 @@ fn in_words(followed: &Followed, waited: bool, now: i64) -> String {
                 .line("used before", amount(report.before))
                 .line("used after", amount(report.after))
                 .maybe("difference", difference(true, report.before, report.after))
+                .maybe("not believed", report.warning_text.as_deref())
                 .maybe("total", usage.and_then(|usage| usage.total_bytes).map(human::bytes_exact))
                 .maybe("remaining", usage.and_then(|usage| usage.remaining_bytes).map(human::bytes_exact))
         }

@@ -161,6 +161,11 @@ fn usage_lines(fields: Fields, usage: &Usage) -> Fields {
             usage.declared_lag_seconds.map(|seconds| format!("up to {}", human::duration(seconds))),
         )
         .line("period", period(&usage.period))
+        .maybe("warning", usage.warning.as_deref().map(not_believed))
+}
+
+fn not_believed(reason: &str) -> String {
+    format!("the newest reading is not believed ({reason}); this is the usage before it")
 }
 
 fn period(period: &UsagePeriod) -> String {

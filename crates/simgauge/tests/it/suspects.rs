@@ -24,8 +24,8 @@ async fn all_agree(server: &TestServer) {
     assert!(output.out.ends_with("all agree\n"), "{}{}", output.out, output.error);
 }
 
-/// Read every forty minutes, zeros even agree with each other; what they booked is taken back when the old usage
-/// is there again.
+/// Read every forty minutes, zeros even agree with each other; what they booked is taken back when the old
+/// usage is there again.
 #[rstest]
 #[tokio::test]
 async fn zeros_that_pass_book_nothing(

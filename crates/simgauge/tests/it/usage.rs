@@ -45,6 +45,12 @@ async fn three_cycles(server: &TestServer) -> Value {
         let output = server.simgauge(&line).await;
         assert_eq!(output.code, Some(0), "{}", output.error);
     }
+    // By code: what counts at the time comes first.
+    let booked = |card: &Value| {
+        let mut all = booked(card);
+        all.sort_unstable();
+        all
+    };
     let on = |may: u64, year: u64| vec![("may".to_owned(), may), ("year".to_owned(), year)];
     server.travel_to_2030(5, 10, 12, 0);
     assert_eq!(booked(&server.used(OPERATOR, ICCID, 4 * MB).await), on(4 * MB, 0));
@@ -280,7 +286,7 @@ async fn an_operators_bundles_are_the_packages() {
 #[tokio::test]
 async fn the_program_shows_a_history() {
     let server = server().start().await;
-    for (travel, bytes) in [(0, 1_500_000), (301, 1_200_000), (602, 4_200_000)] {
+    for (travel, bytes) in [(0, 1_500_000), (301, 1_430_000), (602, 4_200_000)] {
         server.travel_to(travel);
         server.used(OPERATOR, ICCID, bytes).await;
     }
@@ -291,8 +297,8 @@ async fn the_program_shows_a_history() {
     assert_eq!(
         counted(&all),
         [
-            ("same_period".to_owned(), 3_000_000),
-            ("correction".to_owned(), -300_000),
+            ("same_period".to_owned(), 2_770_000),
+            ("correction".to_owned(), -70_000),
             ("first".to_owned(), 1_500_000)
         ]
     );
@@ -304,7 +310,7 @@ async fn the_program_shows_a_history() {
 
     let shown = server.simgauge(&format!("usage --iccid {ICCID} --history")).await;
     assert_eq!(shown.code, Some(0), "{}", shown.error);
-    for part in ["4.2 MB (4,200,000 bytes)  +3.0 MB", "-300.0 kB", "correction", "first", "DAY "] {
+    for part in ["4.2 MB (4,200,000 bytes)  +2.8 MB", "-70.0 kB", "correction", "first", "DAY "] {
         assert!(shown.out.contains(part), "{part}: {}", shown.out);
     }
     let theirs = server.simgauge(&format!("usage --iccid {OTHERS_ICCID} --history")).await;

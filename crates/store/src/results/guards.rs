@@ -3,6 +3,7 @@
 //! The last few jumps of a lane are in memory only: after a restart or on another node, five profiles have to
 //! show them anew. That a lane is held back, and what a person decided, is in the store.
 
+use super::memories::LaneMemories;
 use super::model::LaneResults;
 use super::sql::UNIT_CHANGES;
 use crate::backend::{Tx, keys, row};
@@ -13,15 +14,10 @@ use simgauge_domain::guard::lane::LaneMemory;
 use simgauge_domain::guard::unit::UnitJump;
 use simgauge_domain::time::UnixMs;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// An accepted change of unit counts so long: until then every card that is read at all was read.
 const ACCEPTED: Duration = Duration::from_hours(24 * 62);
-
-/// By lane: the lease's epoch, and what is remembered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LaneMemories(Arc<Mutex<HashMap<String, (i64, LaneMemory)>>>);
 
 /// The lanes of one transaction.
 pub(super) struct LaneGuards {
@@ -53,32 +49,27 @@ pub(super) struct NewUnitChange<'a> {
     since: i64,
 }
 
-impl LaneMemories {
+impl LaneGuards {
     /// What is remembered of the lanes that bring readings.
-    pub(super) fn of(&self, results: &[LaneResults]) -> LaneGuards {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let with_readings =
-            results.iter().filter(|results| results.finished.iter().any(|one| one.outcome.is_ok()));
+    pub(super) fn of(memories: &LaneMemories, results: &[LaneResults]) -> Self {
         let guard = |results: &LaneResults| {
-            let epoch = results.lease.epoch;
-            let memory = known.get(&results.lease.name).filter(|known| known.0 == epoch);
-            let asks = memory.is_none_or(|(_, memory)| memory.held().is_some());
-            let memory = memory.map(|known| known.1.clone()).unwrap_or_default();
-            (results.lease.name.clone(), LaneGuard { epoch, memory, asks, was_held: false })
+            let (lane, epoch) = (&results.lease.name, results.lease.epoch);
+            let memory = memories.get(lane, epoch);
+            let asks = memory.as_ref().is_none_or(|memory| memory.held().is_some());
+            let memory = memory.unwrap_or_default();
+            (lane.clone(), LaneGuard { epoch, memory, asks, was_held: false })
         };
-        LaneGuards { lanes: with_readings.map(guard).collect() }
+        let has_readings = |results: &&LaneResults| results.finished.iter().any(|one| one.outcome.is_ok());
+        Self { lanes: results.iter().filter(has_readings).map(guard).collect() }
     }
 
     /// Remembers what a transaction that was committed saw.
-    pub(super) fn keep(&self, guards: LaneGuards) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (lane, guard) in guards.lanes {
-            known.insert(lane, (guard.epoch, guard.memory));
+    pub(super) fn keep(self, memories: &LaneMemories) {
+        for (lane, guard) in self.lanes {
+            memories.put(lane, guard.epoch, guard.memory);
         }
     }
-}
 
-impl LaneGuards {
     /// Asks the store about lanes of which nothing is remembered, and about those that are held back.
     pub(super) async fn load(&mut self, tx: &mut impl Tx, now: UnixMs) -> Result<(), StoreError> {
         let asking = self.lanes.iter().filter(|(_, guard)| guard.asks).map(|(lane, _)| lane.as_str());

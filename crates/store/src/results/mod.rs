@@ -3,6 +3,7 @@
 pub(crate) mod book;
 pub(crate) mod card;
 pub(crate) mod guards;
+pub(crate) mod memories;
 pub(crate) mod model;
 pub(crate) mod notify;
 pub(crate) mod rows;

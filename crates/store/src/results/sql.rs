@@ -106,14 +106,14 @@ pub(super) const UNIT_CHANGES: Sql = bulk!(
 pub(super) const INSERT_UNIT_CHANGES: Sql = bulk!(
     "INSERT INTO unit_change (lane, jump, since, state) SELECT lane, jump, since, 'waiting' FROM ",
     [lane text, jump text, since bigint],
-    " AS new_change WHERE true ON CONFLICT (lane) DO UPDATE SET jump = excluded.jump, since = excluded.since, \
-     state = 'waiting', decided_by = NULL, decided_at = NULL"
+    " AS new_change WHERE true ON CONFLICT (lane) DO UPDATE SET jump = excluded.jump, \
+     since = excluded.since, state = 'waiting', decided_by = NULL, decided_at = NULL"
 );
 /// Adds readings that are held back.
 pub(super) const INSERT_SUSPECTS: Sql = bulk!(
-    "INSERT INTO suspect_reading (profile, began_at, card, lane, refresh, synced_at, reading, used, believed, \
-     reason, state, due_at, decided_at) SELECT profile, began_at, card, lane, refresh, synced_at, reading, \
-     used, believed, reason, state, due_at, decided_at FROM ",
+    "INSERT INTO suspect_reading (profile, began_at, card, lane, refresh, synced_at, reading, used, \
+     believed, reason, state, due_at, decided_at) SELECT profile, began_at, card, lane, refresh, \
+     synced_at, reading, used, believed, reason, state, due_at, decided_at FROM ",
     [profile bigint, began_at bigint, card bigint, lane text, refresh text, synced_at bigint, reading text,
      used bigint, believed bigint, reason text, state text, due_at bigint, decided_at bigint],
     " AS new_suspect WHERE true ON CONFLICT (profile, began_at) DO NOTHING"

@@ -79,8 +79,8 @@ struct RejoinedRow {
 }
 
 impl SuspectRow {
-    /// `held`: what the profile holds back from now on. Where that is another reading, this one settles nothing
-    /// and is only kept for people to see.
+    /// `held`: what the profile holds back from now on. Where that is another reading, this one settles
+    /// nothing and is only kept for people to see.
     pub(super) fn new(
         lane: &str,
         one: &Finished,

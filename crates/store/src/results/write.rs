@@ -38,22 +38,22 @@ impl Store {
     ) -> Result<Vec<Option<Vec<Ended>>>, StoreError> {
         match &self.db {
             Database::Sqlite(database) => {
-                let mut guards = self.lanes.of(results);
+                let mut guards = LaneGuards::of(&self.lanes, results);
                 let mut tx = database.write_direct().await?;
                 let written = write(&mut tx, results, &mut guards).await?;
                 tx.commit().await?;
-                self.lanes.keep(guards);
+                guards.keep(&self.lanes);
                 let of_held = results.iter().zip(&written).filter(|(_, ended)| ended.is_some());
                 let finished = of_held.flat_map(|(results, _)| &results.finished);
                 database.deferred().forget(finished.map(|one| (one.card, &one.task.refresh)));
                 Ok(written)
             }
             Database::Postgres(database) => {
-                let mut guards = self.lanes.of(results);
+                let mut guards = LaneGuards::of(&self.lanes, results);
                 let mut tx = database.write().await?;
                 let written = write(&mut tx, results, &mut guards).await?;
                 tx.commit().await?;
-                self.lanes.keep(guards);
+                guards.keep(&self.lanes);
                 Ok(written)
             }
         }

@@ -20,9 +20,9 @@ const FOLDED: Sql =
     Sql::both("SELECT cycle FROM daily WHERE card = $1 AND profile = $2 AND cycle = $3 LIMIT 1");
 
 impl Store {
-    /// Takes back a new period that was assumed since the usage fell: the operator's count went on, and what it
-    /// shows less is a correction. Answers the difference that was booked; nothing where no period is assumed,
-    /// or where its readings were folded into days.
+    /// Takes back a new period that was assumed since the usage fell: the operator's count went on, and what
+    /// it shows less is a correction. Answers the difference that was booked; nothing where no period is
+    /// assumed, or where its readings were folded into days.
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.

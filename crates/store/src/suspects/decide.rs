@@ -16,7 +16,8 @@ use simgauge_domain::time::UnixMs;
 
 const WHOSE: Sql = Sql::both("SELECT card FROM profile WHERE id = $1");
 const FIND: Sql = Sql::both(
-    "SELECT refresh, synced_at FROM suspect_reading WHERE profile = $1 AND began_at = $2 AND state = 'waiting'",
+    "SELECT refresh, synced_at FROM suspect_reading WHERE profile = $1 AND began_at = $2 \
+     AND state = 'waiting'",
 );
 const DECIDE: Sql = Sql::both(
     "UPDATE suspect_reading SET state = $3, due_at = NULL, decided_by = $4, decided_at = $5 \
@@ -26,7 +27,8 @@ const CLEAR: Sql = Sql::both("UPDATE profile SET suspect = NULL WHERE id = $1");
 const DUE: Sql =
     Sql::both("SELECT profile, began_at FROM suspect_reading WHERE due_at <= $1 ORDER BY due_at LIMIT $2");
 const DECIDE_UNIT: Sql = Sql::both(
-    "UPDATE unit_change SET state = $2, decided_by = $3, decided_at = $4 WHERE lane = $1 AND state = 'waiting'",
+    "UPDATE unit_change SET state = $2, decided_by = $3, decided_at = $4 \
+     WHERE lane = $1 AND state = 'waiting'",
 );
 const PRUNE: Sql = Sql::both(
     "DELETE FROM suspect_reading WHERE (profile, began_at) IN (SELECT profile, began_at FROM suspect_reading \
@@ -117,8 +119,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Books suspect readings that waited for a day, and forgets those that were decided before `keep_from`; at
-    /// most `limit` of each. Answers how many were booked.
+    /// Books suspect readings that waited for a day, and forgets those that were decided before `keep_from`;
+    /// at most `limit` of each. Answers how many were booked.
     ///
     /// # Errors
     /// The database cannot be reached, or a row is damaged.

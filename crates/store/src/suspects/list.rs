@@ -57,7 +57,8 @@ row! {
 macro_rules! waiting {
     ($($part:literal),+) => {
         concat!(
-            "SELECT suspect_reading.profile, suspect_reading.began_at, card.number, profile.iccid, card.account, \
+            "SELECT suspect_reading.profile, suspect_reading.began_at, card.number, profile.iccid, \
+             card.account, \
              suspect_reading.lane, suspect_reading.reason, suspect_reading.used, suspect_reading.believed, \
              suspect_reading.due_at ", $($part),+
         )
@@ -84,8 +85,8 @@ const OF_CARD: Sql = Sql::both(waiting!(
 ));
 
 impl Store {
-    /// Suspect readings that wait, by operator account and time: at most `limit` after one of them. Those of a
-    /// card are all there are.
+    /// Suspect readings that wait, by operator account and time: at most `limit` after one of them. Those of
+    /// a card are all there are.
     ///
     /// # Errors
     /// The database cannot be reached.

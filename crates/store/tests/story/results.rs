@@ -164,8 +164,9 @@ async fn thresholds_and_old_usage_are_notified_once(
     assert!(read(800, 600, 0).await.is_empty(), "notified once");
     assert_eq!(read(1200, 900, 0).await, ["80"]);
     // A correction below arms again.
-    assert!(read(1600, 450, 0).await.is_empty());
-    assert_eq!(read(2000, 1000, 0).await, ["50", "80"]);
+    assert_eq!(read(1600, 450, 0).await, ["usage.suspect"]);
+    assert!(read(3500, 450, 0).await.is_empty(), "another reading agrees");
+    assert_eq!(read(4000, 1000, 0).await, ["50", "80"]);
     // The operator's usage is too old.
     assert_eq!(read(20_000, 1000, 3).await, ["usage.stale"]);
     assert!(read(20_400, 1000, 3).await.is_empty(), "notified once");

@@ -115,7 +115,7 @@ async fn callers_that_send_too_much() {
     still_well(&server, &process, before, "10,000 headers").await;
 }
 
-/// A body that says it is compressed is taken as it is, and is no JSON then.
+/// A body that is packed with gzip is unpacked up to the limit of a body; any other one is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_would_inflate() {
     let mut server = server().start().await;
@@ -126,7 +126,8 @@ async fn bodies_that_would_inflate() {
     assert!(bomb.len() < 16 * 1024, "{}", bomb.len());
     for encoding in ["gzip", "x-gzip", "deflate", "br", "zstd", "gzip, gzip"] {
         let request = server.request(reqwest::Method::POST, PATH).header("content-encoding", encoding);
-        server.send(request.body(bomb.clone())).await.expect("400");
+        let code = if encoding.contains("gzip") && !encoding.contains(',') { "413" } else { "400" };
+        server.send(request.body(bomb.clone())).await.expect(code);
     }
     for deep in ["[".repeat(16_000), "{\"a\":".repeat(3_200), "[{\"a\":".repeat(2_700)] {
         server.post(PATH, deep).await.expect("400");

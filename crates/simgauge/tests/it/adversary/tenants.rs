@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use simgauge::config::Config;
 use simgauge_domain::card_kind::CardKind;
 use simgauge_protocol::OperationName;
+use simgauge_protocol::cursor::cursor_after;
 use simgauge_store::{ImportRow, NewPackage};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,8 @@ enum Takes {
     Ids,
     /// A place in a list.
     Place,
+    /// A place in a list, made of an id.
+    Cursor,
     /// No id.
     Nothing,
 }
@@ -39,6 +42,7 @@ fn takes(field: &str) -> Takes {
         "iccid" | "eid" | "refreshId" => Takes::Id,
         "iccids" | "eids" => Takes::Ids,
         "before" => Takes::Place,
+        "cursor" => Takes::Cursor,
         "wait" | "pageNum" | "pageSize" | "cardStatus" => Takes::Nothing,
         other => panic!("the field {other} is new: which ids of another account can be put there?"),
     }
@@ -243,6 +247,11 @@ fn attempts(
                         let of = |id: &str| json!(list.replace("ID", id).replace("OWN", own));
                         all.push((field.name, of(id), of(&other), pair.clone()));
                     }
+                }
+                Takes::Cursor => {
+                    let OperationName::ListCards(kind) = operation else { panic!("only lists have cursors") };
+                    let cursor = |id: &str| json!(cursor_after(kind, &id.replace('-', "")));
+                    all.push((field.name, cursor(id), cursor(&other), pair));
                 }
                 Takes::Place | Takes::Nothing => {}
             }

@@ -159,7 +159,7 @@ async fn a_file_is_checked_before_it_is_imported() {
     })
     .await;
     for says in [
-        "iccid must be 18 to 20 digits",
+        "iccid must be 18 to 22 digits",
         "there is no account",
         "Nothing is stored yet",
         "Import the 2 good rows",
