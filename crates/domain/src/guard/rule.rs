@@ -64,7 +64,7 @@ impl GuardRule {
     /// Whether a usage stands for no usage at all.
     #[must_use]
     pub fn is_sentinel(&self, used: u64) -> bool {
-        let known = |unit: u64| used % unit == 0 && LARGEST.contains(&(used / unit));
+        let known = |unit: u64| used.is_multiple_of(unit) && LARGEST.contains(&(used / unit));
         used >= i64::MAX.unsigned_abs() || self.sentinels.contains(&used) || UNITS.into_iter().any(known)
     }
 

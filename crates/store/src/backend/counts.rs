@@ -20,6 +20,8 @@ pub(crate) const COUNTS: Sql = counts!(
     refresh,
     task,
     reading,
+    suspect_reading,
+    unit_change,
     package,
     booking,
     daily,
