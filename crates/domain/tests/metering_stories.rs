@@ -335,7 +335,7 @@ const STORIES: &[Story] = &[
             ("2026-05-10 12:00", "p bundles esim=850/1000", "first +850: esim +850; esim 80%"),
             ("2026-05-12 12:00", "p bundles esim=900/2000", "same_period +50: esim +50"),
             ("2026-05-14 12:00", "p bundles esim=1700/2000", "same_period +800: esim +800; esim 80%"),
-            ("2026-06-20 12:00", "p bundles esim=30/1000", "new_period +30: esim#1 +30"),
+            ("2026-06-20 12:00", "p bundles esim=30/1000", "assumed_period +30: esim#1 +30"),
         ],
         ending: "esim 1700 ended, esim#1 30, over 0 | card 30 | 05-10 850, 05-12 50, 05-14 800, 06-20 30",
     },
