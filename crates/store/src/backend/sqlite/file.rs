@@ -124,11 +124,7 @@ impl DatabaseFile {
 
     /// Whether the file that was opened is still at its place, and whole.
     pub(super) fn check(&self) -> Result<(), Fault> {
-        let metadata = found(&self.path)?;
-        if FileId::of(&metadata) != self.id {
-            return Err(Fault::moved(format!("{} was replaced by another file", self.path.display())));
-        }
-        whole(&self.path, metadata.len(), &self.length)
+        check_at(&self.path, self.id, &self.length)
     }
 
     /// The file may become shorter from now on.
@@ -251,9 +247,16 @@ pub(super) fn found(path: &Path) -> Result<Metadata, Fault> {
     })
 }
 
-/// Whether a file is at least as long as it was.
-pub(super) fn whole(path: &Path, length: u64, greatest: &AtomicU64) -> Result<(), Fault> {
-    let before = greatest.fetch_max(length, Ordering::Relaxed);
+/// Whether a file is still at its place, and at least as long as it was.
+pub(super) fn check_at(path: &Path, id: FileId, greatest: &AtomicU64) -> Result<(), Fault> {
+    // Before the look at the file, which others make longer and look at meanwhile.
+    let before = greatest.load(Ordering::Acquire);
+    let metadata = found(path)?;
+    if FileId::of(&metadata) != id {
+        return Err(Fault::moved(format!("{} was replaced by another file", path.display())));
+    }
+    let length = metadata.len();
+    greatest.fetch_max(length, Ordering::AcqRel);
     if length < before {
         return Err(Fault::cut_off(format!(
             "{} was cut off: it had {before} bytes and has {length}",

@@ -9,7 +9,7 @@
 //! programs see each other's writes.
 
 use super::connection::blocking;
-use super::file::{DatabaseFile, FileId, found, sync_folder, whole};
+use super::file::{DatabaseFile, FileId, check_at, sync_folder};
 use super::health::{Fault, StoreHealth};
 use crate::error::StoreError;
 use std::fs::File;
@@ -130,11 +130,7 @@ impl Log {
     fn compare(&self) -> Result<(), Fault> {
         self.main.check()?;
         let Some(log) = self.opened() else { return Ok(()) };
-        let metadata = found(&self.path)?;
-        if FileId::of(&metadata) != log.id {
-            return Err(Fault::moved(format!("{} was replaced by another file", self.path.display())));
-        }
-        whole(&self.path, metadata.len(), &log.length)?;
+        check_at(&self.path, log.id, &log.length)?;
         self.compare_index(&log)
     }
 
@@ -206,6 +202,7 @@ impl Log {
 mod tests {
     use super::*;
     use crate::error::FileFault;
+    use std::io::Write as _;
     use std::path::Path;
 
     fn log(dir: &Path) -> Log {
@@ -240,6 +237,22 @@ mod tests {
         replace_file(&log, disk);
         assert_eq!(log.sync(log.committed()).expect_err("refused").to_string(), error);
         assert!(log.check().is_err() && log.trusted().is_err());
+    }
+
+    /// One thread commits, and another one syncs meanwhile.
+    #[test]
+    fn a_log_that_grows_between_two_looks_is_not_cut_off() {
+        let dir = tempfile::tempdir().expect("folder");
+        let log = log(dir.path());
+        let mut file = std::fs::OpenOptions::new().append(true).open(&log.path).expect("opened");
+        std::thread::scope(|scope| {
+            let syncs = scope.spawn(|| (0..20_000).try_for_each(|_| log.compare()));
+            for _ in 0..20_000 {
+                file.write_all(b"frame").expect("written");
+                log.compare().expect("whole");
+            }
+            syncs.join().expect("ended").expect("whole");
+        });
     }
 
     #[test]
