@@ -155,7 +155,7 @@ const tests = {
       const file = { name: "cards.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\n")) };
       await page.locator("input[type=file]").setInputFiles(file);
       await page.getByRole("button", { name: "Upload and check" }).click();
-      await page.getByText("iccid must be 18 to 20 digits").waitFor();
+      await page.getByText("iccid must be 18 to 22 digits").waitFor();
       await page.getByText('there is no account "nobody"').waitFor();
       await page.getByText("Nothing is stored yet.").waitFor();
       await checkPage(page, "a checked file");

@@ -8,6 +8,7 @@ use crate::field::Must;
 use crate::language::Language;
 use crate::operation::{Field, OperationName};
 use crate::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
+use crate::request::NONCE;
 use serde_json::{Map, Value, json};
 use simgauge_domain::identity::SEPARATORS;
 use utoipa::openapi::{RefOr, Schema};
@@ -87,7 +88,7 @@ fn what_it_must_be(must: &Must) -> Value {
             "type": ["integer", "string"],
             "minimum": range.start(),
             "maximum": range.end(),
-            "pattern": "^[0-9]+$",
+            "pattern": if *range == NONCE { "^[1-9][0-9]{4}$" } else { "^[0-9]+$" },
         }),
         Must::UnixSeconds => json!({
             "type": ["integer", "string"],
