@@ -5,6 +5,7 @@ mod card;
 mod docs;
 mod gate;
 mod health;
+mod held_answers;
 mod history;
 pub mod metrics_listener;
 mod operation;

@@ -239,12 +239,17 @@ pub fn optional_list(body: &Body<'_>, name: &'static str, max: usize) -> Result<
     let wrong = || FieldError::Wrong(name, Must::List { max });
     let text = match optional(body, name) {
         None => return Ok(Vec::new()),
+        Some(Value::Text(text)) if text.is_empty() => return Ok(Vec::new()),
         Some(Value::Text(text)) => text,
         Some(_) => return Err(wrong()),
     };
     let entries: Vec<String> =
         text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
-    if entries.len() > max || entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX)) {
+    // A filter that names nothing is a mistake of the caller, and not the wish for everything.
+    if entries.is_empty()
+        || entries.len() > max
+        || entries.iter().any(|entry| !is_alphanumeric(entry, NUMBER_MAX))
+    {
         return Err(wrong());
     }
     Ok(entries)
