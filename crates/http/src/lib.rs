@@ -6,6 +6,7 @@ mod content_encoding;
 mod docs;
 mod gate;
 mod health;
+mod held_answers;
 mod history;
 pub mod metrics_listener;
 mod operation;

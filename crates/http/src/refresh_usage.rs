@@ -204,9 +204,11 @@ async fn hold(
         false => Vec::new(),
     };
     let mut answer = answer(state, caller, kind, accepted_call, &lanes);
-    if fields.wait == 0 {
+    // Without a place for it the answer is not held. Its caller can read the refresh later.
+    let place = (fields.wait > 0).then(|| state.held_answers.enter(&caller.account)).flatten();
+    let Some(_place) = place else {
         return Ok(done(request::success_message(kind), answer, request_id));
-    }
+    };
     let longest = Duration::from_secs(fields.wait);
     // A stopping process answers at once. The refresh is durable, and its caller can read it later.
     let stopping = state.stopping.cancelled();

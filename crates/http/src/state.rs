@@ -1,5 +1,6 @@
 //! What all operations of the open API share.
 
+use crate::held_answers::HeldAnswers;
 use crate::overload_delay::OverloadDelay;
 use crate::read_share::ReadShares;
 use crate::replay::ReplayGuard;
@@ -35,6 +36,7 @@ pub struct Inner {
     pub overload_delay: OverloadDelay,
     pub(crate) replay: ReplayGuard,
     pub(crate) read_shares: ReadShares,
+    pub(crate) held_answers: HeldAnswers,
     pub(crate) request_ids: RequestIds,
 }
 
@@ -73,6 +75,7 @@ impl ApiState {
             services,
             replay: ReplayGuard::new(settings.timestamp_window * 2, Instant::now()),
             read_shares: ReadShares::new(settings.store_connections, settings.max_in_flight),
+            held_answers: HeldAnswers::new(settings.max_in_flight),
             proxies: settings.proxies,
             timestamp_window: settings.timestamp_window,
             codes: settings.codes,

@@ -314,6 +314,7 @@ pub fn card_numbers(
     let wrong = || FieldError::Wrong(name, Must::List { max });
     let text = match optional(body, name) {
         None => return Ok(Vec::new()),
+        Some(Value::Text(text)) if text.is_empty() => return Ok(Vec::new()),
         Some(Value::Text(text)) => text,
         Some(_) => return Err(wrong()),
     };
@@ -330,5 +331,9 @@ pub fn card_numbers(
         }
         numbers.push(number.into_owned());
     }
-    if numbers.len() > max { Err(FieldError::TooMany(name, max)) } else { Ok(numbers) }
+    if numbers.len() > max {
+        return Err(FieldError::TooMany(name, max));
+    }
+    // A filter that names nothing is a mistake of the caller, and not the wish for everything.
+    if numbers.is_empty() { Err(wrong()) } else { Ok(numbers) }
 }

@@ -104,8 +104,10 @@ fn what_it_must_be(must: &Must) -> Value {
         Must::Cursor(kind) => {
             json!({ "type": "string", "pattern": format!("^$|{}", cursor::pattern(*kind)) })
         }
+        // One that names nothing is no list; an empty text is none.
         Must::List { .. } => {
-            json!({ "type": "string", "pattern": format!("^[{LETTERS_AND_DIGITS},{}]*$", between()) })
+            let any = format!("[{LETTERS_AND_DIGITS},{}]*", between());
+            json!({ "type": "string", "pattern": format!("^({any}[{LETTERS_AND_DIGITS}]{any})?$") })
         }
     }
 }

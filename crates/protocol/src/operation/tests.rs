@@ -76,6 +76,8 @@ fn edges(must: &Must) -> (Vec<Value>, Vec<Value>) {
             vec![
                 json!(vec!["1"; max + 1].join(",")),
                 json!("a_b"),
+                json!(","),
+                json!(" , "),
                 json!("8986061000001000015 8986061000001000016"),
                 json!(1),
             ],

@@ -183,6 +183,8 @@ async fn unknown_appkey_and_unknown_card() {
 #[case("cardStatus", json!("ACTIVE"))]
 #[case("iccids", json!("8988,'"))]
 #[case("iccids", json!(7))]
+#[case("iccids", json!(","))]
+#[case("iccids", json!(" , "))]
 #[tokio::test]
 async fn lists_with_wrong_fields(#[case] field: &str, #[case] value: Value) {
     let server = server().start().await;

@@ -1,10 +1,14 @@
 //! More calls than can be made durable.
 
-use crate::support::{TestServer, server, sqlite_store};
-use serde_json::Value;
+use crate::support::{ICCID, OPERATOR, TestServer, server, sqlite_store};
+use serde_json::{Value, json};
 use simgauge_http::OverloadDelay;
-use std::time::Instant;
+use simgauge_simulator::{Fault, FaultSpan};
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+
+/// How long the operator takes.
+const SLOW: Duration = Duration::from_secs(3);
 
 /// Keeps everybody from writing to the store as long as two calls have not been turned away.
 struct Standstill<'a> {
@@ -60,4 +64,28 @@ async fn who_would_wait_too_long_is_turned_away_and_uses_no_cooldown() {
             server.refresh_sim(number).await.expect("200");
         }
     }
+}
+
+#[tokio::test]
+async fn held_answers_leave_places_for_other_calls() {
+    let server = server().configure(|config| config.server.max_in_flight = 4).start().await;
+    server.simulator.set_fault(OPERATOR, None, Fault::Delay(SLOW), FaultSpan::Forever);
+    // An account may hold one of four.
+    let body = server.signed(json!({ "iccid": ICCID, "wait": 8 })).to_string();
+    let began = Instant::now();
+    let first = server.post("/api/v3/card/refreshUsage", body.clone());
+    let second = server.post("/api/v3/card/refreshUsage", body.clone());
+    tokio::pin!(first, second);
+    let (at_once, is_first) = tokio::select! {
+        answer = &mut first => (answer, true),
+        answer = &mut second => (answer, false),
+    };
+    assert!(began.elapsed() < SLOW, "one of them is not held");
+    let state = at_once.expect("200")["state"].clone();
+    assert!(state == "queued" || state == "running", "{state}");
+    server.card(ICCID).await.expect("200");
+    let held = if is_first { second.await } else { first.await };
+    assert_eq!(held.expect("200")["state"], "succeeded");
+    // The place is free again.
+    assert_eq!(server.post("/api/v3/card/refreshUsage", body).await.expect("200")["state"], "succeeded");
 }

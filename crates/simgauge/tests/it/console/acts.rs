@@ -220,3 +220,10 @@ async fn of_uploaded_files_nothing_is_left_after_a_kill() {
     let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[tokio::test]
+async fn a_name_longer_than_any_is_not_repeated_whole() {
+    let server = server().start().await;
+    let page = Browser::new(&server).log_in(&"n".repeat(60_000), PASSWORD).await.expect(401);
+    assert!(page.text.contains(&"n".repeat(65)) && !page.text.contains(&"n".repeat(66)));
+}
