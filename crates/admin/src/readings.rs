@@ -2,7 +2,9 @@
 
 use crate::administration::Administration;
 use crate::error::AdminError;
-use simgauge_store::{Decision, SuspectFilter, SuspectView};
+use simgauge_domain::ids::ProfileId;
+use simgauge_domain::time::UnixMs;
+use simgauge_store::{Decision, SuspectFilter, SuspectPlace, SuspectView};
 
 /// Suspect readings decided at once.
 const PAGE: i64 = 500;
@@ -24,7 +26,7 @@ impl Administration {
     pub async fn waiting_suspects(
         &self,
         filter: &SuspectFilter,
-        after: Option<&SuspectView>,
+        after: Option<&SuspectPlace>,
         limit: i64,
     ) -> Result<Vec<SuspectView>, AdminError> {
         Ok(self.store.waiting_suspects(filter, after, limit).await?)
@@ -38,12 +40,12 @@ impl Administration {
     pub async fn decide_suspects(&self, filter: &SuspectFilter, accept: bool) -> Result<u64, AdminError> {
         let mut lanes = Vec::from_iter(filter.lane.clone());
         let mut decided = 0;
-        let mut last: Option<SuspectView> = None;
+        let mut last: Option<SuspectPlace> = None;
         loop {
             let page = self.store.waiting_suspects(filter, last.as_ref(), PAGE).await?;
-            let Some(end) = page.last().cloned() else { break };
+            let Some(end) = page.last().map(SuspectView::place) else { break };
             for one in page {
-                decided += u64::from(self.decide_suspect(&one, accept).await?);
+                decided += u64::from(self.decide_suspect(one.profile, one.began_at, accept).await?);
                 if !lanes.contains(&one.operator_account) {
                     lanes.push(one.operator_account);
                 }
@@ -58,14 +60,19 @@ impl Administration {
         Ok(decided)
     }
 
-    /// Has one suspect reading booked or dropped; `false` where it no longer waits.
+    /// Has the suspect reading of a profile that began then booked or dropped; `false` where it no longer waits.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn decide_suspect(&self, one: &SuspectView, accept: bool) -> Result<bool, AdminError> {
+    pub async fn decide_suspect(
+        &self,
+        profile: ProfileId,
+        began_at: UnixMs,
+        accept: bool,
+    ) -> Result<bool, AdminError> {
         let decision = if accept { Decision::Accept } else { Decision::Reject };
         let by = self.actor.to_string();
-        Ok(self.store.decide_suspect(one.profile, one.began_at, decision, Some(&by), self.now()).await?)
+        Ok(self.store.decide_suspect(profile, began_at, decision, Some(&by), self.now()).await?)
     }
 
     /// Takes back the new periods that were assumed on a card's profiles.

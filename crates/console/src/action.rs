@@ -5,9 +5,11 @@ use crate::error::PageError;
 use crate::state::ConsoleState;
 use secrecy::SecretString;
 use simgauge_admin::{Actor, AdminError, Administration, IssuedSecret, NewApp, RefreshOutcome};
+use simgauge_domain::ids::ProfileId;
+use simgauge_domain::time::UnixMs;
 use simgauge_domain::waiting::LaneBehind;
 use simgauge_protocol::sign::SignType;
-use simgauge_store::{CardView, Session};
+use simgauge_store::{CardView, Session, SuspectFilter};
 use std::time::Duration;
 
 /// An action of an admin.
@@ -39,6 +41,12 @@ pub(super) enum Action {
     ReplayNotification { id: String },
     /// Deliver every dead notification again, or an account's.
     ReplayDead { account: Option<String> },
+    /// Have the suspect reading of a profile that began then booked, or dropped.
+    DecideSuspect { profile: ProfileId, began_at: UnixMs, accept: bool },
+    /// The same for all of an operator account, and for the change of its unit.
+    DecideSuspects { lane: String, accept: bool },
+    /// Take back the new periods that were assumed on a card.
+    ReversePeriods { number: String },
     /// Only logged: the check or import of a file of cards runs in the background.
     ImportCards { file: String, mode: &'static str },
 }
@@ -61,6 +69,13 @@ impl Action {
             Self::ReplayDead { account } => {
                 ("replay_dead_notifications", account.clone().unwrap_or_default())
             }
+            Self::DecideSuspect { profile, accept, .. } => {
+                (if *accept { "accept_reading" } else { "reject_reading" }, format!("profile {profile}"))
+            }
+            Self::DecideSuspects { lane, accept } => {
+                (if *accept { "accept_readings" } else { "reject_readings" }, lane.clone())
+            }
+            Self::ReversePeriods { number } => ("reverse_period", number.clone()),
             Self::ImportCards { file, mode } => ("import_cards", format!("{file} ({mode})")),
         }
     }
@@ -145,6 +160,18 @@ async fn run(state: &ConsoleState, who: &Session, action: Action) -> Result<Outc
         Action::ReplayDead { account } => {
             let count = administration.replay_dead_notifications(account.as_deref()).await?;
             return Ok(Outcome::DoneTo(count));
+        }
+        Action::DecideSuspect { profile, began_at, accept } => {
+            let decided = administration.decide_suspect(profile, began_at, accept).await?;
+            return Ok(if decided { Outcome::Done } else { Outcome::Missing });
+        }
+        Action::DecideSuspects { lane, accept } => {
+            let filter = SuspectFilter { lane: Some(lane), card: None };
+            return Ok(Outcome::DoneTo(administration.decide_suspects(&filter, accept).await?));
+        }
+        Action::ReversePeriods { number } => {
+            let reversed = administration.reverse_assumed_periods(&number).await?;
+            return Ok(if reversed.is_empty() { Outcome::Missing } else { Outcome::Done });
         }
         Action::CreateApp { account, appkey, label } => {
             let new = NewApp { account, appkey, label, sign_type: SignType::Sha1 };

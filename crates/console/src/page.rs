@@ -2,7 +2,7 @@
 
 use crate::assets;
 use crate::error::PageResult;
-use crate::fields::Fields;
+use crate::fields::{Fields, query};
 use crate::text::{Texts, fill};
 use crate::visitor::{Theme, Visitor};
 use askama::Template;
@@ -85,6 +85,13 @@ pub(super) fn html(page: &impl Template) -> PageResult {
 /// Back to a page, which then says what was done (a key of the texts `done`).
 pub(super) fn back_done(path: &str, key: &str) -> Response {
     back(path, "done", key)
+}
+
+/// The same with a number in what it says, and more fields of the query.
+pub(super) fn back_done_to(path: &str, key: &str, count: u64, more: &[(&str, &str)]) -> Response {
+    let count = count.to_string();
+    let fields = [&[("done", key), ("count", count.as_str())], more].concat();
+    Redirect::to(&format!("{path}{}", query(&fields))).into_response()
 }
 
 /// Back to a page, which then says what could not be done (a key of the texts `problem`).

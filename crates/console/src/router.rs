@@ -8,6 +8,7 @@ use crate::pages::cards::{self, CardList};
 use crate::pages::notifications::{self, NotificationList};
 use crate::pages::operators::{self, LaneList};
 use crate::pages::refreshes::{self, RefreshList};
+use crate::pages::suspects::{self, SuspectList};
 use crate::pages::{card, import, login, overview};
 use crate::state::ConsoleState;
 use crate::surround::surround;
@@ -33,10 +34,16 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/console/cards/{number}", get(card::page))
         .route("/console/cards/{number}/events", get(card::events))
         .route("/console/cards/{number}/refresh", post(card::refresh))
+        .route("/console/cards/{number}/suspects/{decision}", post(card::decide_suspect))
+        .route("/console/cards/{number}/reverse-period", post(card::reverse_period))
         .route("/console/cards/{number}/readings.csv", get(card::export_readings))
         .route("/console/refreshes", get(refreshes::page))
         .route("/console/refreshes/events", get(list::events::<RefreshList>))
         .route("/console/refreshes.csv", get(list::export::<RefreshList>))
+        .route("/console/suspects", get(suspects::page))
+        .route("/console/suspects.csv", get(list::export::<SuspectList>))
+        .route("/console/suspects/{decision}", post(suspects::decide))
+        .route("/console/suspects/{decision}/lane", post(suspects::decide_lane))
         .route("/console/operators", get(operators::page))
         .route("/console/operators/events", get(list::events::<LaneList>))
         .route("/console/operators.csv", get(list::export::<LaneList>))

@@ -4,6 +4,7 @@ use super::card_rows::{
     Gauge, ProfileRow, ReadingRow, chart, first_day, gauges, profile_row, reading_row, signed,
 };
 use super::refresh_row::{RefreshRow, refresh_row};
+use super::suspect_row::{Decision, SuspectRow, suspect_row};
 use super::why::why;
 use crate::action::{Action, Outcome, perform};
 use crate::chart::Chart;
@@ -23,7 +24,7 @@ use simgauge_admin::human;
 use simgauge_domain::identity::canonical_iccid;
 use simgauge_domain::time::{UnixMs, whole_seconds_up};
 use simgauge_service::answers;
-use simgauge_store::{CardView, ReadingView, RefreshView, Store};
+use simgauge_store::{CardView, ReadingView, RefreshView, Store, SuspectFilter};
 use std::time::Duration;
 
 /// Refreshes and readings on the page.
@@ -53,6 +54,12 @@ struct CardPage {
     why: Vec<String>,
     gauges: Vec<Gauge>,
     overage: Option<String>,
+    /// Readings that are held back.
+    suspects: Vec<SuspectRow>,
+    /// Where it is decided about them.
+    suspects_path: String,
+    /// When a period began that was only assumed.
+    assumed: Option<When>,
     chart: Chart,
     days: Vec<(String, String)>,
     profiles: Vec<ProfileRow>,
@@ -101,6 +108,9 @@ async fn card_page(
     let before = query.get("readings_before").parse().ok();
     let readings = store.readings(card.id, UnixMs(before.unwrap_or(i64::MAX)), SHOWN).await?;
     let days = store.daily_totals_since(card.id, &state.services.zone, first_day(now)).await?;
+    let own = SuspectFilter { card: Some(card.number.clone()), lane: None };
+    let suspects = store.waiting_suspects(&own, None, SHOWN).await?;
+    let assumed = card.profiles.iter().filter_map(|profile| profile.assumed_at).min();
     let answer = answers::card_answer(&state.services, card.clone(), t.0);
     let usage = answer.usage.as_ref();
     let cooling_until = cooling_end(&card, &state.services.rules, now);
@@ -119,6 +129,9 @@ async fn card_page(
         is_old: usage.is_some_and(|usage| usage.age_seconds > 86_400),
         gauges: gauges(&answer.packages, usage, context),
         overage: answer.overage_bytes.filter(|bytes| *bytes > 0).map(human::bytes),
+        suspects: suspects.into_iter().map(|suspect| suspect_row(suspect, context)).collect(),
+        suspects_path: format!("/console/cards/{}/suspects", card.number),
+        assumed: assumed.map(|at| context.when(at)),
         chart: chart(&days, context),
         days: days.iter().rev().map(|(day, bytes)| (day.clone(), signed(*bytes))).collect(),
         profiles: card.profiles.iter().map(|profile| profile_row(profile, context)).collect(),
@@ -200,6 +213,39 @@ pub(crate) async fn refresh(
     };
     let card = open(&state, &number).await?;
     card_page(&state, card, &request.visitor, &Fields::default(), Some(problem)).await
+}
+
+/// Has a reading of the card that is held back booked or dropped.
+pub(crate) async fn decide_suspect(
+    State(state): State<ConsoleState>,
+    Path((number, decision)): Path<(String, String)>,
+    request: ActionRequest,
+) -> PageResult {
+    let decision = Decision::parse(&decision)?;
+    let card = open(&state, &number).await?;
+    let path = format!("/console/cards/{}", card.number);
+    let suspect = decision.of_form(&request.form)?;
+    if !card.profiles.iter().any(|profile| profile.id == suspect.profile) {
+        return Err(PageError::NotFound);
+    }
+    match perform(&state, &request.session, suspect.action()).await? {
+        Outcome::Done => Ok(back_done(&path, decision.done)),
+        _ => Ok(back_problem(&path, "suspect_gone")),
+    }
+}
+
+/// Takes back the new periods that were assumed on the card.
+pub(crate) async fn reverse_period(
+    State(state): State<ConsoleState>,
+    Path(number): Path<String>,
+    request: ActionRequest,
+) -> PageResult {
+    let number = open(&state, &number).await?.number;
+    let path = format!("/console/cards/{number}");
+    match perform(&state, &request.session, Action::ReversePeriods { number: format!("={number}") }).await? {
+        Outcome::Done => Ok(back_done(&path, "period_reversed")),
+        _ => Ok(back_problem(&path, "not_reversed")),
+    }
 }
 
 /// A card's readings as CSV.

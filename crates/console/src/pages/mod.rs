@@ -12,4 +12,6 @@ pub(super) mod operators;
 pub(super) mod overview;
 mod refresh_row;
 pub(super) mod refreshes;
+mod suspect_row;
+pub(super) mod suspects;
 mod why;

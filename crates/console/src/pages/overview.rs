@@ -3,6 +3,7 @@
 use super::lane_row::{LaneRow, lane_row};
 use crate::chart::{Chart, Column};
 use crate::error::PageResult;
+use crate::fields::query;
 use crate::lanes::{LaneLoad, lane_loads};
 use crate::live::{changes, digest};
 use crate::page::{Shell, html};
@@ -13,14 +14,14 @@ use askama::Template;
 use axum::extract::State;
 use simgauge_admin::human;
 use simgauge_domain::time::UnixMs;
-use simgauge_store::Activity;
+use simgauge_store::{Activity, WaitingUnitChange};
 use std::time::Duration;
 
 /// Minutes in the chart.
 const MINUTES: i64 = 60;
 const MINUTE_MS: i64 = 60_000;
-/// Dead notifications are counted up to here.
-const DEAD_MAX: i64 = 1_000;
+/// Dead notifications and suspect readings are counted up to here.
+const COUNT_MAX: i64 = 1_000;
 /// A refresh that waits longer needs a person.
 const WAITING_LONG: Duration = Duration::from_secs(15 * 60);
 /// Fewer refreshes than this say nothing about the share of failures.
@@ -34,6 +35,10 @@ struct Overview {
     minutes: Vec<(UnixMs, Activity)>,
     lanes: Vec<LaneLoad>,
     dead: u64,
+    /// Readings that are held back.
+    suspects: u64,
+    /// Operator accounts whose unit may have changed.
+    unit_changes: Vec<WaitingUnitChange>,
 }
 
 impl Overview {
@@ -46,7 +51,9 @@ impl Overview {
             from,
             minutes: store.activity_since(from).await?,
             lanes: lane_loads(state).await?,
-            dead: store.count_dead_notifications(DEAD_MAX).await?,
+            dead: store.count_dead_notifications(COUNT_MAX).await?,
+            suspects: store.count_waiting_suspects(COUNT_MAX).await?,
+            unit_changes: store.waiting_unit_changes().await?,
         })
     }
 
@@ -61,7 +68,8 @@ impl Overview {
             .iter()
             .map(|load| (&load.lane.name, load.lane.health().1, load.waiting, load.oldest.map(|at| at.0)))
             .collect();
-        digest(&(minutes, lanes, self.dead))
+        let changes: Vec<_> = self.unit_changes.iter().map(|change| &change.operator_account).collect();
+        digest(&(minutes, lanes, self.dead, self.suspects, changes))
     }
 
     fn minute(&self, at: UnixMs) -> Activity {
@@ -178,12 +186,24 @@ fn concerns(overview: &Overview, context: ViewContext<'_>) -> Vec<Concern> {
         add("bad", t.fill("concern.failing", &[&share]), "/console/refreshes?state=failed");
     }
     if overview.dead > 0 {
-        let at_least =
-            if i64::try_from(overview.dead).is_ok_and(|dead| dead < DEAD_MAX) { "" } else { "≥ " };
-        let count = format!("{at_least}{}", human::count(overview.dead));
-        add("warn", t.fill("concern.dead", &[&count]), "/console/notifications?state=dead");
+        let text = t.fill("concern.dead", &[&at_least(overview.dead)]);
+        add("warn", text, "/console/notifications?state=dead");
+    }
+    for WaitingUnitChange { operator_account: lane, .. } in &overview.unit_changes {
+        let href = format!("/console/suspects{}", query(&[("lane", lane)]));
+        add("bad", t.fill("suspects.unit_change", &[lane]), &href);
+    }
+    if overview.suspects > 0 {
+        let text = t.fill("concern.suspects", &[&at_least(overview.suspects)]);
+        add("warn", text, "/console/suspects");
     }
     found
+}
+
+/// What was counted up to [`COUNT_MAX`].
+fn at_least(count: u64) -> String {
+    let is_all = i64::try_from(count).is_ok_and(|count| count < COUNT_MAX);
+    format!("{}{}", if is_all { "" } else { "≥ " }, human::count(count))
 }
 
 fn lane_concern(load: &LaneLoad, context: ViewContext<'_>) -> Option<Concern> {

@@ -30,6 +30,36 @@ pub struct SuspectView {
     pub due_at: Option<UnixMs>,
 }
 
+/// Where a suspect reading stands among those that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspectPlace {
+    /// Where it was read.
+    pub operator_account: String,
+    /// When the reading began.
+    pub began_at: UnixMs,
+    pub profile: ProfileId,
+}
+
+impl SuspectView {
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> SuspectPlace {
+        SuspectPlace {
+            operator_account: self.operator_account.clone(),
+            began_at: self.began_at,
+            profile: self.profile,
+        }
+    }
+}
+
+/// An operator account whose unit may have changed; a person has to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingUnitChange {
+    pub operator_account: String,
+    /// Since when its readings that change something are held back.
+    pub since: UnixMs,
+}
+
 /// Which ones; all where nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SuspectFilter {
@@ -84,7 +114,33 @@ const OF_CARD: Sql = Sql::both(waiting!(
     "ORDER BY profile.iccid"
 ));
 
+const COUNT: Sql = Sql::both(
+    "SELECT count(*) FROM (SELECT 1 AS one FROM suspect_reading WHERE state = 'waiting' LIMIT $1) AS waiting",
+);
+const UNIT_CHANGES: Sql =
+    Sql::both("SELECT lane, since FROM unit_change WHERE state = 'waiting' ORDER BY lane");
+
 impl Store {
+    /// How many suspect readings wait, counted up to `most`.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn count_waiting_suspects(&self, most: i64) -> Result<u64, StoreError> {
+        let waiting = self.db.one(COUNT, &[most.into()]).await?.unwrap_or_default();
+        from_db(waiting, "the count of suspect readings")
+    }
+
+    /// Operator accounts whose unit may have changed, by name.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn waiting_unit_changes(&self) -> Result<Vec<WaitingUnitChange>, StoreError> {
+        let rows: Vec<(String, i64)> = self.db.all(UNIT_CHANGES, &[]).await?;
+        let change =
+            |(operator_account, since)| WaitingUnitChange { operator_account, since: UnixMs(since) };
+        Ok(rows.into_iter().map(change).collect())
+    }
+
     /// Suspect readings that wait, by operator account and time: at most `limit` after one of them. Those of
     /// a card are all there are.
     ///
@@ -93,7 +149,7 @@ impl Store {
     pub async fn waiting_suspects(
         &self,
         filter: &SuspectFilter,
-        after: Option<&SuspectView>,
+        after: Option<&SuspectPlace>,
         limit: i64,
     ) -> Result<Vec<SuspectView>, StoreError> {
         let (began_at, profile) = after.map_or((i64::MIN, 0), |after| (after.began_at.0, after.profile.0));

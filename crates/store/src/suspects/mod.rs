@@ -5,5 +5,5 @@ mod decide;
 mod list;
 mod model;
 
-pub use list::{SuspectFilter, SuspectView};
+pub use list::{SuspectFilter, SuspectPlace, SuspectView, WaitingUnitChange};
 pub use model::{Decision, SuspectState};
