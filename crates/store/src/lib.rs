@@ -53,6 +53,4 @@ pub use refreshes::{
 };
 pub use results::{Ended, Finished, LaneResults};
 pub use store::Store;
-pub use suspects::{
-    Decision, SuspectFilter, SuspectPlace, SuspectState, SuspectView, WaitingUnitChange,
-};
+pub use suspects::{Decision, SuspectFilter, SuspectPlace, SuspectState, SuspectView, WaitingUnitChange};

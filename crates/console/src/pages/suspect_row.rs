@@ -61,12 +61,8 @@ impl Decision {
     /// There is no such decision.
     pub(super) fn parse(name: &str) -> PageResult<Self> {
         match name {
-            "accept" => {
-                Ok(Self { accept: true, done: "suspect_accepted", done_to: "suspects_accepted" })
-            }
-            "reject" => {
-                Ok(Self { accept: false, done: "suspect_rejected", done_to: "suspects_rejected" })
-            }
+            "accept" => Ok(Self { accept: true, done: "suspect_accepted", done_to: "suspects_accepted" }),
+            "reject" => Ok(Self { accept: false, done: "suspect_rejected", done_to: "suspects_rejected" }),
             _ => Err(PageError::NotFound),
         }
     }

@@ -4,3 +4,4 @@ mod acts;
 pub mod browser;
 mod doors;
 mod lists;
+mod suspects;

@@ -136,8 +136,7 @@ impl Store {
     /// The database cannot be reached.
     pub async fn waiting_unit_changes(&self) -> Result<Vec<WaitingUnitChange>, StoreError> {
         let rows: Vec<(String, i64)> = self.db.all(UNIT_CHANGES, &[]).await?;
-        let change =
-            |(operator_account, since)| WaitingUnitChange { operator_account, since: UnixMs(since) };
+        let change = |(operator_account, since)| WaitingUnitChange { operator_account, since: UnixMs(since) };
         Ok(rows.into_iter().map(change).collect())
     }
 

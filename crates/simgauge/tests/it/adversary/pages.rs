@@ -89,6 +89,7 @@ impl Real {
             ("{lane}", "lane"),
             ("{appkey}", "app"),
             ("{id}", id),
+            ("{decision}", "decision"),
             ("{version}/{name}", "asset"),
             ("{*rest}", "rest"),
         ] {
@@ -140,6 +141,7 @@ async fn furnished() -> (TestServer, Browser, Real) {
         ("app", "k".to_owned()),
         ("notification", notification),
         ("job", job),
+        ("decision", "accept".to_owned()),
         ("asset", asset),
         ("rest", "no/such/page".to_owned()),
     ];

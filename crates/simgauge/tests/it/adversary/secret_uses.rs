@@ -170,6 +170,8 @@ pub async fn admin_sees_and_acts(server: &TestServer, places: &mut Places) -> Ve
         "/console/cards.csv",
         "/console/refreshes",
         "/console/refreshes.csv",
+        "/console/suspects",
+        "/console/suspects.csv",
         "/console/operators",
         "/console/operators.csv",
         "/console/apps",

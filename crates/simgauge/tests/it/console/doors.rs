@@ -22,6 +22,8 @@ const PAGES: &[&str] = &[
     "/console/refreshes",
     "/console/refreshes/events",
     "/console/refreshes.csv",
+    "/console/suspects",
+    "/console/suspects.csv",
     "/console/operators",
     "/console/operators/events",
     "/console/operators.csv",
@@ -38,6 +40,10 @@ const PAGES: &[&str] = &[
 /// Every way to change something.
 const ACTIONS: &[&str] = &[
     "/console/cards/8988308650100524999/refresh",
+    "/console/cards/8988308650100524999/suspects/accept",
+    "/console/cards/8988308650100524999/reverse-period",
+    "/console/suspects/accept",
+    "/console/suspects/reject/lane",
     "/console/operators/main/pause",
     "/console/operators/main/resume",
     "/console/operators/main/retry",
