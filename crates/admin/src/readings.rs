@@ -60,7 +60,8 @@ impl Administration {
         Ok(decided)
     }
 
-    /// Has the suspect reading of a profile that began then booked or dropped; `false` where it no longer waits.
+    /// Has the suspect reading of a profile that began then booked or dropped; `false` where it no longer
+    /// waits.
     ///
     /// # Errors
     /// The store failed.

@@ -4,4 +4,5 @@ mod acts;
 pub mod browser;
 mod doors;
 mod lists;
+mod proxies;
 mod suspects;

@@ -120,7 +120,7 @@ async fn a_person_accepts_rejects_and_takes_back(
 /// Larger than what grows a thousandfold by itself.
 const MUCH: u64 = 200 << 20;
 
-/// The operator shows kibibytes as bytes, or the other way round: one page says so, one decision is about all.
+/// The operator shows kibibytes as bytes: one page says so, one decision is about all.
 #[rstest]
 #[tokio::test]
 async fn a_changed_unit_is_decided_for_the_whole_account(
@@ -198,9 +198,9 @@ async fn the_account_is_told_once_that_a_reading_is_held(
         server.travel_to_2030(5, 10, 12, minute);
         server.used(OPERATOR, ICCID, used).await;
         let all = receiver.wait_taken(taken + events.len(), Duration::from_secs(20)).await;
-        let mut told: Vec<_> = all[taken..].iter().map(|one| one.text("event")).collect();
-        told.sort_unstable();
-        assert_eq!(told, events, "minute {minute}");
+        let mut events_taken: Vec<_> = all[taken..].iter().map(|one| one.text("event")).collect();
+        events_taken.sort_unstable();
+        assert_eq!(events_taken, events, "minute {minute}");
         for one in all[taken..].iter().filter(|one| one.text("event") == "usage.suspect") {
             assert_eq!((one.card(), one.text("reason")), (ICCID, "fall"), "{}", one.raw);
             assert_eq!(one.text("reasonText"), "用量变小，运营商没有说明原因", "in the account's language");

@@ -11,7 +11,7 @@ const PATH: &str = "/console/suspects";
 /// Where the usage of these cards fell from 5,000 bytes to 100, six minutes apart.
 async fn fallen(database: Database, cards: &[String]) -> (TestServer, Browser) {
     let server = server().database(database).start().await;
-    server.add_cards(3).await;
+    server.add_cards(u32::try_from(cards.len()).unwrap()).await;
     for (minute, used) in [(0, 5_000), (6, 100)] {
         server.travel_to_2030(5, 10, 12, minute);
         for card in cards {
@@ -187,6 +187,26 @@ async fn all_of_an_operator_account_are_decided_at_once(
         let entry = ("reading.reject".to_owned(), card.clone(), "console:ann".to_owned());
         assert!(audited(&server).await.contains(&entry), "{card}");
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_list_is_paged_without_gaps(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let cards = added(53);
+    let (_server, mut ann) = fallen(database, &cards).await;
+    for filter in ["", "?lane=main"] {
+        let first = ann.get(&format!("{PATH}{filter}")).await.expect(200).text;
+        let (before, _) = first.split_once("\" rel=\"next\"").expect("a next page");
+        let next = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+        let second = ann.get(&next).await.expect(200).text;
+        let shown = |text: &str, card: &String| text.contains(&format!("/console/cards/{card}\""));
+        for (nth, card) in cards.iter().enumerate() {
+            assert_eq!((shown(&first, card), shown(&second, card)), (nth < 50, nth >= 50), "{filter} {nth}");
+        }
+        assert!(!second.contains("rel=\"next\""));
+    }
+    let csv = ann.get("/console/suspects.csv?lane=main").await.expect(200).text;
+    assert_eq!(csv.lines().count(), 1 + cards.len());
 }
 
 #[tokio::test]
