@@ -1,6 +1,6 @@
 //! What an admin does, and what comes of it.
 
-use super::browser::{Browser, Page, admins};
+use super::browser::{Browser, PASSWORD, Page, admins};
 use crate::support::process::Process;
 use crate::support::{ICCID, LANE, OPERATOR, TestServer, server};
 use futures::StreamExt as _;
