@@ -6,9 +6,8 @@ use argon2::{Argon2, Block, Params};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::{Mutex, PoisonError};
 
-/// The memory of checks that are over, for the next ones. A check on a thread of its own would otherwise
-/// leave 20 MB with that thread's part of the allocator, for each of many threads. As many are kept as there
-/// were checks at once.
+/// The memory of checks that are over, for the next ones. Otherwise each thread that ever checked a password
+/// would keep 20 MB in its part of the allocator. As many are kept as there were checks at once.
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// Fewest characters of a password.
