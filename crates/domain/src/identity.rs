@@ -12,6 +12,9 @@ use std::ops::RangeInclusive;
 /// How many characters an ICCID in canonical spelling has.
 pub const ICCID_LENGTH: RangeInclusive<usize> = 18..=22;
 
+/// How many digits an EID has.
+pub const EID_DIGITS: usize = 32;
+
 /// Spreadsheets keep so many digits of a number; the others become zeros.
 const SPREADSHEET_DIGITS: usize = 15;
 
@@ -211,10 +214,10 @@ pub fn is_rounded_by_spreadsheet(kind: CardKind, number: &str) -> bool {
         && !is_checked
 }
 
-/// Whether an EID has its 32 digits and they leave 1 when divided by 97 (ISO 7064 mod 97-10).
+/// Whether an EID has all its digits and they leave 1 when divided by 97 (ISO 7064 mod 97-10).
 #[must_use]
 pub fn has_eid_check(eid: &str) -> bool {
-    let is_eid = eid.len() == 32 && eid.bytes().all(|byte| byte.is_ascii_digit());
+    let is_eid = eid.len() == EID_DIGITS && eid.bytes().all(|byte| byte.is_ascii_digit());
     is_eid && eid.bytes().fold(0, |rest, byte| (rest * 10 + u32::from(byte - b'0')) % 97) == 1
 }
 

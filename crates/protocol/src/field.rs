@@ -7,12 +7,12 @@ use crate::cursor;
 pub use crate::cursor::NUMBER_MAX;
 use crate::language::Language;
 use simgauge_domain::card_kind::CardKind;
-use simgauge_domain::identity::canonical_number;
+use simgauge_domain::identity::{EID_DIGITS, canonical_number};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-/// The longest number that there is: an EID.
-const LONGEST: usize = 32;
+/// Unix times in seconds that have ten digits.
+pub(crate) const UNIX_SECONDS: RangeInclusive<i64> = 1_000_000_000..=9_999_999_999;
 
 /// What a field must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,7 +235,7 @@ pub fn integer_or_digits(
 /// # Errors
 /// Missing, or not such a number.
 pub fn unix_seconds(body: &Body<'_>, name: &'static str) -> Result<i64, FieldError> {
-    integer_or_digits(body, name, 1_000_000_000..=9_999_999_999).map_err(|error| match error {
+    integer_or_digits(body, name, UNIX_SECONDS).map_err(|error| match error {
         FieldError::Wrong(name, _) => FieldError::Wrong(name, Must::UnixSeconds),
         other => other,
     })
@@ -321,8 +321,8 @@ pub fn card_numbers(
     let mut numbers = Vec::new();
     for entry in text.split(',') {
         let number = canonical_number(kind, entry);
-        // Two numbers with a space instead of a comma would make one that is longer than any.
-        let is_joined = number.len() > LONGEST && number.len() < entry.trim().len();
+        // Two numbers with a space instead of a comma would make one that is longer than the longest, an EID.
+        let is_joined = number.len() > EID_DIGITS && number.len() < entry.trim().len();
         if number.is_empty() {
             continue;
         }

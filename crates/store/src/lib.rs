@@ -53,4 +53,6 @@ pub use refreshes::{
 };
 pub use results::{Ended, Finished, LaneResults};
 pub use store::Store;
-pub use suspects::{Decision, SuspectFilter, SuspectPlace, SuspectState, SuspectView, WaitingUnitChange};
+pub use suspects::{
+    Decision, SettledSuspects, SuspectFilter, SuspectPlace, SuspectState, SuspectView, WaitingUnitChange,
+};

@@ -5,12 +5,13 @@ use crate::code::Code;
 use crate::code_table::CodeTable;
 use crate::cursor;
 use crate::field::Must;
+use crate::field::UNIX_SECONDS;
 use crate::language::Language;
 use crate::operation::{Field, OperationName};
 use crate::refusal::{InternalDetail, ReasonDetail, RetryDetail, UnauthorizedDetail};
-use crate::request::NONCE;
 use serde_json::{Map, Value, json};
 use simgauge_domain::identity::SEPARATORS;
+use std::ops::RangeInclusive;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -88,14 +89,9 @@ fn what_it_must_be(must: &Must) -> Value {
             "type": ["integer", "string"],
             "minimum": range.start(),
             "maximum": range.end(),
-            "pattern": if *range == NONCE { "^[1-9][0-9]{4}$" } else { "^[0-9]+$" },
+            "pattern": digits_of(range),
         }),
-        Must::UnixSeconds => json!({
-            "type": ["integer", "string"],
-            "minimum": 1_000_000_000_i64,
-            "maximum": 9_999_999_999_i64,
-            "pattern": "^[1-9][0-9]{9}$",
-        }),
+        Must::UnixSeconds => what_it_must_be(&Must::IntegerOrDigits(UNIX_SECONDS)),
         Must::OneOf(values) => {
             let values: Vec<&str> = values.iter().copied().chain([""]).collect();
             json!({ "type": "string", "enum": values })
@@ -110,6 +106,12 @@ fn what_it_must_be(must: &Must) -> Value {
             json!({ "type": "string", "pattern": format!("^({any}[{LETTERS_AND_DIGITS}]{any})?$") })
         }
     }
+}
+
+/// Texts that stand for the numbers of a range. Where all of them are equally long, a text is as long, too.
+fn digits_of(range: &RangeInclusive<i64>) -> String {
+    let (shortest, longest) = (range.start().to_string().len(), range.end().to_string().len());
+    if shortest == longest { format!("^[1-9][0-9]{{{}}}$", longest - 1) } else { "^[0-9]+$".to_owned() }
 }
 
 /// What card numbers are made of, as a pattern has it within brackets.

@@ -13,6 +13,7 @@ use crate::store::Store;
 use simgauge_domain::guard::settle_held;
 use simgauge_domain::ids::{CardId, ProfileId};
 use simgauge_domain::time::UnixMs;
+use std::time::Duration;
 
 const WHOSE: Sql = Sql::both("SELECT card FROM profile WHERE id = $1");
 const FIND: Sql = Sql::both(
@@ -34,6 +35,21 @@ const PRUNE: Sql = Sql::both(
     "DELETE FROM suspect_reading WHERE (profile, began_at) IN (SELECT profile, began_at FROM suspect_reading \
      WHERE decided_at < $1 ORDER BY decided_at LIMIT $2)",
 );
+
+/// After this time a suspect reading whose rows were damaged is tried again.
+const DAMAGED_AGAIN: Duration = Duration::from_hours(24);
+const PUT_OFF: Sql = Sql::both(
+    "UPDATE suspect_reading SET due_at = $3 WHERE profile = $1 AND began_at = $2 AND state = 'waiting'",
+);
+
+/// What became of suspect readings that waited for a day.
+#[derive(Debug, Default)]
+pub struct SettledSuspects {
+    /// How many were booked.
+    pub booked: u64,
+    /// Profiles of which a row is damaged; they are tried again a day later.
+    pub damaged: Vec<(ProfileId, StoreError)>,
+}
 
 row! {
     struct FoundRow {
@@ -120,21 +136,32 @@ impl Store {
     }
 
     /// Books suspect readings that waited for a day, and forgets those that were decided before `keep_from`;
-    /// at most `limit` of each. Answers how many were booked.
+    /// at most `limit` of each. One whose rows are damaged is left as it is; the others go on.
     ///
     /// # Errors
-    /// The database cannot be reached, or a row is damaged.
+    /// The database cannot be reached.
     pub async fn settle_due_suspects(
         &self,
         now: UnixMs,
         keep_from: UnixMs,
         limit: i64,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<SettledSuspects, StoreError> {
         let due: Vec<(i64, i64)> = self.db.all(DUE, &[now.into(), limit.into()]).await?;
-        let mut settled = 0;
+        let mut settled = SettledSuspects::default();
         for (profile, began_at) in due {
             let (profile, began_at) = (ProfileId(profile), UnixMs(began_at));
-            settled += u64::from(self.decide_suspect(profile, began_at, Decision::Due, None, now).await?);
+            match self.decide_suspect(profile, began_at, Decision::Due, None, now).await {
+                Ok(booked) => settled.booked += u64::from(booked),
+                Err(error) if error.is_of_a_row() => {
+                    // Otherwise it would be the first one for ever, and hold the others back.
+                    let later = [profile.into(), began_at.into(), now.after(DAMAGED_AGAIN).into()];
+                    let mut tx = self.db.write().await?;
+                    tx.run(PUT_OFF, &later).await?;
+                    tx.commit().await?;
+                    settled.damaged.push((profile, error));
+                }
+                Err(error) => return Err(error),
+            }
         }
         let mut tx = self.db.write().await?;
         tx.run(PRUNE, &[keep_from.into(), limit.into()]).await?;

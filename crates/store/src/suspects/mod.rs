@@ -5,5 +5,6 @@ mod decide;
 mod list;
 mod model;
 
+pub use decide::SettledSuspects;
 pub use list::{SuspectFilter, SuspectPlace, SuspectView, WaitingUnitChange};
 pub use model::{Decision, SuspectState};

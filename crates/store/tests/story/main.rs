@@ -13,3 +13,4 @@ mod scene;
 mod schema;
 #[path = "../support/mod.rs"]
 mod support;
+mod suspects;
